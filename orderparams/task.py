@@ -1,0 +1,108 @@
+"""The task: sequence lengths, the law P_θ of the signal, and its likelihood ratio (model.md 1)."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """P_θ, a finite mixture of C Gaussians in F feature directions.
+
+    weights (C,) sum to one; means (C, F); covariances (C, F, F), zero for a point mass.
+    """
+
+    weights: Array
+    means: Array
+    covariances: Array
+
+    @property
+    def features(self) -> int:
+        """Number F of signal directions."""
+        return self.means.shape[1]
+
+    @property
+    def mean(self) -> Array:
+        """E[θ], shape (F,)."""
+        return self.weights @ self.means
+
+    @property
+    def second_moment(self) -> Array:
+        """E[θ θᵀ], shape (F, F)."""
+        outer = self.means[:, :, None] * self.means[:, None, :]
+        moment: Array = np.einsum("c,cfg->fg", self.weights, outer + self.covariances)
+        return moment
+
+    @property
+    def covariance(self) -> Array:
+        """Cov θ, shape (F, F)."""
+        return self.second_moment - np.outer(self.mean, self.mean)
+
+    def log_likelihood_ratio(self, x: Array) -> Array:
+        """log Λ(x) = log Σ_c w_c N(x; μ_c, I+Σ_c)/N(x; 0, I) of projections x (..., F) (model.md 5c).
+
+        Returns an array of shape (...). The posterior of the hidden position is ∝ Λ(x_ℓ).
+        """
+        terms = []
+        for weight, mean, covariance in zip(
+            self.weights, self.means, self.covariances, strict=True
+        ):
+            eigenvalues, axes = np.linalg.eigh(np.eye(self.features) + covariance)
+            squares = ((x - mean) @ axes) ** 2 / eigenvalues
+            constant = np.log(weight) - 0.5 * np.log(eigenvalues).sum()
+            terms.append(constant + 0.5 * ((x**2).sum(-1) - squares.sum(-1)))
+        return np.logaddexp.reduce(terms, axis=0)
+
+
+def point_masses(points: ArrayLike) -> Signal:
+    """Equal weights on the given points (C, F)."""
+    means = np.atleast_2d(np.asarray(points, dtype=np.float64))
+    count, features = means.shape
+    return Signal(np.full(count, 1 / count), means, np.zeros((count, features, features)))
+
+
+def spikes(strengths: ArrayLike) -> Signal:
+    """The F points +√ν_f e_f with equal weight; strengths ν (F,)."""
+    return point_masses(np.diag(np.sqrt(np.asarray(strengths, dtype=np.float64))))
+
+
+def flipped_spikes(strengths: ArrayLike) -> Signal:
+    """The 2F points ±√ν_f e_f with equal weight; strengths ν (F,)."""
+    points = np.diag(np.sqrt(np.asarray(strengths, dtype=np.float64)))
+    return point_masses(np.concatenate([points, -points]))
+
+
+def hypercube(mean: ArrayLike, strengths: ArrayLike) -> Signal:
+    """mean + Σ_f ±√ν_f e_f over all sign patterns of the directions with ν_f > 0, equal weight."""
+    center = np.asarray(mean, dtype=np.float64)
+    edges = np.diag(np.sqrt(np.asarray(strengths, dtype=np.float64)))
+    edges = edges[edges.any(axis=1)]
+    signs = np.array(list(itertools.product([1.0, -1.0], repeat=len(edges))))
+    return point_masses(center + signs.reshape(-1, len(edges)) @ edges)
+
+
+def gaussian(mean: ArrayLike, covariance: ArrayLike) -> Signal:
+    """One Gaussian with mean (F,) and covariance (F, F)."""
+    center = np.asarray(mean, dtype=np.float64)
+    return Signal(np.ones(1), center[None], np.asarray(covariance, dtype=np.float64)[None])
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Single-location regression: law on the number L of tokens, P_θ, and the target.
+
+    lengths (n,) with probabilities length_weights (n,); target "token" or "scalar"; noise is the
+    standard deviation Δ of the label noise of the scalar target.
+    """
+
+    lengths: NDArray[np.int64]
+    length_weights: Array
+    signal: Signal
+    target: str = "token"
+    noise: float = 0.0
