@@ -1,4 +1,4 @@
-"""Attention: the three activations and the derivative of one sequence's loss (model.md 2).
+"""Attention: the three activations and the derivative of one sequence's loss (theory 2).
 
 Shapes: H heads, L tokens. ``shares`` are s_hℓ = e^{χ_hℓ+β_h}/Z_h with one normaliser Z_h a head
 (softmax, softmax-1), or p_hℓ = e^{χ_hℓ+β_h}/Z with one for all (Bayes-softmax, ``joint``).

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import config
 from numba.core.dispatcher import Dispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -56,7 +57,7 @@ def _source_hash(module: str) -> str:
 
 
 def kernel(**options: Any) -> Callable[[Function], Function]:
-    """Decorator: compile a module-level function, releasing the GIL, without Python's division checks.
+    """Decorator: compile a module-level function; it releases the GIL, and 1/0 is infinite.
 
     ``options`` are those of :func:`numba.njit`. Import the kernels of other modules before the
     first decorated function, so that the cache knows them.
@@ -65,13 +66,13 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         root = cache_root()
-        previous = numba.config.CACHE_DIR
+        previous = config.CACHE_DIR
         try:
             if root is not None:
-                numba.config.CACHE_DIR = str(root / _source_hash(function.__module__))
+                config.CACHE_DIR = str(root / _source_hash(function.__module__))
             compiled: Function = numba.njit(cache=root is not None, **settings)(function)
         finally:
-            numba.config.CACHE_DIR = previous
+            config.CACHE_DIR = previous
         return compiled
 
     return decorate

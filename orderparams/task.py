@@ -1,4 +1,4 @@
-"""The task: sequence lengths, the law P_θ of the signal, and its likelihood ratio (model.md 1)."""
+"""The task: sequence lengths, the law P_θ of the signal, and its likelihood ratio (theory 1)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ class Signal:
     @property
     def features(self) -> int:
         """Number F of signal directions."""
-        return self.means.shape[1]
+        return int(self.means.shape[1])
 
     @property
     def mean(self) -> Array:
         """E[θ], shape (F,)."""
-        return self.weights @ self.means
+        mean: Array = self.weights @ self.means
+        return mean
 
     @property
     def second_moment(self) -> Array:
@@ -45,7 +46,7 @@ class Signal:
         return self.second_moment - np.outer(self.mean, self.mean)
 
     def log_likelihood_ratio(self, x: Array) -> Array:
-        """log Λ(x) = log Σ_c w_c N(x; μ_c, I+Σ_c)/N(x; 0, I) of projections x (..., F) (model.md 5c).
+        """log Λ(x) = log Σ_c w_c N(x; μ_c, I+Σ_c)/N(x; 0, I) of projections x (..., F) (theory 5c).
 
         Returns an array of shape (...). The posterior of the hidden position is ∝ Λ(x_ℓ).
         """
@@ -57,7 +58,8 @@ class Signal:
             squares = ((x - mean) @ axes) ** 2 / eigenvalues
             constant = np.log(weight) - 0.5 * np.log(eigenvalues).sum()
             terms.append(constant + 0.5 * ((x**2).sum(-1) - squares.sum(-1)))
-        return np.logaddexp.reduce(terms, axis=0)
+        total: Array = np.logaddexp.reduce(terms, axis=0)
+        return total
 
 
 def point_masses(points: ArrayLike) -> Signal:

@@ -1,4 +1,4 @@
-"""The Gaussian expectations of model.md 5 behind one small interface.
+"""The Gaussian expectations of theory 5 behind one small interface.
 
 An engine is built once per problem from the task, the activation and its own settings; its
 ``evaluate`` is a pure function of the heads.
@@ -20,7 +20,7 @@ class Moments:
     """What an engine knows of one state of H heads and F features.
 
     risk
-        E = E[Σ_ℓ r_ℓ²] (model.md 3), plus Δ² for the scalar target.
+        E = E[Σ_ℓ r_ℓ²] (theory 3), plus Δ² for the scalar target.
     overlap_gradient
         P = ∂E/∂m at fixed q, bias and head weights, (H, F).
     self_overlap_gradient

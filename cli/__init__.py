@@ -1,0 +1,1 @@
+"""The shell command: one thin file a subcommand, heavy imports inside the functions."""

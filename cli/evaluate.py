@@ -1,0 +1,40 @@
+"""``orderparams evaluate``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from orderparams.cli import options
+
+
+@click.command()
+@options.config
+@options.assignments
+@options.as_json
+def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
+    """Print risk, gradient and velocity at the initial condition.
+
+    Example: orderparams evaluate -s initial.variance=1 --json
+    """
+    from orderparams.load import load
+
+    problem = load(config, assignments)
+
+    from orderparams.evaluate import evaluate
+
+    result = evaluate(problem)
+    if as_json:
+        click.echo(json.dumps(result.document()))
+        return
+    lines = [f"  {line}" for line in options.describe(problem)]
+    lines += [f"  engine     {result.engine}, error estimate {result.error_estimate:.1e}", ""]
+    lines += [f"  risk        {result.risk:.10f}", f"  Bayes risk  {result.bayes_risk:.10f}"]
+    heads, velocity = result.heads, result.velocity
+    for title, overlap, self_overlap in (
+        ("overlaps", heads.overlap, heads.self_overlap),
+        ("gradient of the risk", result.overlap_gradient, result.self_overlap_gradient),
+        ("velocity", velocity.overlap, velocity.self_overlap),
+    ):
+        lines += ["", f"  {title}", *options.overlap_table(overlap, self_overlap)]
+    click.echo("\n".join(lines))

@@ -1,0 +1,38 @@
+"""``orderparams info``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from orderparams.cli import options
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@options.as_json
+def info(file: Path, as_json: bool) -> None:
+    """Show what a result file holds and how it was made.
+
+    Example: orderparams info run.h5
+    """
+    from orderparams.storage.hdf5 import read_attributes
+
+    attributes = read_attributes(file)
+    if as_json:
+        click.echo(json.dumps(attributes))
+        return
+    groups = {name: group for name, group in attributes.items() if isinstance(group, dict)}
+    config = attributes.pop("config")
+    for name, value in attributes.items():
+        if name not in groups:
+            click.echo(f"{name:<16}{value}")
+    for name, group in groups.items():
+        click.echo(f"\n/{name}")
+        for variable, shape in group.pop("variables").items():
+            click.echo(f"  {variable:<16}{' x '.join(map(str, shape)) or 'one number'}")
+        for key, value in group.items():
+            if value != "":
+                click.echo(f"  {key:<16}{value}")
+    click.echo(f"\nconfiguration\n\n{config}")

@@ -1,0 +1,48 @@
+"""``orderparams``: the group of subcommands, and how errors reach the screen."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+from orderparams.cli.evaluate import evaluate
+from orderparams.cli.info import info
+from orderparams.cli.presets import presets
+from orderparams.cli.solve import solve
+
+from orderparams.errors import OrderparamsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="orderparams", message="%(prog)s %(version)s")
+def orderparams() -> None:
+    """Exact high-dimensional dynamics of multi-head softmax attention.
+
+    Solves the order-parameter flow of one-pass SGD on single-location
+    regression. CONFIG is a TOML file, the name of a preset (left out:
+    two-stage), or a result file, whose run is repeated.
+    """
+
+
+for command in (solve, evaluate, info, presets):
+    orderparams.add_command(command)
+
+
+def main() -> None:
+    """Entry point: every foreseen error is one message on standard error and an exit status."""
+    try:
+        status = orderparams.main(standalone_mode=False)
+    except OrderparamsError as error:
+        click.echo(f"orderparams: {error}", err=True)
+        status = error.exit_status
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("orderparams: interrupted", err=True)
+        status = 130
+    except BrokenPipeError:  # the reader of a pipe went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)

@@ -1,0 +1,1 @@
+"""Shipped configurations (presets/) and reference values (reference/)."""

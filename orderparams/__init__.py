@@ -1,0 +1,46 @@
+"""Exact high-dimensional dynamics of multi-head softmax attention on single-location regression.
+
+import orderparams as op
+
+problem = op.load("two-stage")
+trajectory = op.solve(problem)
+trajectory.save("run.h5")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orderparams.config import Problem as Problem
+    from orderparams.evaluate import evaluate as evaluate
+    from orderparams.integrate import solve as solve
+    from orderparams.load import load as load
+    from orderparams.storage.hdf5 import open_trajectory as open
+    from orderparams.trajectory import Trajectory as Trajectory
+
+_HOMES = {
+    "Problem": ("config", "Problem"),
+    "Trajectory": ("trajectory", "Trajectory"),
+    "evaluate": ("evaluate", "evaluate"),
+    "load": ("load", "load"),
+    "open": ("storage.hdf5", "open_trajectory"),
+    "solve": ("integrate", "solve"),
+}
+
+__all__ = ["Problem", "Trajectory", "evaluate", "load", "open", "solve"]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names, imported at first use: importing the package itself costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    # Kept under the name, so that a submodule of the same name does not take its place.
+    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,271 @@
+"""The sections of the configuration. Every key, its default and its allowed values stand here."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orderparams.config.values import (
+    Check,
+    Matrix,
+    Numbers,
+    choice,
+    integer,
+    matrix,
+    number,
+    numbers,
+    sequence,
+    shown,
+    text,
+    weights,
+    words_or_numbers,
+)
+from orderparams.errors import ConfigurationError
+
+
+def section(cls: type[Any]) -> Check:
+    """A table whose keys are the fields of a dataclass."""
+
+    def check(value: Any, key: str) -> Any:
+        return value if isinstance(value, cls) else read_section(cls, value, key)
+
+    return check
+
+
+def length_law(value: Any, key: str) -> int | LengthLaw:
+    """A number of tokens, or a law on it."""
+    if isinstance(value, Mapping | LengthLaw):
+        return typing.cast(LengthLaw, section(LengthLaw)(value, key))
+    return typing.cast(int, token_count(value, key))
+
+
+def option(check: Check, default: Any = dataclasses.MISSING) -> Any:
+    """A field of a section: its check, and its default unless it is required."""
+    return field(default=default, metadata={"check": check})
+
+
+MAX_LENGTH = 1_000_000
+MAX_HEADS = 256
+MAX_COMPONENTS = 4096
+token_count = integer(2, MAX_LENGTH)
+seed = integer(0, 2**63 - 1)
+
+
+@dataclass(frozen=True)
+class LengthLaw:
+    """A law on the number L of tokens: ``{ values = [2, 4, 8], weights = [1, 1, 2] }``."""
+
+    values: tuple[int, ...] = option(sequence(token_count, "a non-empty list of lengths"))
+    weights: Numbers | None = option(weights, None)
+
+
+@dataclass(frozen=True)
+class ComponentConfig:
+    """One Gaussian of a mixture; without variances or covariance, a point."""
+
+    mean: Numbers = option(numbers)
+    weight: float = option(number(low=0.0), 1.0)
+    variances: Numbers | None = option(sequence(number(low=0.0), "a list of variances"), None)
+    covariance: Matrix | None = option(matrix, None)
+
+
+SIGNAL_KEYS = {
+    "flipped-spikes": {"strengths"},
+    "spikes": {"strengths"},
+    "hypercube": {"strengths", "mean"},
+    "gaussian": {"mean", "variances", "covariance"},
+    "mixture": {"components"},
+}
+
+
+@dataclass(frozen=True)
+class SignalConfig:
+    """P_θ, the law of the signal (theory 1). F is the length of the lists."""
+
+    kind: str = option(choice(*SIGNAL_KEYS))
+    mean: Numbers | None = option(numbers, None)
+    strengths: Numbers | None = option(sequence(number(low=0.0), "a list of strengths ν ≥ 0"), None)
+    variances: Numbers | None = option(sequence(number(low=0.0), "a list of variances"), None)
+    covariance: Matrix | None = option(matrix, None)
+    components: tuple[ComponentConfig, ...] | None = option(
+        sequence(section(ComponentConfig), "a list of components"), None
+    )
+
+    @property
+    def features(self) -> int:
+        """Number F of signal directions."""
+        if self.components:
+            return len(self.components[0].mean)
+        lists = (self.strengths, self.variances, self.covariance, self.mean)
+        return next(len(given) for given in lists if given is not None)
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """Single-location regression (theory 1)."""
+
+    signal: SignalConfig = option(section(SignalConfig))
+    length: int | LengthLaw = option(length_law, 4)
+    target: str = option(choice("token", "scalar"), "token")
+    noise: float = option(number(low=0.0), 0.0)
+
+
+@dataclass(frozen=True)
+class AttentionConfig:
+    """The attention layer (theory 2). None means: the default of the activation."""
+
+    heads: int = option(integer(1, MAX_HEADS), 4)
+    activation: str = option(choice("softmax", "softmax-1", "bayes-softmax"), "softmax")
+    kappa: float | None = option(number(low=0.0), None)
+    bias: str | Numbers | None = option(words_or_numbers("none", "norm", "learned"), None)
+    head_weights: str | Numbers | None = option(words_or_numbers("mean", "sum", "learned"), None)
+
+
+ACTIVATION_DEFAULTS: dict[str, dict[str, Any]] = {
+    "softmax": {"kappa": 0.0, "bias": "none", "head_weights": "mean"},
+    "softmax-1": {"kappa": 1.0, "bias": "norm", "head_weights": "sum"},
+    "bayes-softmax": {"kappa": 0.0, "bias": "norm", "head_weights": "sum"},
+}
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The learning rule (theory 4). Time is t = learning_rate · steps / D."""
+
+    rule: str = option(choice("gradient-flow", "sgd"), "gradient-flow")
+    learning_rate: float = option(number(low=0.0, above=True), 1.0)
+    batch_size: int = option(integer(1, 2**31), 1)
+    weight_decay: float = option(number(low=0.0), 0.0)
+    duration: float = option(number(low=0.0, above=True), 1500.0)
+    bias_rate: float = option(number(low=0.0), 1.0)
+    head_weight_rate: float = option(number(low=0.0), 1.0)
+
+
+@dataclass(frozen=True)
+class InitialConfig:
+    """Where the heads start: drawn at random in a finite dimension, or given by their overlaps."""
+
+    kind: str = option(choice("random", "explicit"), "random")
+    variance: float = option(number(low=0.0), 0.01)
+    dimension: int = option(integer(1, 10**12), 1000)
+    seed: int = option(seed, 0)
+    overlap: Matrix | None = option(matrix, None)
+    self_overlap: Matrix | None = option(matrix, None)
+    bias: Numbers | None = option(numbers, None)
+    head_weights: Numbers | None = option(numbers, None)
+
+
+@dataclass(frozen=True)
+class ExpectationConfig:
+    """How Gaussian expectations are taken (theory 5)."""
+
+    engine: str = option(choice("auto", "quadrature", "sampling"), "auto")
+    tolerance: float = option(number(low=1e-13, high=1e-2), 1e-8)
+    samples: int = option(integer(64, 2**26), 16384)
+    seed: int = option(seed, 0)
+
+
+@dataclass(frozen=True)
+class IntegratorConfig:
+    """Settings of SciPy's integrators."""
+
+    method: str = option(choice("LSODA", "RK45", "RK23", "DOP853", "Radau", "BDF"), "LSODA")
+    rtol: float = option(number(low=1e-13, high=0.1), 1e-6)
+    atol: float = option(number(low=0.0, above=True), 1e-9)
+    max_steps: int = option(integer(1, 10**9), 100_000)
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """The times that are stored: 0 and duration included; log spacing starts at duration/10⁴."""
+
+    points: int = option(integer(2, 1_000_000), 200)
+    spacing: str = option(choice("linear", "log"), "linear")
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """SGD at finite dimension (theory 6)."""
+
+    backend: str = option(choice("gram", "direct"), "gram")
+    dimension: int = option(integer(1, 10**12), 1000)
+    replicas: int = option(integer(1, 1_000_000), 8)
+    seed: int = option(seed, 0)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A complete, validated configuration. Equal configurations give bit-identical results."""
+
+    task: TaskConfig = option(section(TaskConfig))
+    title: str = option(text, "")
+    attention: AttentionConfig = option(section(AttentionConfig), AttentionConfig())
+    training: TrainingConfig = option(section(TrainingConfig), TrainingConfig())
+    initial: InitialConfig = option(section(InitialConfig), InitialConfig())
+    expectation: ExpectationConfig = option(section(ExpectationConfig), ExpectationConfig())
+    integrator: IntegratorConfig = option(section(IntegratorConfig), IntegratorConfig())
+    output: OutputConfig = option(section(OutputConfig), OutputConfig())
+    simulation: SimulationConfig = option(section(SimulationConfig), SimulationConfig())
+
+
+def known_keys(cls: type[Any] = Problem, path: str = "") -> Iterator[str]:
+    """All dotted keys of the configuration."""
+    for entry in dataclasses.fields(cls):
+        key = f"{path}{entry.name}"
+        yield key
+        kinds = typing.get_args(hints := typing.get_type_hints(cls)[entry.name]) or (hints,)
+        for kind in kinds:
+            if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+                yield from known_keys(kind, key + ".")
+
+
+def unknown_key(key: str) -> ConfigurationError:
+    """The error for a key that does not exist, with the nearest one that does."""
+    known = list(known_keys())
+    leaf = key.rsplit(".", 1)[-1]
+    close = difflib.get_close_matches(key, known, 1, 0.75) or [
+        name
+        for last in difflib.get_close_matches(leaf, {k.rsplit(".", 1)[-1] for k in known}, 1)
+        for name in known
+        if name.endswith(last)
+    ]
+    hint = (
+        f"did you mean {close[0]!r}?"
+        if close
+        else "known sections: " + ", ".join(name for name in known if "." not in name)
+    )
+    return ConfigurationError(f"unknown key {key!r}; {hint}")
+
+
+def read_section(cls: type[Any], table: Any, path: str) -> Any:
+    """A table of the configuration as an instance of its dataclass."""
+    if not isinstance(table, Mapping):
+        raise ConfigurationError(f"{path}: expected a table, got {shown(table)}")
+    prefix = path + "." if path else ""
+    entries = {entry.name: entry for entry in dataclasses.fields(cls)}
+    for key in table:
+        if key not in entries:
+            raise unknown_key(f"{prefix}{key}")
+    for name, entry in entries.items():
+        if name not in table and entry.default is dataclasses.MISSING:
+            raise ConfigurationError(f"{prefix}{name} is missing and has no default; add it")
+    return cls(
+        **{name: entries[name].metadata["check"](table[name], prefix + name) for name in table}
+    )
+
+
+def to_table(config: Any) -> dict[str, Any]:
+    """A section as a plain table, without the keys that were left out."""
+    table: dict[str, Any] = {}
+    for key, value in vars(config).items():
+        if dataclasses.is_dataclass(value):
+            table[key] = to_table(value)
+        elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
+            table[key] = [to_table(entry) for entry in value]
+        elif value is not None:
+            table[key] = value
+    return table

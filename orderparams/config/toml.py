@@ -1,0 +1,74 @@
+"""TOML text ↔ configuration table, and the ``KEY=VALUE`` assignments of the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from orderparams.config.sections import Problem, known_keys, to_table, unknown_key
+from orderparams.config.values import toml_value
+from orderparams.errors import ConfigurationError
+
+
+def parse_toml(document: str) -> dict[str, Any]:
+    """TOML text → table; a syntax error becomes a :class:`ConfigurationError`."""
+    try:
+        return tomllib.loads(document)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigurationError("not valid TOML: nested too deeply") from None
+
+
+def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """A copy of the table with ``key.path=TOML value`` assignments applied in order.
+
+    A value that is not valid TOML but a plain word is taken as a string.
+    """
+    known = set(known_keys())
+    result: dict[str, Any] = dict(table)
+    for assignment in assignments:
+        key, separator, written = assignment.partition("=")
+        key = key.strip()
+        if not separator or not key:
+            raise ConfigurationError(
+                f"-s {assignment}: expected KEY=VALUE, such as -s attention.heads=8"
+            )
+        if key not in known:
+            raise unknown_key(key)
+        *parents, leaf = key.split(".")
+        branch = result
+        for parent in parents:
+            inner = branch.get(parent)
+            branch[parent] = dict(inner) if isinstance(inner, Mapping) else {}
+            branch = branch[parent]
+        branch[leaf] = override_value(key, written.strip())
+    return result
+
+
+def override_value(key: str, written: str) -> Any:
+    """The value of an assignment: TOML, or a bare word."""
+    try:
+        table = tomllib.loads(f"value = {written}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        if written.replace("-", "").replace("_", "").isalnum() and written[0].isalpha():
+            return written
+        raise ConfigurationError(
+            f"-s {key}={written}: the value is not TOML; examples: 8, 0.5, [4, 1], 'softmax-1'"
+        ) from None
+    if list(table) != ["value"]:
+        raise ConfigurationError(f"-s {key}: one value is expected, got several lines")
+    return table["value"]
+
+
+def to_toml(problem: Problem) -> str:
+    """The configuration as TOML text, which :func:`parse_toml` and :func:`parse` read back."""
+    table = to_table(problem)
+    lines = [f"title = {toml_value(table.pop('title'))}"]
+    sections = {"task": table.pop("task")}
+    sections["task.signal"] = sections["task"].pop("signal")
+    for name, entries in (sections | table).items():
+        lines += ["", f"[{name}]"]
+        lines += [f"{key} = {toml_value(value)}" for key, value in entries.items()]
+    return "\n".join(lines) + "\n"

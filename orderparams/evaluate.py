@@ -1,0 +1,70 @@
+"""Risk, gradient and velocity at one point, the initial condition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.expectations.auto import make_engine
+from orderparams.expectations.bayes import bayes_risk
+from orderparams.flow import Flow, Velocity
+from orderparams.problem import Heads, build_task
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The flow at one point.
+
+    overlap_gradient is P = ∂E/∂m at fixed q, (H, F); self_overlap_gradient is Γ = ∂E/∂q, symmetric
+    with all entries independent, (H, H); both are total derivatives, the norm bias is
+    differentiated through. ``error_estimate`` bounds risk, P and Γ.
+    """
+
+    heads: Heads
+    risk: float
+    bayes_risk: float
+    overlap_gradient: Array
+    self_overlap_gradient: Array
+    velocity: Velocity
+    engine: str
+    error_estimate: float
+
+    def document(self) -> dict[str, Any]:
+        """What ``orderparams evaluate --json`` prints."""
+        return {
+            "risk": self.risk,
+            "bayes_risk": self.bayes_risk,
+            "gradient": {
+                "overlap": self.overlap_gradient.tolist(),
+                "self_overlap": self.self_overlap_gradient.tolist(),
+            },
+            "velocity": {
+                "overlap": self.velocity.overlap.tolist(),
+                "self_overlap": self.velocity.self_overlap.tolist(),
+            },
+            "engine": self.engine,
+            "error_estimate": self.error_estimate,
+        }
+
+
+def evaluate(problem: Problem) -> Evaluation:
+    """Risk, gradient and velocity of a problem at its initial condition (theory 3, 4)."""
+    engine = make_engine(problem)
+    flow = Flow(problem, engine)
+    moments = flow.moments(flow.start, gradient_covariance=flow.stochastic)
+    return Evaluation(
+        heads=flow.start,
+        risk=moments.risk,
+        bayes_risk=bayes_risk(build_task(problem.task)).value,
+        overlap_gradient=moments.overlap_gradient,
+        self_overlap_gradient=flow.self_overlap_gradient(moments),
+        velocity=flow.velocity(flow.initial_state, moments),
+        engine=engine.name,
+        error_estimate=moments.error,
+    )

@@ -1,0 +1,135 @@
+"""The flow of the order parameters (theory 4): velocities from expectations, nothing more.
+
+Gradient flow is integrated in the reduced weights K = [m W], where q = K Kᵀ stays positive
+semidefinite by itself. SGD at a finite learning rate adds (γ/B)V to dq/dt; its residual
+S = q − m mᵀ obeys an equation without a square root and is integrated in place of W.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.errors import SolverError
+from orderparams.expectations import Engine, Moments
+from orderparams.problem import Heads, initial_heads, residual_factor
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Velocity:
+    """Time derivatives: overlap (H, F), self_overlap (H, H), bias (H,), head_weights (H,)."""
+
+    overlap: Array
+    self_overlap: Array
+    bias: Array
+    head_weights: Array
+
+
+class Flow:
+    """The ordinary differential equation dy/dt = velocity(y) of one problem.
+
+    y is the overlap m (H·F numbers), the residual (W, or the lower triangle of S for SGD), then the
+    bias and the head weights where they are learned.
+    """
+
+    def __init__(self, problem: Problem, engine: Engine) -> None:
+        training, attention = problem.training, problem.attention
+        self.engine = engine
+        self.start = initial_heads(problem)
+        self.heads, self.features = self.start.overlap.shape
+        self.stochastic = training.rule == "sgd"
+        self.temperature = training.learning_rate / training.batch_size  # γ/B, the factor of V
+        self.weight_decay = training.weight_decay
+        self.norm_bias = attention.bias == "norm"
+        self.learns_bias = attention.bias == "learned"
+        self.learns_head_weights = attention.head_weights == "learned"
+        self.bias_rate = training.bias_rate * self.learns_bias
+        self.head_weight_rate = training.head_weight_rate * self.learns_head_weights
+        self._triangle = np.tril_indices(self.heads)
+
+    def pack(self, overlap: Array, residual: Array, bias: Array, head_weights: Array) -> Array:
+        """One vector of the parts of a state, or of its time derivative."""
+        parts = [overlap.ravel()]
+        parts.append(residual[self._triangle] if self.stochastic else residual.ravel())
+        parts += [bias] * self.learns_bias + [head_weights] * self.learns_head_weights
+        return np.concatenate(parts)
+
+    @property
+    def initial_state(self) -> Array:
+        """y at t = 0."""
+        start = self.start
+        residual = start.residual @ start.residual.T if self.stochastic else start.residual
+        return self.pack(start.overlap, residual, start.bias, start.head_weights)
+
+    def unpack(self, y: Array) -> tuple[Heads, Array]:
+        """The heads of a state, and its residual in the form in which it is integrated (H, H)."""
+        sizes = [self.heads * self.features]
+        sizes.append(len(self._triangle[0]) if self.stochastic else self.heads**2)
+        sizes += [self.heads] * (self.learns_bias + self.learns_head_weights)
+        overlap, residual, *learned = np.split(y, np.cumsum(sizes)[:-1])
+        overlap = overlap.reshape(self.heads, self.features)
+        if self.stochastic:
+            square = np.zeros((self.heads, self.heads))
+            square[self._triangle] = residual
+            square = square + np.tril(square, -1).T
+            factor = residual_factor(square)
+        else:
+            square = factor = residual.reshape(self.heads, self.heads)
+        bias = learned[0] if self.learns_bias else self.start.bias
+        if self.norm_bias:
+            bias = -0.5 * ((overlap**2).sum(1) + (factor**2).sum(1))
+        head_weights = learned[-1] if self.learns_head_weights else self.start.head_weights
+        return Heads(overlap, factor, bias, head_weights), square
+
+    def moments(self, heads: Heads, *, gradient_covariance: bool = False) -> Moments:
+        """Expectations at a state; a :class:`SolverError` if they are not finite."""
+        moments = self.engine.evaluate(
+            heads.weights, heads.bias, heads.head_weights, gradient_covariance=gradient_covariance
+        )
+        if not np.isfinite(moments.risk) or not np.isfinite(moments.overlap_gradient).all():
+            raise SolverError("the expectations are not finite")
+        return moments
+
+    def self_overlap_gradient(self, moments: Moments) -> Array:
+        """Total derivative Γ of the risk in q: the norm bias β = −q_hh/2 differentiated through."""
+        gamma = moments.self_overlap_gradient
+        return gamma - 0.5 * np.diag(moments.bias_gradient) if self.norm_bias else gamma
+
+    def rates(self, heads: Heads, residual: Array, moments: Moments) -> tuple[Array, ...]:
+        """Time derivatives of the overlap, the residual as integrated, the bias, the head weights.
+
+        ``moments`` must hold V if the rule is SGD.
+        """
+        gamma = self.self_overlap_gradient(moments)
+        overlap = -(moments.overlap_gradient + 2 * gamma @ heads.overlap)
+        overlap -= self.weight_decay * heads.overlap
+        drift = -2 * gamma @ residual - self.weight_decay * residual
+        if self.stochastic:
+            assert moments.gradient_covariance is not None
+            drift = drift + drift.T + self.temperature * moments.gradient_covariance
+        bias = -self.bias_rate * moments.bias_gradient
+        return overlap, drift, bias, -self.head_weight_rate * moments.head_weight_gradient
+
+    def derivative(self, t: float, y: Array) -> Array:
+        """dy/dt, autonomous in t."""
+        if not np.isfinite(y).all():
+            raise SolverError("the state is not finite")
+        heads, residual = self.unpack(y)
+        moments = self.moments(heads, gradient_covariance=self.stochastic)
+        return self.pack(*self.rates(heads, residual, moments))
+
+    def velocity(self, y: Array, moments: Moments) -> Velocity:
+        """dm/dt, dq/dt and the rates of what is learned at a state, from its moments."""
+        heads, residual = self.unpack(y)
+        overlap, drift, bias, head_weights = self.rates(heads, residual, moments)
+        half = overlap @ heads.overlap.T
+        half = half + 0.5 * drift if self.stochastic else half + drift @ residual.T
+        self_overlap = half + half.T
+        if self.norm_bias:
+            bias = -0.5 * np.diag(self_overlap)
+        return Velocity(overlap, self_overlap, bias, head_weights)

@@ -1,0 +1,71 @@
+"""Configurations by name: presets, TOML files, tables, and the files that runs wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from orderparams.config import Problem, override, parse, parse_toml
+from orderparams.errors import ConfigurationError, FileError
+
+DEFAULT_PRESET = "two-stage"
+
+
+def preset_names() -> list[str]:
+    """Names of the shipped configurations."""
+    folder = resources.files("orderparams.data") / "presets"
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def preset_text(name: str) -> str:
+    """TOML text of a shipped configuration."""
+    if name not in preset_names():
+        raise ConfigurationError(
+            f"no preset is called {name!r}; the presets are {', '.join(preset_names())}"
+        )
+    return (resources.files("orderparams.data") / "presets" / f"{name}.toml").read_text("utf-8")
+
+
+def read_text(source: str) -> str:
+    """The TOML text that a preset name, a TOML file or a result file stands for."""
+    path = Path(source)
+    if source in preset_names() and not path.suffix:
+        return preset_text(source)
+    if path.suffix in (".h5", ".hdf5"):
+        from orderparams.storage.hdf5 import read_configuration
+
+        return read_configuration(path)
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{source!r} is neither a file nor a preset; the presets are "
+            + ", ".join(preset_names())
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{source} is not a text file in UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise FileError(f"{source} could not be read: {error}") from None
+
+
+def load(
+    source: str | Path | Mapping[str, Any] = DEFAULT_PRESET, overrides: Iterable[str] = ()
+) -> Problem:
+    """A validated problem from a preset's name, a TOML or result file, or a table.
+
+    ``overrides`` are ``KEY=VALUE`` assignments as for ``orderparams solve -s``. Raises
+    :class:`ConfigurationError` or :class:`FileError`.
+    """
+    if isinstance(source, Mapping):
+        return parse(override(dict(source), overrides))
+    document = read_text(str(source))
+    try:
+        return parse(override(parse_toml(document), overrides))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source}: {error}") from None

@@ -1,0 +1,42 @@
+"""Where a result comes from: program, versions, time, command, settings and seeds."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import platform
+
+from orderparams.config import Problem, to_toml
+
+
+def version() -> str:
+    """Version of the installed program."""
+    return importlib.metadata.version("orderparams")
+
+
+def describe_platform() -> str:
+    """Python, the numerical libraries and the machine, in one line."""
+    libraries = (
+        f"{name} {importlib.metadata.version(name)}" for name in ("numpy", "scipy", "numba")
+    )
+    return ", ".join(
+        [f"Python {platform.python_version()}", *libraries, platform.system(), platform.machine()]
+    )
+
+
+def provenance(problem: Problem, command: str) -> dict[str, str]:
+    """Attributes of a file that say how it was made and how to make it again."""
+    seeds = {
+        "initial": problem.initial.seed,
+        "expectation": problem.expectation.seed,
+        "simulation": problem.simulation.seed,
+    }
+    return {
+        "version": version(),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "config": to_toml(problem),
+        "seeds": json.dumps(seeds),
+        "platform": describe_platform(),
+    }

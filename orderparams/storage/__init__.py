@@ -1,0 +1,1 @@
+"""Results on disk: names and units in ``schema``, reading and writing in ``hdf5``."""

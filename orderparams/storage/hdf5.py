@@ -1,0 +1,158 @@
+"""Reading and writing the HDF5 files. Every axis is a dimension scale, as xarray wants it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem, parse, parse_toml
+from orderparams.errors import ConfigurationError, FileError
+from orderparams.provenance import provenance
+from orderparams.storage.files import atomic
+from orderparams.storage.schema import AXES, PROGRAM, SCHEMA_VERSION, TRAJECTORY, Variable
+from orderparams.trajectory import Trajectory
+
+
+@contextlib.contextmanager
+def create(
+    path: Path, problem: Problem, *, status: str, force: bool, command: str
+) -> Iterator[h5py.File]:
+    """A new file with the root attributes; it appears under its name when all is written."""
+    attributes = provenance(problem, command) | {"program": PROGRAM, "status": status}
+    # Attributes above 64 KiB (a configuration with many components) need the format of HDF5 1.10.
+    with atomic(path, force=force) as temporary, h5py.File(temporary, "x", libver="v110") as file:
+        file.attrs["schema_version"] = SCHEMA_VERSION
+        for name, value in attributes.items():
+            file.attrs[name] = value
+        yield file
+
+
+def write_variables(
+    group: h5py.Group,
+    variables: Mapping[str, tuple[Variable, NDArray[Any]]],
+    coordinates: Mapping[str, NDArray[Any]],
+) -> None:
+    """Datasets with units and long names; ``coordinates`` become the scales of their axes.
+
+    An axis without coordinates is counted from 1.
+    """
+    sizes = {
+        axis: size
+        for variable, values in variables.values()
+        for axis, size in zip(variable.axes, values.shape, strict=True)
+    }
+    for axis, size in sizes.items():
+        scale = group.create_dataset(axis, data=coordinates.get(axis, np.arange(1, size + 1)))
+        scale.make_scale(axis)
+        scale.attrs["units"] = "1"
+        scale.attrs["long_name"] = AXES[axis]
+    for name, (variable, values) in variables.items():
+        dataset = group.create_dataset(name, data=values)
+        dataset.attrs["units"] = variable.units
+        dataset.attrs["long_name"] = variable.long_name
+        for dimension, axis in zip(dataset.dims, variable.axes, strict=True):
+            dimension.attach_scale(group[axis])
+
+
+def save_trajectory(trajectory: Trajectory, path: Path, *, force: bool, command: str) -> None:
+    """Write the group /trajectory; :class:`FileError` if the path cannot be written."""
+    with create(
+        path, trajectory.problem, status=trajectory.status, force=force, command=command
+    ) as file:
+        group = file.create_group("trajectory")
+        arrays = {
+            name: (variable, getattr(trajectory, name))
+            for name, variable in TRAJECTORY.items()
+            if getattr(trajectory, name) is not None
+        }
+        write_variables(group, arrays, {"time": trajectory.time})
+        group.attrs["bayes_risk"] = trajectory.bayes_risk
+        group.attrs["engine"] = trajectory.engine
+        group.attrs["message"] = trajectory.message
+        group.attrs["seconds"] = trajectory.seconds
+        for name, value in trajectory.statistics.items():
+            group.attrs[name] = value
+
+
+@contextlib.contextmanager
+def read(path: Path) -> Iterator[h5py.File]:
+    """An existing file of this program, open for reading; else :class:`FileError`."""
+    if not path.is_file():
+        raise FileError(f"{path} does not exist" if not path.exists() else f"{path} is not a file")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise FileError(f"{path} is not a readable HDF5 file: {error}") from None
+    with file:
+        if file.attrs.get("program") != PROGRAM:
+            raise FileError(f"{path} was not written by {PROGRAM}")
+        found = int(file.attrs.get("schema_version", 0))
+        if not 1 <= found <= SCHEMA_VERSION:
+            raise FileError(
+                f"{path} has schema version {found}; this program reads 1 to {SCHEMA_VERSION}: "
+                "upgrade it"
+            )
+        try:
+            yield file
+        except (KeyError, OSError, RuntimeError) as error:
+            raise FileError(f"{path} is damaged or incomplete: {error}") from None
+
+
+def read_configuration(path: Path) -> str:
+    """The TOML text of the configuration that a file was made from."""
+    with read(path) as file:
+        return str(file.attrs["config"])
+
+
+def read_attributes(path: Path) -> dict[str, Any]:
+    """The root attributes of a file, and those of each of its groups under the group's name."""
+
+    def plain(attributes: Any) -> dict[str, Any]:
+        return {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in attributes.items()
+        }
+
+    with read(path) as file:
+        return plain(file.attrs) | {
+            name: plain(group.attrs)
+            | {
+                "variables": {
+                    key: list(dataset.shape)
+                    for key, dataset in group.items()
+                    if not dataset.is_scale
+                }
+            }
+            for name, group in file.items()
+        }
+
+
+def open_trajectory(path: Path) -> Trajectory:
+    """The trajectory in a file."""
+    with read(path) as file:
+        try:
+            problem = parse(parse_toml(str(file.attrs["config"])))
+        except ConfigurationError as error:
+            raise FileError(f"{path}: its configuration cannot be read: {error}") from None
+        if "trajectory" not in file:
+            raise FileError(f"{path} holds no trajectory; it has {', '.join(file) or 'no groups'}")
+        group = file["trajectory"]
+        arrays = {name: group[name][...] for name in ["time", *TRAJECTORY] if name in group}
+        own = {"bayes_risk", "engine", "message", "seconds"}
+        attributes = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in group.attrs.items()
+        }
+        return Trajectory(
+            problem=problem,
+            status=str(file.attrs["status"]),
+            statistics={name: value for name, value in attributes.items() if name not in own},
+            **arrays,
+            **{name: attributes[name] for name in own},
+        )

@@ -1,0 +1,33 @@
+"""What stands in a file: groups, variables, their axes and units (docs/file-format.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCHEMA_VERSION = 1
+PROGRAM = "orderparams"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A dataset: the axes it has, its units, and what it is. Order parameters have no unit: "1"."""
+
+    axes: tuple[str, ...]
+    long_name: str
+    units: str = "1"
+
+
+AXES = {
+    "time": "time t = learning_rate * steps / D",
+    "head": "attention head, counted from 1",
+    "head_2": "attention head, counted from 1",
+    "feature": "signal direction, counted from 1",
+}
+
+TRAJECTORY = {
+    "overlap": Variable(("time", "head", "feature"), "overlap m = k_h . k*_f / D"),
+    "self_overlap": Variable(("time", "head", "head_2"), "self-overlap q = k_h . k_h' / D"),
+    "risk": Variable(("time",), "population risk per dimension"),
+    "bias": Variable(("time", "head"), "learned bias beta_h"),
+    "head_weight": Variable(("time", "head"), "learned head weight u_h"),
+}
