@@ -48,7 +48,7 @@ class Ending:
 
     status: str
     message: str
-    statistics: dict[str, float]
+    statistics: dict[str, int]
 
 
 def integrate(

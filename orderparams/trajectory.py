@@ -35,7 +35,7 @@ class Trajectory:
     status: str = "finished"
     message: str = ""
     engine: str = ""
-    statistics: dict[str, float] = field(default_factory=dict)
+    statistics: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
     def save(self, path: str | Path, *, force: bool = False, command: str = "") -> None:

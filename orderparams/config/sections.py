@@ -59,7 +59,7 @@ seed = integer(0, 2**63 - 1)
 class LengthLaw:
     """A law on the number L of tokens: ``{ values = [2, 4, 8], weights = [1, 1, 2] }``."""
 
-    values: tuple[int, ...] = option(sequence(token_count, "a non-empty list of lengths"))
+    values: tuple[int, ...] = option(sequence(token_count, "list of lengths"))
     weights: Numbers | None = option(weights, None)
 
 
@@ -69,7 +69,7 @@ class ComponentConfig:
 
     mean: Numbers = option(numbers)
     weight: float = option(number(low=0.0), 1.0)
-    variances: Numbers | None = option(sequence(number(low=0.0), "a list of variances"), None)
+    variances: Numbers | None = option(sequence(number(low=0.0), "list of variances"), None)
     covariance: Matrix | None = option(matrix, None)
 
 
@@ -88,11 +88,11 @@ class SignalConfig:
 
     kind: str = option(choice(*SIGNAL_KEYS))
     mean: Numbers | None = option(numbers, None)
-    strengths: Numbers | None = option(sequence(number(low=0.0), "a list of strengths ν ≥ 0"), None)
-    variances: Numbers | None = option(sequence(number(low=0.0), "a list of variances"), None)
+    strengths: Numbers | None = option(sequence(number(low=0.0), "list of strengths ν ≥ 0"), None)
+    variances: Numbers | None = option(sequence(number(low=0.0), "list of variances"), None)
     covariance: Matrix | None = option(matrix, None)
     components: tuple[ComponentConfig, ...] | None = option(
-        sequence(section(ComponentConfig), "a list of components"), None
+        sequence(section(ComponentConfig), "list of components"), None
     )
 
     @property
@@ -229,7 +229,9 @@ def unknown_key(key: str) -> ConfigurationError:
     leaf = key.rsplit(".", 1)[-1]
     close = difflib.get_close_matches(key, known, 1, 0.75) or [
         name
-        for last in difflib.get_close_matches(leaf, {k.rsplit(".", 1)[-1] for k in known}, 1)
+        for last in difflib.get_close_matches(
+            leaf, dict.fromkeys(k.rsplit(".", 1)[-1] for k in known), 1
+        )
         for name in known
         if name.endswith(last)
     ]

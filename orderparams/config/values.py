@@ -65,8 +65,9 @@ def choice(*words: str) -> Check:
 
     def check(value: Any, key: str) -> str:
         if value not in words:
-            close = difflib.get_close_matches(str(value), words, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            folded = {word.casefold(): word for word in words}
+            close = difflib.get_close_matches(str(value).casefold(), folded, 1)
+            hint = f"; did you mean {folded[close[0]]!r}?" if close else ""
             allowed = ", ".join(words)
             raise ConfigurationError(f"{key}: expected one of {allowed}; got {shown(value)}{hint}")
         return str(value)
@@ -79,14 +80,14 @@ def sequence(item: Check, what: str) -> Check:
 
     def check(value: Any, key: str) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple) or not value:
-            raise ConfigurationError(f"{key}: expected {what}, got {shown(value)}")
+            raise ConfigurationError(f"{key}: expected a non-empty {what}, got {shown(value)}")
         return tuple(item(entry, f"{key}[{i}]") for i, entry in enumerate(value))
 
     return check
 
 
-numbers = sequence(number(), "a non-empty list of numbers")
-rows = sequence(numbers, "a matrix, a list of rows such as [[1.0, 0.0], [0.0, 1.0]]")
+numbers = sequence(number(), "list of numbers")
+rows = sequence(numbers, "list of rows, such as [[1.0, 0.0], [0.0, 1.0]]")
 
 
 def matrix(value: Any, key: str) -> Matrix:
@@ -99,7 +100,7 @@ def matrix(value: Any, key: str) -> Matrix:
 
 def weights(value: Any, key: str) -> Numbers:
     """Non-negative numbers with a positive sum, not necessarily one."""
-    checked: Numbers = sequence(number(low=0.0), "a non-empty list of weights")(value, key)
+    checked: Numbers = sequence(number(low=0.0), "list of weights")(value, key)
     if sum(checked) <= 0:
         raise ConfigurationError(f"{key}: the weights sum to zero; at least one must be positive")
     return checked

@@ -50,7 +50,10 @@ class Moments:
 class Engine(Protocol):
     """One way to take the expectations."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """How the expectations are taken, as ``info`` shows it."""
+        ...
 
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False

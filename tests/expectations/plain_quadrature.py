@@ -123,7 +123,8 @@ def plain_moments(
             e, v = gauss_grid(r, step, reach)
             first = kernels(taus[h][:, None] + means[c, h] + a * g)
             second = [
-                x @ v for x in kernels(taus[k][:, None, None] + means[c, k] + b * g[:, None] + r * e)
+                x @ v
+                for x in kernels(taus[k][:, None, None] + means[c, k] + b * g[:, None] + r * e)
             ]
             table = {
                 (i, j): (first[i] * w) @ second[j].T

@@ -1,0 +1,133 @@
+"""How finely to discretise for a given error, and how to know the error that remains.
+
+Along one Gaussian axis the integrands of a single normaliser are analytic in a strip (see
+:func:`axis_rule`), so that the trapezoid rule converges exponentially; where the integrand hardly
+varies a few Gauss–Hermite nodes do better. In τ the trapezoid rule converges as e^{−π²/step}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+SCORES_PER_STEP = 5
+"""Points of the lattice in the score x (see ``scores``) for one step in τ."""
+
+COARSER = 100.0
+"""Ratio of the target errors of two neighbouring levels of refinement."""
+
+TINY = 1e-14
+"""Rounding: no error estimate is smaller, no level is finer."""
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """A discretisation meant for an absolute error of about ``error``."""
+
+    error: float
+
+    @property
+    def digits(self) -> float:
+        """The error as a natural logarithm, positive."""
+        return -float(np.log(self.error))
+
+    @property
+    def tau_step(self) -> float:
+        """Step in τ; |Γ(4+ik)|/3! at k = 2π/step, the Laplace transform's error, is ≤ error."""
+        return float(np.pi**2 / (self.digits + 9.0))
+
+    @property
+    def score_step(self) -> float:
+        """Step of the lattice in the score x."""
+        return self.tau_step / SCORES_PER_STEP
+
+    def cut(self, tokens: float = 1.0) -> float:
+        """Smallest density, relative to the largest, of a node that is kept.
+
+        ``tokens`` is the number of tokens of which each may be the one far out in the tail.
+        """
+        return self.error / (100.0 * tokens)
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """Nodes (k,) and weights (k,) for a standard normal variable."""
+
+    nodes: Array
+    weights: Array
+
+
+@cache
+def _hermite_rules(most: int) -> tuple[tuple[Array, Array], ...]:
+    """Gauss–Hermite rules with 1 … most nodes for the standard normal weight."""
+    rules = []
+    for count in range(1, most + 1):
+        nodes, weights = np.polynomial.hermite_e.hermegauss(count)
+        rules.append((nodes, weights / weights.sum()))
+    return tuple(rules)
+
+
+@cache
+def _hermite_reach(error: float, most: int = 12) -> Array:
+    """Largest slopes (most,) at which the rules with 1, 2, … nodes err by less than ``error``.
+
+    Bounds the error of E[f''(slope·g)] for functions f with the spectrum of the logistic function's
+    derivative, πk/sinh πk, by the rule's error on each wave: what Γ needs.
+    """
+    frequencies = np.linspace(0.02, 20.0, 1000)
+    spectrum = 0.02 * np.pi * frequencies**3 / np.sinh(np.pi * frequencies)
+    slopes = np.geomspace(1e-8, 4.0, 300)
+    phases = slopes[:, None] * frequencies
+    reach = []
+    for nodes, weights in _hermite_rules(most):
+        waves = np.zeros_like(phases)
+        for node, weight in zip(nodes, weights, strict=True):
+            waves += weight * np.cos(phases * node)
+        within = np.abs(waves - np.exp(-0.5 * phases**2)) @ spectrum < error
+        reach.append(slopes[np.argmin(within) - 1] if within[0] else 0.0)
+    return np.array(reach)
+
+
+def axis_rule(slope: float, resolution: Resolution, cut: float) -> Rule:
+    """Rule for E[f(g)], g ~ N(0, 1), f analytic for |Im g| < π/slope.
+
+    A function of the score x = log Σ_h e^{b_h + a_h g} that is analytic for |Im x| < π is such an f
+    with slope = max(0, a) − min(0, a): no two of the phases a_h Im g, nor one and zero, differ by π.
+    The trapezoid rule then errs by e^{y²/2 − 2πy/step} with y = min(π/slope, 2π/step). Its nodes
+    end where the density has fallen to ``cut``; their number varies smoothly with the slope.
+    """
+    digits = resolution.digits + 4.0
+    edge = np.sqrt(2.0 * digits)
+    strip = min(np.pi / max(slope, 1e-300), edge)
+    step = 2.0 * np.pi * strip / (digits + 0.5 * strip**2)
+    count = int(np.sqrt(-2.0 * np.log(cut)) / step)
+    reach = _hermite_reach(resolution.error)
+    few = int(np.searchsorted(reach, slope)) + 1
+    if few <= len(reach) and few <= 2 * count + 1:
+        return Rule(*_hermite_rules(len(reach))[few - 1])
+    nodes = step * np.arange(-count, count + 1)
+    return Rule(nodes, step * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi))
+
+
+def converge(
+    solve: Callable[[Resolution], Array], tolerance: float, finest: float = TINY
+) -> tuple[Array, Array]:
+    """Values of ``solve`` and their estimated absolute errors, both of one shape.
+
+    Refines until every error is within the tolerance or the level ``finest`` is reached. The
+    estimate is a tenth of the change from a level of refinement a hundred times coarser.
+    """
+    level = max(tolerance, finest)
+    coarse = solve(Resolution(min(COARSER * level, 1e-2)))
+    while True:
+        fine = solve(Resolution(level))
+        errors = np.abs(fine - coarse) / 10.0 + TINY
+        if errors.max() <= tolerance or level <= finest:
+            return fine, errors
+        coarse, level = fine, max(level / COARSER, finest)

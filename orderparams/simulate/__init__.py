@@ -1,0 +1,50 @@
+"""One-pass SGD at finite dimension D (theory 6).
+
+Two backends with the same options: ``direct`` holds the heads as vectors and draws every token in
+full, the ground truth; ``gram`` follows the order parameters alone, exact in law at any D at a cost
+per step that does not depend on it. :func:`orderparams.simulate.replicas.Ensemble` runs many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class UpdateRule(NamedTuple):
+    """How one step of SGD changes the heads, the bias and the head weights (theory 4).
+
+    learning_rate γ, batch_size B, weight_decay λ; norm_bias: β_h = −|k_h|²/2D, differentiated
+    through; bias_rate η_b and head_weight_rate η_u, zero for what is not learned.
+    """
+
+    learning_rate: float
+    batch_size: int = 1
+    weight_decay: float = 0.0
+    norm_bias: bool = False
+    bias_rate: float = 0.0
+    head_weight_rate: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """R replicas recorded at T times.
+
+    time (T,), t = γ·step/D of the steps (T,) that were recorded; overlap (R, T, H, F); self_overlap
+    (R, T, H, H); bias and head_weight (R, T, H); loss (R, T), the mean per step over the steps
+    since the record before (NaN where there are none): ‖y − f(X)‖²/D of the token target, the
+    squared error of the scalar target. NaN too where a replica has not come yet.
+    """
+
+    time: Array
+    step: NDArray[np.int64]
+    overlap: Array
+    self_overlap: Array
+    bias: Array
+    head_weight: Array
+    loss: Array
