@@ -21,7 +21,7 @@ from numba.core.dispatcher import Dispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-FAST = frozenset({"contract", "reassoc"})
+FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and
 infinity keep their meaning."""
 

@@ -22,8 +22,11 @@ SCORES_PER_STEP = 5
 COARSER = 100.0
 """Ratio of the target errors of two neighbouring levels of refinement."""
 
-TINY = 1e-14
+FINEST = 1e-14
 """Rounding: no error estimate is smaller, no level is finer."""
+
+COARSEST = 1e-5
+"""A grid that can only be afforded at a coarser level than this is worse than sampling."""
 
 
 @dataclass(frozen=True)
@@ -116,18 +119,28 @@ def axis_rule(slope: float, resolution: Resolution, cut: float) -> Rule:
 
 
 def converge(
-    solve: Callable[[Resolution], Array], tolerance: float, finest: float = TINY
-) -> tuple[Array, Array]:
+    solve: Callable[[Resolution], Array | None], tolerance: float
+) -> tuple[Array, Array] | None:
     """Values of ``solve`` and their estimated absolute errors, both of one shape.
 
-    Refines until every error is within the tolerance or the level ``finest`` is reached. The
-    estimate is a tenth of the change from a level of refinement a hundred times coarser.
+    ``solve`` returns None at a level that is too costly for it. Starts at the level of the
+    tolerance, or the finest one that can be afforded, and refines until every error is within the
+    tolerance or no finer level can be afforded; None if only useless levels can be. The estimate is
+    a tenth of the change from a level of refinement a hundred times coarser.
     """
-    level = max(tolerance, finest)
-    coarse = solve(Resolution(min(COARSER * level, 1e-2)))
+    level = max(tolerance, FINEST)
+    while (fine := solve(Resolution(level))) is None:
+        level *= 10.0
+        if level > COARSEST:
+            return None
+    coarse = solve(Resolution(min(COARSER * level, 0.1)))
     while True:
-        fine = solve(Resolution(level))
-        errors = np.abs(fine - coarse) / 10.0 + TINY
-        if errors.max() <= tolerance or level <= finest:
+        assert coarse is not None  # a coarser level costs less
+        errors: Array = np.abs(fine - coarse) / 10.0 + FINEST
+        if errors.max() <= tolerance or level <= FINEST:
             return fine, errors
-        coarse, level = fine, max(level / COARSER, finest)
+        level = max(level / COARSER, FINEST)
+        finer = solve(Resolution(level))
+        if finer is None:
+            return fine, errors
+        coarse, fine = fine, finer

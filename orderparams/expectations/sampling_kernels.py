@@ -141,25 +141,36 @@ def slopes(
 
 
 @kernel(fastmath=FAST)
-def add_outer(left: Array, mass: Array, right: Array, product: Array, lower: bool) -> None:
-    """Adds Σ_samples mass left_h right_j to product (H, J); only j ≤ h if ``lower``."""
-    weighted = np.empty(LANES)
-    for h in range(len(left)):
-        row = left[h]
+def scale(rows: Array, mass: Array, scaled: Array) -> None:
+    """rows (n, LANES) times the weights of the samples."""
+    for n in range(len(rows)):
+        row, out = rows[n], scaled[n]
         for i in range(LANES):
-            weighted[i] = mass[i] * row[i]
-        for j in range(h + 1 if lower else len(right)):
-            product[h, j] += dot(weighted, right[j])
+            out[i] = mass[i] * row[i]
 
 
 @kernel(fastmath=FAST)
-def add_separate_curvature(
-    shares: Array, head_weights: Array, mass: Array, spread: Array, half_hessian: Array, label: Array
-) -> None:
-    """Adds the Gram matrix Σ_ℓ J_hℓ·J_h'ℓ of ∂a/∂χ_hℓ, for one normaliser a head.
+def add_products(left: Array, right: Array, products: Array) -> None:
+    """Adds Σ_samples left_h right_j to products (H, J)."""
+    for h in range(len(left)):
+        for j in range(products.shape[1]):
+            products[h, j] += dot(left[h], right[j])
 
-    It is u_h u_h' (S + S² − Q), S = Σ_ℓ s_hℓ s_h'ℓ and Q = Σ_ℓ s_hℓ s_h'ℓ (s_hℓ + s_h'ℓ): with
-    weights ``mass`` to ``half_hessian``, with weights ``spread`` to ``label`` (lower triangles).
+
+@kernel(fastmath=FAST)
+def add_symmetric(left: Array, right: Array, products: Array) -> None:
+    """The lower triangle of the same, where left and right differ by weights of the samples."""
+    for h in range(len(left)):
+        for j in range(h + 1):
+            products[h, j] += dot(left[h], right[j])
+
+
+@kernel(fastmath=FAST)
+def add_separate_gram(shares: Array, head_weights: Array, mass: Array, gram: Array) -> None:
+    """Adds E[Σ_ℓ J_hℓ·J_h'ℓ], J_hℓ = ∂a/∂χ_hℓ, for one normaliser a head (lower triangle).
+
+    Of one sample it is u_h u_h' (S + S² − Q) with S = Σ_ℓ s_hℓ s_h'ℓ and
+    Q = Σ_ℓ s_hℓ s_h'ℓ (s_hℓ + s_h'ℓ).
     """
     heads, length = shares.shape[:2]
     overlap, cubic = np.empty(LANES), np.empty(LANES)
@@ -175,6 +186,115 @@ def add_separate_curvature(
                     cubic[i] += both * (s[i] + other[i])
             for i in range(LANES):
                 overlap[i] += overlap[i] * overlap[i] - cubic[i]
-            u = head_weights[h] * head_weights[j]
-            half_hessian[h, j] += u * dot(mass, overlap)
-            label[h, j] += u * dot(spread, overlap)
+            gram[h, j] += head_weights[h] * head_weights[j] * dot(mass, overlap)
+
+
+@kernel(fastmath=FAST)
+def add_joint_gram(
+    shares: Array, attention: Array, center: Array, mass: Array, bend: float, gram: Array
+) -> None:
+    """The same for a joint normaliser: Σ_ℓ p_hℓ p_h'ℓ (1 − 2a_ℓ + Σ_j a_j²).
+
+    ``bend`` = 1 adds Σ_j r_j ∂²a_j/∂χ_hℓ∂χ_h'ℓ, but for the part g_hℓ/2 on the diagonal:
+    −2 p_hℓ p_h'ℓ (r_ℓ − c).
+    """
+    squares, weight = np.zeros(LANES), np.empty(LANES)
+    weighted = np.empty((len(shares), LANES))
+    for a in attention:
+        for i in range(LANES):
+            squares[i] += a[i] * a[i]
+    c = center[0]
+    for token in range(len(attention)):
+        p, a = shares[:, token], attention[token]
+        hit = 1.0 if token == 0 else 0.0
+        for i in range(LANES):
+            curvature = 1.0 - 2.0 * a[i] + squares[i] - 2.0 * bend * (a[i] - hit - c[i])
+            weight[i] = mass[i] * curvature
+        scale(p, weight, weighted)
+        add_symmetric(weighted, p, gram)
+
+
+@kernel(fastmath=FAST)
+def accumulate(
+    nodes: Array,
+    masses: Array,
+    length: int,
+    weights: Array,
+    bias: Array,
+    head_weights: Array,
+    kappa: float,
+    joint: bool,
+    covariance: bool,
+    label: float,
+    sums: Array,
+) -> None:
+    """Adds the sums over the samples of one block to ``sums`` (H, F + 2H + 3).
+
+    nodes (batches, ≥ length, F+H, LANES): projections x of the tokens; masses (batches, LANES);
+    head_weights: ones if joint. The columns are E[Σ_ℓ g_hℓ x_fℓ] (F), Γ (H) and V (H) in their
+    lower triangles, ∂E/∂β, ∂E/∂u, and the risk in the first row of the last. V is left out unless
+    ``covariance``. A ``label`` Δ² ≥ 0 means the scalar target, and one half of its V.
+    """
+    heads, directions = weights.shape
+    features = directions - heads
+    drift, gamma = sums[:, :features], sums[:, features:directions]
+    v = sums[:, directions : directions + heads]
+    shares = np.empty((heads, length, LANES))
+    attention, center = np.empty((length, LANES)), np.empty((heads, LANES))
+    g, weighted = np.empty((heads, LANES)), np.empty((heads, LANES))
+    loss, spread = np.empty(LANES), np.empty(LANES)
+    for batch in range(len(nodes)):
+        x, mass = nodes[batch], masses[batch]
+        project(weights, bias, x, shares)
+        if joint:
+            normalize(shares.reshape(heads * length, LANES), kappa)
+        else:
+            for h in range(heads):
+                normalize(shares[h], kappa)
+        attend(shares, head_weights, joint, attention, center, loss)
+        sums[0, -1] += dot(mass, loss)
+        for i in range(LANES):
+            spread[i] = 2.0 * mass[i] * (loss[i] + label)
+        for token in range(length):
+            slopes(shares, attention, center, head_weights, token, g)
+            scale(g, mass, weighted)
+            add_products(weighted, x[token], drift)
+            if covariance:
+                add_symmetric(weighted, g, v)
+            for h in range(heads):
+                total = dot(mass, g[h])
+                sums[h, -3] += total
+                gamma[h, h] += 0.5 * total
+                if not joint:
+                    gamma[h, h] -= dot(weighted[h], shares[h, token])
+        for h in range(heads):
+            sums[h, -2] += 2.0 * dot(mass, center[h])
+        if joint:
+            add_joint_gram(shares, attention, center, mass, 1.0, gamma)
+            if covariance and label >= 0.0:
+                add_joint_gram(shares, attention, center, spread, 0.0, v)
+        else:
+            add_separate_gram(shares, head_weights, mass, gamma)
+            if covariance and label >= 0.0:
+                add_separate_gram(shares, head_weights, spread, v)
+
+
+@kernel(fastmath=FAST)
+def orthonormalize(columns: Array) -> None:
+    """Modified Gram–Schmidt in place: rows of columns (D, N) become orthogonal, of norm √N."""
+    count = columns.shape[1]
+    for d in range(len(columns)):
+        column = columns[d]
+        norm = 0.0
+        for i in range(count):
+            norm += column[i] * column[i]
+        factor = np.sqrt(count / norm)
+        for i in range(count):
+            column[i] *= factor
+        for other in columns[d + 1 :]:
+            overlap = 0.0
+            for i in range(count):
+                overlap += column[i] * other[i]
+            overlap /= count
+            for i in range(count):
+                other[i] -= overlap * column[i]

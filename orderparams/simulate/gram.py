@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.compiled import kernel
+from orderparams.compiled import FAST, kernel
 from orderparams.problem import Heads
 from orderparams.simulate import UpdateRule
 from orderparams.simulate.sequence import Model, draw, learn, respond
@@ -81,7 +81,7 @@ def bartlett(generator: np.random.Generator, degrees: int, out: Array) -> None:
         out[i, i + 1 :] = 0.0
 
 
-@kernel()
+@kernel(fastmath=FAST)
 def triangularize(a: Array) -> None:
     """Rotate the rows of a (n, k) in place into lower triangular form: L of the LQ factorisation.
 
@@ -109,6 +109,54 @@ def triangularize(a: Array) -> None:
         a[i, i + 1 :] = 0.0
 
 
+@kernel(fastmath=FAST)
+def project(weights: Array, x: Array, rows: Array) -> None:
+    """Logits K x of tokens x (≥ frame, L) into the first H rows."""
+    heads, frame = weights.shape
+    rows[:] = 0.0
+    for h in range(heads):
+        for i in range(frame):
+            for token in range(x.shape[1]):
+                rows[h, token] += weights[h, i] * x[i, token]
+
+
+@kernel(fastmath=FAST)
+def collect(rows: Array, x: Array, change: Array) -> float:
+    """Add g xᵀ to ``change`` (H, ≥ width); rows (H+1, L) are g and r. Returns |x r|²."""
+    heads = len(change)
+    square = 0.0
+    for i in range(len(x)):
+        for h in range(heads + 1):
+            product = 0.0
+            for token in range(x.shape[1]):
+                product += rows[h, token] * x[i, token]
+            if h < heads:
+                change[h, i] += product
+            else:
+                square += product**2
+    return square
+
+
+@kernel(fastmath=FAST)
+def collect_outside(rows: Array, factor: Array, change: Array) -> float:
+    """The same for the rest of the tokens: lower triangles L of [g; r] and B of its Gram matrix.
+
+    change (H, rank) becomes the first H rows of L B; returns the square of the last row.
+    """
+    heads, rank = change.shape
+    square = 0.0
+    for h in range(heads + 1):
+        for j in range(rank):
+            product = 0.0
+            for i in range(j, min(h + 1, rank)):
+                product += rows[h, i] * factor[i, j]
+            if h < heads:
+                change[h, j] = product
+            else:
+                square += product**2
+    return square
+
+
 @kernel()
 def advance(
     model: Model,
@@ -121,9 +169,12 @@ def advance(
     """Take steps of SGD in place; returns the sum over them of the mean loss of the batch."""
     heads, frame = state.weights.shape
     features, directions = model.means.shape[1], frame - heads
+    longest = model.lengths.max()
     rate = rule.learning_rate / (dimension * rule.batch_size)
-    change = np.empty((heads, frame + 2 * heads + 1))
-    factor = np.empty((heads + 1, heads + 1))
+    decay = rule.learning_rate * rule.weight_decay / dimension
+    widest = frame + 2 * heads + 1
+    change, factor = np.empty((heads, widest)), np.empty((heads + 1, heads + 1))
+    tokens, answers = np.empty(widest * longest), np.empty((heads + 1) * longest)
     signal, squares, learned = np.empty(features), np.empty(heads), np.empty((2, heads))
     loss = 0.0
     for _ in range(steps):
@@ -131,33 +182,38 @@ def advance(
         learned[:] = 0.0
         width = frame
         for _ in range(rule.batch_size):
-            if width > frame:  # make room for the next sequence of the batch
+            if width > frame:  # what earlier sequences of the batch added has at most H directions
                 triangularize(change[:, frame:width])
                 width = min(width, frame + heads)
             length, position = draw(model, generator, signal)
-            x = np.empty((width, length))
-            for i in range(width):
-                for token in range(length):
-                    x[i, token] = generator.standard_normal()
+            x = tokens[: width * length].reshape(width, length)
+            for i in range(width * length):
+                tokens[i] = generator.standard_normal()
             for f in range(features):
                 x[f, position] += signal[f]
-            rows = project(state.weights, x)
+            rows = answers[: (heads + 1) * length].reshape(heads + 1, length)
+            project(state.weights, x, rows)
             error = respond(
-                model,
-                generator,
-                rows,
-                x[features],
-                position,
-                state.bias,
-                state.head_weights,
-                learned,
+                model, generator, rows, x[features], position, state.bias, state.head_weights, learned
             )
-            misfit = contract(rows, x, change)
+            misfit = collect(rows, x, change)
             rank = min(heads + 1, length)
             triangularize(rows)
             bartlett(generator, dimension - width, factor[:rank, :rank])
-            misfit += outside(rows, factor[:rank, :rank], change[:, width : width + rank])
+            misfit += collect_outside(
+                rows, factor[:rank, :rank], change[:, width : width + rank]
+            )
             loss += error**2 if model.scalar else misfit / dimension
             width += rank
-        ...
+        for h in range(heads):
+            growth = rate * learned[0, h] if rule.norm_bias else 0.0
+            change[h] *= -rate
+            squares[h] = 0.0
+            for i in range(frame):
+                change[h, i] += (1.0 + growth - decay) * state.weights[h, i]
+            for i in range(width):
+                squares[h] += change[h, i] ** 2
+        triangularize(change[:, directions:width])
+        state.weights[:] = change[:, :frame]
+        learn(rule, rate, learned, squares, state.bias, state.head_weights)
     return loss / rule.batch_size

@@ -15,7 +15,7 @@ from orderparams.config import Problem, parse, parse_toml
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.provenance import provenance
 from orderparams.storage.files import atomic
-from orderparams.storage.schema import AXES, PROGRAM, SCHEMA_VERSION, TRAJECTORY, Variable
+from orderparams.storage.schema import AXES, LEARNED, PROGRAM, SCHEMA_VERSION, TRAJECTORY, Variable
 from orderparams.trajectory import Trajectory
 
 
@@ -110,15 +110,16 @@ def read_configuration(path: Path) -> str:
         return str(file.attrs["config"])
 
 
+def plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes as plain Python values."""
+    return {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in attributes.items()
+    }
+
+
 def read_attributes(path: Path) -> dict[str, Any]:
     """The root attributes of a file, and those of each of its groups under the group's name."""
-
-    def plain(attributes: Any) -> dict[str, Any]:
-        return {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in attributes.items()
-        }
-
     with read(path) as file:
         return plain(file.attrs) | {
             name: plain(group.attrs)
@@ -143,12 +144,10 @@ def open_trajectory(path: Path) -> Trajectory:
         if "trajectory" not in file:
             raise FileError(f"{path} holds no trajectory; it has {', '.join(file) or 'no groups'}")
         group = file["trajectory"]
-        arrays = {name: group[name][...] for name in ["time", *TRAJECTORY] if name in group}
+        names = ["time", *TRAJECTORY]
+        arrays = {name: group[name][...] for name in names if name not in LEARNED or name in group}
         own = {"bayes_risk", "engine", "message", "seconds"}
-        attributes = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in group.attrs.items()
-        }
+        attributes = plain(group.attrs)
         return Trajectory(
             problem=problem,
             status=str(file.attrs["status"]),

@@ -31,3 +31,6 @@ TRAJECTORY = {
     "bias": Variable(("time", "head"), "learned bias beta_h"),
     "head_weight": Variable(("time", "head"), "learned head weight u_h"),
 }
+
+LEARNED = {"bias", "head_weight"}
+"""Variables that stand in a file only where they are learned."""

@@ -1,0 +1,297 @@
+"""The Bayes risk E_Bayes: what no attention, of whatever form, can beat (theory 5c).
+
+The likelihood ratio Λ of a token's projection splits. Components of P_θ in mutually orthogonal
+subspaces give independent terms of a sum, so that E[e^{−tΛ}] is a product; P_θ that is a product
+over coordinates gives independent terms of log Λ, whose laws are convolved. What remains is sampled
+on a tensor grid in the span of its components, or by quasi-Monte Carlo where that is too large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
+
+from orderparams.expectations.normaliser import (
+    DEAD,
+    TauGrid,
+    kernel_table,
+    other_tokens,
+    transform,
+)
+from orderparams.expectations.resolution import Resolution, converge
+from orderparams.expectations.scores import (
+    Lattice,
+    Nodes,
+    grid_rules,
+    grid_size,
+    logit_nodes,
+    sobol_points,
+    spread,
+    tensor_points,
+)
+from orderparams.task import Signal, Task
+
+Array = NDArray[np.float64]
+
+LARGEST_GRID = 400_000
+"""Nodes × components that a tensor grid may have before quasi-Monte Carlo takes over."""
+
+SOBOL_POINTS = 8192
+REPLICAS = 16
+
+
+@dataclass(frozen=True)
+class BayesRisk:
+    """E_Bayes, plus Δ² for the scalar target, and its estimated absolute error."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True, eq=False)
+class TokenLaw:
+    """Laws of log Λ for a noise token and for a signal token on one lattice, each (size,)."""
+
+    lattice: Lattice
+    noise: Array
+    signal: Array
+
+
+def orthogonal_blocks(signal: Signal) -> list[Signal]:
+    """Groups of components in mutually orthogonal subspaces; their weights sum to one together."""
+    squares = signal.covariances @ signal.covariances
+    squares = squares + signal.means[:, :, None] * signal.means[:, None, :]
+    flat = squares.reshape(len(squares), -1)
+    overlaps = flat @ flat.T  # zero if and only if the ranges of μμᵀ + Σ² are orthogonal
+    linked = np.abs(overlaps) > 1e-14 * overlaps.max(initial=0.0)
+    count, labels = connected_components(linked, directed=False)
+    return [
+        Signal(
+            signal.weights[labels == label],
+            signal.means[labels == label],
+            signal.covariances[labels == label],
+        )
+        for label in range(count)
+    ]
+
+
+def _classes(rows: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Indices of the distinct rows, and each row's class."""
+    _, first, labels = np.unique(rows.round(12), axis=0, return_index=True, return_inverse=True)
+    return first, labels.ravel()
+
+
+def independent_factors(signal: Signal) -> list[Signal]:
+    """Signals in fewer coordinates whose product P_θ is; weights beyond the first sum to one."""
+    if len(signal.weights) == 1:
+        variances, axes = np.linalg.eigh(signal.covariances[0])
+        signal = Signal(signal.weights, signal.means @ axes, np.diag(variances)[None])
+    factors = []
+    rest = signal
+    for coordinate in reversed(range(signal.features)):
+        one = np.array([coordinate])
+        others = np.delete(np.arange(rest.features), one)
+        if len(others) == 0 or rest.covariances[:, one, others].any():
+            continue
+        alone, group = _classes(
+            np.column_stack([rest.means[:, one], rest.covariances[:, one, one]])
+        )
+        remainder = rest.covariances[:, others[:, None], others]
+        kept, other_group = _classes(
+            np.column_stack([rest.means[:, others], remainder.reshape(len(remainder), -1)])
+        )
+        joint = np.zeros((len(alone), len(kept)))
+        np.add.at(joint, (group, other_group), rest.weights)
+        marginal = joint.sum(axis=1) / joint.sum()
+        if np.abs(joint - np.outer(marginal, joint.sum(axis=0))).max() > 1e-14:
+            continue
+        factors.append(
+            Signal(marginal, rest.means[alone][:, one], rest.covariances[alone][:, one[:, None], one])
+        )
+        rest = Signal(joint.sum(axis=0), rest.means[kept][:, others], remainder[kept])
+    return [rest, *factors]
+
+
+def in_span(signal: Signal) -> Signal:
+    """The same signal in principal coordinates of the span of its components."""
+    squares = np.einsum("cf,cg->fg", signal.means, signal.means) + signal.covariances.sum(axis=0)
+    sizes, axes = np.linalg.eigh(squares)
+    axes = axes[:, sizes > 1e-14 * sizes.max()]
+    return Signal(
+        signal.weights, signal.means @ axes, axes.T @ signal.covariances @ axes
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Likelihood:
+    """log of the components of Λ: constants_c + linear_c·x + ½ xᵀ quadratic_c x."""
+
+    constants: Array
+    linear: Array
+    quadratic: Array
+
+    @classmethod
+    def of(cls, signal: Signal) -> Likelihood:
+        """Components w_c N(x; μ_c, I+Σ_c)/N(x; 0, I)."""
+        total = np.eye(signal.features) + signal.covariances
+        linear = np.linalg.solve(total, signal.means[:, :, None])[:, :, 0]
+        exponent = np.linalg.slogdet(total)[1] + (signal.means * linear).sum(axis=1)
+        return cls(
+            np.log(signal.weights) - 0.5 * exponent,
+            linear,
+            np.linalg.solve(total, signal.covariances),
+        )
+
+    def __call__(self, x: Array) -> Array:
+        """Values (n, C) at points x (n, F)."""
+        values = self.constants + x @ self.linear.T
+        for component, quadratic in enumerate(self.quadratic):
+            if quadratic.any():
+                values[:, component] += 0.5 * ((x @ quadratic) * x).sum(axis=1)
+        return values
+
+    def slopes(self, center: Array, axes: Array) -> Array:
+        """How differently the components may vary along the axes (F, F) within two of each."""
+        middle = (self.linear + self.quadratic @ center) @ axes
+        bend = 2.0 * np.abs(axes.T @ self.quadratic @ axes).sum(axis=1)
+        slopes: Array = np.maximum((middle + bend).max(axis=0), 0.0) - np.minimum(
+            (middle - bend).min(axis=0), 0.0
+        )
+        return slopes
+
+
+def _factor_nodes(
+    signal: Signal, resolution: Resolution, tokens: float, replica: int | None
+) -> list[Nodes] | None:
+    """Nodes of log Λ for a noise token and for each component, or None if they are too many.
+
+    By quasi-Monte Carlo if ``replica`` is given, else on tensor grids.
+    """
+    likelihood = Likelihood.of(signal)
+    count, features = len(signal.weights), signal.features
+    cut = resolution.cut(tokens)
+    centers = [np.zeros(features), *signal.means]
+    covariances = [np.eye(features), *(np.eye(features) + signal.covariances)]
+    masses = [1.0, *signal.weights]
+    grids = []
+    size = 0.0
+    for center, covariance in zip(centers, covariances, strict=True):
+        variances, axes = np.linalg.eigh(covariance)
+        axes = axes * np.sqrt(variances)
+        rules = grid_rules(likelihood.slopes(center, axes), resolution, cut)
+        grids.append((axes, rules))
+        size += grid_size(rules) * count
+    if replica is None and size > LARGEST_GRID:
+        return None
+    result = []
+    for center, mass, (axes, rules) in zip(centers, masses, grids, strict=True):
+        if replica is None:
+            points, weights = tensor_points(rules, cut)
+        else:
+            points = sobol_points(SOBOL_POINTS, features, replica)
+            weights = np.full(len(points), 1.0 / len(points))
+        result.append(logit_nodes(likelihood(center + points @ axes.T), mass * weights))
+    return result
+
+
+def _factor_law(nodes: Sequence[Nodes], resolution: Resolution) -> TokenLaw:
+    """The two laws of log Λ from their nodes, the noise token's first."""
+    extents = [law.extent for law in nodes]
+    lattice = Lattice.over(
+        min(low for low, _ in extents), max(high for _, high in extents), resolution.score_step
+    )
+    noise, signal = np.zeros(lattice.size), np.zeros(lattice.size)
+    spread(nodes[0], lattice, noise)
+    for component in nodes[1:]:
+        spread(component, lattice, signal)
+    return TokenLaw(lattice, noise, signal)
+
+
+def _convolve(first: TokenLaw, second: TokenLaw) -> TokenLaw:
+    """Law of the sum of two independent scores."""
+    lattice = Lattice(
+        first.lattice.start + second.lattice.start,
+        first.lattice.size + second.lattice.size - 1,
+        first.lattice.step,
+    )
+    return TokenLaw(
+        lattice,
+        np.convolve(first.noise, second.noise),
+        np.convolve(first.signal, second.signal),
+    )
+
+
+def _block_law(
+    factors: Sequence[Signal], resolution: Resolution, tokens: float, replica: int | None
+) -> TokenLaw | None:
+    """Law of log Λ of a block, from its independent factors; None if it is too costly."""
+    law: TokenLaw | None = None
+    for factor in factors:
+        nodes = _factor_nodes(factor, resolution, tokens, None)
+        if nodes is None and replica is not None:
+            nodes = _factor_nodes(factor, resolution, tokens, replica)
+        if nodes is None:
+            return None
+        another = _factor_law(nodes, resolution)
+        law = another if law is None else _convolve(law, another)
+    return law
+
+
+def _risk(
+    task: Task,
+    blocks: Sequence[Sequence[Signal]],
+    resolution: Resolution,
+    replica: int | None = None,
+) -> Array | None:
+    """E_Bayes as an array (1,), or None if the grids are too large and no replica is given.
+
+    With Φ = E_noise[e^{−tΛ}] and Ψ = E_signal[e^{−tΛ}] = −dΦ/dt (the signal's density is Λ times the
+    noise's), E_signal[tΛ e^{−tΛ}] = t Φ''; an integration by parts turns theory 5c into
+    E_Bayes = (L−1) ∫ dτ t Ψ² Φ^{L−2}, t = e^τ, which is positive and keeps small risks' digits.
+    """
+    tokens = float(task.length_weights @ task.lengths)
+    laws = []
+    for factors in blocks:
+        law = _block_law(factors, resolution, tokens, replica)
+        if law is None:
+            return None
+        laws.append(law)
+    low = -resolution.digits - np.log(float(task.lengths.max())) - DEAD
+    high = max(-law.lattice.step * law.lattice.start for law in laws) + DEAD
+    grid = TauGrid.over(low, max(high, DEAD), resolution)
+    survival, missing = np.zeros(grid.size), np.zeros(grid.size)
+    for law in laws:
+        table = kernel_table(grid, law.lattice, 0)
+        deficit = np.clip(transform(table[:1], law.noise, grid)[0], 0.0, 1.0 - 1e-16)
+        signal = transform(table[1:], law.signal, grid)[0]
+        missing = missing * (1.0 - deficit) + signal * (1.0 - survival)
+        survival = survival + deficit - survival * deficit
+    others = other_tokens(survival, task, 1)[1]
+    return np.array([grid.step * (np.exp(grid.values) * missing**2) @ others])
+
+
+def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:
+    """E_Bayes of a task, to the absolute tolerance wherever a grid can reach it (theory 5c).
+
+    The error estimate exceeds the tolerance where quasi-Monte Carlo had to be used.
+    """
+    signal = task.signal
+    present = signal.weights > 0.0
+    signal = Signal(signal.weights[present], signal.means[present], signal.covariances[present])
+    blocks = [
+        [in_span(factor) for factor in independent_factors(block)]
+        for block in orthogonal_blocks(signal)
+    ]
+    noise = task.noise**2 if task.target == "scalar" else 0.0
+    found = converge(lambda resolution: _risk(task, blocks, resolution), tolerance)
+    if found is not None:
+        return BayesRisk(float(found[0][0]) + noise, float(found[1][0]))
+    replicas = np.array(
+        [_risk(task, blocks, Resolution(1e-8), replica) for replica in range(REPLICAS)]
+    )
+    spread_of_mean = float(replicas.std(ddof=1)) / np.sqrt(REPLICAS)
+    return BayesRisk(float(replicas.mean()) + noise, 3.0 * spread_of_mean)
