@@ -17,11 +17,11 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
 
     Example: orderparams evaluate -s initial.variance=1 --json
     """
-    from orderparams.load import load
+    from orderparams.sources import load
 
     problem = load(config, assignments)
 
-    from orderparams.evaluate import evaluate
+    from orderparams.evaluation import evaluate
 
     result = evaluate(problem)
     if as_json:

@@ -12,7 +12,7 @@ def presets(name: str | None) -> None:
 
     Example: orderparams presets two-stage > my.toml
     """
-    from orderparams.load import load, preset_names, preset_text
+    from orderparams.sources import load, preset_names, preset_text
 
     if name is not None:
         click.echo(preset_text(name), nl=False)

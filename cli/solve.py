@@ -36,7 +36,7 @@ def solve(
 
     Example: orderparams solve two-stage -s attention.heads=8 -o run.h5
     """
-    from orderparams.load import load
+    from orderparams.sources import load
 
     problem = load(config, assignments)
     path = options.target(output, config, force=force)

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orderparams.config import Problem as Problem
-    from orderparams.evaluate import evaluate as evaluate
+    from orderparams.evaluation import evaluate as evaluate
     from orderparams.integrate import solve as solve
-    from orderparams.load import load as load
+    from orderparams.sources import load as load
     from orderparams.storage.hdf5 import open_trajectory as open
     from orderparams.trajectory import Trajectory as Trajectory
 
 _HOMES = {
     "Problem": ("config", "Problem"),
     "Trajectory": ("trajectory", "Trajectory"),
-    "evaluate": ("evaluate", "evaluate"),
-    "load": ("load", "load"),
+    "evaluate": ("evaluation", "evaluate"),
+    "load": ("sources", "load"),
     "open": ("storage.hdf5", "open_trajectory"),
     "solve": ("integrate", "solve"),
 }
@@ -37,9 +37,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _HOMES[name]
-    # Kept under the name, so that a submodule of the same name does not take its place.
-    value = globals()[name] = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
-    return value
+    return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
 
 
 def __dir__() -> list[str]:

@@ -104,7 +104,7 @@ def integrate(
         status, message = "interrupted", "interrupted"
     statistics = {"steps": steps}
     if solver is not None:
-        statistics |= {"right_hand_sides": solver.nfev, "jacobians": solver.njev}
+        statistics |= {"right_hand_sides": int(solver.nfev), "jacobians": int(solver.njev)}
     return Ending(status, message, statistics)
 
 

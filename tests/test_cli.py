@@ -128,7 +128,7 @@ REFUSED = [
     (["solve", "--max-seconds", "-1"], 2, "max-seconds"),
     (["solve", "--colour"], 2, "No such option"),
     (["evaluate", "-s", "task.length=1"], 2, "whole number from 2"),
-    (["evaluate", "-s", "expectation.engine=quad"], 2, "did you mean 'quadrature'"),
+    (["evaluate", "-s", "expectation.engine=quadratur"], 2, "did you mean 'quadrature'"),
     (["info", "missing.h5"], 5, "does not exist"),
     (["info", "truncated.h5"], 5, "not a readable HDF5 file"),
     (["info", "broken.toml"], 5, "not a readable HDF5 file"),

@@ -1,14 +1,17 @@
 """Configuration: round trips, defaults, and one clear message for everything that is wrong."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderparams.config import override, parse, parse_toml, to_table, to_toml
+from orderparams.config.sections import known_keys
 from orderparams.errors import ConfigurationError
-from orderparams.load import load, preset_names
+from orderparams.sources import load, preset_names
 
 SPIKES = {"kind": "spikes", "strengths": [4.0, 1.0]}
 TINY = {"task": {"signal": SPIKES}, "attention": {"heads": 2}}
@@ -198,3 +201,9 @@ def test_numbers_survive_exactly():
     again = parse(parse_toml(to_toml(problem)))
     assert again.training.duration == math.pi
     assert again.training.weight_decay == 1e-300
+
+
+def test_every_key_is_documented():
+    page = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text("utf-8")
+    for key in known_keys():
+        assert re.search(rf"\b{key.rsplit('.', 1)[-1]}\b", page), key

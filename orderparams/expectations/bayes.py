@@ -24,20 +24,18 @@ from orderparams.expectations.normaliser import (
 )
 from orderparams.expectations.resolution import Resolution, converge
 from orderparams.expectations.scores import (
+    Grid,
     Lattice,
     Nodes,
-    grid_rules,
-    grid_size,
     logit_nodes,
     sobol_points,
     spread,
-    tensor_points,
 )
 from orderparams.task import Signal, Task
 
 Array = NDArray[np.float64]
 
-LARGEST_GRID = 400_000
+LARGEST_GRID = 4_000_000
 """Nodes × components that a tensor grid may have before quasi-Monte Carlo takes over."""
 
 SOBOL_POINTS = 8192
@@ -164,38 +162,48 @@ class Likelihood:
         return slopes
 
 
-def _factor_nodes(
-    signal: Signal, resolution: Resolution, tokens: float, replica: int | None
-) -> list[Nodes] | None:
-    """Nodes of log Λ for a noise token and for each component, or None if they are too many.
+def _grid_nodes(signal: Signal, resolution: Resolution, tokens: float) -> list[Nodes] | None:
+    """Nodes of log Λ on tensor grids, one for a noise token and one for each component.
 
-    By quasi-Monte Carlo if ``replica`` is given, else on tensor grids.
+    None if they are too many.
     """
     likelihood = Likelihood.of(signal)
     count, features = len(signal.weights), signal.features
     cut = resolution.cut(tokens)
     centers = [np.zeros(features), *signal.means]
     covariances = [np.eye(features), *(np.eye(features) + signal.covariances)]
-    masses = [1.0, *signal.weights]
     grids = []
-    size = 0.0
     for center, covariance in zip(centers, covariances, strict=True):
         variances, axes = np.linalg.eigh(covariance)
         axes = axes * np.sqrt(variances)
-        rules = grid_rules(likelihood.slopes(center, axes), resolution, cut)
-        grids.append((axes, rules))
-        size += grid_size(rules) * count
-    if replica is None and size > LARGEST_GRID:
+        grids.append((axes, Grid.over(likelihood.slopes(center, axes), resolution, cut)))
+    if count * sum(grid.size for _, grid in grids) > LARGEST_GRID:
         return None
-    result = []
-    for center, mass, (axes, rules) in zip(centers, masses, grids, strict=True):
-        if replica is None:
-            points, weights = tensor_points(rules, cut)
-        else:
-            points = sobol_points(SOBOL_POINTS, features, replica)
-            weights = np.full(len(points), 1.0 / len(points))
-        result.append(logit_nodes(likelihood(center + points @ axes.T), mass * weights))
-    return result
+    nodes = []
+    for center, mass, (axes, grid) in zip(centers, [1.0, *signal.weights], grids, strict=True):
+        varied, points, weights = grid.points_without(0)
+        nodes.append(logit_nodes(likelihood(center + points @ axes[:, varied].T), mass * weights))
+    return nodes
+
+
+def _sobol_nodes(signal: Signal, replica: int) -> list[Nodes]:
+    """The same by quasi-Monte Carlo, all components in one.
+
+    Points are drawn half from the noise's law and half from the signal's, so that neither
+    likelihood ratio to what is drawn exceeds two, however rare the decisive noise tokens are.
+    """
+    normals = sobol_points(SOBOL_POINTS, signal.features, replica)
+    roots = np.linalg.cholesky(np.eye(signal.features) + signal.covariances)
+    shares = signal.weights / signal.weights.sum()
+    points = [normals, *(signal.means[:, None] + normals @ roots.transpose(0, 2, 1))]
+    drawn = np.repeat([0.5, *(0.5 * shares)], SOBOL_POINTS) / SOBOL_POINTS
+    logits = Likelihood.of(signal)(np.concatenate(points))
+    score = np.logaddexp.reduce(logits, axis=1)
+    per_draw = np.logaddexp(np.log(0.5), score - np.log(2.0 * signal.weights.sum()))
+    return [
+        logit_nodes(logits, drawn * np.exp(-per_draw)),
+        logit_nodes(logits, drawn * np.exp(score - per_draw)),
+    ]
 
 
 def _factor_law(nodes: Sequence[Nodes], resolution: Resolution) -> TokenLaw:
@@ -231,9 +239,9 @@ def _block_law(
     """Law of log Λ of a block, from its independent factors; None if it is too costly."""
     law: TokenLaw | None = None
     for factor in factors:
-        nodes = _factor_nodes(factor, resolution, tokens, None)
+        nodes = _grid_nodes(factor, resolution, tokens)
         if nodes is None and replica is not None:
-            nodes = _factor_nodes(factor, resolution, tokens, replica)
+            nodes = _sobol_nodes(factor, replica)
         if nodes is None:
             return None
         another = _factor_law(nodes, resolution)
@@ -287,11 +295,11 @@ def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:
         for block in orthogonal_blocks(signal)
     ]
     noise = task.noise**2 if task.target == "scalar" else 0.0
-    found = converge(lambda resolution: _risk(task, blocks, resolution), tolerance)
+    found = converge(lambda resolution: _risk(task, blocks, resolution), tolerance, 1)
     if found is not None:
         return BayesRisk(float(found[0][0]) + noise, float(found[1][0]))
     replicas = np.array(
         [_risk(task, blocks, Resolution(1e-8), replica) for replica in range(REPLICAS)]
     )
     spread_of_mean = float(replicas.std(ddof=1)) / np.sqrt(REPLICAS)
-    return BayesRisk(float(replicas.mean()) + noise, 3.0 * spread_of_mean)
+    return BayesRisk(float(replicas.mean()) + noise, 3.0 * float(spread_of_mean))

@@ -7,7 +7,9 @@ varies a few Gauss–Hermite nodes do better. In τ the trapezoid rule converges
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,6 +23,9 @@ SCORES_PER_STEP = 5
 
 COARSER = 100.0
 """Ratio of the target errors of two neighbouring levels of refinement."""
+
+MOST_HERMITE = 12
+"""Nodes of the largest Gauss–Hermite rule."""
 
 FINEST = 1e-14
 """Rounding: no error estimate is smaller, no level is finer."""
@@ -60,73 +65,103 @@ class Resolution:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """Nodes (k,) and weights (k,) for a standard normal variable."""
+    """Nodes (k,) and weights (k,) for a standard normal variable, and a bound on their error."""
 
     nodes: Array
     weights: Array
+    error: float
 
 
 @cache
-def _hermite_rules(most: int) -> tuple[tuple[Array, Array], ...]:
-    """Gauss–Hermite rules with 1 … most nodes for the standard normal weight."""
+def _hermite_rules() -> tuple[tuple[Array, Array], ...]:
+    """Gauss–Hermite rules with 1, 2, … nodes for the standard normal weight."""
     rules = []
-    for count in range(1, most + 1):
+    for count in range(1, MOST_HERMITE + 1):
         nodes, weights = np.polynomial.hermite_e.hermegauss(count)
         rules.append((nodes, weights / weights.sum()))
     return tuple(rules)
 
 
 @cache
-def _hermite_reach(error: float, most: int = 12) -> Array:
-    """Largest slopes (most,) at which the rules with 1, 2, … nodes err by less than ``error``.
+def _hermite_errors() -> tuple[Array, Array]:
+    """Slopes (n,), and bounds (n, rules) on the errors of the Gauss–Hermite rules at these slopes.
 
     Bounds the error of E[f''(slope·g)] for functions f with the spectrum of the logistic function's
     derivative, πk/sinh πk, by the rule's error on each wave: what Γ needs.
     """
     frequencies = np.linspace(0.02, 20.0, 1000)
     spectrum = 0.02 * np.pi * frequencies**3 / np.sinh(np.pi * frequencies)
-    slopes = np.geomspace(1e-8, 4.0, 300)
+    slopes = np.geomspace(1e-8, 4.0, 600)
     phases = slopes[:, None] * frequencies
-    reach = []
-    for nodes, weights in _hermite_rules(most):
+    errors = np.empty((len(slopes), MOST_HERMITE))
+    for rule, (nodes, weights) in enumerate(_hermite_rules()):
         waves = np.zeros_like(phases)
         for node, weight in zip(nodes, weights, strict=True):
             waves += weight * np.cos(phases * node)
-        within = np.abs(waves - np.exp(-0.5 * phases**2)) @ spectrum < error
-        reach.append(slopes[np.argmin(within) - 1] if within[0] else 0.0)
-    return np.array(reach)
+        errors[:, rule] = np.abs(waves - np.exp(-0.5 * phases**2)) @ spectrum
+    return slopes, errors
 
 
-def axis_rule(slope: float, resolution: Resolution, cut: float) -> Rule:
-    """Rule for E[f(g)], g ~ N(0, 1), f analytic for |Im g| < π/slope.
+def axis_rules(slope: float, resolution: Resolution, cut: float) -> list[Rule]:
+    """Rules for E[f(g)], g ~ N(0, 1), f analytic for |Im g| < π/slope, the last one exact enough.
 
     A function of the score x = log Σ_h e^{b_h + a_h g} that is analytic for |Im x| < π is such an f
     with slope = max(0, a) − min(0, a): no two of the phases a_h Im g, nor one and zero, differ by π.
     The trapezoid rule then errs by e^{y²/2 − 2πy/step} with y = min(π/slope, 2π/step). Its nodes
-    end where the density has fallen to ``cut``; their number varies smoothly with the slope.
+    end where the density has fallen to ``cut``; their number varies smoothly with the slope. Where
+    Gauss–Hermite needs fewer nodes, all rules up to the one that does are returned.
     """
-    digits = resolution.digits + 4.0
-    edge = np.sqrt(2.0 * digits)
-    strip = min(np.pi / max(slope, 1e-300), edge)
+    digits = resolution.digits + 5.0
+    strip = min(np.pi / max(slope, 1e-300), np.sqrt(2.0 * digits))
     step = 2.0 * np.pi * strip / (digits + 0.5 * strip**2)
     count = int(np.sqrt(-2.0 * np.log(cut)) / step)
-    reach = _hermite_reach(resolution.error)
-    few = int(np.searchsorted(reach, slope)) + 1
-    if few <= len(reach) and few <= 2 * count + 1:
-        return Rule(*_hermite_rules(len(reach))[few - 1])
+    slopes, bounds = _hermite_errors()
+    errors = bounds[min(int(np.searchsorted(slopes, slope)), len(slopes) - 1)]
+    enough = np.flatnonzero(errors < resolution.error)
+    if len(enough) and enough[0] <= 2 * count:
+        last = int(enough[0]) + 1
+        return [
+            Rule(*rule, float(error))
+            for rule, error in zip(_hermite_rules()[:last], errors[:last], strict=True)
+        ]
     nodes = step * np.arange(-count, count + 1)
-    return Rule(nodes, step * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi))
+    weights = step * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)
+    return [Rule(nodes, weights, resolution.error)]
+
+
+def combination(axes: Sequence[Sequence[Rule]], threshold: float) -> dict[tuple[int, ...], int]:
+    """Sparse product of rules of growing accuracy: coefficient of each choice of one rule per axis.
+
+    The product of the last rules is a sum, over choices, of products of differences between
+    neighbouring rules; those are kept whose errors multiply to ``threshold`` or more.
+    """
+    kept: list[tuple[tuple[int, ...], float]] = [((), 1.0)]
+    for rules in axes:
+        sizes = [1.0, *(rule.error for rule in rules[:-1])]
+        kept = [
+            ((*choice, level), size * other)
+            for choice, size in kept
+            for level, other in enumerate(sizes)
+            if level == 0 or size * other >= threshold
+        ]
+    coefficients: Counter[tuple[int, ...]] = Counter()
+    for choice, _ in kept:
+        for lowered in itertools.product(*((0, 1) if level else (0,) for level in choice)):
+            coarser = tuple(level - by for level, by in zip(choice, lowered, strict=True))
+            coefficients[coarser] += (-1) ** sum(lowered)
+    return {choice: coefficient for choice, coefficient in coefficients.items() if coefficient}
 
 
 def converge(
-    solve: Callable[[Resolution], Array | None], tolerance: float
+    solve: Callable[[Resolution], Array | None], tolerance: float, judged: int
 ) -> tuple[Array, Array] | None:
     """Values of ``solve`` and their estimated absolute errors, both of one shape.
 
     ``solve`` returns None at a level that is too costly for it. Starts at the level of the
-    tolerance, or the finest one that can be afforded, and refines until every error is within the
-    tolerance or no finer level can be afforded; None if only useless levels can be. The estimate is
-    a tenth of the change from a level of refinement a hundred times coarser.
+    tolerance, or the finest one that can be afforded, and refines until the errors of the first
+    ``judged`` values are within the tolerance or no finer level can be afforded; None if only
+    useless levels can be. Errors are proportional to the level (see the calibration in the tests);
+    the estimate is five times what the change from a level a hundred times coarser makes of that.
     """
     level = max(tolerance, FINEST)
     while (fine := solve(Resolution(level))) is None:
@@ -136,8 +171,8 @@ def converge(
     coarse = solve(Resolution(min(COARSER * level, 0.1)))
     while True:
         assert coarse is not None  # a coarser level costs less
-        errors: Array = np.abs(fine - coarse) / 10.0 + FINEST
-        if errors.max() <= tolerance or level <= FINEST:
+        errors: Array = 5.0 * np.abs(fine - coarse) / COARSER + FINEST
+        if errors[:judged].max() <= tolerance or level <= FINEST:
             return fine, errors
         level = max(level / COARSER, FINEST)
         finer = solve(Resolution(level))

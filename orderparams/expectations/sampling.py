@@ -136,35 +136,99 @@ def standard_error(replicates: Array) -> float:
 
 
 def draw_nodes(task: Task, heads: int, samples: int, seed: int) -> tuple[Array, Array]:
-    """Nodes (BLOCKS, batches, L, F+H, LANES) and masses (BLOCKS, batches, LANES).
+    """Nodes (BLOCKS, batches, L, F+H, LANES) and their masses (BLOCKS, batches, LANES).
 
-    The nodes are the projections of the tokens, the signal θ added at token 0; the masses of every
-    block sum to one. In the second half of a batch stand the mirror images of the first.
+    Nodes are the projections x of the tokens, with the signal θ added at token 0; the second half
+    of a batch mirrors the first. The masses of a block sum to one.
     """
     signal, features, length = task.signal, task.signal.features, int(task.lengths.max())
-    directions = features + heads
-    check_size(samples, length, directions, len(signal.weights))
+    check_size(samples, length, features + heads, len(signal.weights))
+    hidden = features if signal.covariances.any() else 0
+    columns = hidden + length * (features + heads)
     points, half = samples // 2, LANES // 2
-    random_signal = bool(signal.covariances.any())
-    hidden = features if random_signal else 0
-    rows = hidden + length * directions
-    normals = np.empty((rows, points))
+    normals, masses = np.empty((columns, points)), np.empty(points)
     component = np.empty(points, dtype=np.int64)
-    masses = np.empty(points)
-    uniforms = sobol_points(1 + rows, points, seed)
+    draw = uniforms(1 + columns, seed)
     for block in np.split(np.arange(points), BLOCKS):
-        drawn = next(uniforms)
+        drawn = draw(len(block))
         component[block], masses[block] = allot(signal.weights, drawn[:, 0])
         normals[:, block] = ndtri(drawn[:, 1:]).T
-    if points * rows**2 <= MATCHING_LIMIT and 4 * rows <= points:
-        roots = np.sqrt(masses)
+    if points * columns**2 <= MATCHING_LIMIT and 4 * columns <= points:
+        roots = np.sqrt(masses * (points / BLOCKS))
         normals *= roots
         orthonormalize(normals)
-        normals *= np.sqrt(BLOCKS) / (np.sqrt(points) * roots)
+        normals /= roots
 
-    theta = np.zeros((2, features, points))
-    theta[:] = signal.means[component].T
-    if random_signal:
-        deviation = np.einsum("nfg,gn->fn", signal_roots(signal)[component], normals[:features])
-        theta += np.stack([deviation, -deviation])
-    ...
+    def batches(rows: Array) -> Array:
+        """(…, points) → (BLOCKS, batches, …, half of the lanes)."""
+        shape = (*rows.shape[:-1], BLOCKS, -1, half)
+        return np.moveaxis(rows.reshape(shape), (-3, -2), (0, 1))
+
+    random_part, noise, residual = np.split(normals, [hidden, hidden + length * features])
+    nodes = np.empty((BLOCKS, points // BLOCKS // half, length, features + heads, LANES))
+    nodes[..., :features, :half] = batches(noise.reshape(length, features, points))
+    nodes[..., features:, :half] = batches(residual.reshape(length, heads, points))
+    nodes[..., half:] = -nodes[..., :half]
+    center = signal.means[component].T
+    deviation = np.zeros_like(center)
+    if hidden:
+        deviation = np.einsum("nfg,gn->fn", square_roots(signal.covariances)[component], random_part)
+    nodes[:, :, 0, :features, :half] += batches(center + deviation)
+    nodes[:, :, 0, :features, half:] += batches(center - deviation)
+    return nodes, np.tile(0.5 * batches(masses), 2)
+
+
+def check_size(samples: int, length: int, directions: int, components: int) -> None:
+    """Refuses a node set that would not fit, or that has too few samples for P_θ."""
+    size = 8 * samples * length * directions
+    if size > MEMORY_LIMIT:
+        raise ConfigurationError(
+            f"{samples} samples of {length} tokens in F + H = {directions} directions take "
+            f"{size / 2**30:.0f} GiB, more than {MEMORY_LIMIT / 2**30:.0f}: lower expectation.samples"
+            " or task.length, or use engine = 'quadrature', whose cost does not depend on the length"
+        )
+    if components > samples // (2 * BLOCKS):
+        raise ConfigurationError(
+            f"{samples} samples are too few for the {components} components of task.signal: "
+            f"expectation.samples must be at least {2 * BLOCKS * components}"
+        )
+
+
+def uniforms(dimension: int, seed: int) -> Callable[[int], Array]:
+    """Draws n uniforms (n, dimension) in the open unit cube: the next stretch of a Sobol' sequence.
+
+    Coordinates beyond the 21201 that are tabulated are independent.
+    """
+    generator = np.random.default_rng(seed)
+    net = qmc.Sobol(min(dimension, qmc.Sobol.MAXDIM), rng=generator)
+    step = 2.0**-net.bits
+
+    def draw(count: int) -> Array:
+        rest = generator.random((count, dimension - net.d))
+        drawn: Array = np.hstack([net.random(count), rest]) * (1 - step) + 0.5 * step
+        return drawn
+
+    return draw
+
+
+def allot(weights: Array, uniform: Array) -> tuple[NDArray[np.int64], Array]:
+    """Component (n,) and mass (n,) of samples with these uniforms: every component has its weight.
+
+    Each component is given a stretch of the unit interval with at least one sample; its weight is
+    shared by the samples there.
+    """
+    count = len(uniform)
+    spare = weights * (count - len(weights))
+    counts = 1 + np.floor(spare).astype(np.int64)
+    counts[np.argsort(np.floor(spare) - spare, kind="stable")[: count - counts.sum()]] += 1
+    component = np.empty(count, dtype=np.int64)
+    component[np.argsort(uniform, kind="stable")] = np.repeat(np.arange(len(weights)), counts)
+    return component, (weights / counts)[component]
+
+
+def square_roots(covariances: Array) -> Array:
+    """Symmetric square roots of positive semidefinite matrices (C, F, F)."""
+    eigenvalues, axes = np.linalg.eigh(covariances)
+    roots = np.sqrt(np.maximum(eigenvalues, 0.0))
+    root: Array = np.einsum("cfk,ck,cgk->cfg", axes, roots, axes)
+    return root

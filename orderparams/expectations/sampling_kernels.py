@@ -1,7 +1,7 @@
 """The arithmetic of the sampling engine: sums over batches of samples (theory 4, 5a).
 
 Samples stand in the last axis of every array, ``LANES`` of them, so that the inner loops run in
-vector registers. H heads, F features, L tokens, the signal at token 0 (tokens are exchangeable);
+vector registers (rows are taken by index: iterating over an array keeps LLVM from seeing that). H heads, F features, L tokens, the signal at token 0 (tokens are exchangeable);
 ``shares`` s_hℓ (H, L, LANES), ``attention`` a_ℓ (L, LANES), residual r_ℓ = a_ℓ − δ_ℓ0, ``center``
 c_h = Σ_ℓ r_ℓ s_hℓ (H, LANES), or Σ_ℓ r_ℓ a_ℓ for a joint normaliser, so that in both cases
 g_hℓ = 2 u_h s_hℓ (r_ℓ − c_h); ``mass`` the weights of the samples (LANES,).
@@ -28,24 +28,25 @@ ROUND = 6755399441055744.0  # 1.5·2^52: a sum with it keeps the nearest integer
 
 @kernel(fastmath={"contract"})
 def exponential(x: float) -> float:
-    """e^x for x ≤ 0 to 1 ulp (Cody–Waite, degree 11); e^−708 = 3e−308 for everything below.
+    """e^x for x ≤ 0 to 1 ulp; e^−708 = 3e−308 for everything below.
 
-    Compiled for itself: with reordered sums adding and subtracting ``ROUND`` would cancel.
+    Cody–Waite: x = n log 2 + r, and (e^r − 1)/r interpolated at the Chebyshev points of
+    |r| ≤ ½ log 2, to 1e−17. With reordered sums (``FAST``) adding and subtracting ROUND would cancel.
     """
     x = max(x, -708.0)
     rounded = x * LOG2_E + ROUND
     exponent = rounded - ROUND
     r = (x - exponent * LN2_HIGH) - exponent * LN2_LOW
-    p = 1 / 39916800
-    p = p * r + 1 / 3628800
-    p = p * r + 1 / 362880
-    p = p * r + 1 / 40320
-    p = p * r + 1 / 5040
-    p = p * r + 1 / 720
-    p = p * r + 1 / 120
-    p = p * r + 1 / 24
-    p = p * r + 1 / 6
-    p = p * r + 0.5
+    p = 2.5105217004720745e-08
+    p = p * r + 2.7626371065696354e-07
+    p = p * r + 2.7557255400206422e-06
+    p = p * r + 2.480150431378554e-05
+    p = p * r + 0.00019841269874820627
+    p = p * r + 0.001388888893251478
+    p = p * r + 0.008333333333326136
+    p = p * r + 0.041666666666573066
+    p = p * r + 0.1666666666666667
+    p = p * r + 0.5000000000000006
     p = p * r + 1.0
     power = viewer((viewer(rounded, types.int64) + 1023) << 52, types.float64)
     return power + power * (p * r)  # type: ignore[no-any-return]
@@ -82,23 +83,29 @@ def project(weights: Array, bias: Array, tokens: Array, logits: Array) -> None:
 
 
 @kernel(fastmath=FAST)
-def normalize(shares: Array, kappa: float) -> None:
-    """Logits (n, LANES) to shares e^χ / (κ + Σ_n e^χ), in place; no logit overflows."""
-    top = np.full(LANES, 0.0 if kappa > 0.0 else -np.inf)
-    for row in shares:
+def normalize(shares: Array, kappa: float, top: Array, total: Array) -> None:
+    """Logits (n, LANES) to shares e^χ / (κ + Σ_n e^χ), in place; no logit overflows.
+
+    top and total (LANES,) are work space.
+    """
+    top[:] = 0.0 if kappa > 0.0 else -np.inf
+    for n in range(len(shares)):
+        row = shares[n]
         for i in range(LANES):
             top[i] = max(top[i], row[i])
-    total = np.zeros(LANES)
+    total[:] = 0.0
     if kappa > 0.0:
         for i in range(LANES):
             total[i] = kappa * exponential(-top[i])
-    for row in shares:
+    for n in range(len(shares)):
+        row = shares[n]
         for i in range(LANES):
             row[i] = exponential(row[i] - top[i])
             total[i] += row[i]
     for i in range(LANES):
         total[i] = 1.0 / total[i]
-    for row in shares:
+    for n in range(len(shares)):
+        row = shares[n]
         for i in range(LANES):
             row[i] *= total[i]
 
@@ -129,24 +136,25 @@ def attend(
 
 @kernel(fastmath=FAST)
 def slopes(
-    shares: Array, attention: Array, center: Array, head_weights: Array, token: int, g: Array
+    shares: Array,
+    attention: Array,
+    center: Array,
+    head_weights: Array,
+    mass: Array,
+    token: int,
+    g: Array,
+    weighted: Array,
 ) -> None:
-    """g_hℓ = ∂loss/∂χ_hℓ of one token (H, LANES) (theory 4)."""
+    """g_hℓ = ∂loss/∂χ_hℓ of one token (H, LANES) (theory 4), and the same times the masses."""
     a = attention[token]
     hit = 1.0 if token == 0 else 0.0
     for h in range(len(g)):
         row, s, c, u = g[h], shares[h, token], center[h], 2.0 * head_weights[h]
+        out = weighted[h]
         for i in range(LANES):
-            row[i] = u * s[i] * (a[i] - hit - c[i])
-
-
-@kernel(fastmath=FAST)
-def scale(rows: Array, mass: Array, scaled: Array) -> None:
-    """rows (n, LANES) times the weights of the samples."""
-    for n in range(len(rows)):
-        row, out = rows[n], scaled[n]
-        for i in range(LANES):
-            out[i] = mass[i] * row[i]
+            slope = u * s[i] * (a[i] - hit - c[i])
+            row[i] = slope
+            out[i] = mass[i] * slope
 
 
 @kernel(fastmath=FAST)
@@ -198,20 +206,25 @@ def add_joint_gram(
     ``bend`` = 1 adds Σ_j r_j ∂²a_j/∂χ_hℓ∂χ_h'ℓ, but for the part g_hℓ/2 on the diagonal:
     −2 p_hℓ p_h'ℓ (r_ℓ − c).
     """
-    squares, weight = np.zeros(LANES), np.empty(LANES)
-    weighted = np.empty((len(shares), LANES))
-    for a in attention:
+    heads = len(shares)
+    squares, weight, weighted = np.zeros(LANES), np.empty(LANES), np.empty(LANES)
+    for token in range(len(attention)):
+        a = attention[token]
         for i in range(LANES):
             squares[i] += a[i] * a[i]
     c = center[0]
     for token in range(len(attention)):
-        p, a = shares[:, token], attention[token]
+        a = attention[token]
         hit = 1.0 if token == 0 else 0.0
         for i in range(LANES):
             curvature = 1.0 - 2.0 * a[i] + squares[i] - 2.0 * bend * (a[i] - hit - c[i])
             weight[i] = mass[i] * curvature
-        scale(p, weight, weighted)
-        add_symmetric(weighted, p, gram)
+        for h in range(heads):
+            p = shares[h, token]
+            for i in range(LANES):
+                weighted[i] = weight[i] * p[i]
+            for j in range(h + 1):
+                gram[h, j] += dot(weighted, shares[j, token])
 
 
 @kernel(fastmath=FAST)
@@ -247,17 +260,16 @@ def accumulate(
         x, mass = nodes[batch], masses[batch]
         project(weights, bias, x, shares)
         if joint:
-            normalize(shares.reshape(heads * length, LANES), kappa)
+            normalize(shares.reshape(heads * length, LANES), kappa, loss, spread)
         else:
             for h in range(heads):
-                normalize(shares[h], kappa)
+                normalize(shares[h], kappa, loss, spread)
         attend(shares, head_weights, joint, attention, center, loss)
         sums[0, -1] += dot(mass, loss)
         for i in range(LANES):
             spread[i] = 2.0 * mass[i] * (loss[i] + label)
         for token in range(length):
-            slopes(shares, attention, center, head_weights, token, g)
-            scale(g, mass, weighted)
+            slopes(shares, attention, center, head_weights, mass, token, g, weighted)
             add_products(weighted, x[token], drift)
             if covariance:
                 add_symmetric(weighted, g, v)
@@ -291,7 +303,8 @@ def orthonormalize(columns: Array) -> None:
         factor = np.sqrt(count / norm)
         for i in range(count):
             column[i] *= factor
-        for other in columns[d + 1 :]:
+        for later in range(d + 1, len(columns)):
+            other = columns[later]
             overlap = 0.0
             for i in range(count):
                 overlap += column[i] * other[i]

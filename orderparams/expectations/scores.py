@@ -8,14 +8,16 @@ follows is one-dimensional (see ``normaliser``); :func:`pull` takes its derivati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.resolution import Resolution, Rule, axis_rule
+from orderparams.expectations.resolution import Resolution, Rule, axis_rules, combination
 
 Array = NDArray[np.float64]
 
@@ -23,15 +25,17 @@ SAFE_EXPONENT = 300.0
 """Exponentials up to this may be multiplied with each other."""
 
 STENCIL = 8
-DENOMINATORS = np.array([-5040.0, 720.0, -240.0, 144.0, -144.0, 240.0, -720.0, 5040.0])
+POINT = Rule(np.zeros(1), np.ones(1), 1.0)
+"""One node at the mean."""
 
 
 @dataclass(frozen=True, eq=False)
 class Nodes:
     """Weighted nodes of H logits: the products of n outer nodes with k nodes of the last axis.
 
-    shifts (n,), factors (n, H) and last_factors (k, H): e^{χ_h} = e^{shift} factor · last_factor;
-    weights (n,) and last_weights (k,) multiply; nodes of a weight below ``cut`` are left out.
+    shifts (n,), factors (H, n) and last_factors (H, k): e^{χ_h} = e^{shift} factor · last_factor;
+    weights (n,), sorted by falling size, and last_weights (k,) multiply; nodes of a weight below
+    ``cut`` in size are left out.
     """
 
     shifts: Array
@@ -44,16 +48,18 @@ class Nodes:
     @property
     def extent(self) -> tuple[float, float]:
         """Bounds on the score."""
-        low = self.shifts + np.log(self.factors @ self.last_factors.min(axis=0))
-        high = self.shifts + np.log(self.factors @ self.last_factors.max(axis=0))
+        low = self.shifts + np.log(self.last_factors.min(axis=1) @ self.factors)
+        high = self.shifts + np.log(self.last_factors.max(axis=1) @ self.factors)
         return float(low.min()), float(high.max())
 
 
 def logit_nodes(logits: Array, weights: Array) -> Nodes:
     """Nodes at given logits (n, H) with given weights (n,)."""
-    shifts = logits.max(axis=1)
-    factors = np.exp(np.maximum(logits - shifts[:, None], -SAFE_EXPONENT))
-    return Nodes(shifts, factors, weights, np.ones((1, logits.shape[1])), np.ones(1))
+    order = np.argsort(-np.abs(weights), kind="stable")
+    logits = np.ascontiguousarray(logits[order].T)
+    shifts = logits.max(axis=0)
+    factors = np.exp(np.maximum(logits - shifts, -SAFE_EXPONENT))
+    return Nodes(shifts, factors, weights[order], np.ones((len(logits), 1)), np.ones(1))
 
 
 def tensor_points(rules: Sequence[Rule], cut: float) -> tuple[Array, Array]:
@@ -63,59 +69,106 @@ def tensor_points(rules: Sequence[Rule], cut: float) -> tuple[Array, Array]:
     """
     points, weights = np.zeros((1, 0)), np.ones(1)
     for rule in rules:
-        product = np.multiply.outer(weights, rule.weights)
-        outer, inner = np.nonzero(product >= cut * product.max())
-        points = np.column_stack([points[outer], rule.nodes[inner]])
-        weights = product[outer, inner]
+        points, weights = _product(points, weights, rule.nodes[:, None], rule.weights, cut)
     return points, weights
 
 
+def _product(
+    points: Array, weights: Array, more: Array, more_weights: Array, cut: float
+) -> tuple[Array, Array]:
+    """Points and weights of the product of two sets, without those of negligible weight."""
+    product = np.multiply.outer(weights, more_weights)
+    outer, inner = np.nonzero(np.abs(product) >= cut * np.abs(product).max())
+    return np.concatenate([points[outer], more[inner]], axis=1), product[outer, inner]
+
+
+def sparse_points(
+    axes: Sequence[Sequence[Rule]], threshold: float, cut: float
+) -> tuple[Array, Array]:
+    """Points (n, r) and weights (n,), some negative, of a sparse product of r families of rules."""
+    full = tensor_points([rules[-1] for rules in axes], cut)
+    terms = combination(axes, threshold)
+    size = sum(
+        math.prod(level + 1 for level in choice) for choice in terms
+    )  # a rule of level j has j + 1 nodes
+    if size >= len(full[1]):
+        return full
+    points, weights = [], []
+    for choice, coefficient in terms.items():
+        rules = [family[level] for family, level in zip(axes, choice, strict=True)]
+        term_points, term_weights = tensor_points(rules, cut)
+        points.append(term_points)
+        weights.append(coefficient * term_weights)
+    return np.concatenate(points), np.concatenate(weights)
+
+
 def axis_slopes(axes: Array) -> Array:
-    """Slopes (r,), as :func:`axis_rule` wants them, of logits with the axes (H, r)."""
+    """Slopes (r,), as :func:`axis_rules` wants them, of logits with the axes (H, r)."""
     slopes: Array = np.maximum(axes.max(axis=0), 0.0) - np.minimum(axes.min(axis=0), 0.0)
     return slopes
 
 
-def grid_rules(slopes: Array, resolution: Resolution, cut: float) -> list[Rule]:
-    """One rule per axis of the given slope."""
-    return [axis_rule(float(slope), resolution, cut) for slope in slopes]
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Points for a standard normal vector: a tensor grid in some axes, a sparse one in the others.
+
+    large: axis and rule of each axis of the tensor grid, the one with most nodes last; small: the
+    other axes; points (n, len(small)) and weights (n,) of their sparse grid.
+    """
+
+    large: list[tuple[int, Rule]]
+    small: list[int]
+    points: Array
+    weights: Array
+    cut: float
+
+    @classmethod
+    def over(cls, slopes: Array, resolution: Resolution, cut: float) -> Grid:
+        """Grid for functions of the given slope along each axis (see :func:`axis_rules`)."""
+        axes = [axis_rules(float(slope), resolution, cut) for slope in slopes]
+        large = [(axis, rules[0]) for axis, rules in enumerate(axes) if len(rules[0].nodes) > 1]
+        small = [axis for axis, rules in enumerate(axes) if len(rules) > 1]
+        points, weights = sparse_points([axes[axis] for axis in small], resolution.error / 10.0, cut)
+        return cls(sorted(large, key=lambda at: len(at[1].nodes)), small, points, weights, cut)
+
+    @property
+    def size(self) -> float:
+        """About how many nodes there are: those of the tensor grid fill a ball in its cube."""
+        dimension = len(self.large)
+        ball = np.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1) / 2**dimension
+        return float(ball * len(self.weights) * math.prod(len(r.nodes) for _, r in self.large))
+
+    def points_without(self, last: int) -> tuple[list[int], Array, Array]:
+        """Axes, points and weights of all but the ``last`` (0 or 1) large axes."""
+        large = self.large[: len(self.large) - last]
+        points, weights = tensor_points([rule for _, rule in large], self.cut)
+        points, weights = _product(self.points, self.weights, points, weights, self.cut)
+        return self.small + [axis for axis, _ in large], points, weights
 
 
-def grid_size(rules: Sequence[Rule]) -> float:
-    """About how many nodes of a product of rules lie within its ellipsoid."""
-    size, ball = 1.0, 1.0
-    for dimension, rule in enumerate(sorted(rules, key=lambda rule: -len(rule.nodes))):
-        size *= len(rule.nodes)
-        if len(rule.nodes) > 8:  # the volume of a ball relative to that of its cube
-            ball = (1.0, 0.785, 0.524, 0.308, 0.164, 0.081)[min(dimension, 5)]
-    return size * ball
-
-
-def grid_nodes(mean: Array, axes: Array, resolution: Resolution, tokens: float) -> Nodes:
+def grid_nodes(mean: Array, axes: Array, grid: Grid, mass: float = 1.0) -> Nodes:
     """Nodes for logits χ = mean + axes·g with g standard normal; mean (H,), axes (H, r).
 
-    ``tokens`` is the number of tokens that share this law.
+    Their weights sum to ``mass``.
     """
-    cut = resolution.cut(tokens)
-    rules = grid_rules(axis_slopes(axes), resolution, cut)
-    order = sorted(range(len(rules)), key=lambda axis: len(rules[axis].nodes))
-    rules, axes = [rules[axis] for axis in order], axes[:, order]
-    if not rules or np.abs(axes[:, -1]).max() * np.abs(rules[-1].nodes).max() > SAFE_EXPONENT:
-        points, weights = tensor_points(rules, cut)
-        return logit_nodes(mean + points @ axes.T, weights)
-    points, weights = tensor_points(rules[:-1], cut)
-    logits = mean + points @ axes[:, :-1].T
-    shifts = logits.max(axis=1)
+    last_axis, last = grid.large[-1] if grid.large else (0, POINT)
+    reach = np.abs(axes[:, last_axis]).max() * np.abs(last.nodes).max()
+    if reach > SAFE_EXPONENT:
+        others, points, weights = grid.points_without(0)
+        return logit_nodes(mean + points @ axes[:, others].T, mass * weights)
+    others, points, weights = grid.points_without(min(len(grid.large), 1))
+    outer = logit_nodes(mean + points @ axes[:, others].T, mass * weights)
     return Nodes(
-        shifts,
-        np.exp(np.maximum(logits - shifts[:, None], -SAFE_EXPONENT)),
-        weights,
-        np.exp(np.multiply.outer(rules[-1].nodes, axes[:, -1])),
-        rules[-1].weights,
-        cut * weights.max() * rules[-1].weights.max(),
+        outer.shifts,
+        outer.factors,
+        outer.weights,
+        np.exp(np.multiply.outer(axes[:, last_axis], last.nodes)),
+        last.weights,
+        grid.cut * float(np.abs(outer.weights).max() * last.weights.max()),
     )
 
 
+@cache
 def sobol_points(count: int, dimension: int, seed: int) -> Array:
     """Scrambled Sobol' points (count, dimension) of the standard normal law."""
     from scipy.special import ndtri
@@ -141,17 +194,22 @@ class Lattice:
         return cls(start, int(np.floor(high / step)) + STENCIL - start, step)
 
 
-@kernel()
-def _stencil(offset: float, denominators: Array, coefficients: Array) -> None:
-    """Lagrange coefficients (8,) at ``offset`` for the nodes 0 … 7."""
-    product = 1.0
-    for node in range(STENCIL):
-        coefficients[node] = product / denominators[node]
-        product *= offset - node
-    product = 1.0
-    for node in range(STENCIL - 1, -1, -1):
-        coefficients[node] *= product
-        product *= offset - node
+@kernel(inline="always")
+def _stencil(u: float) -> tuple[float, float, float, float, float, float, float, float]:
+    """Lagrange coefficients at u of the nodes 0 … 7."""
+    d0, d1, d2, d3, d4, d5, d6, d7 = u, u - 1, u - 2, u - 3, u - 4, u - 5, u - 6, u - 7
+    d01, d23, d45, d67 = d0 * d1, d2 * d3, d4 * d5, d6 * d7
+    left, right = d01 * d23, d45 * d67
+    return (
+        d1 * d23 * right * (-1 / 5040),
+        d0 * d23 * right * (1 / 720),
+        d01 * d3 * right * (-1 / 240),
+        d01 * d2 * right * (1 / 144),
+        left * d5 * d67 * (-1 / 144),
+        left * d4 * d67 * (1 / 240),
+        left * d45 * d7 * (-1 / 720),
+        left * d45 * d6 * (1 / 5040),
+    )
 
 
 @kernel(fastmath=FAST)
@@ -164,80 +222,119 @@ def _spread(
     cut: float,
     start: int,
     step: float,
-    denominators: Array,
     law: Array,
+    positions: Array,
 ) -> None:
-    """Add the nodes to ``law`` (size,)."""
-    heads = factors.shape[1]
-    coefficients = np.empty(STENCIL)
-    for outer in range(len(weights)):
-        for inner in range(len(last_weights)):
-            weight = weights[outer] * last_weights[inner]
-            if weight < cut:
-                continue
-            total = 0.0
-            for h in range(heads):
-                total += factors[outer, h] * last_factors[inner, h]
-            position = (shifts[outer] + np.log(total)) / step - start
-            first = int(position) - STENCIL // 2 + 1
-            _stencil(position - first, denominators, coefficients)
-            for node in range(STENCIL):
-                law[first + node] += weight * coefficients[node]
+    """Add the nodes to ``law`` (size,); fill ``positions`` (k, n) with their lattice coordinates."""
+    for k in range(len(last_weights)):
+        count = _kept(weights, cut / last_weights[k])
+        position = positions[k, :count]
+        position[:] = 0.0
+        for h in range(len(factors)):
+            for n in range(count):
+                position[n] += factors[h, n] * last_factors[h, k]
+        for n in range(count):
+            position[n] = (shifts[n] + np.log(position[n])) / step - start
+        for n in range(count):
+            first = int(position[n]) - STENCIL // 2 + 1
+            near = law[first : first + STENCIL]
+            c = _stencil(position[n] - first)
+            weight = weights[n] * last_weights[k]
+            near[0] += weight * c[0]
+            near[1] += weight * c[1]
+            near[2] += weight * c[2]
+            near[3] += weight * c[3]
+            near[4] += weight * c[4]
+            near[5] += weight * c[5]
+            near[6] += weight * c[6]
+            near[7] += weight * c[7]
+
+
+@kernel()
+def _kept(weights: Array, least: float) -> int:
+    """How many weights, sorted by falling size, are at least ``least`` in size."""
+    low, high = 0, len(weights)
+    while low < high:
+        middle = (low + high) // 2
+        if abs(weights[middle]) >= least:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel(inline="always")
+def _interpolate(
+    c: tuple[float, float, float, float, float, float, float, float], near: Array
+) -> float:
+    """Σ_k c_k near_k."""
+    total: float = c[0] * near[0] + c[1] * near[1] + c[2] * near[2] + c[3] * near[3]
+    total += c[4] * near[4] + c[5] * near[5] + c[6] * near[6] + c[7] * near[7]
+    return total
 
 
 @kernel(fastmath=FAST)
 def _pull(
-    shifts: Array,
     factors: Array,
     weights: Array,
     last_factors: Array,
     last_weights: Array,
     cut: float,
-    start: int,
-    step: float,
-    denominators: Array,
+    positions: Array,
     single_table: Array,
     pair_table: Array,
     single: Array,
     pair: Array,
 ) -> None:
     """Fill ``single`` (H,) with Σ w s(x) p_h and ``pair`` (H, H) with Σ w t(x) p_h p_h'."""
-    heads = factors.shape[1]
-    coefficients = np.empty(STENCIL)
-    shares = np.empty(heads)
+    heads, most = factors.shape
+    block = 512
+    scratch = np.empty((4, block))
     single[:] = 0.0
     pair[:] = 0.0
-    for outer in range(len(weights)):
-        for inner in range(len(last_weights)):
-            weight = weights[outer] * last_weights[inner]
-            if weight < cut:
-                continue
-            total = 0.0
+    for k in range(len(last_weights)):
+        kept = _kept(weights, cut / last_weights[k])
+        for begin in range(0, kept, block):
+            count = min(block, kept - begin)
+            position = positions[k, begin : begin + count]
+            totals, of_single = scratch[0, :count], scratch[1, :count]
+            of_pair, of_head = scratch[2, :count], scratch[3, :count]
+            totals[:] = 0.0
             for h in range(heads):
-                shares[h] = factors[outer, h] * last_factors[inner, h]
-                total += shares[h]
-            position = (shifts[outer] + np.log(total)) / step - start
-            first = int(position) - STENCIL // 2 + 1
-            _stencil(position - first, denominators, coefficients)
-            of_single = 0.0
-            of_pair = 0.0
-            for node in range(STENCIL):
-                of_single += coefficients[node] * single_table[first + node]
-                of_pair += coefficients[node] * pair_table[first + node]
-            of_single *= weight / total
-            of_pair *= weight / total**2
+                factor = factors[h, begin : begin + count]
+                for n in range(count):
+                    totals[n] += factor[n] * last_factors[h, k]
+            for n in range(count):
+                first = int(position[n]) - STENCIL // 2 + 1
+                c = _stencil(position[n] - first)
+                inverse = 1.0 / totals[n]
+                weight = weights[begin + n] * last_weights[k] * inverse
+                of_single[n] = weight * _interpolate(c, single_table[first : first + STENCIL])
+                of_pair[n] = weight * inverse * _interpolate(c, pair_table[first : first + STENCIL])
             for h in range(heads):
-                single[h] += of_single * shares[h]
-                share = of_pair * shares[h]
+                factor = factors[h, begin : begin + count]
+                total = 0.0
+                for n in range(count):
+                    total += of_single[n] * factor[n]
+                    of_head[n] = of_pair[n] * factor[n]
+                single[h] += last_factors[h, k] * total
                 for other in range(h + 1):
-                    pair[h, other] += share * shares[other]
+                    factor = factors[other, begin : begin + count]
+                    total = 0.0
+                    for n in range(count):
+                        total += of_head[n] * factor[n]
+                    pair[h, other] += last_factors[h, k] * last_factors[other, k] * total
     for h in range(heads):
         for other in range(h):
             pair[other, h] = pair[h, other]
 
 
-def spread(nodes: Nodes, lattice: Lattice, law: Array) -> None:
-    """Add a token's law to ``law`` (size,): Σ_k law_k f(x_k) ≈ Σ weight · f(score)."""
+def spread(nodes: Nodes, lattice: Lattice, law: Array) -> Array:
+    """Add a token's law to ``law`` (size,): Σ_k law_k f(x_k) ≈ Σ weight · f(score).
+
+    Returns the nodes' coordinates on the lattice, (k, n), for :func:`pull`.
+    """
+    positions = np.empty((len(nodes.last_weights), len(nodes.weights)))
     _spread(
         nodes.shifts,
         nodes.factors,
@@ -247,28 +344,26 @@ def spread(nodes: Nodes, lattice: Lattice, law: Array) -> None:
         nodes.cut,
         lattice.start,
         lattice.step,
-        DENOMINATORS,
         law,
+        positions,
     )
+    return positions
 
 
-def pull(nodes: Nodes, lattice: Lattice, single: Array, pair: Array) -> tuple[Array, Array]:
+def pull(nodes: Nodes, positions: Array, single: Array, pair: Array) -> tuple[Array, Array]:
     """E[s(x) p_h] (H,) and E[t(x) p_h p_h'] (H, H), p_h = e^{χ_h − x}.
 
     s and t are given by their values on the lattice: ``single`` and ``pair``, both (size,).
     """
-    heads = nodes.factors.shape[1]
+    heads = len(nodes.factors)
     of_single, of_pair = np.empty(heads), np.empty((heads, heads))
     _pull(
-        nodes.shifts,
         nodes.factors,
         nodes.weights,
         nodes.last_factors,
         nodes.last_weights,
         nodes.cut,
-        lattice.start,
-        lattice.step,
-        DENOMINATORS,
+        positions,
         single,
         pair,
         of_single,

@@ -18,13 +18,15 @@ Array = NDArray[np.float64]
 
 class State(NamedTuple):
     """heads k (H, D); hidden directions k* and, for the scalar target, v* (F or F+1, D), orthogonal
-    with squares D; state of the token generator; bias and head weights (H,)."""
+    with squares D; state of the token generator; bias and head weights (H,); loss (1,), a sum over
+    steps."""
 
     heads: Array
     directions: Array
     lanes: NDArray[np.uint64]
     bias: Array
     head_weights: Array
+    loss: Array
 
 
 def least_dimension(model: Model, rule: UpdateRule, heads: int) -> int:
@@ -60,6 +62,7 @@ def start(
         normals.start(seed),
         bias,
         heads.head_weights.copy(),
+        np.zeros(1),
     )
 
 
@@ -94,8 +97,8 @@ def advance(
     dimension: int,
     generator: np.random.Generator,
     steps: int,
-) -> float:
-    """Take steps of SGD in place; returns the sum over them of the mean loss of the batch."""
+) -> None:
+    """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
     heads, features = len(state.heads), model.means.shape[1]
     longest = model.lengths.max()
     root = np.sqrt(dimension)
@@ -104,10 +107,10 @@ def advance(
     gradient = np.empty((heads + 1, dimension))
     signal, values, squares = np.empty(features), np.empty(longest), np.empty(heads)
     learned = np.empty((2, heads))
-    loss = 0.0
     for _ in range(steps):
         gradient[:heads] = 0.0
         learned[:] = 0.0
+        loss = 0.0
         for _ in range(rule.batch_size):
             length, position = draw(model, generator, signal)
             fill(state.lanes, buffer[: (length * dimension + LANES - 1) // LANES * LANES])
@@ -137,4 +140,4 @@ def advance(
             add(-rate * root, gradient[h], head)
             squares[h] = dot(head, head) / dimension
         learn(rule, rate, learned, squares, state.bias, state.head_weights)
-    return loss / rule.batch_size
+        state.loss[0] += loss / rule.batch_size

@@ -24,11 +24,13 @@ Array = NDArray[np.float64]
 
 class State(NamedTuple):
     """weights K = [m W] (H, F+H), for the scalar target [m, k·v*/D, W] (H, F+1+H), with q = K Kᵀ;
-    bias and head weights (H,)."""
+    bias and head weights (H,); loss (1,), the sum over
+    steps."""
 
     weights: Array
     bias: Array
     head_weights: Array
+    loss: Array
 
 
 def least_dimension(model: Model, rule: UpdateRule, heads: int) -> int:
@@ -63,7 +65,7 @@ def start(
         bartlett(generator, dimension - model.directions, weights[:, model.directions :])
         weights *= np.sqrt(variance / dimension)
     bias = -0.5 * (weights**2).sum(1) if rule.norm_bias else heads.bias.copy()
-    return State(weights, bias, heads.head_weights.copy())
+    return State(weights, bias, heads.head_weights.copy(), np.zeros(1))
 
 
 def measure(state: State, features: int) -> tuple[Array, Array]:
@@ -165,8 +167,8 @@ def advance(
     dimension: int,
     generator: np.random.Generator,
     steps: int,
-) -> float:
-    """Take steps of SGD in place; returns the sum over them of the mean loss of the batch."""
+) -> None:
+    """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
     heads, frame = state.weights.shape
     features, directions = model.means.shape[1], frame - heads
     longest = model.lengths.max()
@@ -176,10 +178,10 @@ def advance(
     change, factor = np.empty((heads, widest)), np.empty((heads + 1, heads + 1))
     tokens, answers = np.empty(widest * longest), np.empty((heads + 1) * longest)
     signal, squares, learned = np.empty(features), np.empty(heads), np.empty((2, heads))
-    loss = 0.0
     for _ in range(steps):
         change[:] = 0.0
         learned[:] = 0.0
+        loss = 0.0
         width = frame
         for _ in range(rule.batch_size):
             if width > frame:  # what earlier sequences of the batch added has at most H directions
@@ -194,15 +196,20 @@ def advance(
             rows = answers[: (heads + 1) * length].reshape(heads + 1, length)
             project(state.weights, x, rows)
             error = respond(
-                model, generator, rows, x[features], position, state.bias, state.head_weights, learned
+                model,
+                generator,
+                rows,
+                x[features],
+                position,
+                state.bias,
+                state.head_weights,
+                learned,
             )
             misfit = collect(rows, x, change)
             rank = min(heads + 1, length)
             triangularize(rows)
             bartlett(generator, dimension - width, factor[:rank, :rank])
-            misfit += collect_outside(
-                rows, factor[:rank, :rank], change[:, width : width + rank]
-            )
+            misfit += collect_outside(rows, factor[:rank, :rank], change[:, width : width + rank])
             loss += error**2 if model.scalar else misfit / dimension
             width += rank
         for h in range(heads):
@@ -216,4 +223,4 @@ def advance(
         triangularize(change[:, directions:width])
         state.weights[:] = change[:, :frame]
         learn(rule, rate, learned, squares, state.bias, state.head_weights)
-    return loss / rule.batch_size
+        state.loss[0] += loss / rule.batch_size

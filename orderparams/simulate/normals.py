@@ -23,7 +23,8 @@ ROOT_HALF = np.uint64(0x3FE6A09E667F3BCD)  # √½ as bits
 
 def start(seed: np.random.SeedSequence) -> Bits:
     """State of the generator, (4, LANES)."""
-    return seed.generate_state(4 * LANES, np.uint64).reshape(4, LANES)
+    words: Bits = seed.generate_state(4 * LANES, np.uint64).astype(np.uint64)
+    return words.reshape(4, LANES)
 
 
 @kernel()

@@ -43,7 +43,7 @@ class Model(NamedTuple):
 
     @property
     def directions(self) -> int:
-        """Number of hidden directions: the signal's, and the value direction of the scalar target."""
+        """Number of hidden directions: F, and one more for the value of the scalar target."""
         return self.features + self.scalar
 
 
@@ -98,10 +98,10 @@ def respond(
 ) -> float:
     """From logits to the gradient of one sequence's loss (theory 4).
 
-    rows (H+1, L) holds the logits χ (H, L) and, free, a last row; on return it holds g_hℓ and, last,
+    rows (H+1, L) holds the logits χ (H, L) and a last row that is free; on return g_hℓ and, last,
     r_ℓ = a_ℓ − δ_ℓε. values z_ℓ = X_ℓ·v*/√D (L,) are used by the scalar target alone, whose error
-    Σ_ℓ r_ℓ z_ℓ − Δξ is returned (else 0). learned (2, H): ∂loss/∂β_h = Σ_ℓ g_hℓ and ∂loss/∂u_h are
-    added to it.
+    Σ_ℓ r_ℓ z_ℓ − Δξ is returned (else 0). ∂loss/∂β_h = Σ_ℓ g_hℓ and ∂loss/∂u_h are added to the
+    two rows of learned (2, H).
     """
     heads = rows.shape[0] - 1
     logits, residual = rows[:heads], rows[heads]

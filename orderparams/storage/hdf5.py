@@ -37,10 +37,11 @@ def write_variables(
     group: h5py.Group,
     variables: Mapping[str, tuple[Variable, NDArray[Any]]],
     coordinates: Mapping[str, NDArray[Any]],
+    axis_names: Mapping[str, str] = AXES,
 ) -> None:
     """Datasets with units and long names; ``coordinates`` become the scales of their axes.
 
-    An axis without coordinates is counted from 1.
+    An axis without coordinates is counted from 1; ``axis_names`` are the axes' long names.
     """
     sizes = {
         axis: size
@@ -51,7 +52,7 @@ def write_variables(
         scale = group.create_dataset(axis, data=coordinates.get(axis, np.arange(1, size + 1)))
         scale.make_scale(axis)
         scale.attrs["units"] = "1"
-        scale.attrs["long_name"] = AXES[axis]
+        scale.attrs["long_name"] = axis_names[axis]
     for name, (variable, values) in variables.items():
         dataset = group.create_dataset(name, data=values)
         dataset.attrs["units"] = variable.units
@@ -61,23 +62,28 @@ def write_variables(
 
 
 def save_trajectory(trajectory: Trajectory, path: Path, *, force: bool, command: str) -> None:
-    """Write the group /trajectory; :class:`FileError` if the path cannot be written."""
+    """A file with the group /trajectory; :class:`FileError` if the path cannot be written."""
     with create(
         path, trajectory.problem, status=trajectory.status, force=force, command=command
     ) as file:
-        group = file.create_group("trajectory")
-        arrays = {
-            name: (variable, getattr(trajectory, name))
-            for name, variable in TRAJECTORY.items()
-            if getattr(trajectory, name) is not None
-        }
-        write_variables(group, arrays, {"time": trajectory.time})
-        group.attrs["bayes_risk"] = trajectory.bayes_risk
-        group.attrs["engine"] = trajectory.engine
-        group.attrs["message"] = trajectory.message
-        group.attrs["seconds"] = trajectory.seconds
-        for name, value in trajectory.statistics.items():
-            group.attrs[name] = value
+        write_trajectory(trajectory, file)
+
+
+def write_trajectory(trajectory: Trajectory, file: h5py.Group) -> None:
+    """Write the group ``trajectory``."""
+    group = file.create_group("trajectory")
+    arrays = {
+        name: (variable, getattr(trajectory, name))
+        for name, variable in TRAJECTORY.items()
+        if getattr(trajectory, name) is not None
+    }
+    write_variables(group, arrays, {"time": trajectory.time})
+    group.attrs["bayes_risk"] = trajectory.bayes_risk
+    group.attrs["engine"] = trajectory.engine
+    group.attrs["message"] = trajectory.message
+    group.attrs["seconds"] = trajectory.seconds
+    for name, value in trajectory.statistics.items():
+        group.attrs[name] = value
 
 
 @contextlib.contextmanager

@@ -34,3 +34,29 @@ TRAJECTORY = {
 
 LEARNED = {"bias", "head_weight"}
 """Variables that stand in a file only where they are learned."""
+
+POINT = {
+    "risk": Variable((), "population risk per dimension"),
+    "bayes_risk": Variable((), "Bayes risk"),
+    "overlap": Variable(("head", "feature"), "overlap m = k_h . k*_f / D"),
+    "self_overlap": Variable(("head", "head_2"), "self-overlap q = k_h . k_h' / D"),
+    "bias": Variable(("head",), "learned bias beta_h"),
+    "head_weight": Variable(("head",), "learned head weight u_h"),
+    "final_time": Variable((), "time t at the end of the run"),
+    "overlap_gradient": Variable(("head", "feature"), "dE/dm at fixed q"),
+    "self_overlap_gradient": Variable(("head", "head_2"), "dE/dq, all entries independent"),
+    "overlap_velocity": Variable(("head", "feature"), "dm/dt"),
+    "self_overlap_velocity": Variable(("head", "head_2"), "dq/dt"),
+    "error_estimate": Variable((), "error estimate of risk and gradient"),
+}
+"""What the points of a scan know; which of it, the action decides."""
+
+SCAN = {
+    "status": Variable((), "finished, failed or missing"),
+    "message": Variable((), "why a point failed"),
+    "seconds": Variable((), "wall time of the point", "s"),
+    "hash": Variable((), "hash of the resolved configuration"),
+    "group": Variable((), "group of this file with all that the point stored"),
+    "point": Variable((), "points of the scan, counted from 1"),
+}
+"""What stands beside it for every point."""

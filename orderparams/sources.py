@@ -54,6 +54,20 @@ def read_text(source: str) -> str:
         raise FileError(f"{source} could not be read: {error}") from None
 
 
+def read_table(source: str | Path | Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration table that a preset, a TOML or result file, or a table stands for.
+
+    It is not validated; it may have a ``[scan]`` table, which :func:`load` leaves out.
+    """
+    if isinstance(source, Mapping):
+        return dict(source)
+    document = read_text(str(source))
+    try:
+        return parse_toml(document)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source}: {error}") from None
+
+
 def load(
     source: str | Path | Mapping[str, Any] = DEFAULT_PRESET, overrides: Iterable[str] = ()
 ) -> Problem:
@@ -62,10 +76,10 @@ def load(
     ``overrides`` are ``KEY=VALUE`` assignments as for ``orderparams solve -s``. Raises
     :class:`ConfigurationError` or :class:`FileError`.
     """
-    if isinstance(source, Mapping):
-        return parse(override(dict(source), overrides))
-    document = read_text(str(source))
+    table = {key: value for key, value in read_table(source).items() if key != "scan"}
     try:
-        return parse(override(parse_toml(document), overrides))
+        return parse(override(table, overrides))
     except ConfigurationError as error:
+        if isinstance(source, Mapping):
+            raise
         raise ConfigurationError(f"{source}: {error}") from None

@@ -1,0 +1,115 @@
+"""Stationary points of the risk: minima, saddles, and the unspecialized point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import scipy.optimize
+from numpy.typing import NDArray
+
+from orderparams.landscape import Landscape, differentiate
+from orderparams.problem import Heads
+
+Array = NDArray[np.float64]
+
+CONVERGED = 1e-7
+"""Residual below which a point counts as stationary."""
+
+
+@dataclass(frozen=True, eq=False)
+class StationaryPoint:
+    """x of the landscape, its heads and risk; ``residual`` is max |∂E/∂x|."""
+
+    x: Array
+    heads: Heads
+    risk: float
+    residual: float
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gradient vanishes to the accuracy of the expectations."""
+        return self.residual < CONVERGED
+
+    @classmethod
+    def at(cls, landscape: Landscape, x: Array) -> StationaryPoint:
+        """The point with its residual, whatever that is."""
+        residual = float(np.abs(landscape.gradient(x)).max())
+        return cls(x, landscape.heads(x), landscape.risk(x), residual)
+
+
+def root(gradient: Callable[[Array], Array], x: Array) -> Array:
+    """Where a gradient vanishes near x: least squares with the Hessian as Jacobian.
+
+    Second order; finds saddles as well as minima, and takes singular Hessians.
+    """
+    found = scipy.optimize.least_squares(
+        gradient,
+        x,
+        jac=lambda x: differentiate(gradient, x),
+        xtol=1e-12,
+        gtol=1e-15,
+        ftol=1e-15,
+        max_nfev=50,
+    )
+    nearest: Array = found.x
+    return nearest
+
+
+def descend(
+    value_and_gradient: Callable[[Array], tuple[float, Array]], x: Array, iterations: int = 2000
+) -> Array:
+    """A minimum below x by a quasi-Newton method, to a gradient of about 1e-6."""
+    found = scipy.optimize.minimize(
+        value_and_gradient,
+        x,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": iterations, "maxfun": 2 * iterations, "gtol": 1e-6, "ftol": 1e-14},
+    )
+    lowest: Array = found.x
+    return lowest
+
+
+def nearest_stationary(landscape: Landscape, x: Array) -> StationaryPoint:
+    """The stationary point that a second-order method reaches from x: a minimum or a saddle."""
+    return StationaryPoint.at(landscape, root(landscape.gradient, x))
+
+
+def nearest_minimum(landscape: Landscape, x: Array) -> StationaryPoint:
+    """A minimum of the risk by descent from x, polished to second order."""
+    lowest = StationaryPoint.at(landscape, descend(landscape.value_and_gradient, x))
+    polished = nearest_stationary(landscape, lowest.x)
+    # Where the landscape is nearly flat the root may be a neighbouring saddle.
+    return polished if polished.risk <= lowest.risk + 1e-9 else lowest
+
+
+def unspecialized_point(landscape: Landscape) -> StationaryPoint:
+    """All heads equal: one effective head (theory 7). The landscape must have no residual.
+
+    The descent starts at k = E[θ]; if that is zero, it stays at K = 0. Where heads are given
+    different biases or head weights no such point need exist, and the residual shows it.
+    """
+    heads, features = landscape.weights_shape
+    start = landscape.point(
+        Heads(
+            np.tile(landscape.task.signal.mean, (heads, 1)),
+            np.zeros((heads, heads)),
+            landscape.flow.start.bias,
+            landscape.flow.start.head_weights,
+        )
+    )
+    learned = start.size // heads - features
+    copies = scipy.linalg.block_diag(
+        np.tile(np.eye(features), (heads, 1)), *[np.ones((heads, 1))] * learned
+    )
+
+    def value_and_gradient(z: Array) -> tuple[float, Array]:
+        value, gradient = landscape.value_and_gradient(copies @ z)
+        return value, copies.T @ gradient
+
+    z = descend(value_and_gradient, copies.T @ start / heads)
+    z = root(lambda z: value_and_gradient(z)[1], z)
+    return StationaryPoint.at(landscape, copies @ z)

@@ -1,0 +1,266 @@
+"""Bayes-softmax by quadrature: one normaliser over heads and tokens (theory 5b).
+
+A token enters through its score x = log Σ_h e^{χ_h+β_h}, so that the risk is that of a single head
+whose logit has the law of x: E = 1 − 2A + G,
+
+    A = ∫ dτ e^{−κe^τ} Ψ_1 Φ_0^{L−1},    G = ∫ dτ e^{−κe^τ} [Ψ_2 Φ_0^{L−1} + (L−1) Φ_2 Ψ_0 Φ_0^{L−2}].
+
+Its derivative with respect to the law of the score is a function T(x), one for the noise tokens and
+one for the signal token; the head's share in its token p_h = e^{χ_h+β_h−x} gives
+
+    ∂E/∂mean_h = E[T' p_h],    ∂E/∂covariance_hh' = ½ E[(T'' − T') p_h p_h' + δ_hh' T' p_h].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.attention import Activation
+from orderparams.expectations import Moments
+from orderparams.expectations.joint_covariance import HIGHEST, term_adjoints, token_term
+from orderparams.expectations.normaliser import (
+    DEAD,
+    TauGrid,
+    kernel_table,
+    other_tokens,
+    to_score,
+    transform,
+)
+from orderparams.expectations.resolution import SCORES_PER_STEP, Resolution, converge
+from orderparams.expectations.scores import (
+    Grid,
+    Lattice,
+    Nodes,
+    axis_slopes,
+    grid_nodes,
+    logit_nodes,
+    pull,
+    sobol_points,
+    spread,
+)
+from orderparams.task import Task
+
+Array = NDArray[np.float64]
+
+LARGEST_GRID = 3_000_000
+"""Nodes of all tensor grids together before a coarser one or quasi-Monte Carlo takes over."""
+
+SOBOL_POINTS = 8192
+REPLICAS = 8
+
+
+class JointQuadrature:
+    """Engine for the Bayes-softmax activation with any κ ≥ 0.
+
+    The score's law comes from a tensor grid along the principal axes of the heads' logits, with as
+    many nodes per axis as its variance asks for. Where no affordable grid reaches an error of 1e-5,
+    it comes from randomised quasi-Monte Carlo points in as many dimensions as there are heads, and
+    the error estimate is three standard errors of the mean over independent randomisations.
+    ``method`` tells which of the two the latest evaluation used.
+    """
+
+    name = "quadrature"
+    serves_gradient_covariance = True
+
+    def __init__(
+        self, task: Task, activation: Activation, heads: int, *, tolerance: float = 1e-8
+    ) -> None:
+        self.task = task
+        self.activation = activation
+        self.heads = heads
+        self.tolerance = tolerance
+        self.method = "tensor grid"
+        signal = task.signal
+        self._roots = np.linalg.cholesky(np.eye(signal.features) + signal.covariances)
+        scalar = task.target == "scalar"
+        self._terms = [token_term(own, scalar, task.noise) for own in (False, True)]
+
+    def evaluate(
+        self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
+    ) -> Moments:
+        """See :class:`~orderparams.expectations.Engine`."""
+        order = np.lexsort([bias, *weights.T])  # so that permuted heads meet the same arithmetic
+        laws = self._laws(weights[order], bias[order])
+
+        def on_grid(resolution: Resolution) -> Array | None:
+            nodes = self._grid(laws, resolution)
+            if nodes is None:
+                return None
+            return self._moments(weights[order], nodes, resolution, gradient_covariance)
+
+        judged = 1 + self.heads * (self.task.signal.features + self.heads)
+        found = converge(on_grid, self.tolerance, judged)
+        self.method = "tensor grid" if found else "quasi-Monte Carlo"
+        values, errors = found or self._by_sampling(weights[order], laws, gradient_covariance)
+        return self._unpack(values, errors, np.argsort(order), gradient_covariance)
+
+    def _laws(self, weights: Array, bias: Array) -> list[tuple[Array, Array]]:
+        """Mean (H,) and principal axes (H, H) of the logits plus bias: noise, then components."""
+        signal = self.task.signal
+        features = signal.features
+        overlap = weights[:, :features]
+
+        def axes(loadings: Array) -> Array:
+            directions = np.linalg.svd(loadings, full_matrices=False)[2]
+            return np.einsum("hj,kj->hk", loadings, directions)
+
+        noise_axes = axes(weights)
+        laws = [(bias, noise_axes)]
+        for mean, covariance, root in zip(
+            signal.means, signal.covariances, self._roots, strict=True
+        ):
+            loadings = np.concatenate([overlap @ root, weights[:, features:]], axis=1)
+            own_axes = axes(loadings) if covariance.any() else noise_axes
+            laws.append((bias + np.einsum("hf,f->h", overlap, mean), own_axes))
+        return laws
+
+    def _grid(
+        self, laws: Sequence[tuple[Array, Array]], resolution: Resolution
+    ) -> list[Nodes] | None:
+        """Tensor grids of the laws, or None if they are too large."""
+        tokens = float(self.task.length_weights @ self.task.lengths)
+        grids = []
+        for index, (_, axes) in enumerate(laws):
+            cut = resolution.cut(tokens if index == 0 else 1.0)
+            grids.append(Grid.over(axis_slopes(axes), resolution, cut))
+        if sum(grid.size for grid in grids) > LARGEST_GRID:
+            return None
+        masses = [1.0, *self.task.signal.weights]
+        return [
+            grid_nodes(mean, axes, grid, mass)
+            for (mean, axes), grid, mass in zip(laws, grids, masses, strict=True)
+        ]
+
+    def _by_sampling(
+        self, weights: Array, laws: Sequence[tuple[Array, Array]], gradient_covariance: bool
+    ) -> tuple[Array, Array]:
+        """Mean over randomisations and three standard errors of it."""
+        masses = [1.0, *self.task.signal.weights]
+        values = []
+        for replica in range(REPLICAS):
+            normals = sobol_points(SOBOL_POINTS, self.heads, replica)
+            nodes = [
+                logit_nodes(mean + normals @ axes.T, np.full(SOBOL_POINTS, mass / SOBOL_POINTS))
+                for (mean, axes), mass in zip(laws, masses, strict=True)
+            ]
+            values.append(self._moments(weights, nodes, Resolution(1e-8), gradient_covariance))
+        return np.mean(values, axis=0), 3.0 * np.std(values, axis=0, ddof=1) / np.sqrt(REPLICAS)
+
+    def _moments(
+        self,
+        weights: Array,
+        nodes: Sequence[Nodes],
+        resolution: Resolution,
+        gradient_covariance: bool,
+    ) -> Array:
+        """Risk, P, Γ, ∂E/∂β and, if asked for, V in one flat array."""
+        extents = [law.extent for law in nodes]
+        low, high = min(low for low, _ in extents), max(high for _, high in extents)
+        lattice = Lattice.over(low, high, resolution.score_step)
+        grid = TauGrid.over(-high - resolution.digits - DEAD, DEAD - low, resolution)
+        table = kernel_table(grid, lattice, HIGHEST if gradient_covariance else 4)
+        of_noise, of_signal = np.zeros(lattice.size), np.zeros(lattice.size)
+        positions = [spread(nodes[0], lattice, of_noise)]
+        positions += [spread(component, lattice, of_signal) for component in nodes[1:]]
+        needed = 6 if gradient_covariance else 4
+        deficit, *noise = transform(table[:needed], of_noise, grid)
+        signal = transform(table[1:needed], of_signal, grid)
+        others = other_tokens(deficit, self.task, 3)
+        measure = grid.step * np.exp(-self.activation.kappa * np.exp(grid.values))
+
+        first = signal[2] - 2.0 * signal[1]
+        risk = 1.0 + measure @ (first * others[0] + noise[2] * signal[0] * others[1])
+        zero = np.zeros(grid.size)
+        adjoints = [
+            measure
+            * [first * others[1] + noise[2] * signal[0] * others[2], zero, signal[0] * others[1]],
+            measure * [noise[2] * others[1], -2.0 * others[0], others[0]],
+        ]
+
+        def on_lattice(rows: Array) -> Array:
+            """Σ_j ∫ rows_j K_j(τ+x), rows (n, τ) belonging to K_0 … K_{n−1}."""
+            out = np.empty(lattice.size)
+            to_score(table[1:], rows, SCORES_PER_STEP, out)
+            return out
+
+        tables = [[on_lattice(rows) for rows in score_derivatives(of)] for of in adjoints]
+        parts = [risk]
+        parts += self._gradient(weights, nodes, positions, tables)
+        if gradient_covariance:
+            ones = np.ones_like(signal)
+            contributions = [
+                term_adjoints(self._terms[0], signal, np.array(noise), others[1:], measure),
+                term_adjoints(self._terms[1], ones, np.array(noise), others, measure),
+            ]
+            pairs = [on_lattice(rows) for rows in contributions]
+            covariance = np.zeros((self.heads, self.heads))
+            for index, law in enumerate(nodes):
+                pair = pairs[min(index, 1)]
+                covariance += pull(law, positions[index], pair, pair)[1]
+            parts.append(covariance)
+        return np.concatenate([np.ravel(part) for part in parts])
+
+    def _gradient(
+        self,
+        weights: Array,
+        nodes: Sequence[Nodes],
+        positions: Sequence[Array],
+        tables: Sequence[Sequence[Array]],
+    ) -> list[Array]:
+        """P, Γ and ∂E/∂β from T' and T'' − T' of the noise tokens and of the signal token."""
+        signal = self.task.signal
+        overlap = weights[:, : signal.features]
+        overlap_gradient = np.zeros_like(overlap)
+        self_overlap_gradient = np.zeros((self.heads, self.heads))
+        bias_gradient = np.zeros(self.heads)
+        for index, law in enumerate(nodes):
+            of_mean, pair = pull(law, positions[index], *tables[min(index, 1)])
+            of_covariance = 0.5 * (pair + np.diag(of_mean))
+            bias_gradient += of_mean
+            self_overlap_gradient += of_covariance
+            if index > 0:
+                mean, covariance = signal.means[index - 1], signal.covariances[index - 1]
+                overlap_gradient += np.outer(of_mean, mean)
+                overlap_gradient += 2.0 * of_covariance @ overlap @ covariance
+        return [overlap_gradient, self_overlap_gradient, bias_gradient]
+
+    def _unpack(
+        self, values: Array, errors: Array, rank: NDArray[np.int64], gradient_covariance: bool
+    ) -> Moments:
+        """Moments with the heads in the caller's order."""
+        heads, features = self.heads, self.task.signal.features
+        ends = np.cumsum([1, heads * features, heads * heads, heads])
+        risk, overlap, self_overlap, bias, covariance = np.split(values, ends)
+        scalar = self.task.target == "scalar"
+
+        def square(matrix: Array) -> Array:
+            return np.ascontiguousarray(matrix.reshape(heads, heads)[np.ix_(rank, rank)])
+
+        return Moments(
+            risk=float(risk[0]) + (self.task.noise**2 if scalar else 0.0),
+            overlap_gradient=overlap.reshape(heads, features)[rank],
+            self_overlap_gradient=square(self_overlap),
+            bias_gradient=bias[rank],
+            head_weight_gradient=np.zeros(heads),
+            gradient_covariance=square(covariance) if gradient_covariance else None,
+            error=float(errors[: ends[2]].max()),
+            gradient_covariance_error=float(errors[ends[3] :].max(initial=0.0)),
+        )
+
+
+def score_derivatives(adjoints: Array) -> tuple[Array, Array]:
+    """T' and T'' − T' of T = Σ_j ∫ adjoints_j K_j, from K_j' = j K_j − K_{j+1}.
+
+    adjoints (3, τ), belonging to K_0, K_1, K_2; returns rows (5, τ), belonging to K_0 … K_4.
+    """
+    single, pair = np.zeros((5, adjoints.shape[1])), np.zeros((5, adjoints.shape[1]))
+    for j, adjoint in enumerate(adjoints):
+        single[j] += j * adjoint
+        single[j + 1] -= adjoint
+        pair[j] += j * (j - 1) * adjoint
+        pair[j + 1] -= 2 * j * adjoint
+        pair[j + 2] += adjoint
+    return single, pair

@@ -1,0 +1,216 @@
+"""Many replicas of one simulation, over threads; results do not depend on how many.
+
+Replica r draws from the r-th child of the seed. The kernels release the GIL. A replica advances in
+short slices, each a pure function of its state, so that at every call of ``progress`` the whole
+ensemble can be copied out with :meth:`Ensemble.state` and later continued to the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from time import monotonic
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from orderparams.attention import Activation
+from orderparams.errors import ConfigurationError
+from orderparams.problem import Heads
+from orderparams.simulate import Simulation, UpdateRule, direct, gram
+from orderparams.simulate.sequence import Model, build_model
+from orderparams.task import Task
+
+State = dict[str, NDArray[Any]]
+Slice = tuple[State, dict[int, State]]
+Progress = Callable[[int, int], None]
+
+BACKENDS: dict[str, ModuleType] = {"gram": gram, "direct": direct}
+SLICE = 0.5
+"""Seconds between two chances to report, to stop, and to hand a thread to another replica."""
+
+
+def freeze(generator: np.random.Generator) -> NDArray[np.uint64]:
+    """State of an SFC64 generator, (6,)."""
+    state: Any = generator.bit_generator.state
+    return np.array([*state["state"]["state"], state["has_uint32"], state["uinteger"]], np.uint64)
+
+
+def thaw(words: NDArray[np.uint64]) -> np.random.Generator:
+    """The generator of a state."""
+    bits = np.random.SFC64()
+    bits.state = {
+        "bit_generator": "SFC64",
+        "state": {"state": words[:4]},
+        "has_uint32": int(words[4]),
+        "uinteger": int(words[5]),
+    }
+    return np.random.Generator(bits)
+
+
+class Ensemble:
+    """Replicas of SGD from one start, recorded at given times.
+
+    time (T,), non-decreasing from zero on, is rounded to steps t·D/γ. ``heads`` are realised
+    exactly; with a ``variance`` every replica draws its own heads from N(0, variance·I_D) instead.
+    :class:`~orderparams.errors.ConfigurationError` if there are no replicas or D is too small.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        activation: Activation,
+        rule: UpdateRule,
+        heads: Heads,
+        *,
+        time: ArrayLike,
+        dimension: int,
+        replicas: int,
+        seed: int,
+        backend: str = "gram",
+        variance: float | None = None,
+    ) -> None:
+        self.backend = BACKENDS[backend]
+        self.model: Model = build_model(task, activation)
+        self.rule = rule
+        self.dimension = dimension
+        self.step = np.rint(np.asarray(time) * dimension / rule.learning_rate).astype(np.int64)
+        count, features = heads.overlap.shape
+        least = self.backend.least_dimension(self.model, rule, count)
+        if dimension < least:
+            remedy = ", or set simulation.backend = 'direct'" if backend == "gram" else ""
+            raise ConfigurationError(
+                f"simulation.dimension = {dimension} is too small: these features, heads, tokens "
+                f"and batch need at least {least} in the {backend} backend; raise it{remedy}"
+            )
+        if replicas < 1:
+            raise ConfigurationError(f"simulation.replicas = {replicas}: at least 1 is needed")
+        shapes = {
+            "overlap": (count, features),
+            "self_overlap": (count, count),
+            "bias": (count,),
+            "head_weight": (count,),
+            "loss": (),
+        }
+        axes = (replicas, len(self.step))
+        self.records: State = {key: np.full(axes + shape, np.nan) for key, shape in shapes.items()}
+        self.replicas: list[State] = []
+        for r, seeds in enumerate(np.random.SeedSequence(seed).spawn(replicas)):
+            self.replicas.append(self._start(heads, variance, seeds))
+            self._commit(r, (self.replicas[r], self._measure(self.replicas[r])))
+
+    def run(self, workers: int = 1, progress: Progress | None = None) -> Simulation:
+        """Advance every replica to the last time, on ``workers`` threads.
+
+        ``progress`` is called from this thread with the steps done and their total, over replicas;
+        an exception it raises, or an interrupt, leaves the ensemble in a state that can go on.
+        """
+        last = int(self.step[-1])
+        pool = ThreadPoolExecutor(workers)
+        running: dict[Future[Slice], int] = {}
+
+        def submit(r: int) -> None:
+            if self.replicas[r]["step"] < last:
+                running[pool.submit(self._advance, self.replicas[r])] = r
+
+        try:
+            for r in range(len(self.replicas)):
+                submit(r)
+            while running:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    r = running.pop(future)
+                    self._commit(r, future.result())
+                    submit(r)
+                if progress is not None:
+                    done = sum(int(replica["step"]) for replica in self.replicas)
+                    progress(done, last * len(self.replicas))
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return self.result()
+
+    def result(self) -> Simulation:
+        """What was recorded so far."""
+        time = self.step.astype(np.float64) * (self.rule.learning_rate / self.dimension)
+        return Simulation(time=time, step=self.step, **self.records)
+
+    def state(self) -> State:
+        """A copy of everything that changes in a run, as arrays with a leading replica axis."""
+        replicas = {
+            f"state/{key}": np.array([replica[key] for replica in self.replicas])
+            for key in self.replicas[0]
+        }
+        return replicas | {f"record/{key}": value.copy() for key, value in self.records.items()}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a :meth:`state` of an ensemble that was made with the same arguments."""
+        own = self.state()
+        for key, value in own.items():
+            if key not in state or state[key].shape != value.shape:
+                raise ConfigurationError(
+                    f"the stored state is of another simulation: {key} must have the shape "
+                    f"{value.shape}; resume with the configuration that the run was started with"
+                )
+            own[key] = state[key].astype(value.dtype)
+        for r, replica in enumerate(self.replicas):
+            replica.update({key: own[f"state/{key}"][r].copy() for key in replica})
+        self.records = {key: own[f"record/{key}"] for key in self.records}
+
+    def _start(self, heads: Heads, variance: float | None, seeds: np.random.SeedSequence) -> State:
+        """A replica at step zero: the arrays of its backend, its step and its generator."""
+        own, tokens = seeds.spawn(2)
+        generator = np.random.Generator(np.random.SFC64(own))
+        state = self.backend.start(
+            self.model, self.rule, heads, variance, self.dimension, tokens, generator
+        )
+        return {**state._asdict(), "step": np.zeros(1, np.int64), "generator": freeze(generator)}
+
+    def _view(self, replica: State) -> Any:
+        """The state of the backend, sharing memory with the replica."""
+        kind = self.backend.State
+        return kind(*(replica[key] for key in kind._fields))
+
+    def _advance(self, replica: State) -> Slice:
+        """The replica some steps later, and what was recorded on the way."""
+        replica = {key: value.copy() for key, value in replica.items()}
+        generator, step = thaw(replica["generator"]), replica["step"]
+        records: dict[int, State] = {}
+        deadline, stride = monotonic() + SLICE, 1
+        while step < self.step[-1] and monotonic() < deadline:
+            target = self.step[np.searchsorted(self.step, step[0], side="right")]
+            steps = min(stride, int(target - step[0]))
+            self.backend.advance(
+                self.model, self.rule, self._view(replica), self.dimension, generator, steps
+            )
+            step += steps
+            stride *= 2
+            records |= self._measure(replica)
+        replica["generator"] = freeze(generator)
+        return replica, records
+
+    def _measure(self, replica: State) -> dict[int, State]:
+        """Records for the times, by index, that fall on this step; the loss starts anew."""
+        due = np.flatnonzero(self.step == replica["step"])
+        if not due.size:
+            return {}
+        overlap, self_overlap = self.backend.measure(self._view(replica), self.model.features)
+        steps = replica["step"] - (self.step[due[0] - 1] if due[0] else 0)
+        loss = replica["loss"] / steps if steps else np.array([np.nan])
+        replica["loss"][:] = 0.0
+        record = {
+            "overlap": overlap,
+            "self_overlap": self_overlap,
+            "bias": replica["bias"].copy(),
+            "head_weight": replica["head_weights"].copy(),
+        }
+        records: dict[int, State] = {int(i): {**record, "loss": np.array(np.nan)} for i in due}
+        records[int(due[0])]["loss"] = loss[0]
+        return records
+
+    def _commit(self, r: int, outcome: Slice) -> None:
+        """Make a slice of replica r part of the ensemble."""
+        self.replicas[r], records = outcome
+        for i, record in records.items():
+            for key, value in record.items():
+                self.records[key][r, i] = value

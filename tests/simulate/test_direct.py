@@ -1,0 +1,130 @@
+"""Oracle: central differences of the loss of the very sequences that a step drew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from simulation_cases import CASES, Case
+
+from orderparams.errors import ConfigurationError
+from orderparams.simulate import direct, normals, sequence
+from orderparams.simulate.normals import LANES
+from orderparams.simulate.replicas import Ensemble
+
+Array = NDArray[np.float64]
+
+
+def attention(case: Case, tokens: Array, k: Array, bias: Array, head_weights: Array) -> Array:
+    """a (L,) of theory 2, written out."""
+    e = np.exp(k @ tokens.T / np.sqrt(k.shape[1]) + bias[:, None])
+    if case.activation.joint:
+        return e.sum(0) / (case.activation.kappa + e.sum())
+    return head_weights @ (e / (case.activation.kappa + e.sum(1, keepdims=True)))
+
+
+def differences(function: Callable[[Array], float], x: Array) -> Array:
+    """Central differences, h = 1e-5: error about 1e-10 from the third derivative and rounding."""
+    gradient = np.empty_like(x)
+    for i in np.ndindex(x.shape):
+        ahead, behind = x.copy(), x.copy()
+        ahead[i] += 1e-5
+        behind[i] -= 1e-5
+        gradient[i] = (function(ahead) - function(behind)) / 2e-5
+    return gradient
+
+
+def drawn_sequences(model, rule, state, dimension, generator):
+    """The sequences that the next step will draw: position, tokens (L, D) and label noise ξ."""
+    lanes, signal = state.lanes.copy(), np.empty(model.features)
+    for _ in range(rule.batch_size):
+        length, position = sequence.draw(model, generator, signal)
+        numbers = np.empty(-(-length * dimension // LANES) * LANES)
+        normals.fill(lanes, numbers)
+        tokens = numbers[: length * dimension].reshape(length, dimension).copy()
+        tokens[position] += signal @ state.directions[: model.features] / np.sqrt(dimension)
+        yield position, tokens, generator.standard_normal() if model.scalar else 0.0
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_step_descends_the_gradient_of_the_loss(case: Case):
+    """Heads, bias and head weights after one step; the loss that is recorded."""
+    model, rule, dimension = sequence.build_model(case.task, case.activation), case.rule, 24
+    seed = np.random.SeedSequence(5)
+    generator = np.random.Generator(np.random.SFC64(seed))
+    start = (model, rule, case.heads, case.variance, dimension, seed)
+    state = direct.start(*start, generator)
+    k, bias, head_weights = state.heads.copy(), state.bias.copy(), state.head_weights.copy()
+
+    same = np.random.Generator(np.random.SFC64(seed))
+    direct.start(*start, same)
+    batch = list(drawn_sequences(model, rule, state, dimension, same))
+    direct.advance(model, rule, state, dimension, generator, 1)
+
+    def residuals(k: Array, bias: Array, head_weights: Array) -> list[Array]:
+        if rule.norm_bias:
+            bias = -0.5 * (k**2).sum(1) / dimension
+        return [
+            attention(case, tokens, k, bias, head_weights) - np.eye(len(tokens))[position]
+            for position, tokens, _ in batch
+        ]
+
+    def errors(k: Array, bias: Array, head_weights: Array) -> list[float]:
+        value = state.directions[-1] / np.sqrt(dimension)
+        pairs = zip(batch, residuals(k, bias, head_weights), strict=True)
+        return [r @ (x @ value) - case.noise * noise for (_, x, noise), r in pairs]
+
+    def loss(k: Array, bias: Array, head_weights: Array) -> float:
+        """Mean over the batch of Σ r² (token), or of the squared error."""
+        if model.scalar:
+            return float(np.mean(np.square(errors(k, bias, head_weights))))
+        return float(np.mean([r @ r for r in residuals(k, bias, head_weights)]))
+
+    gradient = differences(lambda k: loss(k, bias, head_weights), k)
+    decay = rule.weight_decay / dimension
+    np.testing.assert_allclose(
+        state.heads, k - rule.learning_rate * (gradient + decay * k), rtol=0, atol=1e-8
+    )
+    time_step = rule.learning_rate / dimension
+    slope = differences(lambda bias: loss(k, bias, head_weights), bias)
+    if rule.norm_bias:
+        expected = -0.5 * (state.heads**2).sum(1) / dimension
+    else:
+        expected = bias - time_step * rule.bias_rate * slope
+    np.testing.assert_allclose(state.bias, expected, rtol=0, atol=1e-8)
+    slope = differences(lambda u: loss(k, bias, u), head_weights)
+    expected = head_weights - time_step * rule.head_weight_rate * slope
+    np.testing.assert_allclose(state.head_weights, expected, rtol=0, atol=1e-8)
+
+    measured = loss(k, bias, head_weights)
+    if not model.scalar:  # ‖y − f(X)‖²/D itself, not its limit
+        pairs = zip(batch, residuals(k, bias, head_weights), strict=True)
+        measured = np.mean([((r @ x) ** 2).sum() / dimension for (_, x, _), r in pairs])
+    np.testing.assert_allclose(state.loss, measured, rtol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_start_realises_the_overlaps(case: Case):
+    """Directions orthogonal with squares D; m and q to rounding, for heads that are given."""
+    model = sequence.build_model(case.task, case.activation)
+    seed = np.random.SeedSequence(0)
+    generator = np.random.Generator(np.random.SFC64(seed))
+    state = direct.start(model, case.rule, case.heads, None, 40, seed, generator)
+    gram = state.directions @ state.directions.T
+    np.testing.assert_allclose(gram, 40 * np.eye(model.directions), atol=1e-12)
+    overlap, self_overlap = direct.measure(state, model.features)
+    np.testing.assert_allclose(overlap, case.heads.overlap, atol=1e-14)
+    np.testing.assert_allclose(self_overlap, case.heads.self_overlap, atol=1e-14)
+    if model.scalar:
+        np.testing.assert_allclose(state.heads @ state.directions[-1], 0.0, atol=1e-12)
+
+
+def test_dimension_must_hold_directions_and_heads():
+    case = CASES["softmax"]
+    arguments = (case.task, case.activation, case.rule, case.heads)
+    options = {"time": [0.0], "replicas": 1, "seed": 0, "backend": "direct"}
+    Ensemble(*arguments, dimension=4, **options)
+    with pytest.raises(ConfigurationError, match=r"simulation\.dimension = 3 .* at least 4"):
+        Ensemble(*arguments, dimension=3, **options)
