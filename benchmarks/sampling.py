@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from orderparams.attention import Activation
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.sampling import Sampling
+from orderparams.expectations.sampling import Sampling, aligned
 from orderparams.expectations.sampling_kernels import LANES, exponential
 from orderparams.task import Task, spikes
 
@@ -38,17 +38,17 @@ def exponentials(rows: Array) -> None:
     for _ in range(PASSES):
         for n in range(len(rows)):
             row = rows[n]
-            for i in range(LANES):
+            for i in range(rows.shape[1]):
                 row[i] = exponential(row[i] - 1.0)
 
 
 @kernel(fastmath=FAST)
-def additions(rows: Array, shift: Array) -> None:
+def products(rows: Array) -> None:
     for _ in range(PASSES):
-        for n in range(len(rows)):
-            row = rows[n]
-            for i in range(LANES):
-                row[i] += shift[i]
+        for n in range(len(rows) - 1):
+            row, factor = rows[n], rows[n + 1]
+            for i in range(rows.shape[1]):
+                row[i] *= factor[i]
 
 
 def numpy_moments(tokens: Array, weights: Array, lanes: int) -> tuple[float, Array, Array]:
@@ -98,20 +98,23 @@ def measure(heads: int, length: int, features: int, samples: int) -> tuple[float
 
     lanes = max(LANES, 2**13 // (heads * length))
     tokens = np.random.default_rng(1).standard_normal((samples // lanes, directions, length * lanes))
-    rows, shift = np.ones((8, LANES)), np.ones(LANES)
-    x, g = np.ones((directions, 512)), np.ones((heads, 512))
+    rows = aligned((8, LANES))
+    rows[:] = 1.0
+    columns = 2**14 // directions
+    x, g = np.ones((directions, columns)), np.ones((heads, columns))
 
-    def products() -> None:
-        for _ in range(PASSES):
-            weights @ x
-            g @ x.T
-            g @ g.T
+    def linear_algebra() -> None:
+        weights @ x
+        g @ x.T
+        g @ g.T
 
     engine_times = [moments(True), moments(False), lambda: numpy_moments(tokens, weights, lanes)]
-    parts = [lambda: exponentials(rows), lambda: additions(rows, shift), products]
-    with_v, without, plain, exponential_time, addition, product = fastest(engine_times + parts)
-    items, row_items = engine.samples * heads * length, PASSES * rows.size
-    floor = (exponential_time + 8 * addition) / row_items + product / (PASSES * g.size)
+    parts = [lambda: exponentials(rows), lambda: products(rows), linear_algebra]
+    with_v, without, plain, exponential_time, product, algebra = fastest(engine_times + parts)
+    items = engine.samples * heads * length
+    floor = exponential_time / (PASSES * rows.size) + algebra / g.size
+    floor += 8 * product / (PASSES * (rows.size - LANES))
+    if 'DEBUG' in os.environ: print(exponential_time / (PASSES * rows.size) , algebra / g.size, 8 * product / (PASSES * (rows.size - LANES)))
     return floor, with_v / items, without / items, plain / (len(tokens) * lanes * heads * length)
 
 

@@ -6,11 +6,12 @@ import os
 import sys
 
 import click
+
 from orderparams.cli.evaluate import evaluate
 from orderparams.cli.info import info
 from orderparams.cli.presets import presets
+from orderparams.cli.simulate import simulate
 from orderparams.cli.solve import solve
-
 from orderparams.errors import OrderparamsError
 
 
@@ -25,7 +26,7 @@ def orderparams() -> None:
     """
 
 
-for command in (solve, evaluate, info, presets):
+for command in (solve, evaluate, simulate, info, presets):
     orderparams.add_command(command)
 
 

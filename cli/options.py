@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shlex
+import signal
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +42,45 @@ as_json = click.option(
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 
 
+workers = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=os.cpu_count() or 1,
+    show_default="all cores",
+    metavar="N",
+    help="Threads. The result does not depend on it.",
+)
+
+
+@contextlib.contextmanager
+def termination_as_interrupt() -> Iterator[None]:
+    """SIGTERM, as batch systems send it, interrupts like Ctrl-C: what was done is kept."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+class Rate:
+    """Steps per second since it was made."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.first: int | None = None
+
+    def text(self, done: int) -> str:
+        """Rate in words, from the first report on."""
+        if self.first is None:
+            self.started, self.first = time.monotonic(), done
+        elapsed = time.monotonic() - self.started
+        return f"{(done - self.first) / elapsed:.3g} steps/s" if elapsed > 0 else ""
+
+
 def command_line() -> str:
     """The command as it was typed, for the record."""
     return shlex.join(["orderparams", *sys.argv[1:]])
@@ -51,8 +95,8 @@ def target(output: Path | None, config: str, *, force: bool) -> Path:
     return path
 
 
-def describe(problem: Problem) -> list[str]:
-    """Task, attention and training in a few lines of text."""
+def describe(problem: Problem, rule: str | None = None) -> list[str]:
+    """Task, attention and training in a few lines of text; ``rule`` if not the configuration's."""
     task, attention, training = problem.task, problem.attention, problem.training
     length = task.length if isinstance(task.length, int) else list(task.length.values)
     target = f"{task.target} target" + (f", label noise {task.noise:g}" if task.noise else "")
@@ -62,14 +106,16 @@ def describe(problem: Problem) -> list[str]:
     weights = (
         "" if attention.activation == "bayes-softmax" else f", weights {given['head_weights']}"
     )
-    rule = "gradient flow"
-    if training.rule == "sgd":
-        rule = f"SGD, learning rate {training.learning_rate:g}, batch size {training.batch_size}"
+    learning = "gradient flow"
+    if (rule or training.rule) == "sgd":
+        learning = (
+            f"SGD, learning rate {training.learning_rate:g}, batch size {training.batch_size}"
+        )
     decay = f", weight decay {training.weight_decay:g}" if training.weight_decay else ""
     return [
         f"task       {task.signal.kind} signal, F = {task.signal.features}, L = {length}, {target}",
         f"attention  {heads}, {attention.activation}, bias {given['bias']}{weights}",
-        f"training   {rule}{decay}, to t = {training.duration:g}",
+        f"training   {learning}{decay}, to t = {training.duration:g}",
     ]
 
 

@@ -22,7 +22,7 @@ from orderparams.problem import Heads, build_task
 Array = NDArray[np.float64]
 
 TOLERANCE = 1e-10
-"""Of the expectations: tighter than for a flow, since they are differenced."""
+"""Of the expectations; tighter than for a flow, since they are differenced."""
 
 STEP = 1e-3
 """Of central differences: errors of STEP² and TOLERANCE/STEP are both below 1e-6."""
@@ -37,22 +37,20 @@ class Landscape:
     :meth:`transverse` is the Hessian in any of them.
     """
 
-    def __init__(self, problem: Problem, *, residual: int) -> None:
-        training, expectation = problem.training, problem.expectation
+    def __init__(self, problem: Problem, *, residual: int, tolerance: float = TOLERANCE) -> None:
+        training = problem.training
         self.problem = dataclasses.replace(
             problem,
             training=TrainingConfig(weight_decay=training.weight_decay),
-            expectation=dataclasses.replace(
-                expectation, tolerance=min(expectation.tolerance, TOLERANCE)
-            ),
+            expectation=dataclasses.replace(problem.expectation, tolerance=tolerance),
         )
         self.task = build_task(problem.task)
         self.engine = make_engine(self.problem)
         self.flow = Flow(self.problem, self.engine)
         self.residual = residual
         self.weights_shape = (self.flow.heads, self.flow.features + residual)
-        self.bias_unit = np.sqrt(training.bias_rate) * self.flow.learns_bias
-        self.head_weight_unit = np.sqrt(training.head_weight_rate) * self.flow.learns_head_weights
+        self.bias_unit = training.bias_rate**0.5 * self.flow.learns_bias
+        self.head_weight_unit = training.head_weight_rate**0.5 * self.flow.learns_head_weights
 
     def _join(self, weights: Array, bias: Array, head_weights: Array) -> Array:
         parts = [weights.ravel()]

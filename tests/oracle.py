@@ -54,7 +54,7 @@ def oracle_moments(
     summed = (1, 2) if activation.joint else (2,)
     top = np.maximum(logits.max(summed, keepdims=True), 0.0 if activation.kappa else -np.inf)
     exponentials = np.exp(logits - top)
-    normaliser = activation.kappa * np.exp(-top) + exponentials.sum(summed, keepdims=True)
+    normaliser = activation.kappa * np.exp(-np.maximum(top, 0.0)) + exponentials.sum(summed, keepdims=True)
     p = (exponentials / normaliser).reshape(samples, -1)
 
     head, token = np.divmod(np.arange(heads * length), length)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from orderparams.analysis.directions import Direction
 from orderparams.analysis.stationary import StationaryPoint
 from orderparams.landscape import Landscape
-from orderparams.problem import Heads
 
 Array = NDArray[np.float64]
 
@@ -19,8 +18,8 @@ DEGENERATE = 1e-5
 """Relative difference up to which two eigenvalues are one; above the error of the differences."""
 
 NEAR = 0.05
-"""A run is near a stationary point within this fraction of the scale: linear theory holds there up
-to corrections of this order."""
+"""A run is near a stationary point within this distance, relative to the length of all heads at the
+end: linear theory holds there up to corrections of this order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,30 +118,24 @@ class ObservedRate:
     end: float
 
 
-def deviations(landscape: Landscape, point: StationaryPoint, states: Sequence[Heads]) -> Array:
-    """x(t) − x* of a run, (T, n)."""
-    return np.array([landscape.point(heads) for heads in states]) - point.x
-
-
-def near_interval(deviation: Array, scale: float) -> slice | None:
-    """The stored times around the closest approach at which the run is near the point."""
-    distance = np.linalg.norm(deviation, axis=1) / scale
+def near_interval(distance: Array) -> slice:
+    """The stored times around the closest approach at which a run is within NEAR of a point."""
     closest = int(distance.argmin())
-    if distance[closest] > NEAR:
-        return None
     away = np.flatnonzero(distance > NEAR)
-    before, after = away[away < closest], away[away > closest]
-    return slice(
-        int(before[-1]) + 1 if len(before) else 0, int(after[0]) if len(after) else len(distance)
-    )
+    before, after = away[away <= closest], away[away >= closest]
+    start = int(before[-1]) + 1 if len(before) else 0
+    return slice(start, int(after[0]) if len(after) else len(distance))
 
 
 def observed_rate(time: Array, deviation: Array, mode: Mode) -> ObservedRate | None:
     """Rate at which a run's deviation along a mode grows, by linear regression of its logarithm.
 
     time (T,) and deviation (T, n) while the run is near the stationary point. None where the
-    deviation is no clear exponential: fewer than four times, or a correlation below 0.95.
+    deviation is no clear exponential: fewer than four times, or a correlation below 0.95. None for
+    residual modes, which are defined up to a rotation.
     """
+    if mode.residual > 0.01:
+        return None
     amplitude = np.linalg.norm(deviation @ mode.vectors.T, axis=1)
     seen = amplitude > 0
     if seen.sum() < 4:

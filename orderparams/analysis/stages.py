@@ -1,7 +1,7 @@
-"""Stages of a run: when the heads move together, when each specializes, where the risk rests.
+"""Stages of a run: when the heads move together, when each specializes, what they are at the end.
 
-Everything is read off arrays of order parameters at stored times, by angles and relative lengths,
-so that noisy runs of SGD and rescaled tasks are judged alike.
+All is read off order parameters at stored times, by angles and relative lengths, so that noisy runs
+of SGD and rescaled tasks are judged alike.
 """
 
 from __future__ import annotations
@@ -10,66 +10,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.signal
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
-from orderparams.analysis.directions import Direction
+from orderparams.analysis.directions import Direction, signal_directions
+from orderparams.analysis.events import TOGETHER, Event, find_events, ratio, sides, spread
+from orderparams.analysis.plateaus import Plateau, find_plateaus, remaining_change
+from orderparams.problem import build_signal
+from orderparams.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 
-LEAST_MOVE = 0.2
-"""Smallest change of an alignment that counts; noise of SGD in dimension D is about 1/√D."""
-
-TOGETHER = 0.1
-"""Relative spread up to which heads count as equal."""
-
-SLOWER = 10.0
-"""A plateau is this many times slower than the descents before and after it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Event:
-    """One head turns to one direction, or grows along it.
-
-    Times at which 10 %, 50 % and 90 % of the change of its alignment are done; ``vector`` (F,) is the
-    unit vector of the change. ``common``: the other heads do the same, and nothing specializes.
-    ``stage`` counts the groups of simultaneous specializations from 1; 0 for a common event.
-    """
-
-    head: int
-    direction: Direction
-    vector: Array
-    start: float
-    half_time: float
-    complete: float
-    cosine_before: float
-    cosine_after: float
-    risk_before: float
-    risk_after: float
-    common: bool
-    stage: int = 0
-
-    @property
-    def sign(self) -> str:
-        """Towards the positive or negative side of a single direction; empty for a subspace."""
-        if self.direction.basis.shape[1] > 1:
-            return ""
-        return "+" if self.vector @ self.direction.basis[:, 0] > 0 else "-"
-
-
-@dataclass(frozen=True)
-class Plateau:
-    """The risk rests at ``risk`` from ``start`` to ``end``; ``center`` is when it is slowest."""
-
-    start: float
-    end: float
-    center: float
-    risk: float
+ALIGNED = 0.6
+"""Least cosine of a head with the direction that it is said to follow."""
 
 
 @dataclass(frozen=True)
 class Excursion:
-    """A head that turned away from a direction it was aligned with, to another one."""
+    """A head that followed one direction and turned to another; heads are counted from 0.
+
+    Its overlap with the first was largest, ``peak``, at ``peak_time``; from ``turn_time`` on the
+    overlap with the second is larger.
+    """
 
     head: int
     origin: Direction
@@ -83,10 +45,10 @@ class Excursion:
 class Stages:
     """What happened in a run.
 
-    events in order of their half-times, plateaus, ``unspecialized`` (first and last time at which
-    all heads are aligned with one direction) or None, excursions, groups of equal heads at the end,
-    dormant heads. ``remaining`` is the change of the risk in the last tenth of the run, relative to
-    its change in all.
+    events by half-time; plateaus; ``unspecialized``: first and last time at which all heads are the
+    same but for TOGETHER, or None; excursions; groups of equal heads at the end, largest first;
+    dormant heads, which have no overlap to speak of at the end. ``remaining`` is the change of the
+    risk in the last tenth of the run relative to its range in all of it.
     """
 
     directions: tuple[Direction, ...]
@@ -112,107 +74,77 @@ def find_stages(
     directions: Sequence[Direction],
 ) -> Stages:
     """Stages from stored times (T,), overlaps (T, H, F), self-overlaps (T, H, H), risk (T,)."""
-    lengths = np.sqrt(np.maximum(np.einsum("thh->th", self_overlap), 0.0))
-    groups, dormant = head_groups(overlap[-1], lengths[-1])
+    groups, dormant = head_groups(overlap[-1])
     return Stages(
         directions=tuple(directions),
-        events=find_events(time, overlap, lengths, risk, directions),
+        events=find_events(time, overlap, self_overlap, risk, directions),
         plateaus=find_plateaus(time, risk),
-        unspecialized=unspecialized_phase(time, overlap, lengths),
-        excursions=find_excursions(time, overlap, lengths, directions),
+        unspecialized=unspecialized_phase(time, overlap),
+        excursions=find_excursions(time, overlap, self_overlap, directions),
         groups=groups,
         dormant=dormant,
         remaining=remaining_change(time, risk),
     )
 
 
-def sides(overlap: Array, direction: Direction) -> list[Array]:
-    """Non-negative parts of overlaps (T, F) in a direction: one a side, or the norm in a subspace."""
-    part = direction.part(overlap)
-    if part.shape[1] > 1:
-        return [np.linalg.norm(part, axis=1)]
-    return [np.maximum(part[:, 0], 0.0), np.maximum(-part[:, 0], 0.0)]
-
-
-def ratio(numerator: Array, denominator: Array) -> Array:
-    """Quotient, 0 where the denominator vanishes."""
-    return np.divide(
-        numerator, denominator, out=np.zeros_like(numerator), where=denominator > 1e-150
+def stages_of(trajectory: Trajectory) -> Stages:
+    """Stages of a trajectory."""
+    return find_stages(
+        trajectory.time,
+        trajectory.overlap,
+        trajectory.self_overlap,
+        trajectory.risk,
+        signal_directions(build_signal(trajectory.problem.task.signal)),
     )
 
 
-def spread(part: Array) -> Array:
-    """Relative root-mean-square spread (T,) of the heads' vectors (T, H, k)."""
-    total = (part**2).sum(axis=(1, 2))
-    return np.sqrt(ratio(((part - part.mean(1, keepdims=True)) ** 2).sum(axis=(1, 2)), total))
+def unspecialized_phase(time: Array, overlap: Array) -> tuple[float, float] | None:
+    """The longest interval in which the heads' overlaps differ by less than TOGETHER."""
+    if overlap.shape[1] == 1:
+        return None
+    together = (spread(overlap) < TOGETHER) & overlap.any(axis=(1, 2))
+    edges = np.flatnonzero(np.diff(np.pad(together, 1).astype(int)))
+    intervals = [(float(time[i]), float(time[j - 1])) for i, j in edges.reshape(-1, 2)]
+    return max(intervals, key=lambda interval: interval[1] - interval[0], default=None)
 
 
-def rises(series: Array) -> list[tuple[int, int]]:
-    """First and last index of every rise by at least LEAST_MOVE.
-
-    A rise ends where the series has fallen by LEAST_MOVE since its maximum: noise below that
-    neither makes nor breaks one.
-    """
-    found: list[tuple[int, int]] = []
-    low = high = 0
-    for i, value in enumerate(series):
-        if value > series[high]:
-            high = i
-        if series[high] - series[low] >= LEAST_MOVE:
-            if series[high] - value >= LEAST_MOVE:
-                found.append((low, high))
-                low = high = i
-        elif value < series[low]:
-            low = high = i
-    if series[high] - series[low] >= LEAST_MOVE:
-        found.append((low, high))
-    return found
+def head_groups(overlap: Array) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]:
+    """Groups of heads with equal overlaps (H, F) up to TOGETHER, and the dormant heads."""
+    sizes = np.linalg.norm(overlap, axis=1)
+    dormant = sizes <= TOGETHER * sizes.max()
+    apart = np.linalg.norm(overlap[:, None] - overlap, axis=2)
+    linked = apart <= TOGETHER * np.maximum.outer(sizes, sizes)
+    linked[dormant] = linked[:, dormant] = False
+    count, labels = connected_components(linked, directed=False)
+    groups = [tuple(map(int, np.flatnonzero(labels == label))) for label in range(count)]
+    awake = [group for group in groups if not dormant[group[0]]]
+    return tuple(sorted(awake, key=len, reverse=True)), tuple(map(int, np.flatnonzero(dormant)))
 
 
-def crossing(time: Array, series: Array, level: float, last: bool = False) -> float:
-    """First (or last) time at which a series passes a level upwards, interpolated."""
-    below = series[:-1] < level
-    upward = np.flatnonzero(below & (series[1:] >= level))
-    i = int(upward[-1 if last else 0])
-    share = (level - series[i]) / (series[i + 1] - series[i])
-    return float(time[i] + share * (time[i + 1] - time[i]))
-
-
-def find_events(
-    time: Array, overlap: Array, lengths: Array, risk: Array, directions: Sequence[Direction]
-) -> tuple[Event, ...]:
-    """All events, ordered by half-time, specializations grouped in stages.
-
-    A head's alignment with a direction is its overlap relative to its length at that time or at the
-    end, whichever is larger: a cosine, once the head is as long as it will be.
-    """
-    events = []
-    for direction in directions:
-        apart = spread(direction.part(overlap))
-        for h in range(overlap.shape[1]):
-            reference = np.maximum(lengths[:, h], lengths[-1, h])
-            for side in sides(overlap[:, h], direction):
-                alignment, cosine = ratio(side, reference), ratio(side, lengths[:, h])
-                for i, j in rises(alignment):
-                    piece, times = alignment[i : j + 1], time[i : j + 1]
-                    done = (piece - piece[0]) / (piece[-1] - piece[0])
-                    half = crossing(times, done, 0.5)
-                    start = crossing(times[times <= half] if False else times, done, 0.1)
-                    complete = crossing(times, done, 0.9)
-                    change = direction.part(overlap[j, h] - overlap[i, h])
-                    events.append(
-                        Event(
-                            head=h,
-                            direction=direction,
-                            vector=direction.basis @ (change / np.linalg.norm(change)),
-                            start=start,
-                            half_time=half,
-                            complete=complete,
-                            cosine_before=float(cosine[i]),
-                            cosine_after=float(cosine[j]),
-                            risk_before=float(np.interp(start, time, risk)),
-                            risk_after=float(np.interp(complete, time, risk)),
-                            common=bool(np.interp(complete, time, apart) < TOGETHER),
-                        )
-                    )
-    return number_stages(sorted(events, key=lambda event: event.half_time))
+def find_excursions(
+    time: Array, overlap: Array, self_overlap: Array, directions: Sequence[Direction]
+) -> tuple[Excursion, ...]:
+    """Heads that followed a direction not all heads had in common, and end along another."""
+    lengths = np.sqrt(np.einsum("thh->th", self_overlap))
+    apart = spread(overlap) > TOGETHER
+    found = []
+    for head in range(overlap.shape[1]):
+        followed = [(d, side) for d in directions for side in sides(overlap[:, head], d)]
+        # A head is followed once it is TOGETHER times as long as it will be.
+        grown = apart & (lengths[:, head] > TOGETHER * lengths[-1, head])
+        cosines = [ratio(side, lengths[:, head]) for _, side in followed]
+        last = int(np.argmax([cosine[-1] for cosine in cosines]))
+        destination, final = followed[last]
+        if not grown.any() or cosines[last][-1] < ALIGNED:
+            continue
+        for (origin, side), cosine in zip(followed, cosines, strict=True):
+            if cosine[-1] > 0.5 * ALIGNED or cosine[grown].max() < ALIGNED:
+                continue
+            peak = int(np.argmax(np.where(grown, side, 0.0)))
+            turn = peak + int(np.argmax(final[peak:] > side[peak:]))
+            found.append(
+                Excursion(
+                    head, origin, destination, float(side[peak]), float(time[peak]), time[turn]
+                )
+            )
+    return tuple(found)

@@ -77,10 +77,10 @@ def orthogonal_blocks(signal: Signal) -> list[Signal]:
     ]
 
 
-def _classes(rows: Array) -> tuple[Array, NDArray[np.int64]]:
+def _classes(rows: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the distinct rows, and each row's class."""
     _, first, labels = np.unique(rows.round(12), axis=0, return_index=True, return_inverse=True)
-    return first, labels.ravel()
+    return first.astype(np.int64), labels.ravel()
 
 
 def independent_factors(signal: Signal) -> list[Signal]:
@@ -107,9 +107,8 @@ def independent_factors(signal: Signal) -> list[Signal]:
         marginal = joint.sum(axis=1) / joint.sum()
         if np.abs(joint - np.outer(marginal, joint.sum(axis=0))).max() > 1e-14:
             continue
-        factors.append(
-            Signal(marginal, rest.means[alone][:, one], rest.covariances[alone][:, one[:, None], one])
-        )
+        variances = rest.covariances[alone][:, one[:, None], one]
+        factors.append(Signal(marginal, rest.means[alone][:, one], variances))
         rest = Signal(joint.sum(axis=0), rest.means[kept][:, others], remainder[kept])
     return [rest, *factors]
 
@@ -119,9 +118,7 @@ def in_span(signal: Signal) -> Signal:
     squares = np.einsum("cf,cg->fg", signal.means, signal.means) + signal.covariances.sum(axis=0)
     sizes, axes = np.linalg.eigh(squares)
     axes = axes[:, sizes > 1e-14 * sizes.max()]
-    return Signal(
-        signal.weights, signal.means @ axes, axes.T @ signal.covariances @ axes
-    )
+    return Signal(signal.weights, signal.means @ axes, axes.T @ signal.covariances @ axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,13 +133,10 @@ class Likelihood:
     def of(cls, signal: Signal) -> Likelihood:
         """Components w_c N(x; μ_c, I+Σ_c)/N(x; 0, I)."""
         total = np.eye(signal.features) + signal.covariances
-        linear = np.linalg.solve(total, signal.means[:, :, None])[:, :, 0]
+        linear: Array = np.linalg.solve(total, signal.means[:, :, None])[:, :, 0]
+        quadratic: Array = np.linalg.solve(total, signal.covariances)
         exponent = np.linalg.slogdet(total)[1] + (signal.means * linear).sum(axis=1)
-        return cls(
-            np.log(signal.weights) - 0.5 * exponent,
-            linear,
-            np.linalg.solve(total, signal.covariances),
-        )
+        return cls(np.log(signal.weights) - 0.5 * exponent, linear, quadratic)
 
     def __call__(self, x: Array) -> Array:
         """Values (n, C) at points x (n, F)."""
@@ -176,9 +170,11 @@ def _grid_nodes(signal: Signal, resolution: Resolution, tokens: float) -> list[N
     for center, covariance in zip(centers, covariances, strict=True):
         variances, axes = np.linalg.eigh(covariance)
         axes = axes * np.sqrt(variances)
-        grids.append((axes, Grid.over(likelihood.slopes(center, axes), resolution, cut)))
-    if count * sum(grid.size for _, grid in grids) > LARGEST_GRID:
-        return None
+        slopes = likelihood.slopes(center, axes)
+        grid = Grid.over(slopes, resolution, cut, LARGEST_GRID / (count * len(centers)))
+        if grid is None:
+            return None
+        grids.append((axes, grid))
     nodes = []
     for center, mass, (axes, grid) in zip(centers, [1.0, *signal.weights], grids, strict=True):
         varied, points, weights = grid.points_without(0)
@@ -257,8 +253,8 @@ def _risk(
 ) -> Array | None:
     """E_Bayes as an array (1,), or None if the grids are too large and no replica is given.
 
-    With Φ = E_noise[e^{−tΛ}] and Ψ = E_signal[e^{−tΛ}] = −dΦ/dt (the signal's density is Λ times the
-    noise's), E_signal[tΛ e^{−tΛ}] = t Φ''; an integration by parts turns theory 5c into
+    With Φ = E_noise[e^{−tΛ}] and Ψ = E_signal[e^{−tΛ}] = −dΦ/dt (the signal's density is Λ times
+    the noise's), E_signal[tΛ e^{−tΛ}] = t Φ''; an integration by parts turns theory 5c into
     E_Bayes = (L−1) ∫ dτ t Ψ² Φ^{L−2}, t = e^τ, which is positive and keeps small risks' digits.
     """
     tokens = float(task.length_weights @ task.lengths)
@@ -279,7 +275,7 @@ def _risk(
         missing = missing * (1.0 - deficit) + signal * (1.0 - survival)
         survival = survival + deficit - survival * deficit
     others = other_tokens(survival, task, 1)[1]
-    return np.array([grid.step * (np.exp(grid.values) * missing**2) @ others])
+    return np.array([grid.step * (grid.rates * missing**2) @ others])
 
 
 def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:
@@ -302,4 +298,4 @@ def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:
         [_risk(task, blocks, Resolution(1e-8), replica) for replica in range(REPLICAS)]
     )
     spread_of_mean = float(replicas.std(ddof=1)) / np.sqrt(REPLICAS)
-    return BayesRisk(float(replicas.mean()) + noise, 3.0 * float(spread_of_mean))
+    return BayesRisk(float(replicas.mean()) + noise, 4.0 * float(spread_of_mean))

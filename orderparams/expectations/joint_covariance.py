@@ -80,8 +80,8 @@ def term_adjoints(
     """Factors (7, τ) of K_0 … K_6 at the score of the token in question, in the integral over τ.
 
     signal: Ψ_j (≥5, τ), ones where the token in question is the signal; noise: Φ_j (≥5, τ); others:
-    E_L[(L−1)…(L−k) Φ_0^{L−1−k}] from the k that counts the noise token in question on; weights (τ,):
-    step · e^{−κe^τ}.
+    E_L[(L−1)…(L−k) Φ_0^{L−1−k}], from the k on that counts the noise token in question; weights
+    (τ,): step · e^{−κe^τ}.
     """
     rest = [others[0], noise[2] * others[1], noise[4] * others[1] + noise[2] ** 2 * others[2]]
     adjoints = np.zeros((HIGHEST + 1, len(weights)))

@@ -39,9 +39,10 @@ class TauGrid:
         return cls(start, int(np.ceil(high / step)) - start + 1, step)
 
     @property
-    def values(self) -> Array:
-        """τ, shape (size,)."""
-        return self.step * np.arange(self.start, self.start + self.size)
+    def rates(self) -> Array:
+        """e^τ, shape (size,); so large ones that nothing is left are cut off."""
+        values = self.step * np.arange(self.start, self.start + self.size, dtype=np.float64)
+        return np.exp(np.minimum(values, 700.0))
 
 
 def kernel_table(grid: TauGrid, lattice: Lattice, highest: int) -> Array:

@@ -106,12 +106,12 @@ def axis_rules(slope: float, resolution: Resolution, cut: float) -> list[Rule]:
     """Rules for E[f(g)], g ~ N(0, 1), f analytic for |Im g| < π/slope, the last one exact enough.
 
     A function of the score x = log Σ_h e^{b_h + a_h g} that is analytic for |Im x| < π is such an f
-    with slope = max(0, a) − min(0, a): no two of the phases a_h Im g, nor one and zero, differ by π.
+    with slope = max(0, a) − min(0, a): no two of the phases a_h Im g and zero then differ by π.
     The trapezoid rule then errs by e^{y²/2 − 2πy/step} with y = min(π/slope, 2π/step). Its nodes
     end where the density has fallen to ``cut``; their number varies smoothly with the slope. Where
     Gauss–Hermite needs fewer nodes, all rules up to the one that does are returned.
     """
-    digits = resolution.digits + 5.0
+    digits = resolution.digits + 6.0
     strip = min(np.pi / max(slope, 1e-300), np.sqrt(2.0 * digits))
     step = 2.0 * np.pi * strip / (digits + 0.5 * strip**2)
     count = int(np.sqrt(-2.0 * np.log(cut)) / step)
@@ -129,11 +129,14 @@ def axis_rules(slope: float, resolution: Resolution, cut: float) -> list[Rule]:
     return [Rule(nodes, weights, resolution.error)]
 
 
-def combination(axes: Sequence[Sequence[Rule]], threshold: float) -> dict[tuple[int, ...], int]:
+def combination(
+    axes: Sequence[Sequence[Rule]], threshold: float, most: int
+) -> dict[tuple[int, ...], int] | None:
     """Sparse product of rules of growing accuracy: coefficient of each choice of one rule per axis.
 
     The product of the last rules is a sum, over choices, of products of differences between
-    neighbouring rules; those are kept whose errors multiply to ``threshold`` or more.
+    neighbouring rules; those are kept whose errors multiply to ``threshold`` or more. None if more
+    than ``most`` are.
     """
     kept: list[tuple[tuple[int, ...], float]] = [((), 1.0)]
     for rules in axes:
@@ -144,6 +147,8 @@ def combination(axes: Sequence[Sequence[Rule]], threshold: float) -> dict[tuple[
             for level, other in enumerate(sizes)
             if level == 0 or size * other >= threshold
         ]
+        if len(kept) > most:
+            return None
     coefficients: Counter[tuple[int, ...]] = Counter()
     for choice, _ in kept:
         for lowered in itertools.product(*((0, 1) if level else (0,) for level in choice)):
@@ -161,7 +166,7 @@ def converge(
     tolerance, or the finest one that can be afforded, and refines until the errors of the first
     ``judged`` values are within the tolerance or no finer level can be afforded; None if only
     useless levels can be. Errors are proportional to the level (see the calibration in the tests);
-    the estimate is five times what the change from a level a hundred times coarser makes of that.
+    the estimate is ten times what the change from a level a hundred times coarser makes of that.
     """
     level = max(tolerance, FINEST)
     while (fine := solve(Resolution(level))) is None:
@@ -171,7 +176,7 @@ def converge(
     coarse = solve(Resolution(min(COARSER * level, 0.1)))
     while True:
         assert coarse is not None  # a coarser level costs less
-        errors: Array = 5.0 * np.abs(fine - coarse) / COARSER + FINEST
+        errors: Array = 10.0 * np.abs(fine - coarse) / COARSER + FINEST
         if errors[:judged].max() <= tolerance or level <= FINEST:
             return fine, errors
         level = max(level / COARSER, FINEST)

@@ -1,7 +1,8 @@
 """The arithmetic of the sampling engine: sums over batches of samples (theory 4, 5a).
 
 Samples stand in the last axis of every array, ``LANES`` of them, so that the inner loops run in
-vector registers (rows are taken by index: iterating over an array keeps LLVM from seeing that). H heads, F features, L tokens, the signal at token 0 (tokens are exchangeable);
+vector registers. (Two things keep LLVM from doing so: iterating over the rows of an array instead of
+indexing them, and a number of samples that it knows, which makes it unroll short loops first.) H heads, F features, L tokens, the signal at token 0 (tokens are exchangeable);
 ``shares`` s_hℓ (H, L, LANES), ``attention`` a_ℓ (L, LANES), residual r_ℓ = a_ℓ − δ_ℓ0, ``center``
 c_h = Σ_ℓ r_ℓ s_hℓ (H, LANES), or Σ_ℓ r_ℓ a_ℓ for a joint normaliser, so that in both cases
 g_hℓ = 2 u_h s_hℓ (r_ℓ − c_h); ``mass`` the weights of the samples (LANES,).
@@ -18,7 +19,7 @@ from orderparams.compiled import FAST, kernel
 
 Array = NDArray[np.float64]
 
-LANES = 64
+LANES = 256
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 0.6931471803691238  # log 2 cut to 32 bits: its product with an exponent is exact
@@ -56,7 +57,7 @@ def exponential(x: float) -> float:
 def dot(a: Array, b: Array) -> float:
     """Σ a b over the samples of a batch."""
     total = 0.0
-    for i in range(LANES):
+    for i in range(len(a)):
         total += a[i] * b[i]
     return total
 
@@ -64,9 +65,10 @@ def dot(a: Array, b: Array) -> float:
 @kernel(fastmath=FAST)
 def project(weights: Array, bias: Array, tokens: Array, logits: Array) -> None:
     """Logits K_h·x_ℓ + β_h of tokens x (L, F+H, LANES), four directions at a time."""
-    heads, directions = weights.shape
+    heads, length, lanes = logits.shape
+    directions = weights.shape[1]
     whole = directions - directions % 4
-    for token in range(logits.shape[1]):
+    for token in range(length):
         x = tokens[token]
         for h in range(heads):
             row, k = logits[h, token], weights[h]
@@ -74,39 +76,38 @@ def project(weights: Array, bias: Array, tokens: Array, logits: Array) -> None:
             for d in range(0, whole, 4):
                 x0, x1, x2, x3 = x[d], x[d + 1], x[d + 2], x[d + 3]
                 k0, k1, k2, k3 = k[d], k[d + 1], k[d + 2], k[d + 3]
-                for i in range(LANES):
+                for i in range(lanes):
                     row[i] += k0 * x0[i] + k1 * x1[i] + k2 * x2[i] + k3 * x3[i]
             for d in range(whole, directions):
                 x0, k0 = x[d], k[d]
-                for i in range(LANES):
+                for i in range(lanes):
                     row[i] += k0 * x0[i]
 
 
 @kernel(fastmath=FAST)
-def normalize(shares: Array, kappa: float, top: Array, total: Array) -> None:
-    """Logits (n, LANES) to shares e^χ / (κ + Σ_n e^χ), in place; no logit overflows.
-
-    top and total (LANES,) are work space.
-    """
+def normalize(shares: Array, kappa: float, space: Array) -> None:
+    """Logits (n, LANES) to shares e^χ / (κ + Σ_n e^χ), in place; no logit overflows."""
+    lanes = shares.shape[1]
+    top, total = space[0], space[1]
     top[:] = 0.0 if kappa > 0.0 else -np.inf
     for n in range(len(shares)):
         row = shares[n]
-        for i in range(LANES):
+        for i in range(lanes):
             top[i] = max(top[i], row[i])
     total[:] = 0.0
     if kappa > 0.0:
-        for i in range(LANES):
+        for i in range(lanes):
             total[i] = kappa * exponential(-top[i])
     for n in range(len(shares)):
         row = shares[n]
-        for i in range(LANES):
+        for i in range(lanes):
             row[i] = exponential(row[i] - top[i])
             total[i] += row[i]
-    for i in range(LANES):
+    for i in range(lanes):
         total[i] = 1.0 / total[i]
     for n in range(len(shares)):
         row = shares[n]
-        for i in range(LANES):
+        for i in range(lanes):
             row[i] *= total[i]
 
 
@@ -115,7 +116,7 @@ def attend(
     shares: Array, head_weights: Array, joint: bool, attention: Array, center: Array, loss: Array
 ) -> None:
     """Attention a_ℓ = Σ_h u_h s_hℓ, the centers c_h and the loss Σ_ℓ r_ℓ² (LANES,)."""
-    heads, length = shares.shape[:2]
+    heads, length, lanes = shares.shape
     center[:] = 0.0
     loss[:] = 0.0
     for token in range(length):
@@ -123,14 +124,14 @@ def attend(
         a[:] = 0.0
         for h in range(heads):
             u, s = head_weights[h], shares[h, token]
-            for i in range(LANES):
+            for i in range(lanes):
                 a[i] += u * s[i]
         hit = 1.0 if token == 0 else 0.0
-        for i in range(LANES):
+        for i in range(lanes):
             loss[i] += (a[i] - hit) ** 2
         for h in range(heads):
             c, s = center[h], a if joint else shares[h, token]
-            for i in range(LANES):
+            for i in range(lanes):
                 c[i] += (a[i] - hit) * s[i]
 
 
@@ -147,11 +148,12 @@ def slopes(
 ) -> None:
     """g_hℓ = ∂loss/∂χ_hℓ of one token (H, LANES) (theory 4), and the same times the masses."""
     a = attention[token]
+    heads, lanes = g.shape
     hit = 1.0 if token == 0 else 0.0
-    for h in range(len(g)):
+    for h in range(heads):
         row, s, c, u = g[h], shares[h, token], center[h], 2.0 * head_weights[h]
         out = weighted[h]
-        for i in range(LANES):
+        for i in range(lanes):
             slope = u * s[i] * (a[i] - hit - c[i])
             row[i] = slope
             out[i] = mass[i] * slope
@@ -174,54 +176,63 @@ def add_symmetric(left: Array, right: Array, products: Array) -> None:
 
 
 @kernel(fastmath=FAST)
-def add_separate_gram(shares: Array, head_weights: Array, mass: Array, gram: Array) -> None:
+def add_separate_gram(
+    shares: Array, head_weights: Array, mass: Array, gram: Array, space: Array
+) -> None:
     """Adds E[Σ_ℓ J_hℓ·J_h'ℓ], J_hℓ = ∂a/∂χ_hℓ, for one normaliser a head (lower triangle).
 
     Of one sample it is u_h u_h' (S + S² − Q) with S = Σ_ℓ s_hℓ s_h'ℓ and
     Q = Σ_ℓ s_hℓ s_h'ℓ (s_hℓ + s_h'ℓ).
     """
-    heads, length = shares.shape[:2]
-    overlap, cubic = np.empty(LANES), np.empty(LANES)
+    heads, length, lanes = shares.shape
+    overlap, cubic = space[0], space[1]
     for h in range(heads):
         for j in range(h + 1):
             overlap[:] = 0.0
             cubic[:] = 0.0
             for token in range(length):
                 s, other = shares[h, token], shares[j, token]
-                for i in range(LANES):
+                for i in range(lanes):
                     both = s[i] * other[i]
                     overlap[i] += both
                     cubic[i] += both * (s[i] + other[i])
-            for i in range(LANES):
+            for i in range(lanes):
                 overlap[i] += overlap[i] * overlap[i] - cubic[i]
             gram[h, j] += head_weights[h] * head_weights[j] * dot(mass, overlap)
 
 
 @kernel(fastmath=FAST)
 def add_joint_gram(
-    shares: Array, attention: Array, center: Array, mass: Array, bend: float, gram: Array
+    shares: Array,
+    attention: Array,
+    center: Array,
+    mass: Array,
+    bend: float,
+    gram: Array,
+    space: Array,
 ) -> None:
     """The same for a joint normaliser: Σ_ℓ p_hℓ p_h'ℓ (1 − 2a_ℓ + Σ_j a_j²).
 
     ``bend`` = 1 adds Σ_j r_j ∂²a_j/∂χ_hℓ∂χ_h'ℓ, but for the part g_hℓ/2 on the diagonal:
     −2 p_hℓ p_h'ℓ (r_ℓ − c).
     """
-    heads = len(shares)
-    squares, weight, weighted = np.zeros(LANES), np.empty(LANES), np.empty(LANES)
-    for token in range(len(attention)):
+    heads, length, lanes = shares.shape
+    squares, weight, weighted = space[0], space[1], space[2]
+    squares[:] = 0.0
+    for token in range(length):
         a = attention[token]
-        for i in range(LANES):
+        for i in range(lanes):
             squares[i] += a[i] * a[i]
     c = center[0]
-    for token in range(len(attention)):
+    for token in range(length):
         a = attention[token]
         hit = 1.0 if token == 0 else 0.0
-        for i in range(LANES):
+        for i in range(lanes):
             curvature = 1.0 - 2.0 * a[i] + squares[i] - 2.0 * bend * (a[i] - hit - c[i])
             weight[i] = mass[i] * curvature
         for h in range(heads):
             p = shares[h, token]
-            for i in range(LANES):
+            for i in range(lanes):
                 weighted[i] = weight[i] * p[i]
             for j in range(h + 1):
                 gram[h, j] += dot(weighted, shares[j, token])
@@ -239,6 +250,7 @@ def accumulate(
     joint: bool,
     covariance: bool,
     label: float,
+    space: Array,
     sums: Array,
 ) -> None:
     """Adds the sums over the samples of one block to ``sums`` (H, F + 2H + 3).
@@ -246,27 +258,31 @@ def accumulate(
     nodes (batches, ≥ length, F+H, LANES): projections x of the tokens; masses (batches, LANES);
     head_weights: ones if joint. The columns are E[Σ_ℓ g_hℓ x_fℓ] (F), Γ (H) and V (H) in their
     lower triangles, ∂E/∂β, ∂E/∂u, and the risk in the first row of the last. V is left out unless
-    ``covariance``. A ``label`` Δ² ≥ 0 means the scalar target, and one half of its V.
+    ``covariance``. A ``label`` Δ² ≥ 0 means the scalar target, and one half of its V. ``space`` is
+    work space, (H·L + L + 3H + 5, LANES).
     """
     heads, directions = weights.shape
+    lanes = nodes.shape[3]
     features = directions - heads
     drift, gamma = sums[:, :features], sums[:, features:directions]
     v = sums[:, directions : directions + heads]
-    shares = np.empty((heads, length, LANES))
-    attention, center = np.empty((length, LANES)), np.empty((heads, LANES))
-    g, weighted = np.empty((heads, LANES)), np.empty((heads, LANES))
-    loss, spread = np.empty(LANES), np.empty(LANES)
+    shares = space[: heads * length].reshape(heads, length, lanes)
+    space = space[heads * length :]
+    attention, center = space[:length], space[length : length + heads]
+    space = space[length + heads :]
+    g, weighted, space = space[:heads], space[heads : 2 * heads], space[2 * heads :]
+    loss, spread, space = space[0], space[1], space[2:]
     for batch in range(len(nodes)):
         x, mass = nodes[batch], masses[batch]
         project(weights, bias, x, shares)
         if joint:
-            normalize(shares.reshape(heads * length, LANES), kappa, loss, spread)
+            normalize(shares.reshape(heads * length, lanes), kappa, space)
         else:
             for h in range(heads):
-                normalize(shares[h], kappa, loss, spread)
+                normalize(shares[h], kappa, space)
         attend(shares, head_weights, joint, attention, center, loss)
         sums[0, -1] += dot(mass, loss)
-        for i in range(LANES):
+        for i in range(lanes):
             spread[i] = 2.0 * mass[i] * (loss[i] + label)
         for token in range(length):
             slopes(shares, attention, center, head_weights, mass, token, g, weighted)
@@ -282,13 +298,13 @@ def accumulate(
         for h in range(heads):
             sums[h, -2] += 2.0 * dot(mass, center[h])
         if joint:
-            add_joint_gram(shares, attention, center, mass, 1.0, gamma)
+            add_joint_gram(shares, attention, center, mass, 1.0, gamma, space)
             if covariance and label >= 0.0:
-                add_joint_gram(shares, attention, center, spread, 0.0, v)
+                add_joint_gram(shares, attention, center, spread, 0.0, v, space)
         else:
-            add_separate_gram(shares, head_weights, mass, gamma)
+            add_separate_gram(shares, head_weights, mass, gamma, space)
             if covariance and label >= 0.0:
-                add_separate_gram(shares, head_weights, spread, v)
+                add_separate_gram(shares, head_weights, spread, v, space)
 
 
 @kernel(fastmath=FAST)

@@ -24,6 +24,9 @@ Array = NDArray[np.float64]
 SAFE_EXPONENT = 300.0
 """Exponentials up to this may be multiplied with each other."""
 
+MOST_TERMS = 2000
+"""Terms of a sparse grid that is still worth while."""
+
 STENCIL = 8
 POINT = Rule(np.zeros(1), np.ones(1), 1.0)
 """One node at the mean."""
@@ -83,23 +86,28 @@ def _product(
 
 
 def sparse_points(
-    axes: Sequence[Sequence[Rule]], threshold: float, cut: float
-) -> tuple[Array, Array]:
-    """Points (n, r) and weights (n,), some negative, of a sparse product of r families of rules."""
-    full = tensor_points([rules[-1] for rules in axes], cut)
-    terms = combination(axes, threshold)
-    size = sum(
-        math.prod(level + 1 for level in choice) for choice in terms
-    )  # a rule of level j has j + 1 nodes
-    if size >= len(full[1]):
-        return full
-    points, weights = [], []
+    axes: Sequence[Sequence[Rule]], threshold: float, cut: float, largest: float
+) -> tuple[Array, Array] | None:
+    """Points (n, r) and weights (n,), some negative, of a product of r families of rules.
+
+    The sparse product (see :func:`combination`), or the full one of the last rules if that has
+    fewer points; None if both have more than ``largest``.
+    """
+    full = math.prod(len(rules[-1].nodes) for rules in axes)
+    terms = combination(axes, threshold, MOST_TERMS)
+    sparse = math.inf
+    if terms is not None:  # a rule of level j has j + 1 nodes
+        sparse = sum(math.prod(level + 1 for level in choice) for choice in terms)
+    if min(full, sparse) > largest:
+        return None
+    if terms is None or full <= sparse:
+        return tensor_points([rules[-1] for rules in axes], cut)
+    parts = []
     for choice, coefficient in terms.items():
         rules = [family[level] for family, level in zip(axes, choice, strict=True)]
-        term_points, term_weights = tensor_points(rules, cut)
-        points.append(term_points)
-        weights.append(coefficient * term_weights)
-    return np.concatenate(points), np.concatenate(weights)
+        points, weights = tensor_points(rules, cut)
+        parts.append((points, coefficient * weights))
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def axis_slopes(axes: Array) -> Array:
@@ -123,20 +131,23 @@ class Grid:
     cut: float
 
     @classmethod
-    def over(cls, slopes: Array, resolution: Resolution, cut: float) -> Grid:
-        """Grid for functions of the given slope along each axis (see :func:`axis_rules`)."""
+    def over(cls, slopes: Array, resolution: Resolution, cut: float, largest: float) -> Grid | None:
+        """Grid for functions of the given slope along each axis (see :func:`axis_rules`).
+
+        None if it would have many more than ``largest`` nodes; those of a tensor grid fill a ball
+        in its cube.
+        """
         axes = [axis_rules(float(slope), resolution, cut) for slope in slopes]
         large = [(axis, rules[0]) for axis, rules in enumerate(axes) if len(rules[0].nodes) > 1]
         small = [axis for axis, rules in enumerate(axes) if len(rules) > 1]
-        points, weights = sparse_points([axes[axis] for axis in small], resolution.error / 10.0, cut)
-        return cls(sorted(large, key=lambda at: len(at[1].nodes)), small, points, weights, cut)
-
-    @property
-    def size(self) -> float:
-        """About how many nodes there are: those of the tensor grid fill a ball in its cube."""
-        dimension = len(self.large)
+        dimension = len(large)
         ball = np.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1) / 2**dimension
-        return float(ball * len(self.weights) * math.prod(len(r.nodes) for _, r in self.large))
+        tensor = ball * math.prod(len(rule.nodes) for _, rule in large)
+        families = [axes[axis] for axis in small]
+        sparse = sparse_points(families, resolution.error / 10.0, cut, largest / tensor)
+        if sparse is None:
+            return None
+        return cls(sorted(large, key=lambda at: len(at[1].nodes)), small, *sparse, cut)
 
     def points_without(self, last: int) -> tuple[list[int], Array, Array]:
         """Axes, points and weights of all but the ``last`` (0 or 1) large axes."""
@@ -225,7 +236,7 @@ def _spread(
     law: Array,
     positions: Array,
 ) -> None:
-    """Add the nodes to ``law`` (size,); fill ``positions`` (k, n) with their lattice coordinates."""
+    """Add the nodes to ``law`` (size,) and fill ``positions`` (k, n), their lattice coordinates."""
     for k in range(len(last_weights)):
         count = _kept(weights, cut / last_weights[k])
         position = positions[k, :count]
@@ -287,7 +298,7 @@ def _pull(
     pair: Array,
 ) -> None:
     """Fill ``single`` (H,) with Σ w s(x) p_h and ``pair`` (H, H) with Σ w t(x) p_h p_h'."""
-    heads, most = factors.shape
+    heads = len(factors)
     block = 512
     scratch = np.empty((4, block))
     single[:] = 0.0

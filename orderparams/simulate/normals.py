@@ -83,8 +83,8 @@ def rotate(bits: Bits, reals: Array, radius: Array, x: Array, y: Array) -> None:
         s = angle * angle
         cosine = ((-s / 87178291200 + 1 / 479001600) * s - 1 / 3628800) * s + 1 / 40320
         cosine = (((cosine * s - 1 / 720) * s + 1 / 24) * s - 0.5) * s + 1.0
-        sine = ((s / 6227020800 - 1 / 39916800) * s + 1 / 362880) * s - 1 / 5040
-        sine = (((sine * s + 1 / 120) * s - 1 / 6) * s + 1.0) * angle
+        sine = ((1 / 6227020800 - s / 1307674368000) * s - 1 / 39916800) * s + 1 / 362880
+        sine = ((((sine * s - 1 / 5040) * s + 1 / 120) * s - 1 / 6) * s + 1.0) * angle
         x[i] *= cosine - sine
         y[i] *= cosine + sine
 

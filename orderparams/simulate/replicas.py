@@ -124,7 +124,7 @@ class Ensemble:
                     self._commit(r, future.result())
                     submit(r)
                 if progress is not None:
-                    done = sum(int(replica["step"]) for replica in self.replicas)
+                    done = sum(int(replica["step"][0]) for replica in self.replicas)
                     progress(done, last * len(self.replicas))
         finally:
             pool.shutdown(cancel_futures=True)
@@ -176,8 +176,8 @@ class Ensemble:
         replica = {key: value.copy() for key, value in replica.items()}
         generator, step = thaw(replica["generator"]), replica["step"]
         records: dict[int, State] = {}
-        deadline, stride = monotonic() + SLICE, 1
-        while step < self.step[-1] and monotonic() < deadline:
+        deadline, stride, going = monotonic() + SLICE, 1, True
+        while going:
             target = self.step[np.searchsorted(self.step, step[0], side="right")]
             steps = min(stride, int(target - step[0]))
             self.backend.advance(
@@ -186,6 +186,7 @@ class Ensemble:
             step += steps
             stride *= 2
             records |= self._measure(replica)
+            going = step[0] < self.step[-1] and monotonic() < deadline
         replica["generator"] = freeze(generator)
         return replica, records
 

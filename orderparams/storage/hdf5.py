@@ -133,20 +133,25 @@ def read_attributes(path: Path) -> dict[str, Any]:
                 "variables": {
                     key: list(dataset.shape)
                     for key, dataset in group.items()
-                    if not dataset.is_scale
+                    if isinstance(dataset, h5py.Dataset) and not dataset.is_scale
                 }
             }
             for name, group in file.items()
         }
 
 
+def stored_problem(file: h5py.File) -> Problem:
+    """The problem that a file was made from."""
+    try:
+        return parse(parse_toml(str(file.attrs["config"])))
+    except ConfigurationError as error:
+        raise FileError(f"{file.filename}: its configuration cannot be read: {error}") from None
+
+
 def open_trajectory(path: Path) -> Trajectory:
     """The trajectory in a file."""
     with read(path) as file:
-        try:
-            problem = parse(parse_toml(str(file.attrs["config"])))
-        except ConfigurationError as error:
-            raise FileError(f"{path}: its configuration cannot be read: {error}") from None
+        problem = stored_problem(file)
         if "trajectory" not in file:
             raise FileError(f"{path} holds no trajectory; it has {', '.join(file) or 'no groups'}")
         group = file["trajectory"]

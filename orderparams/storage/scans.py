@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,15 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.config import parse_toml
 from orderparams.errors import FileError
+from orderparams.load import load
+from orderparams.scan.result import Scan
 from orderparams.storage.hdf5 import create, plain, read, write_variables
 from orderparams.storage.schema import AXES, POINT, PROGRAM, SCAN, SCHEMA_VERSION, Variable
 
 if TYPE_CHECKING:
     from orderparams.scan.actions import Outcome
-    from orderparams.scan.collect import Scan
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +59,20 @@ def point_image(outcome: Outcome, config: str, hash: str, seconds: float, *, kee
 def read_point(path: Path) -> Record:
     """The file of a point; :class:`FileError` if it is damaged."""
     with read(path) as file:
-        return Record(
-            **{name: plain(file.attrs)[name] for name in ("hash", "status", "message", "seconds")},
-            values={name: file["point"][name][()] for name in POINT if name in file["point"]},
-        )
+        return record(file)
+
+
+def read_image(image: bytes) -> Record:
+    """The same of the bytes of such a file."""
+    with h5py.File(io.BytesIO(image), "r") as file:
+        return record(file)
+
+
+def record(file: h5py.File) -> Record:
+    return Record(
+        **{name: plain(file.attrs)[name] for name in ("hash", "status", "message", "seconds")},
+        values={name: file["point"][name][()] for name in POINT if name in file["point"]},
+    )
 
 
 def copy_group(source: h5py.Group, target: h5py.Group) -> None:
@@ -80,3 +92,83 @@ def copy_group(source: h5py.Group, target: h5py.Group) -> None:
     }
     write_variables(target, variables, {name: data[()] for name, data in scales.items()})
     target.attrs.update(source.attrs)
+
+
+def point_name(number: int) -> str:
+    """Name of a point's file and group."""
+    return f"{number:06d}"
+
+
+def save_scan(
+    scan: Scan, path: Path, *, force: bool = False, command: str = "", folder: Path | None = None
+) -> None:
+    """Write /scan, and /points/NNNNNN with all that the files of the points in ``folder`` store.
+
+    :class:`FileError` if the path cannot be written.
+    """
+    status = "failed" if (scan["status"] != "finished").any() else "finished"
+    with create(path, scan.problem, status=status, force=force, command=command) as file:
+        file.attrs["config"] = scan.config
+        group = file.create_group("scan")
+        dimensions = tuple(scan.dimensions)
+        variables = {
+            name: (Variable(dimensions + known.axes, known.long_name, known.units), storable(array))
+            for name, known in (SCAN | POINT).items()
+            if (array := scan.arrays.get(name)) is not None
+        }
+        for name, values in scan.parameters.items():
+            if name not in dimensions:
+                variables[name] = (Variable(dimensions, scan.keys[name]), storable(values))
+        scales = {name: storable(values) for name, values in scan.dimensions.items()}
+        write_variables(
+            group, variables, scales, AXES | {"point": SCAN["point"].long_name} | scan.keys
+        )
+        for name, key in scan.keys.items():
+            group[name].attrs["key"] = key
+        group.attrs["action"] = scan.action
+        # What xarray takes as coordinates although they are not axes.
+        group.attrs["coordinates"] = " ".join(scan.parameters.keys() - scan.dimensions.keys())
+        if folder is not None:
+            for number in range(1, scan["status"].size + 1):
+                copy_point(folder / f"{point_name(number)}.h5", file, number)
+
+
+def copy_point(path: Path, file: h5py.File, number: int) -> None:
+    """Copy what the file of a point stores into /points, if there is one."""
+    if not path.exists():
+        return
+    with read(path) as source:
+        target = file.create_group(f"points/{point_name(number)}")
+        target.attrs.update({name: source.attrs[name] for name in ("config", "status", "message")})
+        for name in source.keys() - {"point"}:
+            copy_group(source[name], target.create_group(name))
+
+
+def storable(values: NDArray[Any]) -> NDArray[Any]:
+    """Texts in the form that HDF5 takes; numbers as they are."""
+    return values.astype(h5py.string_dtype()) if values.dtype == object else values
+
+
+def loaded(data: h5py.Dataset) -> NDArray[Any]:
+    """The values of a dataset; texts as Python's."""
+    texts = h5py.check_string_dtype(data.dtype) is not None
+    return np.asarray(data.asstr()[()] if texts else data[()])
+
+
+def open_scan(path: str | Path) -> Scan:
+    """The collected file of a scan."""
+    with read(Path(path)) as file:
+        if "scan" not in file:
+            raise FileError(f"{path} holds no scan; it has {', '.join(file) or 'no groups'}")
+        group, config = file["scan"], str(file.attrs["config"])
+        keys = {name: str(data.attrs["key"]) for name, data in group.items() if "key" in data.attrs}
+        axes = [dimension[0].name.rsplit("/", 1)[-1] for dimension in group["status"].dims]
+        return Scan(
+            problem=load(parse_toml(config)),
+            config=config,
+            action=str(group.attrs["action"]),
+            keys=keys,
+            dimensions={name: loaded(group[name]) for name in axes},
+            parameters={name: loaded(group[name]) for name in keys},
+            arrays={name: loaded(group[name]) for name in SCAN | POINT if name in group},
+        )

@@ -22,6 +22,7 @@ AXES = {
     "head": "attention head, counted from 1",
     "head_2": "attention head, counted from 1",
     "feature": "signal direction, counted from 1",
+    "replica": "replica of the simulation, counted from 1",
 }
 
 TRAJECTORY = {
@@ -31,6 +32,11 @@ TRAJECTORY = {
     "bias": Variable(("time", "head"), "learned bias beta_h"),
     "head_weight": Variable(("time", "head"), "learned head weight u_h"),
 }
+
+SIMULATION = {
+    name: Variable(("replica", *variable.axes), variable.long_name)
+    for name, variable in TRAJECTORY.items()
+} | {"loss": Variable(("replica", "time"), "measured loss per step, mean since the time before")}
 
 LEARNED = {"bias", "head_weight"}
 """Variables that stand in a file only where they are learned."""

@@ -1,0 +1,329 @@
+"""``orderparams scan``."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from orderparams.cli import options
+
+if TYPE_CHECKING:
+    from orderparams.scan.plan import Plan, Point
+    from orderparams.scan.result import Scan
+    from orderparams.scan.run import Machine, Progress
+    from orderparams.scan.worker import Reply
+
+FAILED_POINTS = 6
+FIRST_POINTS = 5
+
+
+class Shard(click.ParamType):
+    """I/N with 1 ≤ I ≤ N."""
+
+    name = "I/N"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> tuple[int, int]:
+        index, _, count = str(value).partition("/")
+        if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+            self.fail(f"{value!r}: expected I/N with I from 1 to N, such as 3/16", parameter, context)
+        return int(index), int(count)
+
+
+@click.command()
+@click.argument("config", required=False, metavar="[CONFIG]")
+@options.assignments
+@click.option(
+    "--vary",
+    "varied",
+    multiple=True,
+    metavar="KEY=SPEC",
+    help="Vary a key over a list a,b,c or a range low:high:count or log:low:high:count. "
+    "Repeatable: all combinations are run.",
+)
+@click.option("--zip", "zipped", is_flag=True, help="Pair the lists instead of combining them.")
+@click.option(
+    "--random",
+    "points",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw N points at random from the lists and from ranges low:high, log:low:high.",
+)
+@click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Seed of --random.")
+@click.option("--action", metavar="WORD", help="What each point does: solve (default), evaluate.")
+@click.option("--trajectories", is_flag=True, help="Keep the trajectory of every point.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.h5")
+@options.force
+@click.option("--resume", is_flag=True, help="Run only what is missing or has failed.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and estimate its time; run nothing.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (all cores).")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Stop a point after S seconds and count it as failed.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster.")
+@click.option(
+    "--scheduler-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The same, the address read from Dask's file.",
+)
+@click.option("--shard", type=Shard(), metavar="I/N", help="Run every N-th point, from the I-th.")
+@click.option("--collect", "collecting", is_flag=True, help="Write FILE.h5 from finished points.")
+@options.as_json
+@click.option("--json-lines", is_flag=True, help="Print one JSON line for each point as it ends.")
+@options.quiet
+def scan(
+    config: str | None,
+    assignments: tuple[str, ...],
+    output: Path | None,
+    force: bool,
+    resume: bool,
+    dry_run: bool,
+    workers: int | None,
+    timeout: float | None,
+    scheduler: str | None,
+    scheduler_file: Path | None,
+    shard: tuple[int, int] | None,
+    collecting: bool,
+    as_json: bool,
+    json_lines: bool,
+    quiet: bool,
+    **settings: Any,
+) -> int:
+    """Run a problem for many values of its settings.
+
+    Every finished point is kept in a folder beside FILE.h5 until all are, and
+    an interrupted scan goes on with --resume -o FILE.h5.
+
+    Example: orderparams scan --vary attention.heads=1:8:8 -o scan.h5
+    """
+    check_usage(output, shard=shard, collecting=collecting, dry_run=dry_run, **settings)
+    if as_json and json_lines:
+        raise click.UsageError("--json and --json-lines both write to standard output; choose one")
+    stored = output if resume or collecting else None
+    plan = make_plan(config, assignments, stored, **settings)
+
+    from orderparams.scan import run
+
+    machine = run.Machine(workers, timeout, scheduler, scheduler_file)
+    if dry_run:
+        click.echo("\n".join([*describe(plan), "", estimate(plan, machine)]))
+        return 0
+    assert output is not None
+    screen = Screen(plan, quiet=quiet or as_json, lines=json_lines)
+    watch = {"on_point": screen.point, "on_progress": screen.progress}
+    command = options.command_line()
+    try:
+        if shard is not None:
+            run.run_shard(plan, output, shard, machine, **watch)
+            result = None
+        elif collecting:
+            result = run.write_collected(plan, output, force=force, command=command)
+        else:
+            result = run.run_plan(
+                plan, output, machine, resume=resume, force=force, command=command, **watch
+            )
+    except KeyboardInterrupt:
+        click.echo(
+            "orderparams: interrupted; what has finished is kept, go on with "
+            f"orderparams scan --resume -o {output}",
+            err=True,
+        )
+        return 130
+    finally:
+        screen.close()
+    report = screen.report(output) if result is None else summary(plan, result, output)
+    if as_json:
+        click.echo(json.dumps(report))
+    elif not quiet and not json_lines:
+        click.echo("\n".join(summary_lines(report)))
+    return FAILED_POINTS if report["finished"] < report["points"] else 0
+
+
+def check_usage(
+    output: Path | None,
+    *,
+    shard: tuple[int, int] | None,
+    collecting: bool,
+    dry_run: bool,
+    zipped: bool,
+    points: int | None,
+    **others: Any,
+) -> None:
+    """Refuse options that contradict each other."""
+    if output is None and not dry_run:
+        raise click.UsageError("name the file to write with -o FILE.h5")
+    if zipped and points is not None:
+        raise click.UsageError("--zip pairs lists and --random draws points; choose one")
+    if shard is not None and collecting:
+        raise click.UsageError("run all shards first, then --collect without --shard")
+
+
+def make_plan(
+    config: str | None,
+    assignments: tuple[str, ...],
+    stored: Path | None,
+    *,
+    varied: tuple[str, ...],
+    zipped: bool,
+    points: int | None,
+    **others: Any,
+) -> Plan:
+    """The plan of the command line; or, where it says nothing, the one ``stored`` was started with."""
+    from orderparams.scan.plan import base_table, make_plan
+
+    given = {key: value for key, value in others.items() if value}
+    if zipped:
+        given["mode"] = "zip"
+    if points is not None:
+        given |= {"mode": "random", "points": points}
+    if stored is not None and not (config or assignments or varied or given):
+        from orderparams.scan.folder import Folder
+
+        folder = Folder.beside(stored)
+        if folder.exists() or not stored.exists():
+            return folder.plan()
+        return make_plan(base_table(stored))
+    table = base_table(config or "two-stage")
+    if varied:
+        given["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
+    return make_plan(table, given, assignments)
+
+
+def parts(varied: str) -> tuple[str, str]:
+    """Key and specification of one ``--vary``."""
+    key, separator, spec = varied.partition("=")
+    if not separator or not spec.strip():
+        raise click.UsageError(
+            f"--vary {varied}: expected KEY=SPEC with at least one value, such as "
+            "attention.heads=1,2,4 or task.length=log:4:4096:11"
+        )
+    return key.strip(), spec
+
+
+class Screen:
+    """What a running scan shows: a progress line, or a JSON line a point."""
+
+    def __init__(self, plan: Plan, *, quiet: bool, lines: bool) -> None:
+        from orderparams.progress import ProgressLine
+
+        self.plan, self.lines = plan, lines
+        self.bar = None if quiet or lines else ProgressLine()
+        self.started = time.monotonic()
+        self.failures: list[dict[str, Any]] = []
+        self.done = 0
+
+    def progress(self, now: Progress) -> None:
+        if self.bar is not None:
+            failed = f", {now.failed} failed" if now.failed else ""
+            text = f"{now.done} of {now.points} points done{failed}, {now.running} running"
+            self.bar(now.done / now.points, text)
+
+    def point(self, point: Point, reply: Reply) -> None:
+        self.done += 1
+        entry: dict[str, Any] = {"point": point.number, "parameters": parameters(self.plan, point)}
+        if reply.status != "finished":
+            self.failures.append(entry | {"message": reply.message})
+        if self.lines:
+            from orderparams.storage.scans import read_image
+
+            entry |= {key: getattr(reply, key) for key in ("status", "message", "seconds")}
+            values = read_image(reply.image).values
+            entry |= {name: finite(value.tolist()) for name, value in values.items()}
+            click.echo(json.dumps(entry))
+
+    def report(self, output: Path) -> dict[str, Any]:
+        """What this run did, of a shard."""
+        return {
+            "points": self.done,
+            "finished": self.done - len(self.failures),
+            "failed": len(self.failures),
+            "seconds": time.monotonic() - self.started,
+            "failures": self.failures,
+            "output": str(output.with_suffix(".points")),
+        }
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+def parameters(plan: Plan, point: Point) -> dict[str, Any]:
+    """Varied keys and values of a point."""
+    return {axis.key: value for axis, value in zip(plan.axes, point.values, strict=True)}
+
+
+def finite(value: Any) -> Any:
+    """NaN and infinity, which JSON does not know, as null."""
+    if isinstance(value, list):
+        return [finite(entry) for entry in value]
+    return value if math.isfinite(value) else None
+
+
+def summary(plan: Plan, result: Scan, output: Path) -> dict[str, Any]:
+    """What a scan came to."""
+    import numpy as np
+
+    failures = [
+        {
+            "point": number,
+            "parameters": parameters(plan, plan.points[number - 1]),
+            "message": message,
+        }
+        for number, message in result.failures.items()
+    ]
+    return {
+        "points": len(plan.points),
+        "finished": result.count("finished"),
+        "failed": result.count("failed"),
+        "seconds": float(np.nansum(result["seconds"])),
+        "parameters": {
+            result.keys[name]: values.tolist() for name, values in result.parameters.items()
+        },
+        "failures": failures,
+        "output": str(output),
+    }
+
+
+def summary_lines(report: dict[str, Any]) -> list[str]:
+    """The same for reading."""
+    lines = [f"  {report['finished']} of {report['points']} points finished"]
+    if missing := report["points"] - report["finished"] - report["failed"]:
+        lines[0] += f", {missing} not run"
+    lines[0] += f"; {report['seconds']:.1f} s of work"
+    for failure in report["failures"][:FIRST_POINTS]:
+        pairs = "  ".join(f"{key}={value}" for key, value in failure["parameters"].items())
+        lines += [f"  failed: point {failure['point']}  {pairs}", f"    {failure['message']}"]
+    if len(report["failures"]) > FIRST_POINTS:
+        lines.append(f"  ... {len(report['failures'])} failed in all")
+    return [*lines, "", f"  written to {report['output']}"]
+
+
+def describe(plan: Plan) -> list[str]:
+    """The plan for reading: its size, and the first points."""
+    size = " x ".join(map(str, plan.shape))
+    lines = [f"  {len(plan.points)} points ({size}), each to {plan.settings.action}"]
+    for axis in plan.axes:
+        lines.append(f"  {axis.key} as axis {axis.name}")
+    lines += ["", "  point  hash              varied settings"]
+    for point in plan.points[:FIRST_POINTS]:
+        lines.append(f"  {point.number:5d}  {point.hash}  {plan.describe(point)}")
+    if len(plan.points) > FIRST_POINTS:
+        lines.append("  ...")
+    return lines
+
+
+def estimate(plan: Plan, machine: Machine) -> str:
+    """How long the plan would take, from a few of its points run for a short time."""
+    from orderparams.progress import duration
+    from orderparams.scan.run import probe
+
+    seconds, finished, tried, workers = probe(plan, machine)
+    about = "about" if finished == tried else "more than"
+    took = f"{finished} of {tried} tried points took less than {PROBE:g} s"
+    return f"  {about} {duration(seconds)} on {workers} processes ({took})"

@@ -1,0 +1,131 @@
+"""``orderparams simulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orderparams.cli import options
+
+if TYPE_CHECKING:
+    from orderparams.simulate.run import SimulationRun
+
+
+@click.command()
+@options.config
+@options.assignments
+@options.output
+@options.force
+@options.quiet
+@options.workers
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the unfinished simulation in the output file, or in CONFIG.",
+)
+@click.option(
+    "--checkpoint",
+    "interval",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds between checkpoints in the output file.",
+)
+def simulate(
+    config: str,
+    assignments: tuple[str, ...],
+    output: Path | None,
+    force: bool,
+    quiet: bool,
+    workers: int,
+    resume: bool,
+    interval: float,
+) -> int:
+    """Run one-pass SGD at finite dimension, many replicas.
+
+    The unfinished run is kept in the output file every minute and when the
+    command is interrupted or terminated; --resume goes on with it, to the
+    same bits as if it had never stopped.
+
+    Example: orderparams simulate -s simulation.dimension=4000 -o sgd.h5
+    """
+    from orderparams.errors import ConfigurationError
+    from orderparams.sources import load
+
+    problem = load(config, assignments)
+    if resume and output is None:
+        if not config.endswith((".h5", ".hdf5")):
+            raise ConfigurationError("--resume needs the file to go on with; name it with -o")
+        output = Path(config)
+    path = output if resume and output else options.target(output, config, force=force)
+
+    from orderparams.progress import ProgressLine
+    from orderparams.simulate.run import simulate
+    from orderparams.storage.simulations import open_simulation
+
+    earlier = open_simulation(path) if resume else None
+    line = None if quiet else ProgressLine()
+    rate = options.Rate()
+
+    def progress(done: int, total: int) -> None:
+        if line is not None:
+            line(done / total, rate.text(done))
+
+    written = resume or force
+
+    def keep(run: SimulationRun) -> None:
+        nonlocal written
+        run.save(path, force=written, command=options.command_line())
+        written = True
+
+    with options.termination_as_interrupt():
+        run = simulate(
+            problem,
+            workers=workers,
+            progress=progress,
+            checkpoint=keep,
+            interval=interval,
+            resume=earlier,
+        )
+    if line is not None:
+        line.close()
+    keep(run)
+    if not quiet:
+        click.echo("\n".join([*summary(run), "", f"  written to {path}"]))
+    if run.status == "interrupted":
+        click.echo(
+            f"orderparams: interrupted; go on with: orderparams simulate {path} --resume", err=True
+        )
+        return 130
+    return 0
+
+
+def summary(run: SimulationRun) -> list[str]:
+    """What was simulated, in lines of at most 80 columns."""
+    import numpy as np
+
+    problem, settings, records = run.problem, run.problem.simulation, run.records
+    steps = int(records.step[-1])
+    lines = [problem.title] if problem.title else []
+    lines += [f"  {line}" for line in options.describe(problem, "sgd")]
+    lines += [
+        f"  simulation {settings.backend}, D = {settings.dimension}, "
+        f"{settings.replicas} replicas of {steps} steps",
+        "",
+    ]
+    if run.status == "finished":
+        risk, loss = run.risk[:, -1], records.loss[:, -1]
+        spread = run.risk.std(axis=0, ddof=1)[-1] if len(risk) > 1 else np.nan
+        lines += [
+            f"  population risk  {risk.mean():.6f} at t = {records.time[-1]:g}, "
+            f"spread over replicas {spread:.6f}",
+            f"  measured loss    {loss.mean():.6f} over the last interval",
+            "",
+            "  final overlaps, first replica",
+            *options.overlap_table(records.overlap[0, -1], records.self_overlap[0, -1]),
+            "",
+        ]
+    return [*lines, f"  {run.seconds:.1f} s"]

@@ -1,0 +1,168 @@
+"""Specialization events: which head turns to which direction, when, and at what risk."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.analysis.directions import Direction
+
+Array = NDArray[np.float64]
+
+LEAST_MOVE = 0.2
+"""Smallest change of an alignment that counts; noise of SGD in dimension D is about 1/√D."""
+
+TOGETHER = 0.1
+"""Relative spread up to which heads count as equal."""
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """One head turns to one direction, or grows along it.
+
+    At ``start``, ``half_time`` and ``complete`` 10 %, 50 % and 90 % of the change of its alignment are
+    done; ``vector`` (F,) is the unit vector of the change. ``common``: all heads do the same, and
+    nothing specializes. ``stage`` counts the groups of simultaneous specializations from 1; it is 0
+    for a common event. Heads are counted from 0.
+    """
+
+    head: int
+    direction: Direction
+    vector: Array
+    start: float
+    half_time: float
+    complete: float
+    cosine_before: float
+    cosine_after: float
+    risk_before: float
+    risk_after: float
+    common: bool
+    stage: int = 0
+
+    @property
+    def target(self) -> str:
+        """The direction's name, with the sign where it is a single one."""
+        if self.direction.basis.shape[1] > 1:
+            return self.direction.name
+        return ("+" if self.vector @ self.direction.basis[:, 0] > 0 else "-") + self.direction.name
+
+
+def ratio(numerator: Array, denominator: Array) -> Array:
+    """Quotient, 0 where the denominator vanishes."""
+    return np.divide(
+        numerator, denominator, out=np.zeros_like(numerator), where=denominator > 1e-150
+    )
+
+
+def spread(part: Array) -> Array:
+    """Relative root-mean-square spread (T,) of the heads' vectors (T, H, k)."""
+    total = (part**2).sum(axis=(1, 2))
+    apart: Array = np.sqrt(
+        ratio(((part - part.mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2)), total)
+    )
+    return apart
+
+
+def sides(overlap: Array, direction: Direction) -> list[Array]:
+    """Sizes (T,) ≥ 0 of overlaps (T, F) in a direction: one a side, or the norm in a subspace."""
+    part = direction.part(overlap)
+    if part.shape[1] > 1:
+        return [np.linalg.norm(part, axis=1)]
+    return [np.maximum(part[:, 0], 0.0), np.maximum(-part[:, 0], 0.0)]
+
+
+def rises(series: Array) -> list[tuple[int, int]]:
+    """First and last index of every rise by at least LEAST_MOVE.
+
+    A rise ends where the series has fallen by LEAST_MOVE since its maximum: noise below that
+    neither makes nor breaks one.
+    """
+    found: list[tuple[int, int]] = []
+    low = high = 0
+    for i, value in enumerate(series):
+        if value > series[high]:
+            high = i
+        risen = series[high] - series[low] >= LEAST_MOVE
+        if risen and series[high] - value >= LEAST_MOVE:
+            found.append((low, high))
+            low = high = i
+        elif not risen and value < series[low]:
+            low = high = i
+    if series[high] - series[low] >= LEAST_MOVE:
+        found.append((low, high))
+    return found
+
+
+def passages(time: Array, done: Array) -> tuple[float, float, float]:
+    """Times at which a rise from 0 to 1 passes 10 %, 50 % and 90 %, interpolated.
+
+    In noise: the first passage of 50 %, the last of 10 % before it, the first of 90 % after it.
+    """
+    half = int(np.argmax(done >= 0.5))
+    start = half - int(np.argmax(done[half::-1] < 0.1)) + 1
+    complete = half + int(np.argmax(done[half:] >= 0.9))
+
+    def instant(i: int, level: float) -> float:
+        share = (level - done[i - 1]) / (done[i] - done[i - 1])
+        return float(time[i - 1] + share * (time[i] - time[i - 1]))
+
+    return instant(start, 0.1), instant(half, 0.5), instant(complete, 0.9)
+
+
+def find_events(
+    time: Array,
+    overlap: Array,
+    self_overlap: Array,
+    risk: Array,
+    directions: Sequence[Direction],
+) -> tuple[Event, ...]:
+    """All events of a run by half-time, from arrays (T,), (T, H, F), (T, H, H), (T,).
+
+    A head's alignment is its overlap with a direction relative to its length then or at the end,
+    whichever is larger: a cosine, once the head is as long as it will be.
+    """
+    lengths = np.sqrt(np.einsum("thh->th", self_overlap))
+    events = []
+    for direction in directions:
+        apart = spread(direction.part(overlap))
+        for head in range(overlap.shape[1]):
+            length = lengths[:, head]
+            for side in sides(overlap[:, head], direction):
+                alignment = ratio(side, np.maximum(length, length[-1]))
+                cosine = ratio(side, length)
+                for i, j in rises(alignment):
+                    rise = alignment[i : j + 1] - alignment[i]
+                    start, half, complete = passages(time[i : j + 1], rise / rise[-1])
+                    change = direction.part(overlap[j, head] - overlap[i, head])
+                    event = Event(
+                        head=head,
+                        direction=direction,
+                        vector=direction.basis @ (change / np.linalg.norm(change)),
+                        start=start,
+                        half_time=half,
+                        complete=complete,
+                        cosine_before=float(cosine[i]),
+                        cosine_after=float(cosine[j]),
+                        risk_before=float(np.interp(start, time, risk)),
+                        risk_after=float(np.interp(complete, time, risk)),
+                        common=bool(np.interp(complete, time, apart) < TOGETHER),
+                    )
+                    events.append(event)
+    return numbered(sorted(events, key=lambda event: event.half_time))
+
+
+def numbered(events: Sequence[Event]) -> tuple[Event, ...]:
+    """The same events with their stages: one begins after half of all former ones is done."""
+    stage, latest = 0, -np.inf
+    found = []
+    for event in events:
+        if not event.common:
+            stage += event.start > latest
+            latest = max(latest, event.half_time)
+            event = dataclasses.replace(event, stage=stage)
+        found.append(event)
+    return tuple(found)

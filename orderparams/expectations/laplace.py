@@ -1,0 +1,197 @@
+"""The Laplace variable τ of one head: powers Φ^{L−1}, and a grid that sees what matters (theory 5b).
+
+F(τ) = e^{−κe^τ} Ψ_0 E_L[Φ_0^{L−1}] falls from 1 to 0; −F′ is the probability density of
+log(t/Z) with t exponential and Z the head's normaliser. It says where the integrals over τ live
+and how broad log Z is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.compiled import FAST, kernel
+from orderparams.expectations.smoothing import FINITE, NARROW, smooth
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+PREVIEW = 40
+"""Points at which F is looked at before the grid is laid."""
+
+
+@kernel(fastmath=FAST)
+def length_powers(deficit: Array, powers: Integers, shares: Array, out: Array) -> None:
+    """E_L[Φ^{L−1}] and its first two derivatives in Φ = 1 − deficit: fills out (3, n).
+
+    powers are L−1 ≥ 1 with probabilities shares. 1 − Φⁿ is built by squaring, d ← d(2−d), and
+    keeps its relative accuracy at every n.
+    """
+    size = deficit.size
+    out[:] = 0.0
+    base = np.empty(size)
+    dead = np.empty(size)
+    g0, g1, g2 = out[0], out[1], out[2]
+    for case in range(powers.size):
+        power, share = powers[case], shares[case]
+        if power == 1:
+            for i in range(size):
+                g0[i] += share * (1.0 - deficit[i])
+                g1[i] += share
+            continue
+        for i in range(size):
+            base[i] = deficit[i]
+            dead[i] = 0.0
+        rest = power - 2
+        while rest > 0:
+            if rest % 2 == 1:
+                for i in range(size):
+                    dead[i] += base[i] * (1.0 - dead[i])
+            for i in range(size):
+                base[i] *= 2.0 - base[i]
+            rest //= 2
+        first, second = float(power), float(power) * float(power - 1)
+        for i in range(size):
+            phi = 1.0 - deficit[i]
+            left = share * (1.0 - dead[i])
+            g0[i] += left * phi * phi
+            g1[i] += left * phi * first
+            g2[i] += left * second
+
+
+@kernel()
+def survival(
+    tau: Array,
+    means: Array,
+    deviations: Array,
+    shares: Array,
+    powers: Integers,
+    length_shares: Array,
+    kappa: float,
+    out: Array,
+) -> None:
+    """F(τ) to three digits. Component 0 of means, deviations, shares (C+1,) is the noise token."""
+    size = tau.size
+    scale = np.empty(size)
+    for i in range(size):
+        scale[i] = np.exp(min(tau[i], FINITE))
+    table = np.empty((1, size))
+    deficit = np.empty(size)
+    token = np.ones(size)
+    for c in range(means.size):
+        smooth(scale, means[c], max(deviations[c], NARROW), 8.0, table)
+        for i in range(size):
+            if c == 0:
+                deficit[i] = -table[0, i]
+            else:
+                token[i] += shares[c] * table[0, i]
+    noise = np.empty((3, size))
+    length_powers(deficit, powers, length_shares, noise)
+    for i in range(size):
+        out[i] = np.exp(-kappa * scale[i]) * token[i] * noise[0, i]
+
+
+@kernel()
+def window(
+    means: Array, deviations: Array, longest: int, kappa: float, digits: float
+) -> tuple[float, float]:
+    """[low, high] outside of which 1 − F or F is below e^{−digits}, by Chernoff's bound."""
+    low, high, brightest = np.inf, np.inf, -np.inf
+    for c in range(means.size):
+        need = digits + (np.log(longest) if c == 0 else 0.0)
+        spread = deviations[c]
+        broad = spread**2 > 2.0 * need
+        reach = spread * np.sqrt(2.0 * need) if broad else need + 0.5 * spread**2
+        low = min(low, -means[c] - reach)
+        edge = np.log(digits) - means[c] + spread * np.sqrt(2.0 * digits)
+        if c == 0:
+            high = edge
+        else:
+            brightest = max(brightest, edge)
+    high = min(high, brightest)
+    if kappa > 0.0:
+        low = min(low, -digits - np.log(kappa))
+        high = min(high, np.log(digits / kappa))
+    return low, high
+
+
+@kernel()
+def locate(
+    means: Array,
+    deviations: Array,
+    shares: Array,
+    powers: Integers,
+    length_shares: Array,
+    kappa: float,
+    digits: float,
+) -> tuple[float, float, float, float]:
+    """Ends of the window, and mean and standard deviation of −log Z, from a preview of F."""
+    low, high = window(means, deviations, powers.max(), kappa, digits)
+    spacing = (high - low) / (PREVIEW - 1)
+    tau = low + spacing * np.arange(PREVIEW)
+    alive = np.empty(PREVIEW)
+    survival(tau, means, deviations, shares, powers, length_shares, kappa, alive)
+    total, first, second = 0.0, 0.0, 0.0
+    last = PREVIEW - 1
+    for i in range(PREVIEW - 1):
+        mass = alive[i] - alive[i + 1]
+        middle = tau[i] + 0.5 * spacing
+        total += mass
+        first += mass * middle
+        second += mass * middle**2
+        if alive[i] < np.exp(-digits):
+            last = min(last, i)
+    center = first / total
+    variance = second / total - center**2 - spacing**2 / 12.0 - np.pi**2 / 6.0
+    return low, tau[last], center, np.sqrt(max(variance, 0.0))
+
+
+@kernel()
+def nodes_between(origin: float, stretch: float, low: float, high: float, step: float) -> tuple[int, int]:
+    """First index and number of the nodes u = index·step whose τ reach from low to high."""
+    start = 0
+    while origin + stretch * (start * step - np.exp(-start * step)) > low:
+        start -= 1
+    end = start + 1
+    while origin + stretch * (end * step - np.exp(-end * step)) < high:
+        end += 1
+    return start, end - start + 1
+
+
+@kernel()
+def lay_grids(
+    means: Array,
+    deviations: Array,
+    shares: Array,
+    powers: Integers,
+    length_shares: Array,
+    kappa: float,
+    digits: float,
+    step: float,
+) -> tuple[Array, Array]:
+    """e^τ and weights e^{−κe^τ} dτ of a trapezoid rule for every head, both (H, n).
+
+    The rule is uniform in u with τ = origin + stretch·(u − e^{−u}): the map shortens the left tail,
+    where integrands fall like e^τ, and the stretch follows the spread of log Z. Heads that need
+    fewer nodes than others get more on the right. Columns of means and deviations (C+1, H) are heads.
+    """
+    heads = means.shape[1]
+    first = np.empty(heads, dtype=np.int64)
+    origin, stretch = np.empty(heads), np.empty(heads)
+    size = 0
+    for h in range(heads):
+        low, high, center, spread = locate(
+            means[:, h], deviations[:, h], shares, powers, length_shares, kappa, digits
+        )
+        stretch[h] = 1.0 + 0.5 * spread
+        origin[h] = center - 1.5 * stretch[h]
+        first[h], count = nodes_between(origin[h], stretch[h], low, high, step)
+        size = max(size, count)
+    scale, weight = np.empty((heads, size)), np.empty((heads, size))
+    for h in range(heads):
+        for i in range(size):
+            u = step * (first[h] + i)
+            tail = np.exp(-u)
+            scale[h, i] = np.exp(min(origin[h] + stretch[h] * (u - tail), FINITE))
+            weight[h, i] = step * stretch[h] * (1.0 + tail) * np.exp(-kappa * scale[h, i])
+    return scale, weight

@@ -1,0 +1,208 @@
+"""Integrals of two heads: G_hh' of theory 5b and its gradient, in reverse mode.
+
+For one component, with f = K_0 − 1 and derivatives of order p and q in the two logits,
+
+    E[f⁽ᵖ⁾(τ+x) f⁽q⁾(τ'+x')] = Σ_r coefficient_r · left[p·shift + r, τ] · right[q·shift + r, τ'].
+
+Mehler's formula is the Taylor series in the covariance c: coefficients cʳ/r!, the tables of
+:mod:`smoothing`, shift 1. Where it converges too slowly (large, strongly correlated logits) x' is
+split into a part fixed by x and an independent rest: r runs over nodes of x, shift is their number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.compiled import FAST, kernel
+from orderparams.expectations.laplace import Integers, length_powers
+from orderparams.expectations.smoothing import FINITE, decay, gaussian_rule, multiply
+
+Array = NDArray[np.float64]
+Factors = tuple[Array, Array, Array]
+
+MOST_TERMS = 96
+"""Longest Mehler series; beyond it the split is cheaper."""
+
+
+@kernel()
+def mehler_terms(covariance: float, first: Array, second: Array, accuracy: float) -> int:
+    """How many terms leave a tail below accuracy, derivatives included; 0 for more than MOST_TERMS.
+
+    first and second bound the rows of the two tables (see :func:`smoothing.row_bounds`).
+    """
+    factor, before = 1.0, np.inf
+    for r in range(1, MOST_TERMS):
+        straight = first[r + 1] * second[r + 1]
+        term = factor * max(straight, first[r + 2] * second[r], first[r] * second[r + 2])
+        if r > 1 and term < 0.9 * before and term * before < accuracy * (before - term):
+            return r
+        factor *= abs(covariance) / r
+        before = term
+    return 0
+
+
+@kernel()
+def mehler_coefficients(covariance: float, terms: int) -> Array:
+    """covarianceʳ/r!, shape (terms,)."""
+    out = np.empty(terms)
+    out[0] = 1.0
+    for r in range(1, terms):
+        out[r] = out[r - 1] * covariance / r
+    return out
+
+
+@kernel()
+def conditional_rows(
+    scale: Array, mean: float, slope: float, rest: float, nodes: Array, digits: float
+) -> Array:
+    """E[f⁽ᵖ⁾(τ + mean + slope·g + rest·e) | g] for p = 0..3: rows p·nodes + j, shape (4 nodes, n)."""
+    count, size = nodes.size, scale.size
+    out = np.zeros((4 * count, size))
+    inner, weights = gaussian_rule(rest, 4, digits)
+    rates, values = np.empty(size), np.empty(size)
+    for j in range(count):
+        r0, r1, r2, r3 = out[j], out[count + j], out[2 * count + j], out[3 * count + j]
+        for e in range(inner.size):
+            weight = weights[e]
+            factor = np.exp(min(mean + slope * nodes[j] + rest * inner[e], FINITE))
+            for i in range(size):
+                rates[i] = min(scale[i] * factor, FINITE)
+            decay(rates, values)
+            for i in range(size):
+                y = rates[i]
+                first = -weight * y * (1.0 + values[i])
+                r0[i] += weight * values[i]
+                r1[i] += first
+                r2[i] += first * (1.0 - y)
+                r3[i] += first * (1.0 - y * (3.0 - y))
+    return out
+
+
+@kernel()
+def split(
+    scales: tuple[Array, Array],
+    means: tuple[float, float],
+    deviations: tuple[float, float],
+    covariance: float,
+    digits: float,
+) -> Factors:
+    """left, right and coefficients by x = mean + deviation·g, x' = mean' + slope·g + rest·e."""
+    nodes, weights = gaussian_rule(max(deviations[0], deviations[1]), 4, digits)
+    if deviations[0] >= deviations[1]:
+        slope = covariance / deviations[0]
+        rest = np.sqrt(max(deviations[1] ** 2 - slope**2, 0.0))
+        left = conditional_rows(scales[0], means[0], deviations[0], 0.0, nodes, digits)
+        right = conditional_rows(scales[1], means[1], slope, rest, nodes, digits)
+    else:
+        slope = covariance / deviations[1]
+        rest = np.sqrt(max(deviations[0] ** 2 - slope**2, 0.0))
+        left = conditional_rows(scales[0], means[0], slope, rest, nodes, digits)
+        right = conditional_rows(scales[1], means[1], deviations[1], 0.0, nodes, digits)
+    return left, right, weights
+
+
+@kernel()
+def add_products(factors: Factors, shift: int, share: float, out: Array) -> None:
+    """Adds share·E[f f'] and share·E[f⁽¹⁾ f'⁽¹⁾], without the marginals of f, to out (2, n', n)."""
+    left, right, coefficients = factors
+    terms, size = coefficients.size, left.shape[1]
+    scaled = np.empty((terms, size))
+    product = np.empty((right.shape[1], size))
+    for p in range(2):
+        for r in range(terms):
+            factor = share * coefficients[r]
+            for i in range(size):
+                scaled[r, i] = factor * left[p * shift + r, i]
+        multiply(right[p * shift : p * shift + terms], scaled, product)
+        for j in range(product.shape[0]):
+            for i in range(size):
+                out[p, j, i] += product[j, i]
+
+
+@kernel(fastmath=FAST)
+def contract(factors: Factors, shift: int, adjoint: Array, out: Array) -> None:
+    """Derivatives in both means, both variances and the covariance, out (5,).
+
+    adjoint (2, n', n) belongs to E[f f'] and E[f⁽¹⁾ f'⁽¹⁾]; the marginals of f are left out.
+    """
+    left, right, coefficients = factors
+    terms, size = coefficients.size, left.shape[1]
+    reach = 2 * shift + terms
+    product = np.empty((reach, size))
+    sums = np.zeros((5, size))
+    mean, other_mean, variance, other_variance, covariance = sums
+    for p in range(2):
+        multiply(right[p * shift : p * shift + reach].T.copy(), adjoint[p], product)
+        for r in range(terms):
+            factor = coefficients[r]
+            row = p * shift + r
+            x0, x1, x2 = left[row], left[row + shift], left[row + 2 * shift]
+            y0, y1, y2 = product[r], product[r + shift], product[r + 2 * shift]
+            for i in range(size):
+                z0, z1 = factor * y0[i], factor * y1[i]
+                mean[i] += x1[i] * z0
+                other_mean[i] += x0[i] * z1
+                variance[i] += 0.5 * x2[i] * z0
+                other_variance[i] += 0.5 * x0[i] * factor * y2[i]
+                covariance[i] += x1[i] * z1
+    for k in range(5):
+        out[k] = sums[k].sum()
+
+
+@kernel()
+def contract_marginals(rows: Array, other_rows: Array, adjoint: Array, out: Array) -> None:
+    """Adds what E[f] and E[f'] contribute to :func:`contract`; rows are the two heads' tables."""
+    for j in range(adjoint.shape[0]):
+        for i in range(adjoint.shape[1]):
+            out[0] += adjoint[j, i] * rows[1, i]
+            out[1] += adjoint[j, i] * other_rows[1, j]
+            out[2] += 0.5 * adjoint[j, i] * rows[2, i]
+            out[3] += 0.5 * adjoint[j, i] * other_rows[2, j]
+
+
+@kernel(fastmath=FAST)
+def integrate(
+    weights: tuple[Array, Array],
+    marginals: tuple[Array, Array, Array, Array],
+    factor: float,
+    powers: Integers,
+    length_shares: Array,
+    noise: Array,
+    token: Array,
+    mass: Array,
+    other_mass: Array,
+) -> float:
+    """G_hh'; turns the expectations noise and token (2, n', n) into adjoints of factor·G_hh'.
+
+    marginals are E[f] of the two heads for noise, then for the signal token. mass (n,) and
+    other_mass (n',) collect the integrand of factor·G_hh' by row and by column.
+    """
+    weight, other_weight = weights
+    f, other_f, s, other_s = marginals
+    size = weight.size
+    deficit, integrand = np.empty(size), np.empty(size)
+    law = np.empty((3, size))
+    g0, g1, g2 = law[0], law[1], law[2]
+    total = 0.0
+    for j in range(other_weight.size):
+        n0, n1, t0, t1 = noise[0, j], noise[1, j], token[0, j], token[1, j]
+        for i in range(size):
+            deficit[i] = -(f[i] + other_f[j] + n0[i])
+        length_powers(deficit, powers, length_shares, law)
+        column = 0.0
+        for i in range(size):
+            w = other_weight[j] * weight[i]
+            psi, psi11, phi11 = 1.0 + s[i] + other_s[j] + t0[i], t1[i], n1[i]
+            integrand[i] = w * (psi11 * g0[i] + phi11 * psi * g1[i])
+            column += integrand[i]
+            w *= factor
+            n0[i] = w * (psi11 * g1[i] + phi11 * psi * g2[i])
+            n1[i] = w * psi * g1[i]
+            t0[i] = w * phi11 * g1[i]
+            t1[i] = w * g0[i]
+        for i in range(size):
+            mass[i] += factor * integrand[i]
+        other_mass[j] += factor * column
+        total += column
+    return total

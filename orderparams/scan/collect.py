@@ -1,0 +1,61 @@
+"""Files of points → one result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import parse_toml
+from orderparams.load import load
+from orderparams.scan.folder import Folder
+from orderparams.scan.plan import Plan
+from orderparams.scan.result import Scan
+from orderparams.storage.scans import Record, point_name
+from orderparams.storage.schema import POINT
+
+
+def collect(plan: Plan, folder: Folder) -> Scan:
+    """All that is known of the points of a plan; those without a file are "missing"."""
+    records = list(folder.records(plan))
+    arrays = {name: padded([known(record, name) for record in records]) for name in POINT}
+    texts = {
+        "status": [record.status if record else "missing" for record in records],
+        "message": [record.message if record else "" for record in records],
+        "hash": [point.hash for point in plan.points],
+    }
+    if plan.settings.trajectories:
+        texts["group"] = [f"/points/{point_name(point.number)}" for point in plan.points]
+    arrays["seconds"] = np.array([record.seconds if record else np.nan for record in records])
+    arrays |= {name: np.array(text, dtype=object) for name, text in texts.items()}
+    return Scan(
+        problem=load(parse_toml(plan.config)),
+        config=plan.config,
+        action=plan.settings.action,
+        keys={axis.name: axis.key for axis in plan.axes},
+        dimensions=plan.dimensions,
+        parameters=plan.parameters,
+        arrays={
+            name: array.reshape(plan.shape + array.shape[1:])
+            for name, array in arrays.items()
+            if array is not None
+        },
+    )
+
+
+def known(record: Record | None, name: str) -> NDArray[np.float64] | None:
+    return record.values.get(name) if record else None
+
+
+def padded(rows: list[NDArray[np.float64] | None]) -> Any:
+    """Arrays of one rank as one, NaN where there is nothing; None if none is known."""
+    given = [row for row in rows if row is not None]
+    if not given:
+        return None
+    shape = np.max([row.shape for row in given], axis=0).astype(int)
+    result = np.full((len(rows), *shape), np.nan)
+    for i, row in enumerate(rows):
+        if row is not None:
+            result[(i, *map(slice, row.shape))] = row
+    return result

@@ -1,0 +1,117 @@
+"""The folder beside the output: the plan, and one file a point, each written in one stroke."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from orderparams.config import parse_toml
+from orderparams.errors import ConfigurationError, FileError
+from orderparams.provenance import version
+from orderparams.scan.plan import Plan, make_plan
+from orderparams.storage.files import atomic
+from orderparams.storage.scans import Record, point_name, read_point
+
+PLAN = "plan.json"
+
+
+class Folder:
+    """Finished points of one plan."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def beside(cls, output: Path) -> Folder:
+        """The folder of an output file: ``scan.h5`` → ``scan.points``."""
+        return cls(output.with_suffix(".points"))
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def exists(self) -> bool:
+        """Whether a scan was started here."""
+        return (self.path / PLAN).exists()
+
+    def start(self, plan: Plan) -> None:
+        """Make the folder, or check that it belongs to this plan: :class:`ConfigurationError`."""
+        document = {
+            "version": version(),
+            "fingerprint": plan.fingerprint,
+            "points": len(plan.points),
+            "config": plan.config,
+        }
+        try:
+            self.path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{self}: the folder for the points cannot be made: {error}") from None
+        try:
+            with atomic(self.path / PLAN, force=False) as temporary:
+                temporary.write_text(json.dumps(document, indent=1), "utf-8")
+        except FileError:
+            if not self.exists():
+                raise
+            self.check(document)
+
+    def check(self, document: dict[str, Any]) -> None:
+        """Refuse a folder of another plan or of another version of the program."""
+        found = self.read()
+        if found["fingerprint"] != document["fingerprint"]:
+            there, here = (str(part["config"]).splitlines() for part in (found, document))
+            other = next((line for line in there if line not in here), "")
+            own = next((line for line in here if line not in there), "")
+            raise ConfigurationError(
+                f"{self} holds the points of another plan: there {other!r}, here {own!r}; "
+                "name another output with -o, or start anew with --force"
+            )
+        if found["version"] != document["version"]:
+            raise ConfigurationError(
+                f"{self} holds points made by version {found['version']} and this is version "
+                f"{document['version']}; finish with that one, or start anew with --force"
+            )
+
+    def read(self) -> dict[str, Any]:
+        """The stored plan; :class:`FileError` if there is none."""
+        path = self.path / PLAN
+        try:
+            document: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            document["fingerprint"], document["version"], document["config"]
+        except FileNotFoundError:
+            raise FileError(f"{path} does not exist; no scan was started there") from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FileError(f"{path} is damaged: {error}") from None
+        return document
+
+    def plan(self) -> Plan:
+        """The plan that was started here."""
+        return make_plan(parse_toml(str(self.read()["config"])))
+
+    def write(self, number: int, image: bytes) -> None:
+        """Keep a point."""
+        with atomic(self.file(number), force=True) as temporary:
+            temporary.write_bytes(image)
+
+    def file(self, number: int) -> Path:
+        """The file of a point."""
+        return self.path / f"{point_name(number)}.h5"
+
+    def records(self, plan: Plan) -> Iterator[Record | None]:
+        """What is known of each point of the plan; None where nothing (readable) is."""
+        for point in plan.points:
+            try:
+                record = read_point(self.file(point.number))
+            except FileError:
+                yield None
+            else:
+                yield record if record.hash == point.hash else None
+
+    def remove(self) -> None:
+        """Remove what a scan has written here, and the folder if nothing else is in it."""
+        # The plan first: what a kill leaves then is taken up by the next scan, or written over.
+        for pattern in (PLAN, f".{PLAN}.*.part", "[0-9]*.h5", ".[0-9]*.part"):
+            for path in self.path.glob(pattern):
+                path.unlink(missing_ok=True)
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()

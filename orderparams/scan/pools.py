@@ -1,0 +1,128 @@
+"""Where points run: on this machine or on a Dask cluster, behind ``concurrent.futures``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+from orderparams.errors import ConfigurationError
+from orderparams.scan.worker import Crew, Reply, Task
+
+CONNECT_SECONDS = 10
+
+
+class Pool(Protocol):
+    """Runs tasks somewhere."""
+
+    def submit(self, task: Task) -> Future[Reply]:
+        """Start a task, or let it wait for a free process."""
+        ...
+
+    def size(self) -> int:
+        """How many tasks run at the same time."""
+        ...
+
+    def close(self) -> None:
+        """End what is running and forget what is waiting."""
+        ...
+
+
+def processors() -> int:
+    """Number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class LocalPool:
+    """Child processes on this machine, each led by a thread of an executor.
+
+    ``rehearsal`` is run by one child before the others begin: it compiles the kernels, which the
+    others then load from the cache.
+    """
+
+    def __init__(self, workers: int, rehearsal: Sequence[Task] = ()) -> None:
+        self.workers = workers
+        self.crew = Crew()
+        self.executor = ThreadPoolExecutor(workers)
+        try:
+            self.crew.start(workers)
+            if workers > 1:
+                for task in rehearsal:
+                    self.crew.run(task)
+        except BaseException:
+            self.close()
+            raise
+
+    def submit(self, task: Task) -> Future[Reply]:
+        return self.executor.submit(self.crew.run, task)
+
+    def size(self) -> int:
+        return self.workers
+
+    def close(self) -> None:
+        self.crew.close()
+        self.executor.shutdown(cancel_futures=True)
+
+
+_crew = Crew()  # of a Dask worker
+
+
+def run_on_cluster(task: Task) -> Reply:
+    """What a Dask worker executes: the same child processes as on one machine."""
+    return _crew.run(task)
+
+
+def dismiss() -> None:
+    """End the child processes of a Dask worker; the next scan gets new ones."""
+    global _crew
+    _crew.close()
+    _crew = Crew()
+
+
+class DaskPool:
+    """The workers of a Dask cluster. One that is lost has its points run again by the others."""
+
+    def __init__(self, scheduler: str | None, scheduler_file: Path | None) -> None:
+        self.client = connect(scheduler, scheduler_file)
+        self.executor = self.client.get_executor(pure=False)
+
+    def submit(self, task: Task) -> Future[Reply]:
+        future: Future[Reply] = self.executor.submit(run_on_cluster, task)
+        return future
+
+    def size(self) -> int:
+        return sum(self.client.nthreads().values())
+
+    def close(self) -> None:
+        self.executor.shutdown(wait=False)
+        self.client.run(dismiss, on_error="ignore")
+        self.client.close()
+
+
+def connect(scheduler: str | None, scheduler_file: Path | None) -> Any:
+    """A client of a running scheduler; :class:`ConfigurationError` if it does not answer."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ConfigurationError(
+            "--scheduler needs Dask, which is not installed; pip install 'orderparams[dask]'"
+        ) from None
+    where = scheduler if scheduler_file is None else str(scheduler_file)
+    if scheduler_file is not None and not scheduler_file.is_file():
+        raise ConfigurationError(
+            f"--scheduler-file {where}: there is no such file; 'dask scheduler --scheduler-file "
+            f"{where}' makes it"
+        )
+    try:
+        if scheduler_file is not None:
+            return Client(scheduler_file=str(scheduler_file), timeout=CONNECT_SECONDS)
+        return Client(scheduler, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ConfigurationError(
+            f"no Dask scheduler answers at {where}: {error}; start one with 'dask scheduler' and "
+            "workers with 'dask worker ADDRESS'"
+        ) from None

@@ -1,0 +1,209 @@
+"""Points are run by child processes that can hang, crash or be killed without harm to the scan.
+
+A child reads one JSON line a point from its standard input and answers with a JSON line and the
+HDF5 image of the point. Its numerical libraries have one thread each, and it leaves as soon as its
+parent does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A point to run: what to do, its configuration as TOML text and the hash of that, whether to
+    keep more than its values, and the seconds it may take."""
+
+    action: str
+    config: str
+    hash: str
+    keep: bool = False
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """How a point ended, in how many seconds, and its file."""
+
+    status: str
+    message: str
+    seconds: float
+    image: bytes
+
+
+class Child:
+    """One child process, from the caller's side."""
+
+    def __init__(self) -> None:
+        # A session of its own: Ctrl-C is answered by the parent alone.
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | dict.fromkeys(THREADS, "1"),
+            start_new_session=True,
+        )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.requests, self.replies = self.process.stdin, self.process.stdout
+        self.ready = False
+        self.expired = False
+
+    def run(self, task: Task) -> Reply:
+        """Run a point; one that takes too long or kills the process becomes a failed one."""
+        started = time.monotonic()
+        timer = None
+        try:
+            if not self.ready:
+                self.replies.readline()  # importing the libraries is not the point's time
+                self.ready = True
+                started = time.monotonic()
+            if task.timeout is not None:
+                timer = threading.Timer(task.timeout, self.expire)
+                timer.start()
+            self.requests.write(json.dumps(asdict(task)).encode() + b"\n")
+            self.requests.flush()
+            header = json.loads(self.replies.readline())
+            image = self.replies.read(header.pop("size"))
+            return Reply(**header, image=image)
+        except (OSError, ValueError):  # the pipe ended
+            return self.lost(task, time.monotonic() - started)
+        finally:
+            if timer is not None:
+                timer.cancel()
+                timer.join()
+
+    def expire(self) -> None:
+        """End the process because its point takes too long."""
+        self.expired = True
+        self.process.kill()
+
+    def lost(self, task: Task, seconds: float) -> Reply:
+        """The reply for a point that took the process with it."""
+        self.close()
+        code = self.process.returncode
+        if self.expired:
+            message = f"stopped after the limit of {task.timeout:g} seconds"
+        elif code < 0:
+            message = f"the worker process was killed by {signal.Signals(-code).name}"
+        else:
+            message = f"the worker process ended with exit status {code}"
+        return failed(task, message, seconds)
+
+    @property
+    def alive(self) -> bool:
+        return not self.expired and self.process.poll() is None
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        self.process.kill()
+        self.process.wait()
+        self.replies.close()
+        try:
+            self.requests.close()
+        except OSError:  # what was buffered has no reader any more
+            pass
+
+
+class Crew:
+    """Child processes for callers in several threads: as many as run at the same time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.idle: list[Child] = []
+        self.busy: set[Child] = set()
+        self.closed = False
+
+    def start(self, count: int) -> None:
+        """Start children ahead of the first points, so that they load their libraries together."""
+        self.idle += [Child() for _ in range(count)]
+
+    def run(self, task: Task) -> Reply:
+        """Run a point in an idle child, or in a new one."""
+        with self.lock:
+            if self.closed:
+                raise RuntimeError("the crew has left")
+            self.idle = [child for child in self.idle if child.alive]
+            child = self.idle.pop(0) if self.idle else Child()
+            self.busy.add(child)
+        reply = child.run(task)
+        with self.lock:
+            self.busy.remove(child)
+            if child.alive and not self.closed:
+                self.idle.append(child)
+            else:
+                child.close()
+        return reply
+
+    def close(self) -> None:
+        """End all children, busy or not."""
+        with self.lock:
+            self.closed = True
+            children = [*self.idle, *self.busy]
+            self.idle = []
+        for child in children:
+            child.process.kill()
+            child.process.wait()
+
+
+def failed(task: Task, message: str, seconds: float) -> Reply:
+    """The reply for a point that could not answer itself."""
+    from orderparams.scan.actions import Outcome
+    from orderparams.storage.scans import point_image
+
+    outcome = Outcome("failed", message)
+    image = point_image(outcome, task.config, task.hash, seconds, keep=False)
+    return Reply("failed", message, seconds, image)
+
+
+def perform(task: Task) -> Reply:
+    """Run a point in this process."""
+    from orderparams.config import parse, parse_toml
+    from orderparams.scan.actions import perform
+    from orderparams.storage.scans import point_image
+
+    started = time.monotonic()
+    outcome = perform(task.action, parse(parse_toml(task.config)))
+    seconds = time.monotonic() - started
+    image = point_image(outcome, task.config, task.hash, seconds, keep=task.keep)
+    return Reply(outcome.status, outcome.message, seconds, image)
+
+
+def serve() -> None:
+    """The child: answer requests until the parent is gone."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not stand between the replies
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def listen(lines: Iterable[bytes]) -> None:
+        for line in lines:
+            requests.put(line)
+        os._exit(0)  # also in the middle of a point: nobody waits for it
+
+    threading.Thread(target=listen, args=(sys.stdin.buffer,), daemon=True).start()
+
+    import orderparams.integrate  # noqa: F401  (the first point should not pay for it)
+
+    replies.write(b"ready\n")
+    while True:
+        replies.flush()
+        reply = perform(Task(**json.loads(requests.get())))
+        header = {"status": reply.status, "message": reply.message, "seconds": reply.seconds}
+        replies.write(json.dumps(header | {"size": len(reply.image)}).encode() + b"\n")
+        replies.write(reply.image)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,156 @@
+"""The simulation of a problem: SGD at finite dimension from the configuration to a result."""
+
+from __future__ import annotations
+
+import dataclasses
+import time as clock
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.errors import ConfigurationError
+from orderparams.expectations.auto import make_engine
+from orderparams.integrate import output_times
+from orderparams.problem import build_activation, build_task, initial_heads, residual_factor
+from orderparams.simulate import Simulation, UpdateRule
+from orderparams.simulate.replicas import Ensemble, Progress
+
+Array = NDArray[np.float64]
+Checkpoint = Callable[["SimulationRun"], None]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SimulationRun:
+    """Replicas of SGD at finite dimension, and what they were made from.
+
+    ``records`` has the order parameters; risk (R, T) is the population risk of theory 3 at each of
+    them, NaN where it is not known. ``state`` is what a run that did not finish goes on from, None
+    for one that did. ``status`` is "finished" or "interrupted".
+    """
+
+    problem: Problem
+    records: Simulation
+    risk: Array
+    status: str
+    seconds: float
+    state: Mapping[str, NDArray[Any]] | None = None
+
+    def save(self, path: str | Path, *, force: bool = False, command: str = "") -> None:
+        """Write an HDF5 file (docs/file-format.md).
+
+        :class:`~orderparams.errors.FileError` if it exists and ``force`` is not given.
+        """
+        from orderparams.storage import simulations
+
+        simulations.save(self, Path(path), force=force, command=command)
+
+
+def update_rule(problem: Problem) -> UpdateRule:
+    """The step of SGD that a configuration asks for."""
+    training, attention = problem.training, problem.attention
+    return UpdateRule(
+        learning_rate=training.learning_rate,
+        batch_size=training.batch_size,
+        weight_decay=training.weight_decay,
+        norm_bias=attention.bias == "norm",
+        bias_rate=training.bias_rate * (attention.bias == "learned"),
+        head_weight_rate=training.head_weight_rate * (attention.head_weights == "learned"),
+    )
+
+
+def make_ensemble(problem: Problem) -> Ensemble:
+    """The replicas of a problem at step zero.
+
+    An ``explicit`` start is realised exactly; a ``random`` one is drawn anew for every replica, in
+    the dimension of the simulation. :class:`ConfigurationError` if that dimension is too small, or
+    the learning rate is too large for the stored times to be apart.
+    """
+    settings, initial = problem.simulation, problem.initial
+    return Ensemble(
+        build_task(problem.task),
+        build_activation(problem.attention),
+        update_rule(problem),
+        initial_heads(problem),
+        time=output_times(problem.output, problem.training.duration),
+        dimension=settings.dimension,
+        replicas=settings.replicas,
+        seed=settings.seed,
+        backend=settings.backend,
+        variance=initial.variance if initial.kind == "random" else None,
+    )
+
+
+def population_risk(problem: Problem, records: Simulation) -> Array:
+    """The risk of theory 3 at every recorded state, (R, T)."""
+    drift = dataclasses.replace(
+        problem, training=dataclasses.replace(problem.training, rule="gradient-flow")
+    )
+    engine = make_engine(drift)
+    risk = np.full(records.loss.shape, np.nan)
+    for index in np.argwhere(np.isfinite(records.overlap).all(axis=(2, 3))):
+        r, i = map(int, index)
+        weights = reduced_weights(records.overlap[r, i], records.self_overlap[r, i])
+        risk[r, i] = engine.evaluate(weights, records.bias[r, i], records.head_weight[r, i]).risk
+    return risk
+
+
+def reduced_weights(overlap: Array, self_overlap: Array) -> Array:
+    """Weights K = [m W] (H, F+H) with the given overlaps."""
+    return np.concatenate([overlap, residual_factor(self_overlap - overlap @ overlap.T)], axis=1)
+
+
+def simulate(
+    problem: Problem,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+    interval: float = 60.0,
+    resume: SimulationRun | None = None,
+) -> SimulationRun:
+    """Run one-pass SGD at finite dimension, many replicas (theory 6).
+
+    The result does not depend on the number of ``workers`` (threads). ``progress`` is called with
+    the steps done and their total; ``checkpoint`` every ``interval`` seconds with the run so far.
+    An interrupt returns the run so far, with status "interrupted"; given as ``resume`` with the
+    same problem it is continued to the bits of an uninterrupted run.
+    """
+    started = clock.monotonic()
+    before = 0.0
+    ensemble = make_ensemble(problem)
+    if resume is not None:
+        if resume.problem != problem:
+            raise ConfigurationError(
+                "the simulation to resume was made with another configuration; resume it with its "
+                "own, or start a new one"
+            )
+        before = resume.seconds
+        if resume.state is None:
+            return resume
+        ensemble.restore(resume.state)
+    saved = clock.monotonic()
+
+    def so_far(status: str) -> SimulationRun:
+        unknown = np.full(ensemble.records["loss"].shape, np.nan)
+        seconds = before + clock.monotonic() - started
+        return SimulationRun(problem, ensemble.result(), unknown, status, seconds, ensemble.state())
+
+    def report(done: int, total: int) -> None:
+        nonlocal saved
+        if progress is not None:
+            progress(done, total)
+        if checkpoint is not None and clock.monotonic() - saved > interval:
+            checkpoint(so_far("interrupted"))
+            saved = clock.monotonic()
+
+    try:
+        records = ensemble.run(workers, report)
+        risk = population_risk(problem, records)
+    except KeyboardInterrupt:
+        return so_far("interrupted")
+    seconds = before + clock.monotonic() - started
+    return SimulationRun(problem, records, risk, "finished", seconds)

@@ -1,0 +1,76 @@
+"""The group /simulation, and /checkpoint from which a simulation that did not finish goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from orderparams.errors import FileError
+from orderparams.simulate import Simulation
+from orderparams.simulate.run import SimulationRun
+from orderparams.storage.hdf5 import create, read, stored_problem, write_variables
+from orderparams.storage.schema import LEARNED, SIMULATION
+
+
+def write_simulation(run: SimulationRun, file: h5py.File) -> None:
+    """Write the group ``simulation``."""
+    group = file.create_group("simulation")
+    learned = {
+        "bias": run.problem.attention.bias == "learned",
+        "head_weight": run.problem.attention.head_weights == "learned",
+    }
+    arrays = {
+        name: (variable, run.risk if name == "risk" else getattr(run.records, name))
+        for name, variable in SIMULATION.items()
+        if name not in LEARNED or learned[name]
+    }
+    write_variables(group, arrays, {"time": run.records.time})
+    group.attrs["dimension"] = run.problem.simulation.dimension
+    group.attrs["steps"] = int(run.records.step[-1])
+    group.attrs["seconds"] = run.seconds
+
+
+def save(run: SimulationRun, path: Path, *, force: bool, command: str) -> None:
+    """Write a simulation; of one that did not finish also what it goes on from."""
+    with create(path, run.problem, status=run.status, force=force, command=command) as file:
+        write_simulation(run, file)
+        for name, values in (run.state or {}).items():
+            file.create_dataset(f"checkpoint/{name}", data=values)
+
+
+def open_simulation(path: Path) -> SimulationRun:
+    """The simulation in a file; :class:`FileError` if it holds none."""
+    with read(path) as file:
+        problem = stored_problem(file)
+        if "simulation" not in file:
+            raise FileError(f"{path} holds no simulation; it has {', '.join(file) or 'no groups'}")
+        group = file["simulation"]
+        time = group["time"][...]
+        steps = np.rint(time * problem.simulation.dimension / problem.training.learning_rate)
+        arrays = {name: group[name][...] for name in SIMULATION if name in group}
+        replicas, times, heads = arrays["overlap"].shape[:3]
+        absent = np.full((replicas, times, heads), np.nan)
+        risk = arrays.pop("risk")
+        records = Simulation(
+            time=time,
+            step=steps.astype(np.int64),
+            **(dict.fromkeys(LEARNED, absent) | arrays),
+        )
+        state: dict[str, np.ndarray] = {}
+        if "checkpoint" in file:
+            checkpoint = file["checkpoint"]
+            checkpoint.visititems(
+                lambda name, item: (
+                    state.update({name: item[...]}) if isinstance(item, h5py.Dataset) else None
+                )
+            )
+        return SimulationRun(
+            problem,
+            records,
+            risk,
+            str(file.attrs["status"]),
+            float(group.attrs["seconds"]),
+            state or None,
+        )

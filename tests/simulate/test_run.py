@@ -1,0 +1,166 @@
+"""The simulation of a problem: files, checkpoints, resuming to the same bits, and the command."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import xarray
+
+import orderparams as op
+from orderparams.errors import ConfigurationError, FileError
+from orderparams.simulate.run import simulate
+from orderparams.storage.simulations import open_simulation
+
+SMALL = [
+    "training={duration=4, learning_rate=0.5}",
+    "output.points=5",
+    "simulation={dimension=60, replicas=3}",
+    "expectation.tolerance=1e-6",
+]
+
+
+def problem(*assignments):
+    return op.load("bayes-softmax", [*SMALL, *assignments])
+
+
+def same(a, b):
+    for name in ("step", "overlap", "self_overlap", "loss"):
+        np.testing.assert_array_equal(getattr(a.records, name), getattr(b.records, name))
+    np.testing.assert_array_equal(a.risk, b.risk)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return simulate(problem())
+
+
+def test_file_round_trip_and_xarray(whole, tmp_path):
+    whole.save(tmp_path / "sgd.h5")
+    again = open_simulation(tmp_path / "sgd.h5")
+    assert again.problem == whole.problem
+    assert again.status == "finished"
+    same(again, whole)
+    with xarray.open_dataset(tmp_path / "sgd.h5", group="simulation", engine="h5netcdf") as data:
+        assert data.overlap.dims == ("replica", "time", "head", "feature")
+        assert dict(data.sizes) == {"replica": 3, "time": 5, "head": 4, "feature": 3, "head_2": 4}
+    with pytest.raises(FileError, match="holds no trajectory"):
+        op.open(tmp_path / "sgd.h5")
+
+
+def test_the_number_of_workers_changes_no_bit(whole):
+    same(simulate(problem(), workers=3), whole)
+
+
+def test_population_risk_is_that_of_the_theory_at_the_same_overlaps(whole):
+    """Oracle: `evaluate` at one recorded state, given as an explicit start."""
+    records = whole.records
+    point = op.load(
+        "bayes-softmax",
+        [
+            f"initial={{kind='explicit', overlap={records.overlap[1, 3].tolist()}, "
+            f"self_overlap={records.self_overlap[1, 3].tolist()}}}"
+        ],
+    )
+    assert whole.risk[1, 3] == pytest.approx(op.evaluate(point).risk, abs=1e-6)
+
+
+def test_measured_loss_follows_the_population_risk():
+    """Mean loss over an interval against the mean risk at its ends, a plateau apart from O(1/D)."""
+    run = simulate(problem("simulation={dimension=2000, replicas=4}"))
+    between = (run.risk[:, 1:] + run.risk[:, :-1]) / 2
+    deviation = (run.records.loss[:, 1:] - between)[:, 1:]
+    assert np.abs(deviation).max() < 0.05
+    assert np.abs(deviation.mean()) < 0.02
+
+
+@pytest.mark.parametrize("backend", ["gram", "direct"])
+def test_an_interrupted_run_resumes_to_the_same_bits(backend, tmp_path, monkeypatch):
+    from orderparams.simulate import replicas
+
+    monkeypatch.setattr(replicas, "SLICE", 1e-4)
+    setting = problem(f"simulation.backend={backend}")
+    calls = []
+
+    def stop(done, total):
+        calls.append(done)
+        if done > total / 3:
+            raise KeyboardInterrupt
+
+    part = simulate(setting, progress=stop)
+    assert part.status == "interrupted"
+    assert np.isnan(part.records.loss[:, -1]).any()
+    part.save(tmp_path / "part.h5")
+    resumed = simulate(setting, resume=open_simulation(tmp_path / "part.h5"))
+    assert resumed.status == "finished"
+    same(resumed, simulate(setting))
+
+
+def test_resuming_another_configuration_is_refused(whole):
+    part = dataclasses.replace(whole, status="interrupted")
+    with pytest.raises(ConfigurationError, match="another configuration"):
+        simulate(problem("simulation.seed=1"), resume=part)
+
+
+def test_a_dimension_too_small_for_gram_is_refused():
+    with pytest.raises(ConfigurationError, match=r"simulation\.dimension = 8 is too small"):
+        simulate(problem("simulation.dimension=8"))
+
+
+COMMAND = [sys.executable, "-m", "orderparams", "simulate"]
+LONG = [
+    *["bayes-softmax", "-s", "training={duration=30, learning_rate=0.1}"],
+    *["-s", "simulation={dimension=1000, replicas=2}", "-s", "output.points=4"],
+    *["-s", "expectation.tolerance=1e-5"],
+]
+
+
+def test_sigterm_keeps_the_run_and_resume_finishes_it(tmp_path):
+    path = tmp_path / "sgd.h5"
+    running = subprocess.Popen(
+        [*COMMAND, *LONG, "-q", "-o", path, "--checkpoint", "0.2", "--workers", "1"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not path.exists():  # the first checkpoint
+        assert running.poll() is None
+        time.sleep(0.05)
+    running.send_signal(signal.SIGTERM)
+    _, message = running.communicate(timeout=60)
+    assert running.returncode == 130, message
+    assert f"simulate {path} --resume" in message
+    assert open_simulation(path).status == "interrupted"
+    resumed = subprocess.run([*COMMAND, str(path), "--resume", "-q"], check=False)
+    assert resumed.returncode == 0
+    whole = simulate(op.load("bayes-softmax", LONG[2::2]))
+    same(open_simulation(path), whole)
+
+
+def test_the_command_writes_a_readable_summary(tmp_path):
+    options = [part for assignment in SMALL for part in ("-s", assignment)]
+    path = tmp_path / "sgd.h5"
+    done = subprocess.run(
+        [*COMMAND, "bayes-softmax", *options, "-o", path],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert max(map(len, done.stdout.splitlines())) <= max(80, len(f"  written to {path}"))
+    for words in ("gram, D = 60, 3 replicas of 480 steps", "population risk", "measured loss"):
+        assert words in done.stdout
+    information = subprocess.run(
+        [sys.executable, "-m", "orderparams", "info", path, "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(information.stdout)["simulation"]["variables"]["overlap"] == [3, 5, 4, 3]
+    refused = subprocess.run(
+        [*COMMAND, "bayes-softmax", "--resume"], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert "name it with -o" in refused.stderr
