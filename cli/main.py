@@ -10,8 +10,10 @@ import click
 from orderparams.cli.evaluate import evaluate
 from orderparams.cli.info import info
 from orderparams.cli.presets import presets
+from orderparams.cli.scan import scan
 from orderparams.cli.simulate import simulate
 from orderparams.cli.solve import solve
+from orderparams.cli.validate import validate
 from orderparams.errors import OrderparamsError
 
 
@@ -26,7 +28,7 @@ def orderparams() -> None:
     """
 
 
-for command in (solve, evaluate, simulate, info, presets):
+for command in (solve, evaluate, simulate, validate, scan, info, presets):
     orderparams.add_command(command)
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from orderparams.cli import options
 
 if TYPE_CHECKING:
-    from orderparams.scan.plan import Plan, Point
-    from orderparams.scan.result import Scan
-    from orderparams.scan.run import Machine, Progress
-    from orderparams.scan.worker import Reply
+    from orderparams.scans.plan import Plan, Point
+    from orderparams.scans.result import Scan
+    from orderparams.scans.run import Machine, Progress
+    from orderparams.scans.worker import Reply
 
 FAILED_POINTS = 6
 FIRST_POINTS = 5
@@ -28,7 +30,9 @@ class Shard(click.ParamType):
     def convert(self, value: Any, parameter: Any, context: Any) -> tuple[int, int]:
         index, _, count = str(value).partition("/")
         if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-            self.fail(f"{value!r}: expected I/N with I from 1 to N, such as 3/16", parameter, context)
+            self.fail(
+                f"{value!r}: expected I/N with I from 1 to N, such as 3/16", parameter, context
+            )
         return int(index), int(count)
 
 
@@ -52,8 +56,17 @@ class Shard(click.ParamType):
     help="Draw N points at random from the lists and from ranges low:high, log:low:high.",
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Seed of --random.")
-@click.option("--action", metavar="WORD", help="What each point does: solve (default), evaluate.")
+@click.option(
+    "--action",
+    metavar="WORD",
+    help="What each point does: solve (default), evaluate, optimum, simulate.",
+)
 @click.option("--trajectories", is_flag=True, help="Keep the trajectory of every point.")
+@click.option(
+    "--warm-start",
+    metavar="KEY",
+    help="Start each optimum from its neighbour along this varied key.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE.h5")
 @options.force
 @click.option("--resume", is_flag=True, help="Run only what is missing or has failed.")
@@ -108,7 +121,7 @@ def scan(
     stored = output if resume or collecting else None
     plan = make_plan(config, assignments, stored, **settings)
 
-    from orderparams.scan import run
+    from orderparams.scans import run
 
     machine = run.Machine(workers, timeout, scheduler, scheduler_file)
     if dry_run:
@@ -174,8 +187,8 @@ def make_plan(
     points: int | None,
     **others: Any,
 ) -> Plan:
-    """The plan of the command line; or, where it says nothing, the one ``stored`` was started with."""
-    from orderparams.scan.plan import base_table, make_plan
+    """The plan of the command line; where it says nothing, the one ``stored`` was started with."""
+    from orderparams.scans.plan import base_table, make_plan
 
     given = {key: value for key, value in others.items() if value}
     if zipped:
@@ -183,7 +196,7 @@ def make_plan(
     if points is not None:
         given |= {"mode": "random", "points": points}
     if stored is not None and not (config or assignments or varied or given):
-        from orderparams.scan.folder import Folder
+        from orderparams.scans.folder import Folder
 
         folder = Folder.beside(stored)
         if folder.exists() or not stored.exists():
@@ -321,9 +334,11 @@ def describe(plan: Plan) -> list[str]:
 def estimate(plan: Plan, machine: Machine) -> str:
     """How long the plan would take, from a few of its points run for a short time."""
     from orderparams.progress import duration
-    from orderparams.scan.run import probe
+    from orderparams.scans.run import PROBE, estimate
 
-    seconds, finished, tried, workers = probe(plan, machine)
-    about = "about" if finished == tried else "more than"
-    took = f"{finished} of {tried} tried points took less than {PROBE:g} s"
-    return f"  {about} {duration(seconds)} on {workers} processes ({took})"
+    found = estimate(plan, machine)
+    about = "about" if found.ended == found.tried else "more than"
+    return (
+        f"  {about} {duration(found.seconds)} on {found.workers} processes "
+        f"({found.ended} of {found.tried} points that were tried took less than {PROBE:g} s)"
+    )

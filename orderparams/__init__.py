@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from orderparams.config import Problem as Problem
     from orderparams.evaluation import evaluate as evaluate
     from orderparams.integrate import solve as solve
+    from orderparams.scans.result import Scan as Scan
+    from orderparams.scans.run import scan as scan
     from orderparams.sources import load as load
     from orderparams.storage.hdf5 import open_trajectory as open
     from orderparams.trajectory import Trajectory as Trajectory
@@ -23,13 +25,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "Problem": ("config", "Problem"),
     "Trajectory": ("trajectory", "Trajectory"),
+    "Scan": ("scans.result", "Scan"),
     "evaluate": ("evaluation", "evaluate"),
     "load": ("sources", "load"),
     "open": ("storage.hdf5", "open_trajectory"),
+    "scan": ("scans.run", "scan"),
     "solve": ("integrate", "solve"),
 }
 
-__all__ = ["Problem", "Trajectory", "evaluate", "load", "open", "solve"]
+__all__ = ["Problem", "Scan", "Trajectory", "evaluate", "load", "open", "scan", "solve"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
-from orderparams.expectations.auto import make_engine
-from orderparams.expectations.bayes import bayes_risk
+from orderparams.expectations.auto import bayes_risk_of, make_engine
 from orderparams.flow import Flow, Velocity
-from orderparams.problem import Heads, build_task
+from orderparams.problem import Heads
 
 Array = NDArray[np.float64]
 
@@ -61,7 +60,7 @@ def evaluate(problem: Problem) -> Evaluation:
     return Evaluation(
         heads=flow.start,
         risk=moments.risk,
-        bayes_risk=bayes_risk(build_task(problem.task)).value,
+        bayes_risk=bayes_risk_of(problem.task),
         overlap_gradient=moments.overlap_gradient,
         self_overlap_gradient=flow.self_overlap_gradient(moments),
         velocity=flow.velocity(flow.initial_state, moments),

@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.config.sections import IntegratorConfig, OutputConfig
 from orderparams.errors import SolverError
-from orderparams.expectations.auto import make_engine
-from orderparams.expectations.bayes import bayes_risk
+from orderparams.expectations.auto import bayes_risk_of, make_engine
 from orderparams.flow import Flow
-from orderparams.problem import build_task
 from orderparams.trajectory import Trajectory
 
 Array = NDArray[np.float64]
@@ -109,17 +107,23 @@ def integrate(
 
 
 def solve(
-    problem: Problem, *, progress: Progress | None = None, max_seconds: float = np.inf
+    problem: Problem,
+    *,
+    times: Array | None = None,
+    progress: Progress | None = None,
+    max_seconds: float = np.inf,
 ) -> Trajectory:
     """Integrate the order-parameter flow of a problem (theory 4).
 
     Never raises for a flow that cannot be continued: the trajectory then holds what was reached and
-    its ``status`` is "failed" or "interrupted". ``progress`` is called at every stored time.
+    its ``status`` is "failed" or "interrupted". ``times``, increasing from 0, are stored instead of
+    those of the configuration. ``progress`` is called at every stored time.
     """
     started = clock.monotonic()
     engine = make_engine(problem)
     flow = Flow(problem, engine)
-    times = output_times(problem.output, problem.training.duration)
+    if times is None:
+        times = output_times(problem.output, problem.training.duration)
     rows: list[tuple[Array, Array, float, Array, Array]] = []
 
     def record(t: float, y: Array) -> None:
@@ -142,7 +146,7 @@ def solve(
         risk=risk,
         bias=bias if flow.learns_bias else None,
         head_weight=head_weight if flow.learns_head_weights else None,
-        bayes_risk=bayes_risk(build_task(problem.task)).value,
+        bayes_risk=bayes_risk_of(problem.task),
         status=ending.status,
         message=ending.message,
         engine=engine.name,

@@ -44,9 +44,9 @@ def oracle_moments(
 ) -> OracleMoments:
     """Weighted means over N draws: noise (N, L, F+H), signal θ (N, F) at token 0, masses (N,).
 
-    The scalar target's V is the mean over z and the label noise, written out with Isserlis' theorem.
+    The scalar target's V is the mean over z and the label noise, by Isserlis' theorem.
     """
-    samples, length, directions = noise.shape
+    samples, length = noise.shape[:2]
     heads, features = len(weights), signal.shape[1]
     x = noise.copy()
     x[:, 0, :features] += signal
@@ -54,7 +54,9 @@ def oracle_moments(
     summed = (1, 2) if activation.joint else (2,)
     top = np.maximum(logits.max(summed, keepdims=True), 0.0 if activation.kappa else -np.inf)
     exponentials = np.exp(logits - top)
-    normaliser = activation.kappa * np.exp(-np.maximum(top, 0.0)) + exponentials.sum(summed, keepdims=True)
+    normaliser = activation.kappa * np.exp(-np.maximum(top, 0.0)) + exponentials.sum(
+        summed, keepdims=True
+    )
     p = (exponentials / normaliser).reshape(samples, -1)
 
     head, token = np.divmod(np.arange(heads * length), length)
@@ -86,8 +88,10 @@ def oracle_moments(
         covariance = 2 * covariance + 4 * loss[:, None, None] * gram
     g = slope.reshape(samples, heads, length)
     shares = p.reshape(samples, heads, length)
-    upstream = np.zeros(heads) if activation.joint else 2 * np.einsum(
-        "n,nl,nhl->h", masses, residual, shares
+    upstream = (
+        np.zeros(heads)
+        if activation.joint
+        else 2 * np.einsum("n,nl,nhl->h", masses, residual, shares)
     )
     return OracleMoments(
         risk=float(masses @ loss),

@@ -77,5 +77,6 @@ CASES = {
         noise=0.5,
         variance=1.0,
         dimension=8,
+        steps=2,
     ),
 }

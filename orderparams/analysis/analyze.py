@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,15 @@ from numpy.typing import NDArray
 from orderparams.analysis.directions import Direction, principal_directions
 from orderparams.analysis.optimum import Optimum, optimum, without_decay
 from orderparams.analysis.pruning import Pruning, prune
-from orderparams.analysis.stability import Mode, ObservedRate, near_interval, observed_rate, spectrum
+from orderparams.analysis.stability import (
+    NEAR,
+    Mode,
+    growth_rate,
+    near_interval,
+    rate_along,
+    spectrum,
+    unstable,
+)
 from orderparams.analysis.stages import Stages, stages_of
 from orderparams.analysis.stationary import (
     StationaryPoint,
@@ -31,26 +40,38 @@ GROWN = 0.1
 sought; where they can grow, the point is unstable along the residual."""
 
 
+@dataclass(frozen=True)
+class Growth:
+    """How a run moved along a mode while it was near: the slope of the logarithm of its deviation
+    from ``start`` to ``end`` with its standard error, and ``local``, the rate that the Hessian
+    where the run was closest predicts for it."""
+
+    rate: float
+    error: float
+    local: float
+    start: float
+    end: float
+
+
 @dataclass(frozen=True, eq=False)
 class Rest:
     """A stationary point that a run comes near, or where it began to specialize.
 
-    ``modes`` of the Hessian, the most unstable first, and beside each the rate at which the run
-    moved along it while near, where that can be read off. ``distance`` is the least one of the run
-    from the point, relative to the length of all heads at the end, reached at ``time``.
+    ``modes`` of the Hessian, the most unstable first; ``growth`` beside each of the unstable ones,
+    where it can be read off. ``distance`` is the least one of the run in overlaps from the point,
+    relative to those at the end, reached at ``time``.
     """
 
     point: StationaryPoint
     modes: tuple[Mode, ...]
-    observed: tuple[ObservedRate | None, ...]
+    growth: tuple[Growth | None, ...]
     distance: float
     time: float
 
     @property
     def unstable(self) -> tuple[Mode, ...]:
         """The modes that grow."""
-        scale = max(abs(mode.eigenvalue) for mode in self.modes)
-        return tuple(mode for mode in self.modes if mode.eigenvalue < -1e-5 * scale)
+        return self.modes[: len(self.growth)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +79,7 @@ class Analysis:
     """The parts of the answer.
 
     unspecialized: the point with all heads equal; rests: the stationary points behind the plateaus
-    before the end; final: the one nearest to the end of the run; directions: eigenspaces of Cov θ,
+    before the end, unless it is that point; final: the one nearest to the end of the run; directions: eigenspaces of Cov θ,
     by which the modes are labelled.
     """
 
@@ -86,6 +107,13 @@ def state_at(trajectory: Trajectory, index: int) -> Heads:
     return Heads(overlap, residual_factor(self_overlap - overlap @ overlap.T), bias, weights)
 
 
+def relative_distance(trajectory: Trajectory, point: StationaryPoint) -> Array:
+    """Distances (T,) in overlaps from a point, relative to the overlaps at the end."""
+    apart = np.linalg.norm(trajectory.overlap - point.heads.overlap, axis=(1, 2))
+    distance: Array = apart / np.linalg.norm(trajectory.overlap[-1])
+    return distance
+
+
 def examine(
     landscape: Landscape,
     point: StationaryPoint,
@@ -94,14 +122,43 @@ def examine(
 ) -> Rest:
     """The modes of a stationary point, and how the run moved while it was near."""
     modes = spectrum(landscape, point, directions)
-    apart = np.linalg.norm(trajectory.overlap - point.heads.overlap, axis=(1, 2))
-    distance = apart / np.linalg.norm(trajectory.overlap[-1])
-    near = range(len(apart))[near_interval(distance)]
-    path = [landscape.point(state_at(trajectory, i)) for i in near]
-    deviation = np.reshape(path, (len(near), -1)) - point.x
-    observed = tuple(observed_rate(trajectory.time[near], deviation, mode) for mode in modes)
+    distance = relative_distance(trajectory, point)
+    growth = [
+        growth_along(landscape, point, mode, trajectory, distance) for mode in unstable(modes)
+    ]
     closest = int(distance.argmin())
-    return Rest(point, modes, observed, float(distance[closest]), float(trajectory.time[closest]))
+    nearest, time = float(distance[closest]), float(trajectory.time[closest])
+    return Rest(point, modes, tuple(growth), nearest, time)
+
+
+def growth_along(
+    landscape: Landscape,
+    point: StationaryPoint,
+    mode: Mode,
+    trajectory: Trajectory,
+    distance: Array,
+) -> Growth | None:
+    """Growth of a run along a mode around its closest approach, as far as there is any.
+
+    None for residual modes, which are defined up to rotations of the residual.
+    """
+    near = near_interval(distance)
+    if mode.residual > 0.01 or len(near) == 0:
+        return None
+    path = np.array([landscape.point(state_at(trajectory, i)) for i in near])
+    parts = (path - point.x) @ mode.vectors.T
+    time = trajectory.time[near.start : near.stop]
+    fitted = growth_rate(time, np.linalg.norm(parts, axis=1))
+    if fitted is None:
+        return None
+    closest = int(distance.argmin())
+    everywhere = Landscape(trajectory.problem, residual=len(point.heads.bias))
+    here = state_at(trajectory, closest)
+    moved = landscape.heads(point.x + parts[closest - near.start] @ mode.vectors)
+    moved = dataclasses.replace(moved, residual=point.heads.residual)
+    deviation = everywhere.point(moved) - everywhere.point(point.heads)
+    local = rate_along(everywhere, everywhere.point(here), deviation)
+    return Growth(*fitted, local, float(time[0]), float(time[-1]))
 
 
 def rest_near(trajectory: Trajectory, index: int, directions: tuple[Direction, ...]) -> Rest:
@@ -129,10 +186,11 @@ def analyze(
     symmetric = Landscape(problem, residual=0)
     directions = principal_directions(symmetric.task.signal)
     stages = stages_of(run)
+    unspecialized = examine(symmetric, unspecialized_point(symmetric), run, directions)
+    apart = relative_distance(run, unspecialized.point)
     inner = [plateau.center for plateau in stages.plateaus if plateau.end < run.time[-1]]
     indices = [int(np.searchsorted(run.time, center)) for center in inner]
-    unspecialized = examine(symmetric, unspecialized_point(symmetric), run, directions)
-    rests = tuple(rest_near(run, index, directions) for index in indices)
+    rests = tuple(rest_near(run, index, directions) for index in indices if apart[index] > NEAR)
     final = rest_near(run, -1, directions)
     progress("the optimum")
     best = optimum(problem, [state_at(run, -1)])

@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.directions import Direction
+from orderparams.analysis.plateaus import white_noise
 
 Array = NDArray[np.float64]
 
-LEAST_MOVE = 0.2
-"""Smallest change of an alignment that counts; noise of SGD in dimension D is about 1/√D."""
+LEAST_MOVE = 0.1
+"""Smallest change of an alignment that counts."""
+
+NOISE_FACTOR = 8.0
+"""A change must also exceed the noise by this factor: its range in some hundred times is about 6."""
 
 TOGETHER = 0.1
 """Relative spread up to which heads count as equal."""
@@ -75,24 +79,38 @@ def sides(overlap: Array, direction: Direction) -> list[Array]:
     return [np.maximum(part[:, 0], 0.0), np.maximum(-part[:, 0], 0.0)]
 
 
-def rises(series: Array) -> list[tuple[int, int]]:
-    """First and last index of every rise by at least LEAST_MOVE.
+def rises(series: Array, least: float) -> list[tuple[int, int]]:
+    """First and last index of every rise by at least ``least``.
 
-    A rise ends where the series has fallen by LEAST_MOVE since its maximum: noise below that
-    neither makes nor breaks one.
+    A rise ends where the series has fallen by ``least`` since its maximum: noise below that neither
+    makes nor breaks one.
     """
     found: list[tuple[int, int]] = []
     low = high = 0
     for i, value in enumerate(series):
         if value > series[high]:
             high = i
-        risen = series[high] - series[low] >= LEAST_MOVE
-        if risen and series[high] - value >= LEAST_MOVE:
+        risen = series[high] - series[low] >= least
+        if risen and series[high] - value >= least:
             found.append((low, high))
             low = high = i
         elif not risen and value < series[low]:
             low = high = i
-    if series[high] - series[low] >= LEAST_MOVE:
+    if series[high] - series[low] >= least:
+        found.append((low, high))
+    return found
+
+
+def moves(series: Array, rests: Sequence[int]) -> list[tuple[int, int]]:
+    """The rises that count, divided at the given indices where each part counts by itself."""
+    least = max(LEAST_MOVE, NOISE_FACTOR * white_noise(series))
+    found = []
+    for low, high in rises(series, least):
+        for rest in rests:
+            before, after = series[rest] - series[low], series[high] - series[rest]
+            if low < rest < high and min(before, after) >= least:
+                found.append((low, rest))
+                low = rest
         found.append((low, high))
     return found
 
@@ -119,10 +137,12 @@ def find_events(
     self_overlap: Array,
     risk: Array,
     directions: Sequence[Direction],
+    rests: Sequence[int] = (),
 ) -> tuple[Event, ...]:
     """All events of a run by half-time, from arrays (T,), (T, H, F), (T, H, H), (T,).
 
-    A head's alignment is its overlap with a direction relative to its length then or at the end,
+    ``rests`` are indices of plateaus of the risk, at which a change that goes on afterwards is
+    divided. A head's alignment is its overlap with a direction relative to its length then or at the end,
     whichever is larger: a cosine, once the head is as long as it will be.
     """
     lengths = np.sqrt(np.einsum("thh->th", self_overlap))
@@ -134,7 +154,7 @@ def find_events(
             for side in sides(overlap[:, head], direction):
                 alignment = ratio(side, np.maximum(length, length[-1]))
                 cosine = ratio(side, length)
-                for i, j in rises(alignment):
+                for i, j in moves(alignment, rests):
                     rise = alignment[i : j + 1] - alignment[i]
                     start, half, complete = passages(time[i : j + 1], rise / rise[-1])
                     change = direction.part(overlap[j, head] - overlap[i, head])

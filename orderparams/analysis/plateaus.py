@@ -1,4 +1,4 @@
-"""Plateaus: intervals in which the risk rests between descents."""
+"""Plateaus: intervals in which the risk, or another quantity, rests between faster changes."""
 
 from __future__ import annotations
 
@@ -12,54 +12,61 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 SLOWER = 10.0
-"""A plateau is this many times slower than the descents before and after it."""
+"""A plateau is this many times slower at its center than the fastest changes before and after it,
+and by the square root of this at its ends."""
 
 AT_REST = 1e-3
-"""Slopes that would change the risk by less than this part of its range in the whole run are zero."""
+"""Slopes that would change the series by less than this part of its range in the whole run are zero."""
 
 NOISY = 1e-4
-"""Noise of the stored risks, relative to their range, above which they are smoothed."""
+"""Noise of a series, relative to its range, above which it is smoothed."""
 
 
 @dataclass(frozen=True)
 class Plateau:
-    """The risk rests near ``risk`` from ``start`` to ``end``; at ``center`` it is slowest."""
+    """A quantity rests near ``level`` from ``start`` to ``end``; at ``center`` it is slowest."""
 
     start: float
     end: float
     center: float
-    risk: float
+    level: float
 
 
-def smooth(risk: Array) -> tuple[Array, float]:
-    """A moving average where the risks are noisy, and the noise that is left, as a standard
-    deviation; white noise is read off second differences."""
-    if len(risk) < 5:
-        return risk, 0.0
-    noise = float(np.median(np.abs(np.diff(risk, 2)))) / (0.6745 * np.sqrt(6))
-    if noise < NOISY * np.ptp(risk):
-        return risk, noise
-    window = max(3, len(risk) // 40)
-    return scipy.ndimage.uniform_filter1d(risk, window, mode="nearest"), noise / np.sqrt(window)
+def white_noise(series: Array) -> float:
+    """Standard deviation of white noise on a smooth series (T,), from its second differences."""
+    if len(series) < 3:
+        return 0.0
+    return float(np.median(np.abs(np.diff(series, 2)))) / (0.6745 * 6**0.5)
 
 
-def find_plateaus(time: Array, risk: Array) -> tuple[Plateau, ...]:
-    """Plateaus of the risk (T,) in order of time; the first and the last may touch the ends."""
-    risk, noise = smooth(risk)
-    total = np.ptp(risk)
-    if len(risk) < 5 or total == 0:
+def smooth(series: Array) -> tuple[Array, float]:
+    """A moving average where a series is noisy, and the noise that is left."""
+    noise = white_noise(series)
+    if noise < NOISY * np.ptp(series):
+        return series, noise
+    window = max(3, len(series) // 40)
+    return scipy.ndimage.uniform_filter1d(series, window, mode="nearest"), noise / window**0.5
+
+
+def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
+    """Plateaus of a series (T,) in order of time; the first and the last may touch the ends."""
+    series, noise = smooth(series)
+    total = np.ptp(series)
+    if len(series) < 5 or total == 0:
         return ()
     step = np.gradient(time)
     floor = np.maximum(AT_REST * total / np.ptp(time), 2 * noise / step)
-    rest = -np.log(np.maximum(np.abs(np.gradient(risk, time)), floor))
-    padded = np.pad(rest, 1, constant_values=rest.min())
-    peaks, found = scipy.signal.find_peaks(padded, prominence=np.log(SLOWER))
+    rest = -np.log(np.maximum(np.abs(np.gradient(series, time)), floor))
+    rest = np.pad(rest, 1, constant_values=rest.min())  # so that the ends can be peaks
+    peaks, _ = scipy.signal.find_peaks(rest, prominence=np.log(SLOWER))
     plateaus = []
-    for peak, prominence in zip(peaks, found["prominences"], strict=True):
-        fast = np.flatnonzero(padded < padded[peak] - prominence + np.log(SLOWER))
-        start, end = fast[fast < peak][-1], fast[fast > peak][0] - 2  # indices without padding
+    for peak, left, right in zip(peaks, (0, *peaks), (*peaks[1:], len(rest) - 1), strict=False):
+        fastest = max(rest[left : peak + 1].min(), rest[peak : right + 1].min())
+        fast = np.flatnonzero(rest < fastest + np.log(SLOWER) / 2)
+        start, end = fast[fast < peak][-1], fast[fast > peak][0] - 2  # without the padding
+        center = peak - 1
         plateaus.append(
-            Plateau(float(time[start]), float(time[end]), float(time[peak - 1]), risk[peak - 1])
+            Plateau(float(time[start]), float(time[end]), float(time[center]), float(series[center]))
         )
     return tuple(plateaus)
 

@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 
 from orderparams.analysis.directions import Direction
 from orderparams.analysis.stationary import StationaryPoint
-from orderparams.landscape import Landscape
+from orderparams.landscape import STEP, Landscape
 
 Array = NDArray[np.float64]
 
 DEGENERATE = 1e-5
 """Relative difference up to which two eigenvalues are one; above the error of the differences."""
 
-NEAR = 0.05
-"""A run is near a stationary point within this distance, relative to the length of all heads at the
-end: linear theory holds there up to corrections of this order."""
+NEAR = 0.1
+"""A run is near a stationary point within this distance, relative to its overlaps at the end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +100,12 @@ def spectrum(
     return tuple(sorted(modes, key=lambda mode: mode.eigenvalue))
 
 
+def unstable(modes: Sequence[Mode]) -> tuple[Mode, ...]:
+    """The modes that grow, of a spectrum; those within the error of zero do not count."""
+    scale = max(abs(mode.eigenvalue) for mode in modes)
+    return tuple(mode for mode in modes if mode.eigenvalue < -DEGENERATE * scale)
+
+
 def clusters(eigenvalues: Array) -> list[NDArray[np.int64]]:
     """Indices of ascending eigenvalues that agree."""
     gap = DEGENERATE * float(np.abs(eigenvalues).max())
@@ -108,43 +113,37 @@ def clusters(eigenvalues: Array) -> list[NDArray[np.int64]]:
     return np.split(np.arange(len(eigenvalues)), breaks)
 
 
-@dataclass(frozen=True)
-class ObservedRate:
-    """Slope of log |deviation along a mode| between two times, and its standard error."""
+def near_interval(distance: Array) -> range:
+    """Indices of the stored times around the closest approach to a point (relative distances (T,)).
 
-    rate: float
-    error: float
-    start: float
-    end: float
-
-
-def near_interval(distance: Array) -> slice:
-    """The stored times around the closest approach at which a run is within NEAR of a point."""
+    It ends where the distance is twice the least, and is empty if that is not small.
+    """
     closest = int(distance.argmin())
-    away = np.flatnonzero(distance > NEAR)
+    away = np.flatnonzero(distance > min(NEAR, 2 * distance[closest]))
     before, after = away[away <= closest], away[away >= closest]
     start = int(before[-1]) + 1 if len(before) else 0
-    return slice(start, int(after[0]) if len(after) else len(distance))
+    return range(start, int(after[0]) if len(after) else len(distance))
 
 
-def observed_rate(time: Array, deviation: Array, mode: Mode) -> ObservedRate | None:
-    """Rate at which a run's deviation along a mode grows, by linear regression of its logarithm.
+def growth_rate(time: Array, amplitude: Array) -> tuple[float, float] | None:
+    """Slope of log amplitude (T,) by linear regression, and its standard error.
 
-    time (T,) and deviation (T, n) while the run is near the stationary point. None where the
-    deviation is no clear exponential: fewer than four times, or a correlation below 0.95. None for
-    residual modes, which are defined up to a rotation.
+    None where it is no clear exponential: fewer than four times, or a correlation below 0.95.
     """
-    if mode.residual > 0.01:
-        return None
-    amplitude = np.linalg.norm(deviation @ mode.vectors.T, axis=1)
     seen = amplitude > 0
     if seen.sum() < 4:
         return None
-    t, y = time[seen], np.log(amplitude[seen])
-    t_centered, y_centered = t - t.mean(), y - y.mean()
-    slope = float(t_centered @ y_centered / (t_centered @ t_centered))
-    noise = y_centered - slope * t_centered
-    error = float(np.sqrt(noise @ noise / (len(t) - 2) / (t_centered @ t_centered)))
-    if 1 - noise @ noise / max(y_centered @ y_centered, 1e-300) < 0.95**2:
+    t, y = time[seen] - time[seen].mean(), np.log(amplitude[seen])
+    y = y - y.mean()
+    slope = float(t @ y / (t @ t))
+    unexplained = float(((y - slope * t) ** 2).sum())
+    if unexplained > (1 - 0.95**2) * float(y @ y):
         return None
-    return ObservedRate(slope, error, float(t[0]), float(t[-1]))
+    return slope, float(np.sqrt(unexplained / (len(t) - 2) / (t @ t)))
+
+
+def rate_along(landscape: Landscape, x: Array, direction: Array) -> float:
+    """−dᵀ∇²E(x)d/|d|², the growth rate of a small deviation d (n,) from wherever a run is."""
+    unit = direction / np.linalg.norm(direction)
+    ahead, behind = landscape.gradient(x + STEP * unit), landscape.gradient(x - STEP * unit)
+    return float((behind - ahead) @ unit / (2 * STEP))

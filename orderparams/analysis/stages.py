@@ -75,10 +75,12 @@ def find_stages(
 ) -> Stages:
     """Stages from stored times (T,), overlaps (T, H, F), self-overlaps (T, H, H), risk (T,)."""
     groups, dormant = head_groups(overlap[-1])
+    plateaus = find_plateaus(time, risk)
+    rests = [int(np.searchsorted(time, plateau.center)) for plateau in plateaus]
     return Stages(
         directions=tuple(directions),
-        events=find_events(time, overlap, self_overlap, risk, directions),
-        plateaus=find_plateaus(time, risk),
+        events=find_events(time, overlap, self_overlap, risk, directions, rests),
+        plateaus=plateaus,
         unspecialized=unspecialized_phase(time, overlap),
         excursions=find_excursions(time, overlap, self_overlap, directions),
         groups=groups,

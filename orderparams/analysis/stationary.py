@@ -49,10 +49,10 @@ def root(gradient: Callable[[Array], Array], x: Array) -> Array:
         gradient,
         x,
         jac=lambda x: differentiate(gradient, x),
-        xtol=1e-12,
-        gtol=1e-15,
-        ftol=1e-15,
-        max_nfev=50,
+        xtol=1e-10,
+        gtol=1e-13,  # of the gradient of |∇E|²/2: the residual times a curvature
+        ftol=1e-12,
+        max_nfev=30,
     )
     nearest: Array = found.x
     return nearest

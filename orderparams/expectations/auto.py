@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
+from orderparams.config.sections import TaskConfig
 from orderparams.errors import ConfigurationError
 from orderparams.expectations import Engine, Moments
+from orderparams.expectations.bayes import bayes_risk
 from orderparams.expectations.joint import JointQuadrature
 from orderparams.expectations.quadrature import Quadrature
 from orderparams.expectations.sampling import Sampling
@@ -45,9 +48,16 @@ class Combined:
         )
 
 
+@functools.lru_cache(maxsize=64)
+def bayes_risk_of(task: TaskConfig) -> float:
+    """Bayes risk of a configured task (theory 5c), computed once."""
+    return bayes_risk(build_task(task)).value
+
+
 def make_engine(problem: Problem) -> Engine:
-    """The engine that ``expectation.engine`` asks for; "auto" takes quadrature for risk and gradient
-    and for V where it serves, sampling for V elsewhere.
+    """The engine that ``expectation.engine`` asks for.
+
+    "auto" takes quadrature for risk and gradient, and for V where it serves; elsewhere sampling.
 
     :class:`ConfigurationError` if quadrature is asked for where it cannot serve.
     """

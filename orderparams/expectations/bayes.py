@@ -133,10 +133,10 @@ class Likelihood:
     def of(cls, signal: Signal) -> Likelihood:
         """Components w_c N(x; μ_c, I+Σ_c)/N(x; 0, I)."""
         total = np.eye(signal.features) + signal.covariances
-        linear: Array = np.linalg.solve(total, signal.means[:, :, None])[:, :, 0]
-        quadratic: Array = np.linalg.solve(total, signal.covariances)
+        inverse = np.linalg.inv(total).astype(np.float64)
+        linear = np.einsum("cfg,cg->cf", inverse, signal.means)
         exponent = np.linalg.slogdet(total)[1] + (signal.means * linear).sum(axis=1)
-        return cls(np.log(signal.weights) - 0.5 * exponent, linear, quadratic)
+        return cls(np.log(signal.weights) - 0.5 * exponent, linear, inverse @ signal.covariances)
 
     def __call__(self, x: Array) -> Array:
         """Values (n, C) at points x (n, F)."""

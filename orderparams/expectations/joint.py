@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from orderparams.attention import Activation
+from orderparams.errors import SolverError
 from orderparams.expectations import Moments
 from orderparams.expectations.joint_covariance import HIGHEST, term_adjoints, token_term
 from orderparams.expectations.normaliser import (
@@ -49,6 +50,9 @@ Array = NDArray[np.float64]
 
 LARGEST_GRID = 8_000_000
 """Nodes of all tensor grids together before a coarser one or quasi-Monte Carlo takes over."""
+
+WIDEST = 2000.0
+"""Range of the scores beyond which the integrals over τ would take many seconds."""
 
 SOBOL_POINTS = 8192
 REPLICAS = 8
@@ -163,6 +167,12 @@ class JointQuadrature:
         extents = [law.extent for law in nodes]
         low, high = min(low for low, _ in extents), max(high for _, high in extents)
         lattice = Lattice.over(low, high, resolution.score_step)
+        if high - low > WIDEST:
+            raise SolverError(
+                f"the logits spread over {high - low:.0f} units, quadrature serves up to "
+                f"{WIDEST:.0f}; the heads have grown out of all proportion: check the learning rate "
+                "and the duration, or use expectation.engine = 'sampling'"
+            )
         grid = TauGrid.over(-high - resolution.digits - DEAD, DEAD - low, resolution)
         table = kernel_table(grid, lattice, HIGHEST if gradient_covariance else 4)
         of_noise, of_signal = np.zeros(lattice.size), np.zeros(lattice.size)

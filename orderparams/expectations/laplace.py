@@ -16,21 +16,30 @@ from orderparams.expectations.smoothing import FINITE, NARROW, smooth
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-PREVIEW = 40
+Lengths = tuple[Integers, Array]
+"""L − 1 ≥ 1, and the probability of each."""
+
+Law = tuple[Array, Array, Array, Array]
+"""Means (C+1, H), covariances (C+1, H, H) and deviations (C+1, H) of the logits by component, and the
+shares (C+1,) of the components. Component 0 is the noise token, the others make the signal token."""
+
+PREVIEW = 32
 """Points at which F is looked at before the grid is laid."""
 
 
 @kernel(fastmath=FAST)
-def length_powers(deficit: Array, powers: Integers, shares: Array, out: Array) -> None:
+def length_powers(deficit: Array, lengths: Lengths, out: Array) -> None:
     """E_L[Φ^{L−1}] and its first two derivatives in Φ = 1 − deficit: fills out (3, n).
 
-    powers are L−1 ≥ 1 with probabilities shares. 1 − Φⁿ is built by squaring, d ← d(2−d), and
+    1 − Φⁿ is built by squaring, d ← d(2−d), and
     keeps its relative accuracy at every n.
     """
+    powers, shares = lengths
     size = deficit.size
-    out[:] = 0.0
-    base = np.empty(size)
-    dead = np.empty(size)
+    base, dead = np.empty(size), np.empty(size)
+    for k in range(3):
+        for i in range(size):
+            out[k, i] = 0.0
     g0, g1, g2 = out[0], out[1], out[2]
     for case in range(powers.size):
         power, share = powers[case], shares[case]
@@ -61,49 +70,40 @@ def length_powers(deficit: Array, powers: Integers, shares: Array, out: Array) -
 
 @kernel()
 def survival(
-    tau: Array,
-    means: Array,
-    deviations: Array,
-    shares: Array,
-    powers: Integers,
-    length_shares: Array,
-    kappa: float,
-    out: Array,
+    head: int, tau: Array, law: Law, lengths: Lengths, kappa: float, deficit: Array, out: Array
 ) -> None:
-    """F(τ) to three digits. Component 0 of means, deviations, shares (C+1,) is the noise token."""
+    """F(τ) of one head to three digits: fills out (n,); deficit (n,) is room to work."""
+    means, _, deviations, shares = law
     size = tau.size
-    scale = np.empty(size)
+    scale, table, token = np.empty(size), np.empty((1, size)), np.ones(size)
     for i in range(size):
         scale[i] = np.exp(min(tau[i], FINITE))
-    table = np.empty((1, size))
-    deficit = np.empty(size)
-    token = np.ones(size)
-    for c in range(means.size):
-        smooth(scale, means[c], max(deviations[c], NARROW), 8.0, table)
+    for c in range(shares.size):
+        smooth(scale, means[c, head], max(deviations[c, head], NARROW), 7.0, table)
         for i in range(size):
             if c == 0:
                 deficit[i] = -table[0, i]
             else:
                 token[i] += shares[c] * table[0, i]
-    noise = np.empty((3, size))
-    length_powers(deficit, powers, length_shares, noise)
+    powers = np.empty((3, size))
+    length_powers(deficit, lengths, powers)
     for i in range(size):
-        out[i] = np.exp(-kappa * scale[i]) * token[i] * noise[0, i]
+        out[i] = np.exp(-kappa * scale[i]) * token[i] * powers[0, i]
 
 
 @kernel()
 def window(
-    means: Array, deviations: Array, longest: int, kappa: float, digits: float
+    head: int, law: Law, longest: int, kappa: float, digits: float
 ) -> tuple[float, float]:
     """[low, high] outside of which 1 − F or F is below e^{−digits}, by Chernoff's bound."""
+    means, _, deviations, shares = law
     low, high, brightest = np.inf, np.inf, -np.inf
-    for c in range(means.size):
+    for c in range(shares.size):
+        mean, spread = means[c, head], deviations[c, head]
         need = digits + (np.log(longest) if c == 0 else 0.0)
-        spread = deviations[c]
         broad = spread**2 > 2.0 * need
-        reach = spread * np.sqrt(2.0 * need) if broad else need + 0.5 * spread**2
-        low = min(low, -means[c] - reach)
-        edge = np.log(digits) - means[c] + spread * np.sqrt(2.0 * digits)
+        low = min(low, -mean - (spread * np.sqrt(2.0 * need) if broad else need + 0.5 * spread**2))
+        edge = np.log(digits) - mean + spread * np.sqrt(2.0 * digits)
         if c == 0:
             high = edge
         else:
@@ -117,20 +117,18 @@ def window(
 
 @kernel()
 def locate(
-    means: Array,
-    deviations: Array,
-    shares: Array,
-    powers: Integers,
-    length_shares: Array,
-    kappa: float,
-    digits: float,
+    head: int, law: Law, lengths: Lengths, kappa: float, digits: float
 ) -> tuple[float, float, float, float]:
     """Ends of the window, and mean and standard deviation of −log Z, from a preview of F."""
-    low, high = window(means, deviations, powers.max(), kappa, digits)
+    longest = 1
+    for power in lengths[0]:
+        longest = max(longest, power)
+    low, high = window(head, law, longest, kappa, digits)
     spacing = (high - low) / (PREVIEW - 1)
-    tau = low + spacing * np.arange(PREVIEW)
-    alive = np.empty(PREVIEW)
-    survival(tau, means, deviations, shares, powers, length_shares, kappa, alive)
+    tau, alive, room = np.empty(PREVIEW), np.empty(PREVIEW), np.empty(PREVIEW)
+    for i in range(PREVIEW):
+        tau[i] = low + spacing * i
+    survival(head, tau, law, lengths, kappa, room, alive)
     total, first, second = 0.0, 0.0, 0.0
     last = PREVIEW - 1
     for i in range(PREVIEW - 1):
@@ -160,29 +158,20 @@ def nodes_between(origin: float, stretch: float, low: float, high: float, step: 
 
 @kernel()
 def lay_grids(
-    means: Array,
-    deviations: Array,
-    shares: Array,
-    powers: Integers,
-    length_shares: Array,
-    kappa: float,
-    digits: float,
-    step: float,
+    law: Law, lengths: Lengths, kappa: float, digits: float, step: float
 ) -> tuple[Array, Array]:
     """e^τ and weights e^{−κe^τ} dτ of a trapezoid rule for every head, both (H, n).
 
     The rule is uniform in u with τ = origin + stretch·(u − e^{−u}): the map shortens the left tail,
     where integrands fall like e^τ, and the stretch follows the spread of log Z. Heads that need
-    fewer nodes than others get more on the right. Columns of means and deviations (C+1, H) are heads.
+    fewer nodes than others get more on the right.
     """
-    heads = means.shape[1]
+    heads = law[0].shape[1]
     first = np.empty(heads, dtype=np.int64)
     origin, stretch = np.empty(heads), np.empty(heads)
     size = 0
     for h in range(heads):
-        low, high, center, spread = locate(
-            means[:, h], deviations[:, h], shares, powers, length_shares, kappa, digits
-        )
+        low, high, center, spread = locate(h, law, lengths, kappa, digits)
         stretch[h] = 1.0 + 0.5 * spread
         origin[h] = center - 1.5 * stretch[h]
         first[h], count = nodes_between(origin[h], stretch[h], low, high, step)

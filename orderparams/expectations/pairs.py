@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.laplace import Integers, length_powers
-from orderparams.expectations.smoothing import FINITE, decay, gaussian_rule, multiply
+from orderparams.expectations.laplace import Integers, Law, Lengths, length_powers
+from orderparams.expectations.smoothing import FINITE, add_product, decay, gaussian_rule, row_bounds
 
 Array = NDArray[np.float64]
 Factors = tuple[Array, Array, Array]
@@ -40,6 +40,23 @@ def mehler_terms(covariance: float, first: Array, second: Array, accuracy: float
         factor *= abs(covariance) / r
         before = term
     return 0
+
+
+@kernel()
+def series_lengths(law: Law, accuracy: float) -> Integers:
+    """Terms of Mehler's series for each component and pair h < h', (C+1, H, H); 0 for the split."""
+    _, covariances, deviations, _ = law
+    components, heads = deviations.shape
+    bounds = np.empty((heads, MOST_TERMS + 2))
+    terms = np.zeros((components, heads, heads), dtype=np.int64)
+    for c in range(components):
+        for h in range(heads):
+            if c == 0 or deviations[c, h] != deviations[c - 1, h]:
+                row_bounds(deviations[c, h], bounds[h])
+        for h in range(heads):
+            for k in range(h + 1, heads):
+                terms[c, h, k] = mehler_terms(covariances[c, h, k], bounds[h], bounds[k], accuracy)
+    return terms
 
 
 @kernel()
@@ -87,7 +104,11 @@ def split(
     covariance: float,
     digits: float,
 ) -> Factors:
-    """left, right and coefficients by x = mean + deviation·g, x' = mean' + slope·g + rest·e."""
+    """left, right and coefficients by x = mean + deviation·g, x' = mean' + slope·g + rest·e.
+
+    Third derivatives of f reach a few hundred times the bound of f near the edge of its strip.
+    """
+    digits += 6.0
     nodes, weights = gaussian_rule(max(deviations[0], deviations[1]), 4, digits)
     if deviations[0] >= deviations[1]:
         slope = covariance / deviations[0]
@@ -103,21 +124,17 @@ def split(
 
 
 @kernel()
-def add_products(factors: Factors, shift: int, share: float, out: Array) -> None:
+def add_expectations(factors: Factors, shift: int, share: float, out: Array) -> None:
     """Adds share·E[f f'] and share·E[f⁽¹⁾ f'⁽¹⁾], without the marginals of f, to out (2, n', n)."""
     left, right, coefficients = factors
     terms, size = coefficients.size, left.shape[1]
     scaled = np.empty((terms, size))
-    product = np.empty((right.shape[1], size))
     for p in range(2):
         for r in range(terms):
             factor = share * coefficients[r]
             for i in range(size):
                 scaled[r, i] = factor * left[p * shift + r, i]
-        multiply(right[p * shift : p * shift + terms], scaled, product)
-        for j in range(product.shape[0]):
-            for i in range(size):
-                out[p, j, i] += product[j, i]
+        add_product(right[p * shift : p * shift + terms], scaled, out[p])
 
 
 @kernel(fastmath=FAST)
@@ -133,32 +150,37 @@ def contract(factors: Factors, shift: int, adjoint: Array, out: Array) -> None:
     sums = np.zeros((5, size))
     mean, other_mean, variance, other_variance, covariance = sums
     for p in range(2):
-        multiply(right[p * shift : p * shift + reach].T.copy(), adjoint[p], product)
+        product[:] = 0.0
+        add_product(right[p * shift : p * shift + reach].T, adjoint[p], product)
         for r in range(terms):
             factor = coefficients[r]
             row = p * shift + r
             x0, x1, x2 = left[row], left[row + shift], left[row + 2 * shift]
             y0, y1, y2 = product[r], product[r + shift], product[r + 2 * shift]
             for i in range(size):
-                z0, z1 = factor * y0[i], factor * y1[i]
-                mean[i] += x1[i] * z0
-                other_mean[i] += x0[i] * z1
-                variance[i] += 0.5 * x2[i] * z0
-                other_variance[i] += 0.5 * x0[i] * factor * y2[i]
-                covariance[i] += x1[i] * z1
+                x, z = factor * x0[i], factor * x1[i]
+                mean[i] += z * y0[i]
+                other_mean[i] += x * y1[i]
+                variance[i] += 0.5 * factor * x2[i] * y0[i]
+                other_variance[i] += 0.5 * x * y2[i]
+                covariance[i] += z * y1[i]
     for k in range(5):
-        out[k] = sums[k].sum()
+        out[k] = 0.0
+        for i in range(size):
+            out[k] += sums[k, i]
 
 
-@kernel()
-def contract_marginals(rows: Array, other_rows: Array, adjoint: Array, out: Array) -> None:
-    """Adds what E[f] and E[f'] contribute to :func:`contract`; rows are the two heads' tables."""
-    for j in range(adjoint.shape[0]):
-        for i in range(adjoint.shape[1]):
-            out[0] += adjoint[j, i] * rows[1, i]
-            out[1] += adjoint[j, i] * other_rows[1, j]
-            out[2] += 0.5 * adjoint[j, i] * rows[2, i]
-            out[3] += 0.5 * adjoint[j, i] * other_rows[2, j]
+@kernel(fastmath=FAST)
+def margins(adjoint: Array, by_first: Array, by_second: Array) -> None:
+    """Sums of adjoint (n', n) over the second head's grid, by_first (n,), and over the first's (n',)."""
+    for i in range(by_first.size):
+        by_first[i] = 0.0
+    for j in range(by_second.size):
+        total = 0.0
+        for i in range(by_first.size):
+            by_first[i] += adjoint[j, i]
+            total += adjoint[j, i]
+        by_second[j] = total
 
 
 @kernel(fastmath=FAST)
@@ -166,8 +188,7 @@ def integrate(
     weights: tuple[Array, Array],
     marginals: tuple[Array, Array, Array, Array],
     factor: float,
-    powers: Integers,
-    length_shares: Array,
+    lengths: Lengths,
     noise: Array,
     token: Array,
     mass: Array,
@@ -182,14 +203,14 @@ def integrate(
     f, other_f, s, other_s = marginals
     size = weight.size
     deficit, integrand = np.empty(size), np.empty(size)
-    law = np.empty((3, size))
-    g0, g1, g2 = law[0], law[1], law[2]
+    powers = np.empty((3, size))
+    g0, g1, g2 = powers[0], powers[1], powers[2]
     total = 0.0
     for j in range(other_weight.size):
         n0, n1, t0, t1 = noise[0, j], noise[1, j], token[0, j], token[1, j]
         for i in range(size):
             deficit[i] = -(f[i] + other_f[j] + n0[i])
-        length_powers(deficit, powers, length_shares, law)
+        length_powers(deficit, lengths, powers)
         column = 0.0
         for i in range(size):
             w = other_weight[j] * weight[i]
@@ -206,3 +227,66 @@ def integrate(
         other_mass[j] += factor * column
         total += column
     return total
+
+
+@kernel()
+def pair_integral(
+    pair: tuple[int, int],
+    tables: Array,
+    tokens: Array,
+    scales: Array,
+    weights: Array,
+    law: Law,
+    lengths: Lengths,
+    terms: Integers,
+    factor: float,
+    digits: float,
+    masses: Array,
+    mean_gradient: Array,
+    covariance_gradient: Array,
+) -> float:
+    """G_hh' of one pair; adds the derivatives of factor·G_hh' by component, (C+1, H), (C+1, H, H).
+
+    tables (H, C+1, rows, n), tokens (H, 3, n), scales, weights and masses (H, n); terms (C+1, H, H)
+    are the lengths of Mehler's series, 0 for the split.
+    """
+    h, k = pair
+    means, covariances, deviations, shares = law
+    components, size = shares.size, weights.shape[1]
+    noise, token = np.zeros((2, size, size)), np.zeros((2, size, size))
+    shifts = np.ones(components, dtype=np.int64)
+    factors = []
+    for c in range(components):
+        covariance = covariances[c, h, k]
+        if terms[c, h, k] > 0:
+            series = mehler_coefficients(covariance, terms[c, h, k])
+            factors.append((tables[h, c], tables[k, c], series))
+        else:
+            scale, mean = (scales[h], scales[k]), (means[c, h], means[c, k])
+            deviation = (deviations[c, h], deviations[c, k])
+            factors.append(split(scale, mean, deviation, covariance, digits))
+            shifts[c] = factors[c][2].size
+        add_expectations(factors[c], shifts[c], shares[c], noise if c == 0 else token)
+    marginals = (tables[h, 0, 0], tables[k, 0, 0], tokens[h, 0], tokens[k, 0])
+    overlap = integrate(
+        (weights[h], weights[k]), marginals, factor, lengths, noise, token, masses[h], masses[k]
+    )
+    slopes, by_first, by_second = np.empty(5), np.empty(size), np.empty(size)
+    for c in range(components):
+        adjoint = noise if c == 0 else token
+        if c < 2:
+            margins(adjoint[0], by_first, by_second)
+        contract(factors[c], shifts[c], adjoint, slopes)
+        first, second = tables[h, c], tables[k, c]
+        for i in range(size):
+            slopes[0] += by_first[i] * first[1, i]
+            slopes[1] += by_second[i] * second[1, i]
+            slopes[2] += 0.5 * by_first[i] * first[2, i]
+            slopes[3] += 0.5 * by_second[i] * second[2, i]
+        mean_gradient[c, h] += shares[c] * slopes[0]
+        mean_gradient[c, k] += shares[c] * slopes[1]
+        covariance_gradient[c, h, h] += shares[c] * slopes[2]
+        covariance_gradient[c, k, k] += shares[c] * slopes[3]
+        covariance_gradient[c, h, k] += 0.5 * shares[c] * slopes[4]
+        covariance_gradient[c, k, h] += 0.5 * shares[c] * slopes[4]
+    return overlap

@@ -55,6 +55,11 @@ class Resolution:
         """Step of the lattice in the score x."""
         return self.tau_step / SCORES_PER_STEP
 
+    @property
+    def small_enough(self) -> float:
+        """Bound below which an error of a Gauss–Hermite rule may be neglected; bounds are loose."""
+        return 3.0 * self.error
+
     def cut(self, tokens: float = 1.0) -> float:
         """Smallest density, relative to the largest, of a node that is kept.
 
@@ -117,7 +122,7 @@ def axis_rules(slope: float, resolution: Resolution, cut: float) -> list[Rule]:
     count = int(np.sqrt(-2.0 * np.log(cut)) / step)
     slopes, bounds = _hermite_errors()
     errors = bounds[min(int(np.searchsorted(slopes, slope)), len(slopes) - 1)]
-    enough = np.flatnonzero(errors < resolution.error)
+    enough = np.flatnonzero(errors < resolution.small_enough)
     if len(enough) and enough[0] <= 2 * count:
         last = int(enough[0]) + 1
         return [

@@ -26,7 +26,7 @@ from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Moments
 from orderparams.expectations.sampling_kernels import LANES, accumulate, orthonormalize
-from orderparams.task import Signal, Task
+from orderparams.task import Task
 
 Array = NDArray[np.float64]
 
@@ -70,7 +70,9 @@ class Sampling:
         self.heads = heads
         self.samples = max(BLOCKS * LANES, 1 << (samples - 1).bit_length())
         self._nodes, self._masses = draw_nodes(task, heads, self.samples, seed)
-        self._map: Callable[[Callable[[int], Array], Iterable[int]], Iterable[Array]] = map
+        parts = np.array_split(np.arange(BLOCKS), min(threads, BLOCKS))
+        self._parts = [slice(part[0], part[-1] + 1) for part in parts]
+        self._map: Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]] = map
         if threads > 1:
             self._map = ThreadPoolExecutor(threads).map
 
@@ -82,35 +84,32 @@ class Sampling:
             raise SolverError("the heads are not finite")
         scalar, joint = self.task.target == "scalar", self.activation.joint
         heads, features = self.heads, self.task.signal.features
+        if weights.shape != (heads, features + heads):
+            raise ValueError(f"weights must be (H, F+H), not {weights.shape}")
         mixing = np.ones(heads) if joint else head_weights
         label = self.task.noise**2 if scalar else -1.0
+        blocks = np.zeros((BLOCKS, heads, features + 2 * heads + 3))
+        longest = self._nodes.shape[2]
 
-        def block_sums(block: int) -> Array:
-            total = np.zeros((heads, features + 2 * heads + 3))
-            rows = heads * self._nodes.shape[2] + self._nodes.shape[2] + 3 * heads + 5
-            space = aligned((rows, LANES))
-            law = zip(self.task.lengths, self.task.length_weights, strict=True)
-            for length, probability in law:
-                sums = np.zeros_like(total)
-                accumulate(
-                    self._nodes[block],
-                    self._masses[block],
-                    int(length),
-                    weights,
-                    bias,
-                    mixing,
-                    self.activation.kappa,
-                    joint,
-                    gradient_covariance,
-                    label,
-                    space,
-                    sums,
-                )
-                total += probability * sums
-            return total
+        def add(part: slice) -> None:
+            accumulate(
+                self._nodes[part],
+                self._masses[part],
+                self.task.lengths,
+                self.task.length_weights,
+                weights,
+                bias,
+                mixing,
+                self.activation.kappa,
+                joint,
+                gradient_covariance,
+                label,
+                aligned(((heads + 1) * longest + 3 * heads + 6, LANES)),
+                blocks[part],
+            )
 
-        blocks = np.stack(list(self._map(block_sums, range(BLOCKS))))
-        blocks = np.concatenate([blocks.mean(axis=0)[None], blocks])
+        list(self._map(add, self._parts))
+        blocks = np.concatenate([blocks.mean(axis=0, keepdims=True), blocks])
         columns = np.cumsum([features, heads, heads, 1, 1])
         drift, gamma, covariance, slope, mixing_slope, risk = np.split(blocks, columns, axis=2)
         gamma = symmetric(gamma)
@@ -130,7 +129,7 @@ class Sampling:
 
 
 def aligned(shape: tuple[int, ...]) -> Array:
-    """An uninitialised array that begins on a cache line, as rows of ``LANES`` then do: 30% faster."""
+    """An uninitialised array whose rows of ``LANES`` begin on cache lines, which saves a fifth."""
     size = math.prod(shape)
     buffer = np.empty(size + 8)
     start = -buffer.ctypes.data // buffer.itemsize % 8
@@ -184,7 +183,9 @@ def draw_nodes(task: Task, heads: int, samples: int, seed: int) -> tuple[Array, 
     center = signal.means[component].T
     deviation = np.zeros_like(center)
     if hidden:
-        deviation = np.einsum("nfg,gn->fn", square_roots(signal.covariances)[component], random_part)
+        deviation = np.einsum(
+            "nfg,gn->fn", square_roots(signal.covariances)[component], random_part
+        )
     nodes[:, :, 0, :features, :half] += batches(center + deviation)
     nodes[:, :, 0, :features, half:] += batches(center - deviation)
     return nodes, np.tile(0.5 * batches(masses), 2)
@@ -196,8 +197,9 @@ def check_size(samples: int, length: int, directions: int, components: int) -> N
     if size > MEMORY_LIMIT:
         raise ConfigurationError(
             f"{samples} samples of {length} tokens in F + H = {directions} directions take "
-            f"{size / 2**30:.0f} GiB, more than {MEMORY_LIMIT / 2**30:.0f}: lower expectation.samples"
-            " or task.length, or use engine = 'quadrature', whose cost does not depend on the length"
+            f"{size / 2**30:.0f} GiB, more than the {MEMORY_LIMIT / 2**30:.0f} allowed: lower "
+            "expectation.samples or task.length, or use engine = 'quadrature', whose cost does not "
+            "depend on the length"
         )
     if components > samples // (2 * BLOCKS):
         raise ConfigurationError(

@@ -144,7 +144,7 @@ class Grid:
         ball = np.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1) / 2**dimension
         tensor = ball * math.prod(len(rule.nodes) for _, rule in large)
         families = [axes[axis] for axis in small]
-        sparse = sparse_points(families, resolution.error / 10.0, cut, largest / tensor)
+        sparse = sparse_points(families, resolution.small_enough, cut, largest / tensor)
         if sparse is None:
             return None
         return cls(sorted(large, key=lambda at: len(at[1].nodes)), small, *sparse, cut)

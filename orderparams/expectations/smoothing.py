@@ -24,13 +24,10 @@ FINITE = 700.0
 
 
 @kernel(fastmath=FAST)
-def multiply(left: Array, right: Array, out: Array) -> None:
-    """out = leftᵀ right for left (S, R), right (S, n), out (R, n)."""
+def add_product(left: Array, right: Array, out: Array) -> None:
+    """Adds leftᵀ right to out (R, n), for left (S, R) and right (S, n)."""
     terms, rows = left.shape
     columns = right.shape[1]
-    for r in range(rows):
-        for i in range(columns):
-            out[r, i] = 0.0
     whole = terms - terms % 4
     for s in range(0, whole, 4):
         b0, b1, b2, b3 = right[s], right[s + 1], right[s + 2], right[s + 3]
@@ -85,10 +82,12 @@ def gaussian_rule(deviation: float, rows: int, digits: float) -> tuple[Array, Ar
     On the line Im g = y the integrand grows by e^{y²/2 + 2y√k} at most, and f is bounded for
     y·deviation ≤ π/2; the step makes e^{−2πy/step} outweigh that at the best such y.
     """
+    if deviation == 0.0:
+        return np.zeros(1), np.ones(1)
     y = np.sqrt(2.0 * digits)
     if deviation * y > 0.5 * np.pi:
         y = 0.5 * np.pi / deviation
-    step = 2.0 * np.pi * y / (digits + 0.5 * y * y + 2.0 * y * np.sqrt(rows))
+    step = 2.0 * np.pi * y / (digits + 0.5 * y * y + y * np.sqrt(rows))
     reach = min(2.0 * np.sqrt(digits), np.sqrt(2.0 * digits) + 0.5 * np.sqrt(rows))
     half = int(np.ceil(reach / step))
     nodes, weights = np.empty(2 * half + 1), np.empty(2 * half + 1)
@@ -131,7 +130,6 @@ def narrow_rows(rates: Array, weights: Array, out: Array) -> None:
                 moments[j] += term
                 term *= y
         for k in range(1, rows):
-            out[k, i] = 0.0
             for j in range(1, k + 1):
                 out[k, i] += stirling[k, j] * moments[j]
 
@@ -145,20 +143,20 @@ def smooth(scale: Array, mean: float, deviation: float, digits: float, out: Arra
     rows, size = out.shape
     narrow = deviation < NARROW
     nodes, weights = gaussian_rule(deviation, 4 if narrow else rows, digits)
-    rates = np.empty((nodes.size, size))
-    values = np.empty((nodes.size, size))
+    rates, values = np.empty((nodes.size, size)), np.empty((nodes.size, size))
+    out[:] = 0.0
     for j in range(nodes.size):
         factor = np.exp(min(mean + deviation * nodes[j], FINITE))
         for i in range(size):
             rates[j, i] = scale[i] * factor
         decay(rates[j], values[j])
     if narrow:
-        multiply(weights.reshape(-1, 1), values, out[:1])
+        add_product(weights.reshape(-1, 1), values, out[:1])
         narrow_rows(rates, weights, out)
     else:
         transform = np.empty((nodes.size, rows))
         hermite_weights(nodes, weights, deviation, transform)
-        multiply(transform, values, out)
+        add_product(transform, values, out)
 
 
 @kernel()

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from orderparams.config import parse_toml
 from orderparams.errors import FileError
-from orderparams.load import load
-from orderparams.scan.result import Scan
+from orderparams.scans.result import Scan
+from orderparams.sources import load
 from orderparams.storage.hdf5 import create, plain, read, write_variables
 from orderparams.storage.schema import AXES, POINT, PROGRAM, SCAN, SCHEMA_VERSION, Variable
 
 if TYPE_CHECKING:
-    from orderparams.scan.actions import Outcome
+    from orderparams.scans.actions import Outcome
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ def save_scan(
                 variables[name] = (Variable(dimensions, scan.keys[name]), storable(values))
         scales = {name: storable(values) for name, values in scan.dimensions.items()}
         write_variables(
-            group, variables, scales, AXES | {"point": SCAN["point"].long_name} | scan.keys
+            group, variables, scales, {**AXES, **scan.keys, "point": SCAN["point"].long_name}
         )
         for name, key in scan.keys.items():
             group[name].attrs["key"] = key

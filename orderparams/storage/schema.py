@@ -23,6 +23,8 @@ AXES = {
     "head_2": "attention head, counted from 1",
     "feature": "signal direction, counted from 1",
     "replica": "replica of the simulation, counted from 1",
+    "dimension": "embedding dimension D",
+    "stage": "stage of specialization, counted from 1",
 }
 
 TRAJECTORY = {
@@ -38,6 +40,14 @@ SIMULATION = {
     for name, variable in TRAJECTORY.items()
 } | {"loss": Variable(("replica", "time"), "measured loss per step, mean since the time before")}
 
+COMPARISON = {
+    "deviation": "simulation - theory, extrapolated in 1/D, mean over replicas",
+    "standard_error": "standard error of the deviation",
+    "z_score": "deviation / standard error, Student's t by chance",
+    "pvalue": "p-value of the whole course in time",
+}
+"""What is stored of each order parameter, as ``overlap_deviation`` and so on."""
+
 LEARNED = {"bias", "head_weight"}
 """Variables that stand in a file only where they are learned."""
 
@@ -49,6 +59,13 @@ POINT = {
     "bias": Variable(("head",), "learned bias beta_h"),
     "head_weight": Variable(("head",), "learned head weight u_h"),
     "final_time": Variable((), "time t at the end of the run"),
+    "stage_time": Variable(("stage",), "mean half-time of the specializations of a stage"),
+    "gradient_residual": Variable((), "largest derivative of the risk that is left"),
+    "replica_risk": Variable(("replica",), "population risk per dimension"),
+    "replica_overlap": Variable(("replica", "head", "feature"), "overlap m = k_h . k*_f / D"),
+    "replica_self_overlap": Variable(
+        ("replica", "head", "head_2"), "self-overlap q = k_h . k_h' / D"
+    ),
     "overlap_gradient": Variable(("head", "feature"), "dE/dm at fixed q"),
     "self_overlap_gradient": Variable(("head", "head_2"), "dE/dq, all entries independent"),
     "overlap_velocity": Variable(("head", "feature"), "dm/dt"),

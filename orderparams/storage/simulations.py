@@ -14,9 +14,9 @@ from orderparams.storage.hdf5 import create, read, stored_problem, write_variabl
 from orderparams.storage.schema import LEARNED, SIMULATION
 
 
-def write_simulation(run: SimulationRun, file: h5py.File) -> None:
-    """Write the group ``simulation``."""
-    group = file.create_group("simulation")
+def write_simulation(run: SimulationRun, file: h5py.File, name: str = "simulation") -> None:
+    """Write the records of a run as a group of the file."""
+    group = file.create_group(name)
     learned = {
         "bias": run.problem.attention.bias == "learned",
         "head_weight": run.problem.attention.head_weights == "learned",

@@ -32,9 +32,7 @@ MIXTURE = Signal(
 )
 
 
-def make_task(
-    signal: Signal, length: int = 4, target: str = "token", noise: float = 0.0
-) -> Task:
+def make_task(signal: Signal, length: int = 4, target: str = "token", noise: float = 0.0) -> Task:
     return Task(np.array([length]), np.ones(1), signal, target, noise)
 
 
@@ -83,7 +81,9 @@ def test_equals_the_oracle_on_the_same_nodes(activation: Activation, target: str
     parts = [oracle_on_nodes(engine, length, *heads) for length in (2, 4)]
 
     def expected(name: str) -> Array:
-        return np.asarray(sum(p * getattr(o, name) for p, o in zip(probabilities, parts, strict=True)))
+        return np.asarray(
+            sum(p * getattr(o, name) for p, o in zip(probabilities, parts, strict=True))
+        )
 
     names = ["risk", "self_overlap_gradient", "bias_gradient", "head_weight_gradient"]
     for name in [*names, "gradient_covariance"]:
@@ -252,7 +252,9 @@ def test_permuting_heads_permutes_the_moments() -> None:
     kwargs = {"rtol": 0, "atol": 1e-14}
     np.testing.assert_allclose(other.overlap_gradient, one.overlap_gradient[order], **kwargs)
     square = np.ix_(order, order)
-    np.testing.assert_allclose(other.self_overlap_gradient, one.self_overlap_gradient[square], **kwargs)
+    np.testing.assert_allclose(
+        other.self_overlap_gradient, one.self_overlap_gradient[square], **kwargs
+    )
     np.testing.assert_allclose(other.gradient_covariance, one.gradient_covariance[square], **kwargs)
 
 
@@ -262,7 +264,8 @@ def test_equal_heads_are_one_head(activation: Activation) -> None:
     engine = Sampling(make_task(MIXTURE), activation, 2, samples=1024, seed=0)
     weights = np.tile(some_heads(1, 3)[0], (2, 1))
     risks = [
-        engine.evaluate(weights, np.full(2, 0.1), np.array(u)).risk for u in ([0.3, 0.7], [1.0, 0.0])
+        engine.evaluate(weights, np.full(2, 0.1), np.array(u)).risk
+        for u in ([0.3, 0.7], [1.0, 0.0])
     ]
     assert risks[0] == pytest.approx(risks[1], abs=1e-14)
 
@@ -279,25 +282,32 @@ def test_result_does_not_depend_on_threads_or_history() -> None:
             np.testing.assert_array_equal(getattr(other, name), getattr(results[0], name))
 
 
+def flat_moments(
+    activation: Activation, samples: int, seed: int, scale: float
+) -> tuple[Array, float]:
+    """Risk, P and Γ in one vector, and the error estimate."""
+    engine = Sampling(make_task(MIXTURE), activation, 2, samples=samples, seed=seed)
+    found = engine.evaluate(*some_heads(2, 2, scale))
+    parts = [found.risk, found.overlap_gradient, found.self_overlap_gradient]
+    return np.concatenate([np.ravel(part) for part in parts]), found.error
+
+
 def test_error_estimate_is_honest() -> None:
-    """Oracle: the mean of 12 seeds at 16 times the samples. See the docstring of Sampling."""
+    """Oracle: the mean of 12 seeds at 16 times the samples, 10 times more accurate.
+
+    The largest of 9 errors over the largest standard error: about 1.5 if blocks were independent,
+    less because they complement each other. An estimate that grew with the samples, or lacked the
+    square root of the number of blocks, would fail.
+    """
     ratios = []
     for activation, scale in itertools.product([SOFTMAX, SOFTMAX_1, BAYES], [0.3, 1.0]):
-        weights, bias, head_weights = some_heads(2, 2, scale)
-
-        def moments(samples: int, seed: int) -> tuple[Array, float]:
-            engine = Sampling(make_task(MIXTURE), activation, 2, samples=samples, seed=seed)
-            found = engine.evaluate(weights, bias, head_weights)
-            parts = [[found.risk], found.overlap_gradient, found.self_overlap_gradient]
-            return np.concatenate([np.ravel(part) for part in parts]), found.error
-
-        reference = np.mean([moments(2**15, 100 + seed)[0] for seed in range(12)], axis=0)
+        finer = [flat_moments(activation, 2**15, 100 + seed, scale)[0] for seed in range(12)]
+        reference = np.mean(finer, axis=0)
         for seed in range(12):
-            values, error = moments(2**11, seed)
+            values, error = flat_moments(activation, 2**11, seed, scale)
             ratios.append(np.abs(values - reference).max() / error)
-    print(np.percentile(ratios,[5,50,90,95,100]))
-    assert max(ratios) < 3
-    assert 0.05 < np.median(ratios) < 1
+    assert max(ratios) < 2
+    assert 0.2 < np.median(ratios) < 1
 
 
 def test_the_sampled_risk_falls_along_the_flow() -> None:
@@ -324,7 +334,7 @@ def test_the_sampled_risk_falls_along_the_flow() -> None:
 
 
 def test_nodes_have_exact_moments_and_weights() -> None:
-    """Mirrored and orthogonalised: E[x] = 0 and E[x xᵀ] = 1 to rounding, every block with P_θ's weights."""
+    """Mirrored and orthogonalised: E[x] = 0, E[x xᵀ] = 1, and the weights of P_θ, to rounding."""
     length, heads = 3, 2
     task = make_task(spikes([1.0, 4.0]), length)
     nodes, masses = draw_nodes(task, heads, 2048, seed=1)

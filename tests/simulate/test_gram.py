@@ -68,7 +68,9 @@ def test_a_wrong_number_of_degrees_of_freedom_would_be_seen():
 
 
 @pytest.mark.parametrize("target", ["token", "scalar"])
-@pytest.mark.parametrize("case", [CASES["softmax"], CASES["joint, batch"]], ids=["softmax", "joint"])
+@pytest.mark.parametrize(
+    "case", [CASES["softmax"], CASES["joint, batch"]], ids=["softmax", "joint"]
+)
 def test_one_step_is_the_flow(case: Case, target: str):
     """Mean change of m and q in one step at D = 10⁹ against E[…] of theory 4 on draws of its own.
 

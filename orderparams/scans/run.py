@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass
@@ -11,16 +13,19 @@ from typing import Any
 
 from orderparams.config import Problem, parse, parse_toml
 from orderparams.errors import ConfigurationError, FileError, SolverError
-from orderparams.scan.collect import collect
-from orderparams.scan.folder import Folder
-from orderparams.scan.plan import Plan, Point, base_table, make_plan
-from orderparams.scan.pools import DaskPool, LocalPool, Pool, processors
-from orderparams.scan.result import Scan
-from orderparams.scan.worker import Reply, Task, failed
+from orderparams.scans.actions import END
+from orderparams.scans.collect import collect
+from orderparams.scans.folder import Folder
+from orderparams.scans.plan import Plan, Point, base_table, make_plan
+from orderparams.scans.pools import DaskPool, LocalPool, Pool, processors
+from orderparams.scans.result import Scan
+from orderparams.scans.worker import Reply, Task, failed
 from orderparams.storage.files import check_target
-from orderparams.storage.scans import open_scan, save_scan
+from orderparams.storage.scans import Record, open_scan, read_image, save_scan
 
 SHOW_INTERVAL = 0.5  # seconds between looks at the clock while points run
+COMPILATION = 60.0  # seconds that compiling kernels may take
+PROBE = 5.0  # seconds for a point that is tried for the estimate of a plan's time
 
 
 @dataclass(frozen=True)
@@ -50,60 +55,81 @@ class Machine:
     scheduler: str | None = None
     scheduler_file: Path | None = None
 
-    def task(self, plan: Plan, point: Point) -> Task:
-        """What a process is told about a point."""
-        settings = plan.settings
-        return Task(
-            settings.action, point.config, point.hash, settings.trajectories, self.timeout
-        )
+    @property
+    def local(self) -> bool:
+        """Whether points run on this machine."""
+        return self.scheduler is None and self.scheduler_file is None
 
-    def pool(self, plan: Plan, points: Sequence[Point]) -> Pool:
-        """Processes for these points."""
-        if self.scheduler is not None or self.scheduler_file is not None:
-            return DaskPool(self.scheduler, self.scheduler_file)
-        workers = min(self.workers or processors(), len(points))
-        return LocalPool(workers, self.rehearsal(points))
+    def processes(self, points: int) -> int:
+        """How many processes of this machine so many points can use."""
+        return min(self.workers or processors(), points)
+
+    def pool(self, points: Sequence[Point], at_once: int) -> Pool:
+        """Processes for these points, of which so many can run at the same time."""
+        if self.local:
+            return LocalPool(self.processes(at_once), self.rehearsal(points))
+        return DaskPool(self.scheduler, self.scheduler_file)
 
     def rehearsal(self, points: Iterable[Point]) -> list[Task]:
         """One evaluation for each set of kernels that the points need."""
-        kinds = {}
+        kinds: dict[tuple[object, ...], Point] = {}
         for point in points:
             problem = parse(parse_toml(point.config))
             attention, task, engine = problem.attention, problem.task, problem.expectation.engine
             kind = (attention.activation, task.target, engine, problem.training.rule)
             kinds.setdefault((*kind, attention.heads > 1), point)
+        limit = None if self.timeout is None else self.timeout + COMPILATION
         return [
-            Task("evaluate", point.config, point.hash, timeout=self.timeout)
-            for point in kinds.values()
+            Task("evaluate", point.config, point.hash, timeout=limit) for point in kinds.values()
         ]
+
+
+def make_task(plan: Plan, point: Point, machine: Machine, start: Record | None = None) -> Task:
+    """What a process is told about a point; ``start`` is its neighbour in a chain."""
+    end = None
+    if start is not None and start.status == "finished":
+        end = {name: start.values[name].tolist() for name in END}
+    settings = plan.settings
+    return Task(
+        settings.action, point.config, point.hash, settings.trajectories, machine.timeout, end
+    )
 
 
 def run_points(
     plan: Plan,
-    points: Sequence[Point],
+    chains: Sequence[Sequence[Point]],
     folder: Folder,
     machine: Machine,
     on_point: OnPoint | None = None,
     on_progress: OnProgress | None = None,
 ) -> None:
-    """Run points and keep each in the folder as it ends. Interrupted, those that ended are kept."""
-    waiting = iter(points)
-    running: dict[Future[Reply], Point] = {}
-    done = failures = 0
+    """Run what is not finished of some chains, and keep each point in the folder as it ends.
+
+    Interrupted, those that ended are kept.
+    """
+    waiting = deque(remainder for chain in chains if (remainder := unfinished(chain, folder)))
+    points = [point for remainder in waiting for point in remainder.points]
     if not points:
         return
-    pool = machine.pool(plan, points)
+    running: dict[Future[Reply], tuple[Task, Point, list[Point]]] = {}
+    done = failures = 0
+    pool = machine.pool(points, len(waiting))
     try:
         while done < len(points):
             size = pool.size()
             # A few more than can run, so that no process waits for the disk.
-            while len(running) < 2 * size + 2 and (point := next(waiting, None)):
-                running[pool.submit(machine.task(plan, point))] = point
+            while waiting and len(running) < 2 * size + 2:
+                remainder = waiting.popleft()
+                point, *rest = remainder.points
+                task = make_task(plan, point, machine, remainder.previous)
+                running[pool.submit(task)] = task, point, rest
             ended, _ = wait(running, timeout=SHOW_INTERVAL, return_when=FIRST_COMPLETED)
             for future in ended:
-                point = running.pop(future)
-                reply = result(future, machine.task(plan, point))
+                task, point, rest = running.pop(future)
+                reply = result(future, task)
                 folder.write(point.number, reply.image)
+                if rest:
+                    waiting.appendleft(Remainder(rest, read_image(reply.image)))
                 done += 1
                 failures += reply.status != "finished"
                 if on_point is not None:
@@ -124,21 +150,63 @@ def result(future: Future[Reply], task: Task) -> Reply:
         return failed(task, f"{type(error).__name__}: {error}", 0.0)
 
 
-def unfinished(plan: Plan, folder: Folder) -> list[Point]:
-    """Points that are missing or have failed."""
-    pairs = zip(plan.points, folder.records(plan), strict=True)
-    return [point for point, record in pairs if record is None or record.status != "finished"]
+@dataclass(frozen=True)
+class Remainder:
+    """What is left of a chain, and what is known of the point before."""
+
+    points: list[Point]
+    previous: Record | None
 
 
-def share(plan: Plan, shard: tuple[int, int]) -> list[Point]:
-    """The points of shard I of N: every N-th one. :class:`ConfigurationError` for an empty share."""
+def unfinished(chain: Sequence[Point], folder: Folder) -> Remainder | None:
+    """From the first point on that is missing or has failed: what follows it may depend on it."""
+    previous = None
+    for i, point in enumerate(chain):
+        record = folder.record(point)
+        if record is None or record.status != "finished":
+            return Remainder(list(chain[i:]), previous)
+        previous = record
+    return None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Wall time of a plan; a lower bound if not all points that were tried ended in time."""
+
+    seconds: float
+    ended: int
+    tried: int
+    workers: int
+
+
+def estimate(plan: Plan, machine: Machine) -> Estimate:
+    """The time of a plan, from its first, middle and last point run for at most PROBE seconds."""
+    last = len(plan.points) - 1
+    points = [plan.points[i] for i in sorted({0, last // 2, last})]
+    brief = dataclasses.replace(machine, timeout=min(PROBE, machine.timeout or PROBE))
+    pool = machine.pool(points, len(points))
+    try:
+        size = pool.size()
+        futures = [pool.submit(make_task(plan, point, brief)) for point in points]
+        replies = [future.result() for future in futures]
+    finally:
+        pool.close()
+    work = sum(reply.seconds for reply in replies) / len(replies) * len(plan.points)
+    ended = sum(reply.seconds < PROBE for reply in replies)
+    workers = machine.processes(len(plan.chains)) if machine.local else max(1, size)
+    return Estimate(work / workers, ended, len(points), workers)
+
+
+def share(plan: Plan, shard: tuple[int, int]) -> list[list[Point]]:
+    """The chains of shard I of N: every N-th. :class:`ConfigurationError` for an empty share."""
     index, count = shard
-    if count > len(plan.points):
+    chains = plan.chains
+    if count > len(chains):
         raise ConfigurationError(
-            f"--shard {index}/{count}: the scan has only {len(plan.points)} points; use at most as "
-            "many shards"
+            f"--shard {index}/{count}: the scan has only {len(chains)} points that can run at the "
+            "same time; use at most as many shards"
         )
-    return list(plan.points[index - 1 :: count])
+    return chains[index - 1 :: count]
 
 
 def run_shard(
@@ -150,11 +218,10 @@ def run_shard(
     on_progress: OnProgress | None = None,
 ) -> None:
     """Run the unfinished points of one share; several shards may run at the same time."""
-    mine = {point.number for point in share(plan, shard)}
+    chains = share(plan, shard)
     folder = Folder.beside(output)
     folder.start(plan)
-    points = [point for point in unfinished(plan, folder) if point.number in mine]
-    run_points(plan, points, folder, machine, on_point, on_progress)
+    run_points(plan, chains, folder, machine, on_point, on_progress)
 
 
 def run_plan(
@@ -190,7 +257,7 @@ def run_plan(
     if force and not resume:
         folder.remove()
     folder.start(plan)
-    run_points(plan, unfinished(plan, folder), folder, machine, on_point, on_progress)
+    run_points(plan, plan.chains, folder, machine, on_point, on_progress)
     return write_collected(plan, output, force=force or resume, command=command)
 
 
@@ -224,6 +291,7 @@ def scan(
     points: int | None = None,
     seed: int = 0,
     trajectories: bool = False,
+    warm_start: str | None = None,
     workers: int | None = None,
     timeout: float | None = None,
     scheduler: str | None = None,
@@ -233,7 +301,7 @@ def scan(
     on_point: OnPoint | None = None,
     on_progress: OnProgress | None = None,
 ) -> Scan:
-    """Run a scan of a problem over ``vary``: configuration keys → lists, or texts as for ``--vary``.
+    """Run a scan over ``vary``: configuration keys → lists, or texts as for ``--vary``.
 
     ``scan(problem, {"attention.heads": [1, 2, 4], "task.length": "log:4:4000:7"})``. With
     ``output`` the result is written there and unfinished work can be resumed; see
@@ -242,7 +310,7 @@ def scan(
     """
     settings = {
         "vary": vary, "action": action, "mode": mode, "points": points, "seed": seed,
-        "trajectories": trajectories,
+        "trajectories": trajectories, "warm_start": warm_start,
     }  # fmt: skip
     given = {key: value for key, value in settings.items() if value is not None}
     plan = make_plan(base_table(source), given)
@@ -255,5 +323,5 @@ def scan(
         )  # fmt: skip
     with tempfile.TemporaryDirectory() as temporary:
         folder = Folder(Path(temporary))
-        run_points(plan, plan.points, folder, machine, on_point, on_progress)
+        run_points(plan, plan.chains, folder, machine, on_point, on_progress)
         return collect(plan, folder)

@@ -7,6 +7,7 @@ parent does.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -17,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -24,13 +26,14 @@ THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_
 @dataclass(frozen=True)
 class Task:
     """A point to run: what to do, its configuration as TOML text and the hash of that, whether to
-    keep more than its values, and the seconds it may take."""
+    keep more than its values, the seconds it may take, and the end of a neighbour to start from."""
 
     action: str
     config: str
     hash: str
     keep: bool = False
     timeout: float | None = None
+    start: dict[str, list[Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,10 +114,8 @@ class Child:
         self.process.kill()
         self.process.wait()
         self.replies.close()
-        try:
+        with contextlib.suppress(OSError):  # what was buffered has no reader any more
             self.requests.close()
-        except OSError:  # what was buffered has no reader any more
-            pass
 
 
 class Crew:
@@ -160,7 +161,7 @@ class Crew:
 
 def failed(task: Task, message: str, seconds: float) -> Reply:
     """The reply for a point that could not answer itself."""
-    from orderparams.scan.actions import Outcome
+    from orderparams.scans.actions import Outcome
     from orderparams.storage.scans import point_image
 
     outcome = Outcome("failed", message)
@@ -171,11 +172,11 @@ def failed(task: Task, message: str, seconds: float) -> Reply:
 def perform(task: Task) -> Reply:
     """Run a point in this process."""
     from orderparams.config import parse, parse_toml
-    from orderparams.scan.actions import perform
+    from orderparams.scans.actions import perform
     from orderparams.storage.scans import point_image
 
     started = time.monotonic()
-    outcome = perform(task.action, parse(parse_toml(task.config)))
+    outcome = perform(task.action, parse(parse_toml(task.config)), task.start)
     seconds = time.monotonic() - started
     image = point_image(outcome, task.config, task.hash, seconds, keep=task.keep)
     return Reply(outcome.status, outcome.message, seconds, image)

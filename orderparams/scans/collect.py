@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import parse_toml
-from orderparams.load import load
-from orderparams.scan.folder import Folder
-from orderparams.scan.plan import Plan
-from orderparams.scan.result import Scan
+from orderparams.scans.folder import Folder
+from orderparams.scans.plan import Plan
+from orderparams.scans.result import Scan
+from orderparams.sources import load
 from orderparams.storage.scans import Record, point_name
 from orderparams.storage.schema import POINT
 
 
 def collect(plan: Plan, folder: Folder) -> Scan:
     """All that is known of the points of a plan; those without a file are "missing"."""
-    records = list(folder.records(plan))
+    records = [folder.record(point) for point in plan.points]
     arrays = {name: padded([known(record, name) for record in records]) for name in POINT}
     texts = {
         "status": [record.status if record else "missing" for record in records],
@@ -57,5 +57,5 @@ def padded(rows: list[NDArray[np.float64] | None]) -> Any:
     result = np.full((len(rows), *shape), np.nan)
     for i, row in enumerate(rows):
         if row is not None:
-            result[(i, *map(slice, row.shape))] = row
+            result[i, ...][tuple(slice(size) for size in row.shape)] = row
     return result

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orderparams.errors import ConfigurationError
-from orderparams.scan.worker import Crew, Reply, Task
+from orderparams.scans.worker import Crew, Reply, Task
 
 CONNECT_SECONDS = 10
 
@@ -41,7 +41,7 @@ class LocalPool:
     """Child processes on this machine, each led by a thread of an executor.
 
     ``rehearsal`` is run by one child before the others begin: it compiles the kernels, which the
-    others then load from the cache.
+    others then load from the cache, and takes that time out of the first points.
     """
 
     def __init__(self, workers: int, rehearsal: Sequence[Task] = ()) -> None:
@@ -50,9 +50,8 @@ class LocalPool:
         self.executor = ThreadPoolExecutor(workers)
         try:
             self.crew.start(workers)
-            if workers > 1:
-                for task in rehearsal:
-                    self.crew.run(task)
+            for task in rehearsal:
+                self.crew.run(task)
         except BaseException:
             self.close()
             raise
@@ -106,11 +105,12 @@ class DaskPool:
 def connect(scheduler: str | None, scheduler_file: Path | None) -> Any:
     """A client of a running scheduler; :class:`ConfigurationError` if it does not answer."""
     try:
-        from distributed import Client
+        import distributed
     except ImportError:
         raise ConfigurationError(
             "--scheduler needs Dask, which is not installed; pip install 'orderparams[dask]'"
         ) from None
+    client: Any = distributed.Client
     where = scheduler if scheduler_file is None else str(scheduler_file)
     if scheduler_file is not None and not scheduler_file.is_file():
         raise ConfigurationError(
@@ -119,8 +119,8 @@ def connect(scheduler: str | None, scheduler_file: Path | None) -> Any:
         )
     try:
         if scheduler_file is not None:
-            return Client(scheduler_file=str(scheduler_file), timeout=CONNECT_SECONDS)
-        return Client(scheduler, timeout=CONNECT_SECONDS)
+            return client(scheduler_file=str(scheduler_file), timeout=CONNECT_SECONDS)
+        return client(scheduler, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TimeoutError) as error:
         raise ConfigurationError(
             f"no Dask scheduler answers at {where}: {error}; start one with 'dask scheduler' and "

@@ -1,4 +1,4 @@
-"""The plan of a scan: configuration and ``[scan]`` table → every point, validated before any runs."""
+"""The plan of a scan: configuration and table ``[scan]`` → every point, validated beforehand."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from orderparams.config import Problem, parse, to_table, to_toml
 from orderparams.config.sections import ACTIVATION_DEFAULTS, option, seed
 from orderparams.config.toml import override
-from orderparams.config.values import choice, integer, shown, toml_value
+from orderparams.config.values import choice, integer, shown, text, toml_value
 from orderparams.errors import ConfigurationError
+from orderparams.scans.actions import ACTIONS, WARM_ACTIONS
+from orderparams.scans.axes import Axis, Range, assign, coordinates, read_axes
+from orderparams.scans.axes import shown as value_shown
 from orderparams.sources import read_table
-from orderparams.scan.actions import ACTIONS
-from orderparams.scan.axes import Axis, Range, assign, coordinates, read_axes
-from orderparams.scan.axes import shown as value_shown
 from orderparams.storage.schema import AXES, POINT, SCAN
 
 MAX_POINTS = 1_000_000
@@ -58,6 +58,7 @@ class ScanConfig:
     points: int | None = option(integer(1, MAX_POINTS), None)
     seed: int = option(seed, 0)
     trajectories: bool = option(switch, False)
+    warm_start: str | None = option(text, None)
 
 
 def read_settings(table: Mapping[str, Any]) -> ScanConfig:
@@ -70,14 +71,34 @@ def read_settings(table: Mapping[str, Any]) -> ScanConfig:
             raise ConfigurationError(f"unknown key 'scan.{key}'; {hint}")
     given = {"vary": {}} | dict(table)
     settings = ScanConfig(
-        **{key: entries[key].metadata["check"](value, f"scan.{key}") for key, value in given.items()}
+        **{
+            key: entries[key].metadata["check"](value, f"scan.{key}")
+            for key, value in given.items()
+        }
     )
     if (settings.points is not None) != (settings.mode == "random"):
         raise ConfigurationError(
             "scan.points: the number of points is given for mode = 'random' (--random N), and only "
             "there"
         )
+    check_warm_start(settings)
     return settings
+
+
+def check_warm_start(settings: ScanConfig) -> None:
+    key = settings.warm_start
+    if key is None:
+        return
+    if key not in settings.vary or settings.mode != "product":
+        raise ConfigurationError(
+            f"scan.warm_start = {key!r}: points can start from their neighbours along a key that "
+            f"is varied in all combinations; varied are {', '.join(settings.vary)}"
+        )
+    if settings.action not in WARM_ACTIONS:
+        raise ConfigurationError(
+            f"scan.warm_start: {settings.action!r} always starts from its own configuration; warm "
+            f"starts are for action = {' or '.join(map(repr, WARM_ACTIONS))}"
+        )
 
 
 @dataclass(frozen=True)
@@ -105,9 +126,19 @@ class Plan:
     def fingerprint(self) -> str:
         """Equal for plans with the same points, in the same order, that do the same."""
         settings = self.settings
-        parts = [settings.action, settings.trajectories, self.shape]
+        parts = [settings.action, settings.trajectories, settings.warm_start, self.shape]
         parts += [[axis.key for axis in self.axes], [point.hash for point in self.points]]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    @property
+    def chains(self) -> list[list[Point]]:
+        """Points that start one from the other, in this order; without warm starts single ones."""
+        keys = [axis.key for axis in self.axes]
+        if self.settings.warm_start is None:
+            return [[point] for point in self.points]
+        numbers = np.arange(len(self.points)).reshape(self.shape)
+        along = np.moveaxis(numbers, keys.index(self.settings.warm_start), -1)
+        return [[self.points[i] for i in row] for row in along.reshape(-1, along.shape[-1])]
 
     @property
     def parameters(self) -> dict[str, NDArray[Any]]:

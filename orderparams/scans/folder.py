@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from orderparams.config import parse_toml
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.provenance import version
-from orderparams.scan.plan import Plan, make_plan
+from orderparams.scans.plan import Plan, Point, make_plan
 from orderparams.storage.files import atomic
 from orderparams.storage.scans import Record, point_name, read_point
 
@@ -97,15 +96,13 @@ class Folder:
         """The file of a point."""
         return self.path / f"{point_name(number)}.h5"
 
-    def records(self, plan: Plan) -> Iterator[Record | None]:
-        """What is known of each point of the plan; None where nothing (readable) is."""
-        for point in plan.points:
-            try:
-                record = read_point(self.file(point.number))
-            except FileError:
-                yield None
-            else:
-                yield record if record.hash == point.hash else None
+    def record(self, point: Point) -> Record | None:
+        """What is known of a point; None if there is no file of it that can be read."""
+        try:
+            record = read_point(self.file(point.number))
+        except FileError:
+            return None
+        return record if record.hash == point.hash else None
 
     def remove(self) -> None:
         """Remove what a scan has written here, and the folder if nothing else is in it."""

@@ -1,0 +1,149 @@
+"""``orderparams validate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orderparams.cli import options
+
+if TYPE_CHECKING:
+    from orderparams.validation import Validation
+
+
+def dimension_list(_: click.Context, __: click.Parameter, value: str | None) -> list[int] | None:
+    """Dimensions from a list with commas."""
+    if value is None:
+        return None
+    parts = value.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise click.BadParameter(f"{value!r} is not a list of whole numbers such as 250,1000,4000")
+    return [int(part) for part in parts]
+
+
+@click.command()
+@options.config
+@options.assignments
+@options.output
+@options.force
+@options.quiet
+@options.workers
+@click.option(
+    "--dimensions",
+    callback=dimension_list,
+    metavar="D,D,...",
+    help="Dimensions to simulate; left out, a quarter of simulation.dimension and it.",
+)
+@click.option(
+    "--start",
+    type=click.Choice(["replica", "mean"]),
+    default="replica",
+    show_default=True,
+    help="Start the theory from each replica's own overlaps, or from their mean.",
+)
+@click.option(
+    "--rule",
+    type=click.Choice(["sgd", "gradient-flow"]),
+    default="sgd",
+    show_default=True,
+    help="Theory with or without the noise term of the finite learning rate.",
+)
+@click.option(
+    "--false-alarm",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.01,
+    show_default=True,
+    metavar="P",
+    help="Probability of a disagreement by chance.",
+)
+def validate(
+    config: str,
+    assignments: tuple[str, ...],
+    output: Path | None,
+    force: bool,
+    quiet: bool,
+    workers: int,
+    dimensions: list[int] | None,
+    start: str,
+    rule: str,
+    false_alarm: float,
+) -> int:
+    """Compare the theory with SGD at finite dimension, and give a verdict.
+
+    Exit status 4 if they disagree.
+
+    Example: orderparams validate -s training.duration=50 --dimensions 250,1000
+    """
+    from orderparams.sources import load
+
+    problem = load(config, assignments)
+    path = options.target(output, f"{Path(config).stem}-validation", force=force)
+
+    from orderparams.progress import ProgressLine
+    from orderparams.validation import validate
+
+    line = None if quiet else ProgressLine()
+    with options.termination_as_interrupt():
+        result = validate(
+            problem,
+            dimensions=dimensions,
+            start=start,
+            rule=rule,
+            false_alarm=false_alarm,
+            workers=workers,
+            report=line,
+        )
+    if line is not None:
+        line.close()
+    result.save(path, force=force, command=options.command_line())
+    if not quiet:
+        click.echo("\n".join([*summary(result), "", f"  written to {path}"]))
+    return 0 if result.comparison.verdict == "agree" else 4
+
+
+MOST_ROWS = 8
+
+
+def summary(result: Validation) -> list[str]:
+    """The verdict and what it rests on, in lines of at most 80 columns."""
+    import numpy as np
+
+    problem, comparison, fall = result.problem, result.comparison, result.scaling
+    sizes = list(result.simulations)
+    symbols = {"overlap": "m", "self_overlap": "q", "bias": "beta", "head_weight": "u"}
+    rows = []
+    for name, pvalues in comparison.pvalue.items():
+        for index in np.ndindex(pvalues.shape):
+            if np.isnan(pvalues[index]) or (name == "self_overlap" and index[0] < index[1]):
+                continue
+            z = comparison.z_score[name][(slice(None), *index)]
+            worst = int(np.nanargmax(np.abs(z)))
+            label = f"{symbols[name]}_{','.join(str(i + 1) for i in index)}"
+            deviation = comparison.deviation[name][(worst, *index)]
+            error = comparison.standard_error[name][(worst, *index)]
+            rows.append((pvalues[index], label, deviation, error, z[worst]))
+    rows.sort()
+    lines = [problem.title] if problem.title else []
+    lines += [f"  {line}" for line in options.describe(problem)]
+    lines += [
+        f"  simulation {problem.simulation.backend}, {problem.simulation.replicas} replicas at "
+        f"D = {', '.join(map(str, sizes))}",
+        "",
+        f"  simulation - theory, extrapolated in 1/D from D = {sizes[-2]} and {sizes[-1]},",
+        f"  where it is largest; the {min(MOST_ROWS, len(rows))} least probable of {len(rows)} "
+        "order parameters",
+        f"  {'':8}{'deviation':>12}{'std. error':>12}{'z':>8}{'p-value':>10}",
+    ]
+    for pvalue, label, deviation, error, z in rows[:MOST_ROWS]:
+        lines.append(f"  {label:8}{deviation:12.5f}{error:12.5f}{z:8.2f}{pvalue:10.2g}")
+    lines += [
+        "",
+        f"  p-value of all together      {comparison.least_pvalue:.2g}",
+        f"  p-value of the measured loss {result.loss_pvalue:.2g}",
+        f"  spread over replicas         ~ D^({fall.exponent:.3f} +- {fall.standard_error:.3f})",
+        "",
+        f"  theory and simulation {comparison.verdict} (false alarms: {comparison.false_alarm:g})",
+    ]
+    return lines

@@ -1,0 +1,63 @@
+"""The groups of a validation: /simulation, /theory and /comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from orderparams.storage.hdf5 import create, write_variables
+from orderparams.storage.schema import COMPARISON, SIMULATION, TRAJECTORY, Variable
+from orderparams.storage.simulations import write_simulation
+from orderparams.trajectory import Trajectory
+from orderparams.validation import Validation
+
+
+def write_theory(flows: list[Trajectory], group: h5py.Group) -> None:
+    """Flows with a leading replica axis, of length one if all replicas start alike."""
+    arrays = {
+        name: (SIMULATION[name], np.array([getattr(flow, name) for flow in flows]))
+        for name in TRAJECTORY
+        if getattr(flows[0], name) is not None
+    }
+    write_variables(group, arrays, {"time": flows[0].time})
+    group.attrs["bayes_risk"] = flows[0].bayes_risk
+    group.attrs["engine"] = flows[0].engine
+
+
+def write_comparison(validation: Validation, group: h5py.Group) -> None:
+    """Deviations, z-scores and p-values per order parameter, and the verdict."""
+    comparison, fall = validation.comparison, validation.scaling
+    arrays = {}
+    for quantity, long_name in COMPARISON.items():
+        for name, values in getattr(comparison, quantity).items():
+            axes = TRAJECTORY[name].axes
+            arrays[f"{name}_{quantity}"] = (
+                Variable(axes if values.ndim == len(axes) else axes[1:], f"{name}: {long_name}"),
+                values,
+            )
+    arrays["spread"] = (
+        Variable(("dimension",), "spread of the deviations over replicas, root mean square"),
+        fall.spread,
+    )
+    largest = validation.simulations[max(validation.simulations)]
+    write_variables(group, arrays, {"time": largest.records.time, "dimension": fall.dimension})
+    group.attrs["verdict"] = comparison.verdict
+    group.attrs["least_pvalue"] = comparison.least_pvalue
+    group.attrs["false_alarm"] = comparison.false_alarm
+    group.attrs["degrees"] = comparison.degrees
+    group.attrs["loss_pvalue"] = validation.loss_pvalue
+    group.attrs["spread_exponent"] = fall.exponent
+    group.attrs["spread_exponent_error"] = fall.standard_error
+
+
+def save(validation: Validation, path: Path, *, force: bool, command: str) -> None:
+    """Write a validation; simulation and theory of the largest dimension carry no suffix."""
+    problem = validation.problem
+    with create(path, problem, status="finished", force=force, command=command) as file:
+        for dimension, run in validation.simulations.items():
+            suffix = "" if dimension == max(validation.simulations) else f"_{dimension}"
+            write_simulation(run, file, f"simulation{suffix}")
+            write_theory(validation.theory[dimension], file.create_group(f"theory{suffix}"))
+        write_comparison(validation, file.create_group("comparison"))

@@ -1,0 +1,188 @@
+"""The Bayes risk against published values, closed forms and direct averages over the posterior."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import integrate, special, stats
+
+from orderparams.expectations import bayes
+from orderparams.expectations.bayes import bayes_risk, independent_factors, orthogonal_blocks
+from orderparams.expectations.resolution import Resolution
+from orderparams.task import (
+    Signal,
+    Task,
+    flipped_spikes,
+    gaussian,
+    hypercube,
+    point_masses,
+    spikes,
+)
+
+Array = NDArray[np.float64]
+
+MIXTURE = Signal(
+    np.array([0.4, 0.6]),
+    np.array([[1.5, 0.2], [-0.5, 1.8]]),
+    np.array([np.zeros((2, 2)), np.diag([0.4, 0.1])]),
+)
+CORRELATED = np.array([[1.0, 0.5, 0.0], [0.5, 2.0, 0.1], [0.0, 0.1, 0.3]])
+SIGNALS = {
+    "spikes": spikes([4.0, 2.0, 1.0]),
+    "flipped spikes": flipped_spikes([4.0, 2.0]),
+    "hypercube": hypercube([1.5, 0.0, 0.0], [0.0, 2.56, 1.0]),
+    "gaussian": gaussian([1.0, 0.5, 0.0], CORRELATED),
+    "mixture": MIXTURE,
+    "points": point_masses([[1.0, 1.0], [2.0, -0.5], [-1.0, 0.3], [0.0, 0.0]]),
+}
+
+
+def make_task(signal: Signal, length: int = 4) -> Task:
+    return Task(np.array([length]), np.ones(1), signal)
+
+
+def rotated(signal: Signal) -> Signal:
+    """The same signal in other orthogonal directions: the same risk, without visible factors."""
+    axes = stats.ortho_group(signal.features, seed=2).rvs()
+    return Signal(signal.weights, signal.means @ axes.T, axes @ signal.covariances @ axes.T)
+
+
+@pytest.mark.parametrize(
+    ("strength", "value"), [(1, 0.6897570), (4, 0.3804335), (9, 0.1123838), (16, 0.0185783)]
+)
+def test_one_flipped_spike(strength: float, value: float) -> None:
+    """Theory 7, all digits given there."""
+    assert bayes_risk(make_task(flipped_spikes([strength]))).value == pytest.approx(value, abs=5e-8)
+
+
+@pytest.mark.parametrize(
+    ("length", "strength", "value"),
+    [(2, 1, 0.3249432977), (3, 4, 0.1941239737), (50, 9, 0.3399377202)],
+)
+def test_one_spike(length: int, strength: float, value: float) -> None:
+    """Values of D26, Prop. 4.2, that one softmax head attains."""
+    found = bayes_risk(make_task(spikes([strength]), length), tolerance=1e-11)
+    assert found.value == pytest.approx(value, abs=6e-11)
+
+
+def test_mixture_reference() -> None:
+    """A value on which two independent programs agree, all digits."""
+    found = bayes_risk(make_task(MIXTURE), tolerance=1e-12)
+    assert found.value == pytest.approx(0.43115390854, abs=6e-12)
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("length", [2, 7])
+def test_average_over_the_posterior(name: str, length: int) -> None:
+    """E_Bayes = E[Σ_ℓ (p_ℓ − δ_ℓε)²] with the posterior p of sampled sequences, theory 5c.
+
+    120,000 sequences; five standard errors.
+    """
+    signal, rng = SIGNALS[name], np.random.default_rng(1)
+    count, features = 120_000, signal.features
+    component = rng.choice(len(signal.weights), size=count, p=signal.weights)
+    roots = np.linalg.cholesky(signal.covariances + 1e-14 * np.eye(features))
+    theta = signal.means[component]
+    theta = theta + np.einsum("nfg,ng->nf", roots[component], rng.standard_normal(theta.shape))
+    x = rng.standard_normal((count, length, features))
+    x[:, 0] += theta
+    residual = special.softmax(signal.log_likelihood_ratio(x), axis=1)
+    residual[:, 0] -= 1.0
+    losses = (residual**2).sum(axis=1)
+    value = bayes_risk(make_task(signal, length)).value
+    assert abs(losses.mean() - value) < 5 * losses.std() / np.sqrt(count)
+
+
+@pytest.mark.parametrize("length", [2, 3, 10**6])
+def test_no_signal(length: int) -> None:
+    """A posterior that knows nothing: 1 − 1/L."""
+    found = bayes_risk(make_task(gaussian([0.0, 0.0], np.zeros((2, 2))), length))
+    assert abs(found.value - (1 - 1 / length)) <= 1e-8
+
+
+def test_small_risk_keeps_its_digits() -> None:
+    """One spike and two tokens: E[2/(1+e^d)²] with d ~ N(ν, 2ν), by adaptive integration."""
+    strength = 100.0
+
+    def integrand(d: float) -> float:
+        return float(2 * special.expit(-d) ** 2 * stats.norm.pdf(d, strength, 14.142135623730951))
+
+    value = integrate.quad(integrand, -60, 200, epsrel=1e-10, limit=400, points=[0.0])[0]
+    assert value < 2e-12
+    found = bayes_risk(make_task(spikes([strength]), 2), tolerance=1e-9).value
+    assert found == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["hypercube", "spikes", "gaussian"])
+@pytest.mark.parametrize("length", [2, 4, 10**6])
+def test_structure_changes_nothing(name: str, length: int) -> None:
+    """What splits equals the same signal integrated as a whole on one grid."""
+    signal = SIGNALS[name]
+    task = make_task(rotated(signal), length)
+    whole = bayes._risk(task, [[task.signal]], Resolution(1e-8))
+    assert whole is not None
+    split = bayes_risk(make_task(signal, length))
+    assert abs(split.value - whole[0]) < 3e-8
+
+
+def test_structure_is_found() -> None:
+    """Blocks and factors of the named shapes; a rotated Gaussian still factorises."""
+    assert len(orthogonal_blocks(flipped_spikes([4.0, 3.0, 2.0]))) == 3
+    cube = hypercube([0.3, 0.0, 0.0], [1.0, 2.0, 3.0])
+    assert [factor.features for factor in independent_factors(cube)] == [1, 1, 1]
+    ball = gaussian([1.0, 0.5, 0.0], CORRELATED)
+    assert [factor.features for factor in independent_factors(ball)] == [1, 1, 1]
+    assert [factor.features for factor in independent_factors(MIXTURE)] == [2]
+
+
+def test_many_features() -> None:
+    """A hypercube in 10 directions is a product of 10 likelihood ratios, checked by sampling."""
+    signal, rng = hypercube(np.zeros(10), np.full(10, 0.7)), np.random.default_rng(4)
+    count, edge = 200_000, np.sqrt(0.7)
+    x = rng.standard_normal((count, 4, 10))
+    x[:, 0] += edge * rng.choice([-1.0, 1.0], size=(count, 10))
+    score = np.log(np.cosh(edge * x)).sum(axis=2)
+    losses = 1 - special.softmax(score, axis=1)[:, 0]
+    value = bayes_risk(make_task(signal)).value
+    assert abs(losses.mean() - value) < 5 * losses.std() / np.sqrt(count)
+
+
+@pytest.mark.parametrize("length", [2, 50, 10**6])
+@pytest.mark.parametrize("name", ["mixture", "points"])
+def test_quasi_monte_carlo(name: str, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no grid is allowed the estimate is honest about the distance from the grid's value."""
+    exact = bayes_risk(make_task(SIGNALS[name], length))
+    monkeypatch.setattr(bayes, "LARGEST_GRID", 0)
+    sampled = bayes_risk(make_task(SIGNALS[name], length))
+    assert 1e-8 < sampled.error < 1e-3
+    assert abs(sampled.value - exact.value) <= sampled.error
+
+
+def test_law_on_lengths() -> None:
+    """The length is known to the reader of a sequence: the risk is the average over it."""
+    lengths, weights = np.array([2, 5, 1000]), np.array([0.5, 0.3, 0.2])
+    together = bayes_risk(Task(lengths, weights, MIXTURE)).value
+    apart = [bayes_risk(make_task(MIXTURE, int(length))).value for length in lengths]
+    assert abs(together - weights @ np.array(apart)) < 2e-8
+
+
+def test_scalar_target_adds_the_label_noise() -> None:
+    """E_Bayes + Δ²."""
+    task = Task(np.array([4]), np.ones(1), MIXTURE, "scalar", 0.5)
+    assert bayes_risk(task).value == pytest.approx(bayes_risk(make_task(MIXTURE)).value + 0.25)
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_error_estimate_is_honest(name: str) -> None:
+    """Against much finer settings, and within the tolerance asked for."""
+    for length in (2, 1000):
+        fine = bayes_risk(make_task(SIGNALS[name], length), tolerance=1e-11)
+        rough = bayes_risk(make_task(SIGNALS[name], length), tolerance=1e-6)
+        assert abs(fine.value - rough.value) <= rough.error <= 1e-6
+
+
+def test_components_of_no_weight_are_ignored() -> None:
+    """A weight of zero has no logarithm and no effect."""
+    signal = Signal(np.array([1.0, 0.0]), np.array([[2.0], [9.0]]), np.zeros((2, 1, 1)))
+    assert bayes_risk(make_task(signal)).value == bayes_risk(make_task(spikes([4.0]))).value
