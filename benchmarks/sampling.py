@@ -54,7 +54,7 @@ def operations(row: Array, factor: Array) -> None:
 
 
 def squared_overlaps(s: Array) -> Array:
-    """Σ_samples (Σ_ℓ s_hℓ s_h'ℓ)² in whichever of two ways is the faster (lower triangle, or all)."""
+    """Σ_samples (Σ_ℓ s_hℓ s_h'ℓ)² (at least its lower triangle), in the faster of two ways."""
     heads = len(s)
     if heads >= 8:
         by_sample = np.ascontiguousarray(s.transpose(2, 0, 1))

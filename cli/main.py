@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from orderparams.cli.analyze import analyze
 from orderparams.cli.evaluate import evaluate
 from orderparams.cli.info import info
 from orderparams.cli.presets import presets
@@ -28,7 +29,7 @@ def orderparams() -> None:
     """
 
 
-for command in (solve, evaluate, simulate, validate, scan, info, presets):
+for command in (solve, evaluate, simulate, validate, analyze, scan, info, presets):
     orderparams.add_command(command)
 
 

@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from orderparams.analysis.analyze import analyze as analyze
     from orderparams.config import Problem as Problem
     from orderparams.evaluation import evaluate as evaluate
     from orderparams.integrate import solve as solve
@@ -26,6 +27,7 @@ _HOMES = {
     "Problem": ("config", "Problem"),
     "Trajectory": ("trajectory", "Trajectory"),
     "Scan": ("scans.result", "Scan"),
+    "analyze": ("analysis.analyze", "analyze"),
     "evaluate": ("evaluation", "evaluate"),
     "load": ("sources", "load"),
     "open": ("storage.hdf5", "open_trajectory"),
@@ -33,7 +35,7 @@ _HOMES = {
     "solve": ("integrate", "solve"),
 }
 
-__all__ = ["Problem", "Scan", "Trajectory", "evaluate", "load", "open", "scan", "solve"]
+__all__ = ["Problem", "Scan", "Trajectory", "analyze", "evaluate", "load", "open", "scan", "solve"]
 
 
 def __getattr__(name: str) -> Any:

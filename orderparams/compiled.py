@@ -45,12 +45,12 @@ def cache_root() -> Path | None:
 
 @cache
 def _source_hash(module: str) -> str:
-    """Hash of a module's source and of every module whose kernels it imports."""
+    """Hash of a module's source and of every module whose kernels or named tuples it imports."""
     loaded = sys.modules[module]
     digest = hashlib.sha256(Path(str(loaded.__file__)).read_bytes())
-    callees = {
-        value.py_func.__module__ for value in vars(loaded).values() if isinstance(value, Dispatcher)
-    }
+    names = vars(loaded).values()
+    callees = {value.py_func.__module__ for value in names if isinstance(value, Dispatcher)}
+    callees |= {value.__module__ for value in names if hasattr(value, "_fields")}
     for callee in sorted(callees - {module}):
         digest.update(_source_hash(callee).encode())
     return digest.hexdigest()[:16]

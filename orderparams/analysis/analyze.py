@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,10 @@ Array = NDArray[np.float64]
 GROWN = 0.1
 """Residuals shorter than this part of the longest head are dropped before a stationary point is
 sought; where they can grow, the point is unstable along the residual."""
+
+
+TINY = 1e-12
+"""Overlaps below which the end of a run is K = 0."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,9 @@ class Rest:
 class Analysis:
     """The parts of the answer.
 
-    unspecialized: the point with all heads equal; rests: the stationary points behind the plateaus
-    before the end, unless it is that point; final: the one nearest to the end of the run; directions: eigenspaces of Cov θ,
-    by which the modes are labelled.
+    unspecialized: the point with all heads equal; rests: the stationary points behind the other
+    plateaus before the end; final: the one nearest to the end of the run; directions: eigenspaces
+    of Cov θ, by which the modes are labelled.
     """
 
     trajectory: Trajectory
@@ -91,6 +96,28 @@ class Analysis:
     final: Rest
     optimum: Optimum
     pruning: Pruning
+
+    @property
+    def predicted_order(self) -> tuple[str, ...]:
+        """Names of the directions along which equal heads part, the fastest first."""
+        growing = self.unspecialized.modes[: len(self.unspecialized.growth)]
+        along = [
+            self.directions[int(np.argmax(mode.directions))].name
+            for mode in growing
+            if mode.common < 0.5 and mode.residual < 0.5
+        ]
+        return tuple(dict.fromkeys(along))
+
+    @property
+    def observed_order(self) -> tuple[str, ...]:
+        """Names of the directions that heads specialized on, in order of half-times."""
+        return tuple(dict.fromkeys(e.direction.name for e in self.stages.specializations))
+
+    def document(self) -> dict[str, Any]:
+        """What ``orderparams analyze --json`` prints; heads are counted from 1."""
+        from orderparams.analysis.document import document
+
+        return document(self)
 
 
 def state_at(trajectory: Trajectory, index: int) -> Heads:
@@ -110,7 +137,7 @@ def state_at(trajectory: Trajectory, index: int) -> Heads:
 def relative_distance(trajectory: Trajectory, point: StationaryPoint) -> Array:
     """Distances (T,) in overlaps from a point, relative to the overlaps at the end."""
     apart = np.linalg.norm(trajectory.overlap - point.heads.overlap, axis=(1, 2))
-    distance: Array = apart / np.linalg.norm(trajectory.overlap[-1])
+    distance: Array = apart / max(float(np.linalg.norm(trajectory.overlap[-1])), TINY)
     return distance
 
 

@@ -18,7 +18,7 @@ LEAST_MOVE = 0.1
 """Smallest change of an alignment that counts."""
 
 NOISE_FACTOR = 8.0
-"""A change must also exceed the noise by this factor: its range in some hundred times is about 6."""
+"""A change must also exceed the noise by this factor; the range of some hundred values is 6."""
 
 TOGETHER = 0.1
 """Relative spread up to which heads count as equal."""
@@ -28,10 +28,10 @@ TOGETHER = 0.1
 class Event:
     """One head turns to one direction, or grows along it.
 
-    At ``start``, ``half_time`` and ``complete`` 10 %, 50 % and 90 % of the change of its alignment are
-    done; ``vector`` (F,) is the unit vector of the change. ``common``: all heads do the same, and
-    nothing specializes. ``stage`` counts the groups of simultaneous specializations from 1; it is 0
-    for a common event. Heads are counted from 0.
+    At ``start``, ``half_time`` and ``complete`` 10 %, 50 % and 90 % of the change of its alignment
+    are done; ``vector`` (F,) is the unit vector of the change. ``common``: all heads do the same,
+    and nothing specializes. ``stage`` counts the specializations
+    between two plateaus from 1; it is 0 for a common event. Heads are counted from 0.
     """
 
     head: int
@@ -141,9 +141,9 @@ def find_events(
 ) -> tuple[Event, ...]:
     """All events of a run by half-time, from arrays (T,), (T, H, F), (T, H, H), (T,).
 
-    ``rests`` are indices of plateaus of the risk, at which a change that goes on afterwards is
-    divided. A head's alignment is its overlap with a direction relative to its length then or at the end,
-    whichever is larger: a cosine, once the head is as long as it will be.
+    ``rests`` are indices of plateaus of the risk: they part the stages, and divide a change that
+    goes on afterwards. A head's alignment is its overlap with a direction relative to its length then or at
+    the end, whichever is larger: a cosine, once the head is as long as it will be.
     """
     lengths = np.sqrt(np.einsum("thh->th", self_overlap))
     events = []
@@ -172,17 +172,16 @@ def find_events(
                         common=bool(np.interp(complete, time, apart) < TOGETHER),
                     )
                     events.append(event)
-    return numbered(sorted(events, key=lambda event: event.half_time))
+    return numbered(sorted(events, key=lambda event: event.half_time), time[list(rests)])
 
 
-def numbered(events: Sequence[Event]) -> tuple[Event, ...]:
-    """The same events with their stages: one begins after half of all former ones is done."""
-    stage, latest = 0, -np.inf
-    found = []
-    for event in events:
-        if not event.common:
-            stage += event.start > latest
-            latest = max(latest, event.half_time)
-            event = dataclasses.replace(event, stage=stage)
-        found.append(event)
-    return tuple(found)
+def numbered(events: Sequence[Event], rests: Array) -> tuple[Event, ...]:
+    """The same events with their stages: a plateau of the risk parts one from the next."""
+    passed = {event: int((rests < event.half_time).sum()) for event in events if not event.common}
+    order = sorted(set(passed.values()))
+    return tuple(
+        dataclasses.replace(event, stage=order.index(passed[event]) + 1)
+        if event in passed
+        else event
+        for event in events
+    )

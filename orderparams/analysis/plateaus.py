@@ -16,7 +16,7 @@ SLOWER = 10.0
 and by the square root of this at its ends."""
 
 AT_REST = 1e-3
-"""Slopes that would change the series by less than this part of its range in the whole run are zero."""
+"""Slopes that in the whole run would make less than this part of the series' range are zero."""
 
 NOISY = 1e-4
 """Noise of a series, relative to its range, above which it is smoothed."""
@@ -66,7 +66,9 @@ def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
         start, end = fast[fast < peak][-1], fast[fast > peak][0] - 2  # without the padding
         center = peak - 1
         plateaus.append(
-            Plateau(float(time[start]), float(time[end]), float(time[center]), float(series[center]))
+            Plateau(
+                float(time[start]), float(time[end]), float(time[center]), float(series[center])
+            )
         )
     return tuple(plateaus)
 

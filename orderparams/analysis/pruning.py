@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -39,7 +39,7 @@ class Removal:
 class Pruning:
     """risk with all heads; removals of 0 … H−1 heads, each the cheapest of its size; interaction.
 
-    ``exhaustive``: every subset was tried; otherwise heads were removed greedily, one after another.
+    ``exhaustive``: every subset was tried; otherwise heads were removed greedily, one by one.
     ``subsets``: the risk of every subset that was tried, by the heads removed.
     interaction (H, H) is E₋ₕₕ' − E₋ₕ − E₋ₕ' + E, how much worse it is to lose both heads than each:
     positive between copies that stand in for each other. Zero on the diagonal.
@@ -74,14 +74,17 @@ def without(problem: Problem, heads: Heads, removed: tuple[int, ...]) -> tuple[P
     """
     kept = np.delete(np.arange(len(heads.bias)), removed)
     rest = select(heads, kept)
-    attention = dataclasses.replace(problem.attention, heads=len(kept))
-    initial = InitialConfig(kind="explicit", overlap=tuple(map(tuple, rest.overlap)))
-    for name, values in (("bias", rest.bias), ("head_weights", rest.head_weights)):
-        numbers = tuple(map(float, values))
-        if isinstance(getattr(attention, name), tuple):
-            attention = dataclasses.replace(attention, **{name: numbers})
-        elif getattr(attention, name) == "learned":
-            initial = dataclasses.replace(initial, **{name: numbers})
+    bias, head_weights = problem.attention.bias, problem.attention.head_weights
+    attention = dataclasses.replace(
+        problem.attention,
+        heads=len(kept),
+        bias=tuple(rest.bias) if isinstance(bias, tuple) else bias,
+        head_weights=tuple(rest.head_weights) if isinstance(head_weights, tuple) else head_weights,
+    )
+    initial = InitialConfig(
+        bias=tuple(rest.bias) if bias == "learned" else None,
+        head_weights=tuple(rest.head_weights) if head_weights == "learned" else None,
+    )
     return dataclasses.replace(problem, attention=attention, initial=initial), rest
 
 
@@ -112,10 +115,9 @@ def prune(problem: Problem, heads: Heads) -> Pruning:
     removals = []
     cheapest: tuple[int, ...] = ()
     for size in range(count):
-        if count <= ALL_SUBSETS:
-            candidates = combinations(range(count), size)
-        else:
-            candidates = extensions(cheapest, count) if size else iter([()])
+        candidates: Iterable[tuple[int, ...]] = combinations(range(count), size)
+        if count > ALL_SUBSETS and size > 0:
+            candidates = extensions(cheapest, count)
         cheapest = min(candidates, key=risk)
         removals.append(Removal(cheapest, risk(cheapest), best_of_rest(problem, heads, cheapest)))
     interaction = np.zeros((count, count))
@@ -128,6 +130,4 @@ def prune(problem: Problem, heads: Heads) -> Pruning:
 
 def extensions(removed: tuple[int, ...], count: int) -> Iterator[tuple[int, ...]]:
     """The subsets with one head more."""
-    return (
-        tuple(sorted((*removed, head))) for head in range(count) if head not in removed
-    )
+    return (tuple(sorted((*removed, head))) for head in range(count) if head not in removed)

@@ -1,4 +1,4 @@
-"""Stability of a stationary point: the Hessian's modes, what they do, and the rates they predict."""
+"""Stability of a stationary point: the Hessian's modes, what they do, what rates they predict."""
 
 from __future__ import annotations
 
@@ -47,18 +47,19 @@ class Mode:
         return len(self.vectors)
 
     def describe(self, directions: Sequence[Direction]) -> str:
-        """In words: what moves, and along which directions."""
-        who = "all heads together" if self.common > 0.99 else "between heads"
-        if 0.01 < self.common <= 0.99:
-            who = f"heads, {self.common:.0%} in common"
-        parts = [*self.directions, self.residual]
-        names = [f"direction {direction.name}" for direction in directions] + ["residual"]
-        parts.append(1.0 - sum(parts))
-        names.append("bias or head weights")
-        shown = [i for i in np.argsort(parts)[::-1] if parts[i] > 0.02]
-        if len(shown) == 1:
-            return f"{who}, {names[shown[0]]}"
-        return f"{who}, " + ", ".join(f"{names[i]} {parts[i]:.0%}" for i in shown)
+        """In a few words: which heads move, and where to."""
+        who = "all heads" if self.common > 0.99 else f"heads {self.common:.0%} in common"
+        if self.common < 0.01:
+            who = "between heads"
+        learned = 1.0 - sum(self.directions) - self.residual
+        parts = [*self.directions, self.residual, learned]
+        where = [*(direction.name for direction in directions), "residual", "bias or weights"]
+        largest = np.argsort(parts)[::-1]
+        if parts[largest[0]] > 0.98:
+            name = where[largest[0]]
+            return f"{who}, " + (f"direction {name}" if largest[0] < len(directions) else name)
+        shown = [f"{where[i]} {parts[i]:.0%}" for i in largest[:2] if parts[i] > 0.02]
+        return f"{who}, {', '.join(shown)}"
 
 
 def spectrum(

@@ -126,27 +126,32 @@ def head_groups(overlap: Array) -> tuple[tuple[tuple[int, ...], ...], tuple[int,
 def find_excursions(
     time: Array, overlap: Array, self_overlap: Array, directions: Sequence[Direction]
 ) -> tuple[Excursion, ...]:
-    """Heads that followed a direction not all heads had in common, and end along another."""
+    """Heads that followed a direction that not all heads had in common, and end along another."""
     lengths = np.sqrt(np.einsum("thh->th", self_overlap))
-    apart = spread(overlap) > TOGETHER
+    apart = {d.name: spread(d.part(overlap)) > TOGETHER for d in directions}
     found = []
     for head in range(overlap.shape[1]):
         followed = [(d, side) for d in directions for side in sides(overlap[:, head], d)]
-        # A head is followed once it is TOGETHER times as long as it will be.
-        grown = apart & (lengths[:, head] > TOGETHER * lengths[-1, head])
+        long_enough = lengths[:, head] > TOGETHER * lengths[-1, head]
         cosines = [ratio(side, lengths[:, head]) for _, side in followed]
         last = int(np.argmax([cosine[-1] for cosine in cosines]))
         destination, final = followed[last]
-        if not grown.any() or cosines[last][-1] < ALIGNED:
+        if cosines[last][-1] < ALIGNED:
             continue
         for (origin, side), cosine in zip(followed, cosines, strict=True):
-            if cosine[-1] > 0.5 * ALIGNED or cosine[grown].max() < ALIGNED:
+            alone = long_enough & apart[origin.name] & (cosine > ALIGNED)
+            if cosine[-1] > 0.5 * ALIGNED or not alone.any():
                 continue
-            peak = int(np.argmax(np.where(grown, side, 0.0)))
+            peak = int(np.argmax(np.where(alone, side, 0.0)))
             turn = peak + int(np.argmax(final[peak:] > side[peak:]))
             found.append(
                 Excursion(
-                    head, origin, destination, float(side[peak]), float(time[peak]), time[turn]
+                    head,
+                    origin,
+                    destination,
+                    float(side[peak]),
+                    float(time[peak]),
+                    float(time[turn]),
                 )
             )
     return tuple(found)

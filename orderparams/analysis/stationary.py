@@ -45,10 +45,14 @@ def root(gradient: Callable[[Array], Array], x: Array) -> Array:
 
     Second order; finds saddles as well as minima, and takes singular Hessians.
     """
+
+    def hessian(x: Array) -> Array:
+        return differentiate(gradient, x)
+
     found = scipy.optimize.least_squares(
         gradient,
         x,
-        jac=lambda x: differentiate(gradient, x),
+        jac=hessian,
         xtol=1e-10,
         gtol=1e-13,  # of the gradient of |∇E|²/2: the residual times a curvature
         ftol=1e-12,

@@ -265,7 +265,7 @@ def _risk(
             return None
         laws.append(law)
     low = -resolution.digits - np.log(float(task.lengths.max())) - DEAD
-    high = max(-law.lattice.step * law.lattice.start for law in laws) + DEAD
+    high = DEAD - min(law.lattice.extent[0] for law in laws)
     grid = TauGrid.over(low, max(high, DEAD), resolution)
     survival, missing = np.zeros(grid.size), np.zeros(grid.size)
     for law in laws:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.expectations.laplace import Law, Lengths, length_powers
+from orderparams.expectations.laplace import Gradients, Integers, Law, Lengths, length_powers
+from orderparams.expectations.smoothing import smooth
 
 Array = NDArray[np.float64]
 
@@ -22,24 +23,21 @@ def mix(tables: Array, shares: Array, out: Array) -> None:
 
 
 @kernel()
-def head_integrals(
-    head: int,
+def integrate_head(
     tables: Array,
     token: Array,
     scale: Array,
     weight: Array,
-    law: Law,
     lengths: Lengths,
     kappa: float,
     head_weight: float,
     mass: Array,
-    mean_gradient: Array,
-    covariance_gradient: Array,
+    adjoints: Array,
 ) -> tuple[float, float, float]:
-    """A, G and the miss of an identity; adds the derivatives of −2uA + u²G by component.
+    """A, G and the miss of an identity for one head with tables (C+1, rows, n) and token (3, n).
 
-    tables (C+1, rows, n) and token (3, n) are the head's own; gradients (C+1, H), (C+1, H, H);
-    mass (n,) becomes the integrand of −2uA + u²G, weights included. K_1 = −K_0′, K_2 = K_0″ − K_0′.
+    mass (n,) becomes the integrand of −2uA + u²G, weights included; adjoints (2, 3, n) its
+    derivatives in rows 0, 1, 2 of the noise and of the signal token. K_1 = −K_0′, K_2 = K_0″ − K_0′.
     The identity: −F′ has the integral 1 (see :mod:`laplace`).
     """
     size = weight.size
@@ -48,8 +46,7 @@ def head_integrals(
     for i in range(size):
         deficit[i] = -f[0, i]
     length_powers(deficit, lengths, powers)
-    # adjoints of rows 0, 1, 2 of the noise and of the signal token
-    of_noise, of_token = np.empty((3, size)), np.empty((3, size))
+    of_noise, of_token = adjoints[0], adjoints[1]
     u, square = head_weight, head_weight**2
     attended, overlap, total = 0.0, 0.0, 0.0
     for i in range(size):
@@ -68,14 +65,58 @@ def head_integrals(
         of_noise[0, i] = w * (square * (psi2 * g1 + phi2 * psi0 * g2) - 2.0 * u * psi1 * g1)
         of_noise[1, i] = -square * w * psi0 * g1
         of_noise[2, i] = square * w * psi0 * g1
-    shares = law[3]
-    for c in range(shares.size):
-        adjoint = of_noise if c == 0 else of_token
-        slope, curvature = 0.0, 0.0
-        for k in range(3):
-            for i in range(size):
-                slope += adjoint[k, i] * tables[c, k + 1, i]
-                curvature += adjoint[k, i] * tables[c, k + 2, i]
-        mean_gradient[c, head] += shares[c] * slope
-        covariance_gradient[c, head, head] += 0.5 * shares[c] * curvature
     return attended, overlap, total - 1.0
+
+
+@kernel()
+def head_integrals(
+    scales: Array,
+    weights: Array,
+    law: Law,
+    lengths: Lengths,
+    kappa: float,
+    head_weights: Array,
+    rows: Integers,
+    digits: float,
+    tables: Array,
+    tokens: Array,
+    masses: Array,
+    gradients: Gradients,
+) -> tuple[Array, Array, float]:
+    """A (H,), the diagonal of G (H,), and the largest miss of the identity of integrate_head.
+
+    Fills tables (H, C+1, rows, n), of which rows (C+1, H) are wanted, tokens (H, 3, n) and masses
+    (H, n); adds the derivatives of Σ_h (−2 u_h A_h + u_h² G_hh).
+    """
+    means, _, deviations, shares = law
+    mean_gradient, covariance_gradient = gradients
+    heads, size = weights.shape
+    adjoints = np.empty((2, 3, size))
+    attended, overlap, missed = np.empty(heads), np.empty(heads), 0.0
+    for h in range(heads):
+        for c in range(shares.size):
+            smooth(scales[h], means[c, h], deviations[c, h], digits, tables[h, c, : rows[c, h]])
+        mix(tables[h], shares, tokens[h])
+        attended[h], overlap[h], miss = integrate_head(
+            tables[h],
+            tokens[h],
+            scales[h],
+            weights[h],
+            lengths,
+            kappa,
+            head_weights[h],
+            masses[h],
+            adjoints,
+        )
+        missed = max(missed, abs(miss))
+        for c in range(shares.size):
+            slope, curvature = 0.0, 0.0
+            for k in range(3):
+                adjoint = adjoints[0 if c == 0 else 1, k]
+                first, second = tables[h, c, k + 1], tables[h, c, k + 2]
+                for i in range(size):
+                    slope += adjoint[i] * first[i]
+                    curvature += adjoint[i] * second[i]
+            mean_gradient[c, h] += shares[c] * slope
+            covariance_gradient[c, h, h] += 0.5 * shares[c] * curvature
+    return attended, overlap, missed

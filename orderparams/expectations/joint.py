@@ -24,15 +24,8 @@ from orderparams.attention import Activation
 from orderparams.errors import SolverError
 from orderparams.expectations import Moments
 from orderparams.expectations.joint_covariance import HIGHEST, term_adjoints, token_term
-from orderparams.expectations.normaliser import (
-    DEAD,
-    TauGrid,
-    kernel_table,
-    other_tokens,
-    to_score,
-    transform,
-)
-from orderparams.expectations.resolution import SCORES_PER_STEP, Resolution, converge
+from orderparams.expectations.normaliser import Transforms
+from orderparams.expectations.resolution import Resolution, converge
 from orderparams.expectations.scores import (
     Grid,
     Lattice,
@@ -48,7 +41,7 @@ from orderparams.task import Task
 
 Array = NDArray[np.float64]
 
-LARGEST_GRID = 8_000_000
+LARGEST_GRID = 10_000_000
 """Nodes of all tensor grids together before a coarser one or quasi-Monte Carlo takes over."""
 
 WIDEST = 2000.0
@@ -61,11 +54,11 @@ REPLICAS = 8
 class JointQuadrature:
     """Engine for the Bayes-softmax activation with any κ ≥ 0.
 
-    The score's law comes from a tensor grid along the principal axes of the heads' logits, with as
-    many nodes per axis as its variance asks for. Where no affordable grid reaches an error of 1e-5,
-    it comes from randomised quasi-Monte Carlo points in as many dimensions as there are heads, and
-    the error estimate is four standard errors of the mean over independent randomisations.
-    ``method`` tells which of the two the latest evaluation used.
+    The score's law comes from a grid along the principal axes of the heads' logits, with as many
+    nodes per axis as its variance asks for: a tensor grid, sparse in axes of small variance. Where
+    no affordable grid reaches an error of 1e-5, it comes from randomised quasi-Monte Carlo points in
+    as many dimensions as there are heads, and the error estimate is four standard errors of the mean
+    over independent randomisations. ``method`` tells which of the two the latest evaluation used.
     """
 
     name = "quadrature"
@@ -166,55 +159,37 @@ class JointQuadrature:
         """Risk, P, Γ, ∂E/∂β and, if asked for, V in one flat array."""
         extents = [law.extent for law in nodes]
         low, high = min(low for low, _ in extents), max(high for _, high in extents)
-        lattice = Lattice.over(low, high, resolution.score_step)
         if high - low > WIDEST:
             raise SolverError(
                 f"the logits spread over {high - low:.0f} units, quadrature serves up to "
-                f"{WIDEST:.0f}; the heads have grown out of all proportion: check the learning rate "
-                "and the duration, or use expectation.engine = 'sampling'"
+                f"{WIDEST:.0f}; the heads have grown out of all proportion: check the learning "
+                "rate and the duration, or use expectation.engine = 'sampling'"
             )
-        grid = TauGrid.over(-high - resolution.digits - DEAD, DEAD - low, resolution)
-        table = kernel_table(grid, lattice, HIGHEST if gradient_covariance else 4)
+        lattice = Lattice.over(low, high, resolution.score_step)
         of_noise, of_signal = np.zeros(lattice.size), np.zeros(lattice.size)
         positions = [spread(nodes[0], lattice, of_noise)]
         positions += [spread(component, lattice, of_signal) for component in nodes[1:]]
-        needed = 6 if gradient_covariance else 4
-        deficit, *noise = transform(table[:needed], of_noise, grid)
-        signal = transform(table[1:needed], of_signal, grid)
-        others = other_tokens(deficit, self.task, 3)
-        measure = grid.step * np.exp(-self.activation.kappa * grid.rates)
-
-        first = signal[2] - 2.0 * signal[1]
-        risk = 1.0 + measure @ (first * others[0] + noise[2] * signal[0] * others[1])
-        zero = np.zeros(grid.size)
-        adjoints = [
-            measure
-            * [first * others[1] + noise[2] * signal[0] * others[2], zero, signal[0] * others[1]],
-            measure * [noise[2] * others[1], -2.0 * others[0], others[0]],
+        kappa, orders = self.activation.kappa, (4, HIGHEST) if gradient_covariance else (2, 4)
+        transforms = Transforms.of(
+            lattice, of_noise, of_signal, self.task, kappa, resolution, orders
+        )
+        risk, adjoints = risk_with_adjoints(transforms)
+        tables = [
+            [transforms.on_lattice(rows) for rows in score_derivatives(of)] for of in adjoints
         ]
-
-        def on_lattice(rows: Array) -> Array:
-            """Σ_j ∫ rows_j K_j(τ+x), rows (n, τ) belonging to K_0 … K_{n−1}."""
-            out = np.empty(lattice.size)
-            to_score(table[1:], rows, SCORES_PER_STEP, out)
-            return out
-
-        tables = [[on_lattice(rows) for rows in score_derivatives(of)] for of in adjoints]
-        parts = [risk]
-        parts += self._gradient(weights, nodes, positions, tables)
+        parts = [np.array([risk]), *self._gradient(weights, nodes, positions, tables)]
         if gradient_covariance:
-            ones = np.ones_like(signal)
-            contributions = [
-                term_adjoints(self._terms[0], signal, np.array(noise), others[1:], measure),
-                term_adjoints(self._terms[1], ones, np.array(noise), others, measure),
+            pairs = [
+                transforms.on_lattice(term_adjoints(term, transforms, is_signal))
+                for is_signal, term in enumerate(self._terms)
             ]
-            pairs = [on_lattice(rows) for rows in contributions]
-            covariance = np.zeros((self.heads, self.heads))
-            for index, law in enumerate(nodes):
-                pair = pairs[min(index, 1)]
-                covariance += pull(law, positions[index], pair, pair)[1]
-            parts.append(covariance)
-        return np.concatenate([np.ravel(part) for part in parts])
+            parts.append(
+                sum(
+                    pull(law, positions[index], pairs[min(index, 1)], pairs[min(index, 1)])[1]
+                    for index, law in enumerate(nodes)
+                )
+            )
+        return np.concatenate([part.ravel() for part in parts])
 
     def _gradient(
         self,
@@ -262,6 +237,17 @@ class JointQuadrature:
             error=float(errors[: ends[2]].max()),
             gradient_covariance_error=float(errors[ends[3] :].max(initial=0.0)),
         )
+
+
+def risk_with_adjoints(transforms: Transforms) -> tuple[float, tuple[Array, Array]]:
+    """E, and its derivatives (3, τ) with respect to Φ_0, Φ_1, Φ_2 and to Ψ_0, Ψ_1, Ψ_2."""
+    noise, signal, others = transforms.noise, transforms.signal, transforms.others
+    own = signal[2] - 2.0 * signal[1]
+    risk = 1.0 + transforms.measure @ (own * others[0] + noise[2] * signal[0] * others[1])
+    of_survival = own * others[1] + noise[2] * signal[0] * others[2]
+    of_noise = np.array([of_survival, np.zeros_like(own), signal[0] * others[1]])
+    of_signal = np.array([noise[2] * others[1], -2.0 * others[0], others[0]])
+    return float(risk), (of_noise, of_signal)
 
 
 def tilted_nodes(mean: Array, axes: Array, normals: Array) -> Nodes:

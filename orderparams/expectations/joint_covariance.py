@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.expectations.normaliser import Transforms
+
 Array = NDArray[np.float64]
 
 HIGHEST = 6
@@ -74,18 +76,16 @@ def token_term(is_signal: bool, scalar: bool, noise: float) -> Polynomial:
     return constant(4.0) * own * own * term
 
 
-def term_adjoints(
-    polynomial: Polynomial, signal: Array, noise: Array, others: Array, weights: Array
-) -> Array:
+def term_adjoints(polynomial: Polynomial, transforms: Transforms, is_signal: bool) -> Array:
     """Factors (7, τ) of K_0 … K_6 at the score of the token in question, in the integral over τ.
 
-    signal: Ψ_j (≥5, τ), ones where the token in question is the signal; noise: Φ_j (≥5, τ); others:
-    E_L[(L−1)…(L−k) Φ_0^{L−1−k}], from the k on that counts the noise token in question; weights
-    (τ,): step · e^{−κe^τ}.
+    If that token is the signal, there is no other factor Ψ_j; if not, one noise token fewer is left.
     """
+    noise, others = transforms.noise, transforms.others[0 if is_signal else 1 :]
+    signal = np.ones_like(transforms.signal) if is_signal else transforms.signal
     rest = [others[0], noise[2] * others[1], noise[4] * others[1] + noise[2] ** 2 * others[2]]
-    adjoints = np.zeros((HIGHEST + 1, len(weights)))
+    adjoints = np.zeros((HIGHEST + 1, noise.shape[1]))
     for (i, j, n), coefficient in polynomial.terms.items():
         scale = coefficient / math.factorial(i + j + 2 * n - 1)
-        adjoints[i] += scale * weights * signal[j] * rest[n]
+        adjoints[i] += scale * signal[j] * rest[n]
     return adjoints

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.smoothing import FINITE, NARROW, smooth
+from orderparams.expectations.smoothing import FINITE, decay, gaussian_rule
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -22,6 +22,9 @@ Lengths = tuple[Integers, Array]
 Law = tuple[Array, Array, Array, Array]
 """Means (C+1, H), covariances (C+1, H, H) and deviations (C+1, H) of the logits by component, and the
 shares (C+1,) of the components. Component 0 is the noise token, the others make the signal token."""
+
+Gradients = tuple[Array, Array]
+"""Derivatives in the means (C+1, H) and in the covariances (C+1, H, H) of a Law."""
 
 PREVIEW = 32
 """Points at which F is looked at before the grid is laid."""
@@ -69,23 +72,26 @@ def length_powers(deficit: Array, lengths: Lengths, out: Array) -> None:
 
 
 @kernel()
-def survival(
-    head: int, tau: Array, law: Law, lengths: Lengths, kappa: float, deficit: Array, out: Array
-) -> None:
-    """F(τ) of one head to three digits: fills out (n,); deficit (n,) is room to work."""
+def survival(head: int, tau: Array, law: Law, lengths: Lengths, kappa: float, out: Array) -> None:
+    """F(τ) of one head to three digits: fills out (n,)."""
     means, _, deviations, shares = law
     size = tau.size
-    scale, table, token = np.empty(size), np.empty((1, size)), np.ones(size)
+    scale, rates, values = np.empty(size), np.empty(size), np.empty(size)
     for i in range(size):
         scale[i] = np.exp(min(tau[i], FINITE))
+    deficit, token, powers = np.zeros(size), np.ones(size), np.empty((3, size))
     for c in range(shares.size):
-        smooth(scale, means[c, head], max(deviations[c, head], NARROW), 7.0, table)
-        for i in range(size):
-            if c == 0:
-                deficit[i] = -table[0, i]
-            else:
-                token[i] += shares[c] * table[0, i]
-    powers = np.empty((3, size))
+        nodes, weights = gaussian_rule(deviations[c, head], 1, 7.0)
+        for j in range(nodes.size):
+            factor = np.exp(min(means[c, head] + deviations[c, head] * nodes[j], FINITE))
+            for i in range(size):
+                rates[i] = scale[i] * factor
+            decay(rates, values)
+            for i in range(size):
+                if c == 0:
+                    deficit[i] -= weights[j] * values[i]
+                else:
+                    token[i] += shares[c] * weights[j] * values[i]
     length_powers(deficit, lengths, powers)
     for i in range(size):
         out[i] = np.exp(-kappa * scale[i]) * token[i] * powers[0, i]
@@ -116,32 +122,34 @@ def window(
 
 
 @kernel()
-def locate(
-    head: int, law: Law, lengths: Lengths, kappa: float, digits: float
-) -> tuple[float, float, float, float]:
-    """Ends of the window, and mean and standard deviation of −log Z, from a preview of F."""
+def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array:
+    """For every head the ends of the window, and mean and standard deviation of −log Z, (H, 4)."""
+    heads = law[0].shape[1]
     longest = 1
     for power in lengths[0]:
         longest = max(longest, power)
-    low, high = window(head, law, longest, kappa, digits)
-    spacing = (high - low) / (PREVIEW - 1)
-    tau, alive, room = np.empty(PREVIEW), np.empty(PREVIEW), np.empty(PREVIEW)
-    for i in range(PREVIEW):
-        tau[i] = low + spacing * i
-    survival(head, tau, law, lengths, kappa, room, alive)
-    total, first, second = 0.0, 0.0, 0.0
-    last = PREVIEW - 1
-    for i in range(PREVIEW - 1):
-        mass = alive[i] - alive[i + 1]
-        middle = tau[i] + 0.5 * spacing
-        total += mass
-        first += mass * middle
-        second += mass * middle**2
-        if alive[i] < np.exp(-digits):
-            last = min(last, i)
-    center = first / total
-    variance = second / total - center**2 - spacing**2 / 12.0 - np.pi**2 / 6.0
-    return low, tau[last], center, np.sqrt(max(variance, 0.0))
+    tau, alive, out = np.empty(PREVIEW), np.empty(PREVIEW), np.empty((heads, 4))
+    for head in range(heads):
+        low, high = window(head, law, longest, kappa, digits)
+        spacing = (high - low) / (PREVIEW - 1)
+        for i in range(PREVIEW):
+            tau[i] = low + spacing * i
+        survival(head, tau, law, lengths, kappa, alive)
+        total, first, second = 0.0, 0.0, 0.0
+        last = PREVIEW - 1
+        for i in range(PREVIEW - 1):
+            mass = alive[i] - alive[i + 1]
+            middle = tau[i] + 0.5 * spacing
+            total += mass
+            first += mass * middle
+            second += mass * middle**2
+            if alive[i] < np.exp(-digits):
+                last = min(last, i)
+        center = first / total
+        variance = second / total - center**2 - spacing**2 / 12.0 - np.pi**2 / 6.0
+        out[head, 0], out[head, 1] = low, tau[last]
+        out[head, 2], out[head, 3] = center, np.sqrt(max(variance, 0.0))
+    return out
 
 
 @kernel()
@@ -157,21 +165,19 @@ def nodes_between(origin: float, stretch: float, low: float, high: float, step: 
 
 
 @kernel()
-def lay_grids(
-    law: Law, lengths: Lengths, kappa: float, digits: float, step: float
-) -> tuple[Array, Array]:
-    """e^τ and weights e^{−κe^τ} dτ of a trapezoid rule for every head, both (H, n).
+def lay_grids(located: Array, kappa: float, step: float) -> tuple[Array, Array]:
+    """e^τ and weights e^{−κe^τ} dτ of a trapezoid rule for every head of :func:`locate`, both (H, n).
 
     The rule is uniform in u with τ = origin + stretch·(u − e^{−u}): the map shortens the left tail,
     where integrands fall like e^τ, and the stretch follows the spread of log Z. Heads that need
     fewer nodes than others get more on the right.
     """
-    heads = law[0].shape[1]
+    heads = located.shape[0]
     first = np.empty(heads, dtype=np.int64)
     origin, stretch = np.empty(heads), np.empty(heads)
     size = 0
     for h in range(heads):
-        low, high, center, spread = locate(h, law, lengths, kappa, digits)
+        low, high, center, spread = located[h]
         stretch[h] = 1.0 + 0.5 * spread
         origin[h] = center - 1.5 * stretch[h]
         first[h], count = nodes_between(origin[h], stretch[h], low, high, step)

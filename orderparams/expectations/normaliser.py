@@ -101,3 +101,46 @@ def other_tokens(deficit: Array, task: Task, most: int) -> Array:
         out[k] = factor @ np.exp(np.multiply.outer(left, logarithm))
         factor = factor * left
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class Transforms:
+    """All that the expectations of one normaliser need of the laws of the scores.
+
+    noise, signal: Φ_j and Ψ_j, (n, τ) each; others: see :func:`other_tokens`; measure (τ,): the
+    weights step · e^{−κe^τ} of the integral over τ.
+    """
+
+    lattice: Lattice
+    table: Array
+    noise: Array
+    signal: Array
+    others: Array
+    measure: Array
+
+    @classmethod
+    def of(
+        cls,
+        lattice: Lattice,
+        noise_law: Array,
+        signal_law: Array,
+        task: Task,
+        kappa: float,
+        resolution: Resolution,
+        orders: tuple[int, int],
+    ) -> Transforms:
+        """From laws (x,) on a lattice; orders: the highest j of Φ_j and Ψ_j, and of any K_j."""
+        low, high = lattice.extent
+        grid = TauGrid.over(-high - resolution.digits - DEAD, DEAD - low, resolution)
+        table = kernel_table(grid, lattice, orders[1])
+        deficit, *noise = transform(table[: orders[0] + 2], noise_law, grid)
+        signal = transform(table[1 : orders[0] + 2], signal_law, grid)
+        others = other_tokens(deficit, task, 3)
+        measure = grid.step * np.exp(-kappa * grid.rates)
+        return cls(lattice, table, np.array(noise), signal, others, measure)
+
+    def on_lattice(self, rows: Array) -> Array:
+        """Σ_j ∫ dτ rows_j K_j(τ+x) at every x, (x,); rows (n, τ) belong to K_0 … K_{n−1}."""
+        out = np.empty(self.lattice.size)
+        to_score(self.table[1:], self.measure * rows, SCORES_PER_STEP, out)
+        return out

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.laplace import Integers, Law, Lengths, length_powers
+from orderparams.expectations.laplace import Gradients, Integers, Law, Lengths, length_powers
 from orderparams.expectations.smoothing import FINITE, add_product, decay, gaussian_rule, row_bounds
 
 Array = NDArray[np.float64]
@@ -184,7 +184,7 @@ def margins(adjoint: Array, by_first: Array, by_second: Array) -> None:
 
 
 @kernel(fastmath=FAST)
-def integrate(
+def integrate_pair(
     weights: tuple[Array, Array],
     marginals: tuple[Array, Array, Array, Array],
     factor: float,
@@ -230,63 +230,73 @@ def integrate(
 
 
 @kernel()
-def pair_integral(
-    pair: tuple[int, int],
-    tables: Array,
-    tokens: Array,
+def pair_integrals(
     scales: Array,
     weights: Array,
     law: Law,
     lengths: Lengths,
+    head_weights: Array,
     terms: Integers,
-    factor: float,
     digits: float,
+    tables: Array,
+    tokens: Array,
     masses: Array,
-    mean_gradient: Array,
-    covariance_gradient: Array,
-) -> float:
-    """G_hh' of one pair; adds the derivatives of factor·G_hh' by component, (C+1, H), (C+1, H, H).
+    gradients: Gradients,
+) -> Array:
+    """G_hh' of all pairs (H, H), zero on the diagonal; adds the derivatives of Σ u_h u_h' G_hh'.
 
-    tables (H, C+1, rows, n), tokens (H, 3, n), scales, weights and masses (H, n); terms (C+1, H, H)
-    are the lengths of Mehler's series, 0 for the split.
+    terms (C+1, H, H) as in :func:`series_lengths`; the other arrays as in
+    :func:`heads.head_integrals`, masses to be added to.
     """
-    h, k = pair
     means, covariances, deviations, shares = law
-    components, size = shares.size, weights.shape[1]
-    noise, token = np.zeros((2, size, size)), np.zeros((2, size, size))
-    shifts = np.ones(components, dtype=np.int64)
-    factors = []
-    for c in range(components):
-        covariance = covariances[c, h, k]
-        if terms[c, h, k] > 0:
-            series = mehler_coefficients(covariance, terms[c, h, k])
-            factors.append((tables[h, c], tables[k, c], series))
-        else:
-            scale, mean = (scales[h], scales[k]), (means[c, h], means[c, k])
-            deviation = (deviations[c, h], deviations[c, k])
-            factors.append(split(scale, mean, deviation, covariance, digits))
-            shifts[c] = factors[c][2].size
-        add_expectations(factors[c], shifts[c], shares[c], noise if c == 0 else token)
-    marginals = (tables[h, 0, 0], tables[k, 0, 0], tokens[h, 0], tokens[k, 0])
-    overlap = integrate(
-        (weights[h], weights[k]), marginals, factor, lengths, noise, token, masses[h], masses[k]
-    )
+    mean_gradient, covariance_gradient = gradients
+    components, (heads, size) = shares.size, weights.shape
+    noise, token = np.empty((2, size, size)), np.empty((2, size, size))
     slopes, by_first, by_second = np.empty(5), np.empty(size), np.empty(size)
-    for c in range(components):
-        adjoint = noise if c == 0 else token
-        if c < 2:
-            margins(adjoint[0], by_first, by_second)
-        contract(factors[c], shifts[c], adjoint, slopes)
-        first, second = tables[h, c], tables[k, c]
-        for i in range(size):
-            slopes[0] += by_first[i] * first[1, i]
-            slopes[1] += by_second[i] * second[1, i]
-            slopes[2] += 0.5 * by_first[i] * first[2, i]
-            slopes[3] += 0.5 * by_second[i] * second[2, i]
-        mean_gradient[c, h] += shares[c] * slopes[0]
-        mean_gradient[c, k] += shares[c] * slopes[1]
-        covariance_gradient[c, h, h] += shares[c] * slopes[2]
-        covariance_gradient[c, k, k] += shares[c] * slopes[3]
-        covariance_gradient[c, h, k] += 0.5 * shares[c] * slopes[4]
-        covariance_gradient[c, k, h] += 0.5 * shares[c] * slopes[4]
+    shifts = np.empty(components, dtype=np.int64)
+    overlap = np.zeros((heads, heads))
+    for h in range(heads):
+        for k in range(h + 1, heads):
+            noise[:] = 0.0
+            token[:] = 0.0
+            factors = []
+            for c in range(components):
+                covariance = covariances[c, h, k]
+                if terms[c, h, k] > 0:
+                    series = mehler_coefficients(covariance, terms[c, h, k])
+                    factors.append((tables[h, c], tables[k, c], series))
+                    shifts[c] = 1
+                else:
+                    scale, mean = (scales[h], scales[k]), (means[c, h], means[c, k])
+                    deviation = (deviations[c, h], deviations[c, k])
+                    factors.append(split(scale, mean, deviation, covariance, digits))
+                    shifts[c] = factors[c][2].size
+                add_expectations(factors[c], shifts[c], shares[c], noise if c == 0 else token)
+            overlap[h, k] = overlap[k, h] = integrate_pair(
+                (weights[h], weights[k]),
+                (tables[h, 0, 0], tables[k, 0, 0], tokens[h, 0], tokens[k, 0]),
+                2.0 * head_weights[h] * head_weights[k],
+                lengths,
+                noise,
+                token,
+                masses[h],
+                masses[k],
+            )
+            for c in range(components):
+                adjoint = noise if c == 0 else token
+                if c < 2:
+                    margins(adjoint[0], by_first, by_second)
+                contract(factors[c], shifts[c], adjoint, slopes)
+                first, second = tables[h, c], tables[k, c]
+                for i in range(size):
+                    slopes[0] += by_first[i] * first[1, i]
+                    slopes[1] += by_second[i] * second[1, i]
+                    slopes[2] += 0.5 * by_first[i] * first[2, i]
+                    slopes[3] += 0.5 * by_second[i] * second[2, i]
+                mean_gradient[c, h] += shares[c] * slopes[0]
+                mean_gradient[c, k] += shares[c] * slopes[1]
+                covariance_gradient[c, h, h] += shares[c] * slopes[2]
+                covariance_gradient[c, k, k] += shares[c] * slopes[3]
+                covariance_gradient[c, h, k] += 0.5 * shares[c] * slopes[4]
+                covariance_gradient[c, k, h] += 0.5 * shares[c] * slopes[4]
     return overlap

@@ -11,98 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.attention import Activation
-from orderparams.compiled import kernel
 from orderparams.errors import ConfigurationError
 from orderparams.expectations import Moments
-from orderparams.expectations.heads import head_integrals, mix
-from orderparams.expectations.laplace import Law, Lengths, lay_grids
-from orderparams.expectations.pairs import pair_integral, series_lengths
-from orderparams.expectations.smoothing import smooth
+from orderparams.expectations.heads import head_integrals
+from orderparams.expectations.laplace import Gradients, Integers, Law, lay_grids, locate
+from orderparams.expectations.pairs import pair_integrals, series_lengths
 from orderparams.task import Task
 
 Array = NDArray[np.float64]
-
-
-@kernel()
-def integrals(
-    law: Law,
-    lengths: Lengths,
-    kappa: float,
-    head_weights: Array,
-    tolerance: float,
-    step: float,
-) -> tuple[Array, Array, Array, Array, float]:
-    """A (H,), G (H, H), the derivatives of E in the means (C+1, H) and covariances (C+1, H, H) of
-    the logits, and what the rule in τ misses of two exact identities.
-
-    The identities: −F′ has the integral 1 (see :mod:`heads`), and shifting τ of one head changes
-    nothing: Σ_c ∂E/∂mean_ch = κ ∫ e^τ (the part of E that depends on the head).
-    """
-    components, heads = law[0].shape
-    longest = 1
-    for power in lengths[0]:
-        longest = max(longest, power)
-    accuracy = tolerance / longest
-    digits = -np.log(accuracy)
-    scales, weights = lay_grids(law, lengths, kappa, np.log(100.0 / tolerance), step)
-    terms = series_lengths(law, 0.02 * accuracy)
-    rows = 5
-    for count in terms.flat:
-        rows = max(rows, count + 3)
-    size = scales.shape[1]
-    tables, tokens = np.empty((heads, components, rows, size)), np.empty((heads, 3, size))
-    masses = np.empty((heads, size))
-    mean_gradient = np.zeros((components, heads))
-    covariance_gradient = np.zeros((components, heads, heads))
-    attended, overlap = np.empty(heads), np.empty((heads, heads))
-    missed = 0.0
-    for h in range(heads):
-        for c in range(components):
-            needed = 5
-            for k in range(heads):
-                needed = max(needed, terms[c, h, k] + 3, terms[c, k, h] + 3)
-            smooth(scales[h], law[0][c, h], law[2][c, h], digits, tables[h, c, :needed])
-        mix(tables[h], law[3], tokens[h])
-        attended[h], overlap[h, h], miss = head_integrals(
-            h,
-            tables[h],
-            tokens[h],
-            scales[h],
-            weights[h],
-            law,
-            lengths,
-            kappa,
-            head_weights[h],
-            masses[h],
-            mean_gradient,
-            covariance_gradient,
-        )
-        missed = max(missed, abs(miss))
-    for h in range(heads):
-        for k in range(h + 1, heads):
-            overlap[h, k] = overlap[k, h] = pair_integral(
-                (h, k),
-                tables,
-                tokens,
-                scales,
-                weights,
-                law,
-                lengths,
-                terms,
-                2.0 * head_weights[h] * head_weights[k],
-                digits,
-                masses,
-                mean_gradient,
-                covariance_gradient,
-            )
-    for h in range(heads):
-        miss = 0.0
-        for c in range(components):
-            miss += mean_gradient[c, h]
-        for i in range(size):
-            miss -= kappa * scales[h, i] * masses[h, i]
-        missed = max(missed, abs(miss))
-    return attended, overlap, mean_gradient, covariance_gradient, missed
 
 
 class Quadrature:
@@ -114,7 +30,9 @@ class Quadrature:
     def __init__(
         self, task: Task, activation: Activation, heads: int, *, tolerance: float = 1e-8
     ) -> None:
-        self.task, self.activation, self.tolerance = task, activation, tolerance
+        self.task, self.kappa, self.tolerance = task, activation.kappa, tolerance
+        self.lengths = (task.lengths - 1, task.length_weights)
+        self.shares = np.concatenate([[1.0], task.signal.weights])
 
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
@@ -122,27 +40,20 @@ class Quadrature:
         """Moments at reduced weights K (H, F+H), bias β (H,) and head weights u (H,)."""
         if gradient_covariance:
             raise ConfigurationError("V has no quadrature here: use engine = 'sampling'")
-        signal = self.task.signal
-        overlap = weights[:, : signal.features]
-        self_overlap = weights @ weights.T
-        shares = np.concatenate([[1.0], signal.weights])
-        means = np.concatenate([bias[None], bias + signal.means @ overlap.T])
-        spread = overlap @ signal.covariances
-        covariances = np.concatenate([self_overlap[None], self_overlap + spread @ overlap.T])
-        deviations = np.sqrt(np.einsum("chh->ch", covariances))
-        law = (means, covariances, deviations, shares)
-        lengths = (self.task.lengths - 1, self.task.length_weights)
+        law, spread = self._law(weights, bias)
         tolerance = self.tolerance
+        accuracy = tolerance / self.lengths[0].max()
+        located = locate(law, self.lengths, self.kappa, np.log(100.0 / tolerance))
+        terms = series_lengths(law, 0.02 * accuracy)
         step = 7.7 / np.log(100.0 / tolerance)
         for _ in range(5):
-            attended, products, mean_gradient, covariance_gradient, missed = integrals(
-                law, lengths, self.activation.kappa, head_weights, tolerance, step
-            )
+            integrals = self._integrals(law, located, terms, head_weights, -np.log(accuracy), step)
+            attended, products, (mean_gradient, covariance_gradient), missed = integrals
             error = 0.1 * tolerance + 8.0 * missed
             if error <= tolerance:
                 break
             step *= min(0.85, np.log(100.0 / missed) / np.log(3000.0 / tolerance))
-        drift = mean_gradient[1:].T @ signal.means
+        drift = mean_gradient[1:].T @ self.task.signal.means
         drift += 2.0 * (covariance_gradient[1:] @ spread).sum(axis=0)
         risk = 1.0 - 2.0 * head_weights @ attended + head_weights @ products @ head_weights
         if self.task.target == "scalar":
@@ -156,3 +67,64 @@ class Quadrature:
             gradient_covariance=None,
             error=float(error),
         )
+
+    def _law(self, weights: Array, bias: Array) -> tuple[Law, Array]:
+        """Law of the logits, and m Σ_c (C, H, F)."""
+        signal = self.task.signal
+        overlap, self_overlap = weights[:, : signal.features], weights @ weights.T
+        spread = overlap @ signal.covariances
+        means = np.concatenate([bias[None], bias + signal.means @ overlap.T])
+        covariances = np.concatenate([self_overlap[None], self_overlap + spread @ overlap.T])
+        deviations = np.sqrt(np.einsum("chh->ch", covariances))
+        return (means, covariances, deviations, self.shares), spread
+
+    def _integrals(
+        self,
+        law: Law,
+        located: Array,
+        terms: Integers,
+        head_weights: Array,
+        digits: float,
+        step: float,
+    ) -> tuple[Array, Array, Gradients, float]:
+        """A (H,), G (H, H), derivatives of E, and what the rule of this step misses of two identities.
+
+        The identities: −F′ has the integral 1 (see :mod:`heads`), and a shift of one head's τ changes
+        nothing: Σ_c ∂E/∂mean_ch = κ ∫ e^τ (the part of E that head h enters).
+        """
+        scales, weights = lay_grids(located, self.kappa, step)
+        (components, heads), size = law[0].shape, scales.shape[1]
+        rows = np.maximum(5, np.maximum(terms.max(1), terms.max(2)) + 3)
+        tables = np.empty((heads, components, rows.max(), size))
+        tokens, masses = np.empty((heads, 3, size)), np.empty((heads, size))
+        gradients = np.zeros((components, heads)), np.zeros((components, heads, heads))
+        attended, squares, missed = head_integrals(
+            scales,
+            weights,
+            law,
+            self.lengths,
+            self.kappa,
+            head_weights,
+            rows,
+            digits,
+            tables,
+            tokens,
+            masses,
+            gradients,
+        )
+        products = pair_integrals(
+            scales,
+            weights,
+            law,
+            self.lengths,
+            head_weights,
+            terms,
+            digits,
+            tables,
+            tokens,
+            masses,
+            gradients,
+        )
+        np.fill_diagonal(products, squares)
+        shifted = gradients[0].sum(axis=0) - self.kappa * np.einsum("hi,hi->h", scales, masses)
+        return attended, products, gradients, max(missed, np.abs(shifted).max())

@@ -1,8 +1,8 @@
 """The law of one token's score x = log Σ_h e^{χ_h}, spread onto a one-dimensional lattice.
 
 A token enters a joint normaliser only through its score. Its Gaussian logits χ are sampled at the
-nodes of a tensor grid along principal axes, or of a quasi-Monte Carlo rule; each node's weight goes
-to eight neighbouring lattice points such that polynomials of degree seven are summed exactly. What
+nodes of a grid along principal axes, or of a quasi-Monte Carlo rule; each node's weight goes to
+eight neighbouring lattice points such that polynomials of degree seven are summed exactly. What
 follows is one-dimensional (see ``normaliser``); :func:`pull` takes its derivatives back to χ.
 """
 
@@ -22,7 +22,7 @@ from orderparams.expectations.resolution import Resolution, Rule, axis_rules, co
 Array = NDArray[np.float64]
 
 SAFE_EXPONENT = 300.0
-"""Exponentials up to this may be multiplied with each other."""
+"""Along the last axis logits vary by no more than this, so that no factor overflows."""
 
 MOST_TERMS = 2000
 """Terms of a sparse grid that is still worth while."""
@@ -61,7 +61,7 @@ def logit_nodes(logits: Array, weights: Array) -> Nodes:
     order = np.argsort(-np.abs(weights), kind="stable")
     logits = np.ascontiguousarray(logits[order].T)
     shifts = logits.max(axis=0)
-    factors = np.exp(np.maximum(logits - shifts, -SAFE_EXPONENT))
+    factors = np.exp(logits - shifts)
     return Nodes(shifts, factors, weights[order], np.ones((len(logits), 1)), np.ones(1))
 
 
@@ -197,6 +197,11 @@ class Lattice:
     start: int
     size: int
     step: float
+
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Smallest and largest score."""
+        return self.step * self.start, self.step * (self.start + self.size - 1)
 
     @classmethod
     def over(cls, low: float, high: float, step: float) -> Lattice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -117,6 +118,21 @@ ACTIONS: dict[str, Callable[[Problem, Heads | None], Outcome]] = {
     "optimum": optimum,
     "simulate": simulate,
 }
+
+
+def rehearsal(action: str, problem: Problem) -> tuple[str, Problem]:
+    """An action and a problem that need the same kernels, and little time."""
+    if action != "simulate":
+        return "evaluate", problem
+    replace, settings, training = dataclasses.replace, problem.simulation, problem.training
+    steps = 4
+    return action, replace(
+        problem,
+        simulation=replace(settings, replicas=1),
+        training=replace(training, duration=steps * training.learning_rate / settings.dimension),
+        output=replace(problem.output, points=2),
+    )
+
 
 WARM_ACTIONS = ("optimum",)
 """Those that can start from the end of a neighbouring point."""

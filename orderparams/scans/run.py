@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orderparams.config import Problem, parse, parse_toml
+from orderparams.config import Problem, parse, parse_toml, to_toml
 from orderparams.errors import ConfigurationError, FileError, SolverError
-from orderparams.scans.actions import END
+from orderparams.scans.actions import END, rehearsal
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import Plan, Point, base_table, make_plan
@@ -64,24 +64,29 @@ class Machine:
         """How many processes of this machine so many points can use."""
         return min(self.workers or processors(), points)
 
-    def pool(self, points: Sequence[Point], at_once: int) -> Pool:
-        """Processes for these points, of which so many can run at the same time."""
+    def pool(self, action: str, points: Sequence[Point], at_once: int) -> Pool:
+        """Processes for points, of which so many can run at the same time."""
         if self.local:
-            return LocalPool(self.processes(at_once), self.rehearsal(points))
+            return LocalPool(self.processes(at_once), self.rehearsals(action, points))
         return DaskPool(self.scheduler, self.scheduler_file)
 
-    def rehearsal(self, points: Iterable[Point]) -> list[Task]:
-        """One evaluation for each set of kernels that the points need."""
-        kinds: dict[tuple[object, ...], Point] = {}
+    def rehearsals(self, action: str, points: Iterable[Point]) -> list[Task]:
+        """One short task for each set of kernels that the points need."""
+        kinds: dict[tuple[object, ...], Problem] = {}
         for point in points:
             problem = parse(parse_toml(point.config))
-            attention, task, engine = problem.attention, problem.task, problem.expectation.engine
-            kind = (attention.activation, task.target, engine, problem.training.rule)
-            kinds.setdefault((*kind, attention.heads > 1), point)
+            kind = (
+                problem.attention.activation,
+                problem.attention.heads > 1,
+                problem.task.target,
+                problem.training.rule,
+                problem.expectation.engine,
+                problem.simulation.backend,
+            )
+            kinds.setdefault(kind, problem)
         limit = None if self.timeout is None else self.timeout + COMPILATION
-        return [
-            Task("evaluate", point.config, point.hash, timeout=limit) for point in kinds.values()
-        ]
+        short = [rehearsal(action, problem) for problem in kinds.values()]
+        return [Task(word, to_toml(problem), "", timeout=limit) for word, problem in short]
 
 
 def make_task(plan: Plan, point: Point, machine: Machine, start: Record | None = None) -> Task:
@@ -113,7 +118,7 @@ def run_points(
         return
     running: dict[Future[Reply], tuple[Task, Point, list[Point]]] = {}
     done = failures = 0
-    pool = machine.pool(points, len(waiting))
+    pool = machine.pool(plan.settings.action, points, len(waiting))
     try:
         while done < len(points):
             size = pool.size()
@@ -184,7 +189,7 @@ def estimate(plan: Plan, machine: Machine) -> Estimate:
     last = len(plan.points) - 1
     points = [plan.points[i] for i in sorted({0, last // 2, last})]
     brief = dataclasses.replace(machine, timeout=min(PROBE, machine.timeout or PROBE))
-    pool = machine.pool(points, len(points))
+    pool = machine.pool(plan.settings.action, points, len(points))
     try:
         size = pool.size()
         futures = [pool.submit(make_task(plan, point, brief)) for point in points]

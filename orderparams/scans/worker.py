@@ -79,9 +79,12 @@ class Child:
             self.requests.write(json.dumps(asdict(task)).encode() + b"\n")
             self.requests.flush()
             header = json.loads(self.replies.readline())
-            image = self.replies.read(header.pop("size"))
+            size = header.pop("size")
+            image = self.replies.read(size)
+            if len(image) < size:
+                raise EOFError
             return Reply(**header, image=image)
-        except (OSError, ValueError):  # the pipe ended
+        except (OSError, EOFError, ValueError):  # the pipe ended
             return self.lost(task, time.monotonic() - started)
         finally:
             if timer is not None:
@@ -95,6 +98,8 @@ class Child:
 
     def lost(self, task: Task, seconds: float) -> Reply:
         """The reply for a point that took the process with it."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=5)  # it may be about to leave with a status of its own
         self.close()
         code = self.process.returncode
         if self.expired:
@@ -136,7 +141,8 @@ class Crew:
         with self.lock:
             if self.closed:
                 raise RuntimeError("the crew has left")
-            self.idle = [child for child in self.idle if child.alive]
+            while self.idle and not self.idle[0].alive:
+                self.idle.pop(0).close()
             child = self.idle.pop(0) if self.idle else Child()
             self.busy.add(child)
         reply = child.run(task)
@@ -152,11 +158,11 @@ class Crew:
         """End all children, busy or not."""
         with self.lock:
             self.closed = True
-            children = [*self.idle, *self.busy]
-            self.idle = []
-        for child in children:
-            child.process.kill()
-            child.process.wait()
+            idle, self.idle = self.idle, []
+            for child in self.busy:  # closed by the thread that waits for it
+                child.process.kill()
+        for child in idle:
+            child.close()
 
 
 def failed(task: Task, message: str, seconds: float) -> Reply:

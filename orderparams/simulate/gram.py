@@ -24,8 +24,7 @@ Array = NDArray[np.float64]
 
 class State(NamedTuple):
     """weights K = [m W] (H, F+H), for the scalar target [m, k·v*/D, W] (H, F+1+H), with q = K Kᵀ;
-    bias and head weights (H,); loss (1,), the sum over
-    steps."""
+    bias and head weights (H,); loss (1,), a sum over steps."""
 
     weights: Array
     bias: Array

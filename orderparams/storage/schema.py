@@ -25,6 +25,7 @@ AXES = {
     "replica": "replica of the simulation, counted from 1",
     "dimension": "embedding dimension D",
     "stage": "stage of specialization, counted from 1",
+    "event": "event, counted from 1",
 }
 
 TRAJECTORY = {
@@ -50,6 +51,20 @@ COMPARISON = {
 
 LEARNED = {"bias", "head_weight"}
 """Variables that stand in a file only where they are learned."""
+
+STAGES = {
+    "head": Variable(("event",), "attention head, counted from 1"),
+    "target": Variable(("event",), "signal direction, with its side"),
+    "vector": Variable(("event", "feature"), "unit vector of the change of the overlaps"),
+    "stage": Variable(("event",), "stage of specialization from 1; 0 if all heads move alike"),
+    "start": Variable(("event",), "time at which 10 % of the change are done"),
+    "half_time": Variable(("event",), "time at which half of the change is done"),
+    "complete": Variable(("event",), "time at which 90 % of the change are done"),
+    "cosine_before": Variable(("event",), "cosine of head and direction before the change"),
+    "cosine_after": Variable(("event",), "cosine of head and direction after the change"),
+    "risk_before": Variable(("event",), "risk at the start of the change"),
+    "risk_after": Variable(("event",), "risk at the completion of the change"),
+}
 
 POINT = {
     "risk": Variable((), "population risk per dimension"),

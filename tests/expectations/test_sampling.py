@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from oracle import OracleMoments, oracle_moments
 from scipy.integrate import solve_ivp
 from scipy.stats import qmc
 
@@ -16,7 +17,6 @@ from orderparams.expectations import Moments
 from orderparams.expectations.sampling import LANES, Sampling, allot, draw_nodes
 from orderparams.expectations.sampling_kernels import exponential
 from orderparams.task import Signal, Task, flipped_spikes, hypercube, spikes
-from tests.oracle import OracleMoments, oracle_moments
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,253 @@
+"""``orderparams analyze``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orderparams.cli import options
+
+if TYPE_CHECKING:
+    from orderparams.analysis.analyze import Analysis, Rest
+    from orderparams.trajectory import Trajectory
+
+
+@click.command()
+@options.config
+@options.assignments
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE.h5",
+    help="Write the run and its stages to a file.",
+)
+@options.force
+@click.option(
+    "--replica",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="Which replica of a simulation to analyze; left out, the first.",
+)
+@options.as_json
+def analyze(
+    config: str,
+    assignments: tuple[str, ...],
+    output: Path | None,
+    force: bool,
+    replica: int,
+    as_json: bool,
+) -> None:
+    """Say what happened in a run and why.
+
+    Stages, stationary points and their stability, the optimum, and which heads
+    can go. A result file is analyzed as it is; a configuration is solved first.
+
+    Example: orderparams analyze two-stage.h5
+    """
+    if output is not None:
+        options.target(output, config, force=force)
+    run = given_run(config, assignments, replica)
+
+    from orderparams.analysis.analyze import analyze
+
+    def progress(what: str) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"{what} ...", err=True)
+
+    result = analyze(run, progress=progress)
+    if output is not None:
+        from orderparams.storage.stages import save
+
+        save(result.trajectory, result.stages, output, force=force, command=options.command_line())
+    if as_json:
+        click.echo(json.dumps(result.document()))
+        return
+    problem = result.trajectory.problem
+    lines = [problem.title] if problem.title else []
+    lines += [f"  {line}" for line in options.describe(problem)]
+    for part in (happened, why, end, best, pruning):
+        lines += ["", *part(result)]
+    click.echo("\n".join(lines))
+
+
+def given_run(config: str, assignments: tuple[str, ...], replica: int) -> Trajectory:
+    """The run in a file, or that of a configuration."""
+    from orderparams.sources import load
+
+    if not config.endswith((".h5", ".hdf5")) or assignments:
+        problem = load(config, assignments)
+
+        from orderparams.integrate import solve
+
+        return solve(problem)
+
+    from orderparams.storage.hdf5 import open_trajectory, read_attributes
+
+    path = Path(config)
+    if "simulation" not in read_attributes(path):
+        return open_trajectory(path)
+
+    from orderparams.analysis.simulated import replica_trajectory
+    from orderparams.storage.simulations import open_simulation
+
+    return replica_trajectory(open_simulation(path), replica - 1)
+
+
+def numbers(values: Iterable[float], digits: int = 3) -> str:
+    """A short vector."""
+    return "(" + ", ".join(f"{value + 0.0:.{digits}f}" for value in values) + ")"
+
+
+def names(heads: Iterable[int]) -> str:
+    """Heads as they are shown, counted from 1."""
+    return ", ".join(str(head + 1) for head in heads) or "none"
+
+
+def happened(result: Analysis) -> list[str]:
+    """Phases, events, plateaus, and how the heads are grouped at the end."""
+    stages, run = result.stages, result.trajectory
+    lines = ["What happened"]
+    if run.status != "finished":
+        lines.append(f"  The run did not finish: {run.message or run.status}.")
+    if len(run.time) < 5:
+        return [*lines, f"  {len(run.time)} stored times are too few to tell stages."]
+    if stages.unspecialized is not None:
+        first, last = stages.unspecialized
+        lines.append(f"  All heads are the same (within 10 %) from t = {first:.4g} to {last:.4g}.")
+    if not stages.specializations:
+        lines.append("  No head specialized: no overlap grew that the heads do not share.")
+    if stages.events:
+        lines += ["", "  stage  head  towards     10 %      half      90 %    cosine        risk"]
+    for event in stages.events:
+        stage = "all" if event.common else f"{event.stage}"
+        lines.append(
+            f"  {stage:>5}{event.head + 1:6d}{event.target:>9}"
+            f"{event.start:9.4g}{event.half_time:10.4g}{event.complete:10.4g}"
+            f"  {event.cosine_before:.2f} {event.cosine_after:.2f}"
+            f"  {event.risk_before:.4f} {event.risk_after:.4f}"
+        )
+    for plateau in stages.plateaus:
+        span = f"t = {plateau.start:.4g} to {plateau.end:.4g}"
+        lines.append(f"  plateau of risk {plateau.level:.6f}, {span}")
+    for excursion in stages.excursions:
+        lines.append(
+            f"  Head {excursion.head + 1} makes an excursion: along direction "
+            f"{excursion.origin.name} up to {excursion.peak:.3f}"
+        )
+        lines.append(
+            f"    at t = {excursion.peak_time:.4g}; from t = {excursion.turn_time:.4g} on it "
+            f"follows direction {excursion.destination.name}."
+        )
+    lines += ["", "  heads at the end (copies of each other in brackets)"]
+    lines.append("    " + "  ".join(f"[{names(group)}]" for group in stages.groups))
+    if stages.dormant:
+        lines.append(f"    without overlap: {names(stages.dormant)}")
+    return lines
+
+
+MOST_MODES = 6
+
+
+def rest_lines(title: str, rest: Rest, result: Analysis) -> list[str]:
+    """A stationary point, its unstable modes (or its two slowest), and how the run left it."""
+    lines = [f"  {title}: risk {rest.point.risk:.10f}, residual {rest.point.residual:.0e}"]
+    if not rest.point.converged:
+        return [*lines, "    There is no stationary point near."]
+    lines.append(f"    the run is nearest at t = {rest.time:.4g}, {rest.distance:.1%} away")
+    lines.append(f"    {'growth rate':>12}{'at the run':>12}{'observed':>12}    mode")
+    shown = rest.modes[: max(len(rest.growth), 2)][:MOST_MODES]
+    for mode, growth in zip(shown, [*rest.growth, None, None], strict=False):
+        seen = " " * 24 if growth is None else f"{growth.local:12.6f}{growth.rate:12.6f}"
+        count = f" (x{mode.multiplicity})" if mode.multiplicity > 1 else ""
+        what = mode.describe(result.directions)
+        lines.append(f"    {mode.rate:12.6f}{seen}    {what}{count}")
+    return lines
+
+
+def why(result: Analysis) -> list[str]:
+    """The saddles: what they predict, and what was seen."""
+    lines = ["Why"]
+    problem, unspecialized = result.trajectory.problem, result.unspecialized
+    if problem.training.rule == "sgd":
+        lines.append("  (points and rates are those of the risk, without the noise of SGD)")
+    if problem.attention.heads > 1:
+        lines += rest_lines("All heads equal", unspecialized, result)
+        overlap = unspecialized.point.heads.overlap[0]
+        lines.append(f"    every head has the overlaps {numbers(overlap)}")
+        predicted, observed = result.predicted_order, result.observed_order
+        lines.append(f"    order of directions: predicted {', '.join(predicted) or 'none'};")
+        lines.append(f"      observed {', '.join(observed) or 'none'}")
+    for number, rest in enumerate(result.rests, 1):
+        lines += rest_lines(f"{number}. plateau", rest, result)
+    return lines
+
+
+def end(result: Analysis) -> list[str]:
+    """Where the run ends."""
+    run, final = result.trajectory, result.final
+    risk = run.risk[-1]
+    kind = "saddle" if final.growth else "minimum"
+    lines = ["The end", f"  risk        {risk:.8f} at t = {run.time[-1]:.6g}"]
+    lines.append(f"  Bayes risk  {result.optimum.bayes_risk:.8f}")
+    if not final.point.converged:
+        return [*lines, "  No stationary point was found near the end: a longer run goes on."]
+    residual = f"residual {final.point.residual:.0e}"
+    lines.append(f"  nearest {kind}: risk {final.point.risk:.10f}, {residual}")
+    if final.growth:
+        rate = final.modes[0].rate
+        what = final.modes[0].describe(result.directions)
+        lines += ["  The run is too short. It ends near a saddle, which it leaves at the rate"]
+        lines += [f"  {rate:.6f}: {what}."]
+    elif risk - final.point.risk > 1e-3 * abs(run.risk[0] - risk):
+        lines.append("  The run did not converge: a longer one reaches that risk.")
+    return lines
+
+
+def best(result: Analysis) -> list[str]:
+    """The optimum beside the run and the Bayes risk."""
+    found, run = result.optimum, result.trajectory
+    heads = found.point.heads
+    reached = sum(risk < found.risks[0] + 1e-6 for risk in found.risks)
+    return [
+        "The optimum",
+        f"  least risk  {found.risk:.10f}, residual {found.point.residual:.0e}",
+        f"  {found.risk - found.bayes_risk:.3e} above the Bayes risk; the run ends "
+        f"{run.risk[-1] - found.risk:.3e} above it",
+        f"  reached from {reached} of {len(found.risks)} starts",
+        *options.overlap_table(heads.overlap, heads.self_overlap),
+    ]
+
+
+def pruning(result: Analysis) -> list[str]:
+    """What the heads are worth."""
+    found = result.pruning
+    if len(found.removals) < 2:
+        return ["Pruning", "  There is one head only."]
+    how = "all subsets" if found.exhaustive else "greedy"
+    lines = ["Pruning", f"  heads removed ({how})      risk    trained again"]
+    for removal in found.removals:
+        who = names(removal.heads)
+        who = who if len(who) <= 24 else f"{len(removal.heads)} heads"
+        lines.append(f"  {who:<24}{removal.risk:12.6f}{removal.reoptimized_risk:17.6f}")
+    for cost in (0.01, 0.1):
+        count = found.removable(cost)
+        again = found.removable(cost, reoptimized=True)
+        lines.append(
+            f"  At {cost:.0%} more risk {count} can go; {again} if the rest is trained again."
+        )
+    if len(found.interaction) > 2:
+        import numpy as np
+
+        g, h = np.unravel_index(int(found.interaction.argmax()), found.interaction.shape)
+        lines += [
+            f"  Heads {names(sorted((g, h)))} stand in for each other most: to lose both costs",
+            f"    {found.interaction[g, h]:.2e} more than to lose each alone.",
+        ]
+    return lines
