@@ -10,15 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.directions import Direction
-from orderparams.analysis.plateaus import white_noise
+from orderparams.analysis.noise import rises, white_noise
 
 Array = NDArray[np.float64]
 
 LEAST_MOVE = 0.1
 """Smallest change of an alignment that counts."""
 
-NOISE_FACTOR = 8.0
-"""A change must also exceed the noise by this factor; the range of some hundred values is 6."""
+NOISE_FACTOR = 10.0
+"""A change must also exceed the noise by this factor. The range of some hundred values is 6; one
+side of a head at rest shows only about half of the noise."""
 
 TOGETHER = 0.1
 """Relative spread up to which heads count as equal."""
@@ -30,8 +31,8 @@ class Event:
 
     At ``start``, ``half_time`` and ``complete`` 10 %, 50 % and 90 % of the change of its alignment
     are done; ``vector`` (F,) is the unit vector of the change. ``common``: all heads do the same,
-    and nothing specializes. ``stage`` counts the specializations
-    between two plateaus from 1; it is 0 for a common event. Heads are counted from 0.
+    and nothing specializes. ``stage`` counts, from 1, the specializations between two plateaus; it
+    is 0 for a common event. Heads are counted from 0.
     """
 
     head: int
@@ -79,28 +80,6 @@ def sides(overlap: Array, direction: Direction) -> list[Array]:
     return [np.maximum(part[:, 0], 0.0), np.maximum(-part[:, 0], 0.0)]
 
 
-def rises(series: Array, least: float) -> list[tuple[int, int]]:
-    """First and last index of every rise by at least ``least``.
-
-    A rise ends where the series has fallen by ``least`` since its maximum: noise below that neither
-    makes nor breaks one.
-    """
-    found: list[tuple[int, int]] = []
-    low = high = 0
-    for i, value in enumerate(series):
-        if value > series[high]:
-            high = i
-        risen = series[high] - series[low] >= least
-        if risen and series[high] - value >= least:
-            found.append((low, high))
-            low = high = i
-        elif not risen and value < series[low]:
-            low = high = i
-    if series[high] - series[low] >= least:
-        found.append((low, high))
-    return found
-
-
 def moves(series: Array, rests: Sequence[int]) -> list[tuple[int, int]]:
     """The rises that count, divided at the given indices where each part counts by itself."""
     least = max(LEAST_MOVE, NOISE_FACTOR * white_noise(series))
@@ -142,8 +121,8 @@ def find_events(
     """All events of a run by half-time, from arrays (T,), (T, H, F), (T, H, H), (T,).
 
     ``rests`` are indices of plateaus of the risk: they part the stages, and divide a change that
-    goes on afterwards. A head's alignment is its overlap with a direction relative to its length then or at
-    the end, whichever is larger: a cosine, once the head is as long as it will be.
+    goes on afterwards. A head's alignment is its overlap with a direction relative to its length
+    then or at the end, whichever is larger: a cosine, once the head is as long as it will be.
     """
     lengths = np.sqrt(np.einsum("thh->th", self_overlap))
     events = []

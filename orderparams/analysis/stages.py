@@ -29,8 +29,8 @@ ALIGNED = 0.6
 class Excursion:
     """A head that followed one direction and turned to another; heads are counted from 0.
 
-    Its overlap with the first was largest, ``peak``, at ``peak_time``; from ``turn_time`` on the
-    overlap with the second is larger.
+    Its overlap with the first was largest, ``peak``, at ``peak_time``; at ``turn_time`` it no longer
+    follows the first.
     """
 
     head: int
@@ -140,18 +140,10 @@ def find_excursions(
             continue
         for (origin, side), cosine in zip(followed, cosines, strict=True):
             alone = long_enough & apart[origin.name] & (cosine > ALIGNED)
-            if cosine[-1] > 0.5 * ALIGNED or not alone.any():
+            led = np.flatnonzero(alone & (side > final))
+            if cosine[-1] > 0.5 * ALIGNED or len(led) == 0:
                 continue
-            peak = int(np.argmax(np.where(alone, side, 0.0)))
-            turn = peak + int(np.argmax(final[peak:] > side[peak:]))
-            found.append(
-                Excursion(
-                    head,
-                    origin,
-                    destination,
-                    float(side[peak]),
-                    float(time[peak]),
-                    float(time[turn]),
-                )
-            )
+            peak = int(led[side[led].argmax()])
+            times = float(time[peak]), float(time[led[-1] + 1])
+            found.append(Excursion(head, origin, destination, float(side[peak]), *times))
     return tuple(found)

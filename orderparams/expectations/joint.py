@@ -56,9 +56,10 @@ class JointQuadrature:
 
     The score's law comes from a grid along the principal axes of the heads' logits, with as many
     nodes per axis as its variance asks for: a tensor grid, sparse in axes of small variance. Where
-    no affordable grid reaches an error of 1e-5, it comes from randomised quasi-Monte Carlo points in
-    as many dimensions as there are heads, and the error estimate is four standard errors of the mean
-    over independent randomisations. ``method`` tells which of the two the latest evaluation used.
+    no affordable grid reaches an error of 1e-5, it comes from randomised quasi-Monte Carlo points
+    in as many dimensions as there are heads, and the error estimate is four standard errors of the
+    mean over independent randomisations. ``method`` tells which of the two the latest evaluation
+    used.
     """
 
     name = "quadrature"
@@ -181,14 +182,13 @@ class JointQuadrature:
         if gradient_covariance:
             pairs = [
                 transforms.on_lattice(term_adjoints(term, transforms, is_signal))
-                for is_signal, term in enumerate(self._terms)
+                for is_signal, term in zip((False, True), self._terms, strict=True)
             ]
-            parts.append(
-                sum(
-                    pull(law, positions[index], pairs[min(index, 1)], pairs[min(index, 1)])[1]
-                    for index, law in enumerate(nodes)
-                )
-            )
+            covariance = np.zeros((self.heads, self.heads))
+            for index, law in enumerate(nodes):
+                pair = pairs[min(index, 1)]
+                covariance += pull(law, positions[index], pair, pair)[1]
+            parts.append(covariance)
         return np.concatenate([part.ravel() for part in parts])
 
     def _gradient(

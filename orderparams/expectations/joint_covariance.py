@@ -79,7 +79,7 @@ def token_term(is_signal: bool, scalar: bool, noise: float) -> Polynomial:
 def term_adjoints(polynomial: Polynomial, transforms: Transforms, is_signal: bool) -> Array:
     """Factors (7, τ) of K_0 … K_6 at the score of the token in question, in the integral over τ.
 
-    If that token is the signal, there is no other factor Ψ_j; if not, one noise token fewer is left.
+    If that token is the signal, there is no other factor Ψ_j; if not, a noise token fewer is left.
     """
     noise, others = transforms.noise, transforms.others[0 if is_signal else 1 :]
     signal = np.ones_like(transforms.signal) if is_signal else transforms.signal

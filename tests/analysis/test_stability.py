@@ -1,0 +1,239 @@
+"""Stationary points and their modes: closed forms, planted landscapes, and a run beside them."""
+
+import numpy as np
+import pytest
+
+import orderparams as op
+from orderparams.analysis.analyze import examine
+from orderparams.analysis.directions import principal_directions
+from orderparams.analysis.stability import (
+    growth_rate,
+    near_interval,
+    rate_along,
+    spectrum,
+    unstable,
+)
+from orderparams.analysis.stationary import (
+    StationaryPoint,
+    descend,
+    nearest_minimum,
+    nearest_stationary,
+    root,
+    unspecialized_point,
+)
+from orderparams.landscape import Landscape, differentiate
+from orderparams.problem import Heads
+
+FLIPPED = {
+    "task": {"length": 5, "signal": {"kind": "flipped-spikes", "strengths": [4.0, 1.0]}},
+    "attention": {"heads": 3},
+}
+LEARNED = ["attention.bias=learned", "attention.head_weights=learned"]
+
+
+def problem_with(*assignments):
+    return op.load(FLIPPED, assignments)
+
+
+@pytest.mark.parametrize(
+    "assignments",
+    [
+        [],
+        ["attention.activation=softmax-1", "training.weight_decay=0.3"],
+        ["attention.activation=softmax-1", *LEARNED, "training.bias_rate=0.2"],
+        ["attention.activation=bayes-softmax", "attention.heads=2"],
+    ],
+)
+def test_gradient_and_hessian_are_derivatives(assignments):
+    """Oracle: central differences of the value, of order 1e-4 in the step squared."""
+    landscape = Landscape(problem_with(*assignments), residual=1)
+    generator = np.random.default_rng(0)
+    start = landscape.point(landscape.flow.start)
+    x = start + 0.7 * generator.normal(size=start.size)
+    first, second = generator.normal(size=(2, start.size))
+
+    def value(a, b):
+        return landscape.value_and_gradient(x + a * first + b * second)[0]
+
+    step = 1e-2
+    slope = (value(step, 0) - value(-step, 0)) / (2 * step)
+    half = (value(step / 2, 0) - value(-step / 2, 0)) / step
+    assert landscape.gradient(x) @ first == pytest.approx((4 * half - slope) / 3, rel=1e-5)
+    h = 3e-2
+    mixed = (value(h, h) - value(h, -h) - value(-h, h) + value(-h, -h)) / (4 * h**2)
+    near = (value(h / 2, h / 2) - value(h / 2, -h / 2) - value(-h / 2, h / 2)) / h**2
+    near += value(-h / 2, -h / 2) / h**2
+    curvature = first @ landscape.hessian(x) @ second
+    assert curvature == pytest.approx((4 * near - mixed) / 3, rel=2e-4, abs=2e-5)
+    along = rate_along(landscape, x, first)
+    assert -along == pytest.approx(first @ landscape.hessian(x) @ first / (first @ first), rel=1e-6)
+
+
+def test_points_and_heads_are_inverse():
+    landscape = Landscape(problem_with("attention.activation=softmax-1", *LEARNED), residual=2)
+    x = np.random.default_rng(1).normal(size=landscape.point(landscape.flow.start).size)
+    heads = landscape.heads(x)
+    again = landscape.heads(landscape.point(heads))
+    np.testing.assert_allclose(again.self_overlap, heads.self_overlap, atol=1e-12)
+    np.testing.assert_array_equal(again.bias, heads.bias)
+    assert landscape.risk(landscape.point(heads)) == pytest.approx(landscape.risk(x), abs=1e-9)
+
+
+def test_steepest_descent_of_the_landscape_is_the_flow():
+    """Learned biases at a slower rate: dx/dt = −∇E in the units of x."""
+    problem = problem_with(
+        "attention.activation=softmax-1", *LEARNED, "training.bias_rate=0.2", "initial.variance=1"
+    )
+    landscape = Landscape(problem, residual=3)
+    flow = op.evaluate(problem).velocity
+    x = landscape.point(landscape.flow.start)
+    step = 1e-4
+    ahead = landscape.heads(x - step * landscape.gradient(x))
+    start = landscape.flow.start
+    np.testing.assert_allclose((ahead.overlap - start.overlap) / step, flow.overlap, atol=1e-7)
+    np.testing.assert_allclose((ahead.bias - start.bias) / step, flow.bias, atol=1e-7)
+    np.testing.assert_allclose(
+        (ahead.head_weights - start.head_weights) / step, flow.head_weights, atol=1e-7
+    )
+
+
+def test_spectrum_at_zero_is_the_closed_form():
+    """Theory 7: T = diag(2, 0.5); between heads 2u(1−1/L)(1−2/L)T/L, and for all of them with −(T+L)/L.
+
+    Differences are of order STEP²: 1e-6 of rates of 0.1.
+    """
+    landscape = Landscape(problem_with(), residual=0)
+    directions = principal_directions(landscape.task.signal)
+    point = unspecialized_point(landscape)
+    np.testing.assert_allclose(point.x, 0, atol=1e-12)
+    assert point.risk == pytest.approx(1 - 1 / 5, abs=1e-10)
+    prefactor = 2 / 3 * (1 - 1 / 5) / 5
+    strengths = np.array([2.0, 0.5, 0.0])  # the last: outside the hidden directions
+    between = prefactor * (1 - 2 / 5) * strengths
+    together = between - prefactor * (strengths + 5) / 5
+    modes = spectrum(landscape, point, directions)
+    names = ["direction 1", "direction 2", "residual"]
+    expected = {f"between heads, {n}": (rate, 2) for n, rate in zip(names, between, strict=True)}
+    expected |= {f"all heads, {n}": (rate, 1) for n, rate in zip(names, together, strict=True)}
+    assert {mode.describe(directions) for mode in modes} == set(expected)
+    for mode in modes:
+        rate, multiplicity = expected[mode.describe(directions)]
+        assert mode.rate == pytest.approx(rate, abs=1e-6)
+        assert mode.multiplicity == multiplicity
+    assert [mode.describe(directions)[-11:] for mode in unstable(modes)] == names[:2]
+
+
+def test_degenerate_directions_share_a_mode():
+    landscape = Landscape(problem_with("task.signal.strengths=[3,3]"), residual=0)
+    directions = principal_directions(landscape.task.signal)
+    modes = spectrum(landscape, unspecialized_point(landscape), directions)
+    assert modes[0].describe(directions) == "between heads, direction 1+2"
+    assert modes[0].multiplicity == 4
+
+
+CENTER = np.array([1.0, -2.0, 0.5])
+CURVATURE = np.diag([2.0, -0.5, 1.0]) + 0.1
+
+
+def test_a_planted_saddle_is_found():
+    """A quadratic with a cubic term that vanishes at its stationary point."""
+
+    def gradient(x):
+        return CURVATURE @ (x - CENTER) + 0.1 * (x - CENTER) ** 2
+
+    found = root(gradient, CENTER + [0.2, -0.1, 0.3])
+    np.testing.assert_allclose(found, CENTER, atol=1e-9)
+    np.testing.assert_allclose(differentiate(gradient, found), CURVATURE, atol=1e-8)
+
+
+def test_a_planted_minimum_is_found():
+    matrix = CURVATURE @ CURVATURE
+
+    def value_and_gradient(x):
+        d = x - CENTER
+        return 0.5 * d @ matrix @ d, matrix @ d
+
+    np.testing.assert_allclose(descend(value_and_gradient, np.zeros(3)), CENTER, atol=1e-5)
+
+
+def test_the_unspecialized_point_of_two_stages():
+    """One effective head: overlap E[θ] exactly, risk 0.408763601399 from a one-head computation."""
+    for heads in (1, 3):
+        landscape = Landscape(op.load("two-stage", [f"attention.heads={heads}"]), residual=0)
+        point = unspecialized_point(landscape)
+        expected = np.tile([1.5, 0, 0], (heads, 1))
+        np.testing.assert_allclose(point.heads.overlap, expected, atol=1e-7)
+        assert point.risk == pytest.approx(0.408763601399, abs=1e-10)
+        assert point.converged
+
+
+def test_given_biases_that_differ_leave_a_residual():
+    problem = op.load(
+        "softmax-1", ["attention.heads=2", "attention.bias=[0.0, -1.0]", "task.length=3"]
+    )
+    assert not unspecialized_point(Landscape(problem, residual=0)).converged
+
+
+def test_stationary_points_near_a_state():
+    """From near K = 0 the root is the saddle K = 0, and the descent a minimum far below it."""
+    problem = problem_with("attention.heads=2")
+    landscape = Landscape(problem, residual=0)
+    overlap = np.array([[0.02, 0.01], [-0.01, 0.02]])
+    x = landscape.point(Heads(overlap, np.zeros((2, 2)), np.zeros(2), np.full(2, 0.5)))
+    saddle, minimum = nearest_stationary(landscape, x), nearest_minimum(landscape, x)
+    np.testing.assert_allclose(saddle.x, 0, atol=1e-6)
+    assert saddle.converged
+    assert minimum.converged
+    assert minimum.risk < saddle.risk - 0.05
+    modes = spectrum(landscape, minimum, principal_directions(landscape.task.signal))
+    assert unstable(modes) == ()
+
+
+def test_a_slope_of_the_logarithm_needs_an_exponential():
+    time = np.linspace(0, 10, 21)
+    rate, error = growth_rate(time, 1e-3 * np.exp(0.3 * time))
+    assert rate == pytest.approx(0.3, rel=1e-12)
+    assert error < 1e-12
+    noisy = np.exp(0.3 * time + 0.1 * np.random.default_rng(0).normal(size=21))
+    rate, error = growth_rate(time, noisy)
+    assert abs(rate - 0.3) < 4 * error < 0.1
+    assert growth_rate(time[:3], time[:3]) is None
+    assert growth_rate(time, np.random.default_rng(1).uniform(1, 2, 21)) is None
+    assert growth_rate(time, np.zeros(21)) is None
+
+
+def test_the_interval_near_a_point():
+    distance = np.array([1.0, 0.5, 0.05, 0.03, 0.02, 0.03, 0.3, 0.01 + 0.5])
+    assert near_interval(distance) == range(3, 6)
+    assert len(near_interval(distance + 0.2)) == 0
+
+
+def test_rates_before_the_split_are_those_of_the_hessian():
+    """Two-stage preset: heads part along 2 and 3 at the rates where the run is, to 5 %.
+
+    The run passes the unspecialized point at a distance of 1 to 2 %, with residuals of 0.05; the
+    point's own rates differ from those on the way by that much, here by less than 10 %.
+    """
+    problem = op.load("two-stage", ["training.duration=200", "output.points=41"])
+    run = op.solve(problem)
+    landscape = Landscape(problem, residual=0)
+    directions = principal_directions(landscape.task.signal)
+    rest = examine(landscape, unspecialized_point(landscape), run, directions)
+    assert rest.distance < 0.03
+    named = {
+        mode.describe(directions): (mode, growth)
+        for mode, growth in zip(unstable(rest.modes), rest.growth, strict=True)
+    }
+    assert list(named) == ["between heads, direction 2", "between heads, direction 3"]
+    for mode, growth in named.values():
+        assert mode.multiplicity == 3
+        assert growth.rate == pytest.approx(growth.local, rel=0.05)
+        assert growth.rate == pytest.approx(mode.rate, rel=0.10)
+        assert growth.error < 0.02 * growth.rate
+
+
+def test_a_state_is_its_own_residual():
+    landscape = Landscape(problem_with("attention.heads=1"), residual=0)
+    point = StationaryPoint.at(landscape, np.array([1.0, 0.3]))
+    assert point.residual == np.abs(landscape.gradient(point.x)).max()
+    assert not point.converged
