@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ import click
 from orderparams.cli import options
 
 if TYPE_CHECKING:
-    from orderparams.analysis.analyze import Analysis, Rest
+    from orderparams.analysis.analyze import Analysis
+    from orderparams.analysis.rests import Rest
     from orderparams.trajectory import Trajectory
 
 
@@ -102,7 +104,7 @@ def given_run(config: str, assignments: tuple[str, ...], replica: int) -> Trajec
 
 def numbers(values: Iterable[float], digits: int = 3) -> str:
     """A short vector."""
-    return "(" + ", ".join(f"{value + 0.0:.{digits}f}" for value in values) + ")"
+    return "(" + ", ".join(f"{round(value, digits) + 0.0:.{digits}f}" for value in values) + ")"
 
 
 def names(heads: Iterable[int]) -> str:
@@ -115,7 +117,8 @@ def happened(result: Analysis) -> list[str]:
     stages, run = result.stages, result.trajectory
     lines = ["What happened"]
     if run.status != "finished":
-        lines.append(f"  The run did not finish: {run.message or run.status}.")
+        reason = f"The run did not finish: {run.message or run.status}."
+        lines += textwrap.wrap(reason, 78, initial_indent="  ", subsequent_indent="  ")
     if len(run.time) < 5:
         return [*lines, f"  {len(run.time)} stored times are too few to tell stages."]
     if stages.unspecialized is not None:

@@ -10,6 +10,7 @@ import click
 from orderparams.cli.analyze import analyze
 from orderparams.cli.evaluate import evaluate
 from orderparams.cli.info import info
+from orderparams.cli.plot import plot
 from orderparams.cli.presets import presets
 from orderparams.cli.scan import scan
 from orderparams.cli.simulate import simulate
@@ -29,7 +30,7 @@ def orderparams() -> None:
     """
 
 
-for command in (solve, evaluate, simulate, validate, analyze, scan, info, presets):
+for command in (solve, evaluate, simulate, validate, analyze, scan, plot, info, presets):
     orderparams.add_command(command)
 
 

@@ -115,9 +115,7 @@ def scan(
 
     Example: orderparams scan --vary attention.heads=1:8:8 -o scan.h5
     """
-    check_usage(output, shard=shard, collecting=collecting, dry_run=dry_run, **settings)
-    if as_json and json_lines:
-        raise click.UsageError("--json and --json-lines both write to standard output; choose one")
+    check_usage(click.get_current_context().params)
     stored = output if resume or collecting else None
     plan = make_plan(config, assignments, stored, **settings)
 
@@ -158,23 +156,21 @@ def scan(
     return FAILED_POINTS if report["finished"] < report["points"] else 0
 
 
-def check_usage(
-    output: Path | None,
-    *,
-    shard: tuple[int, int] | None,
-    collecting: bool,
-    dry_run: bool,
-    zipped: bool,
-    points: int | None,
-    **others: Any,
-) -> None:
+CONTRADICTIONS = {
+    ("zipped", "points"): "--zip pairs lists and --random draws points",
+    ("shard", "collecting"): "--shard runs points and --collect what was run by all shards",
+    ("scheduler", "scheduler_file"): "--scheduler and --scheduler-file name the same",
+    ("as_json", "json_lines"): "--json and --json-lines both write to standard output",
+}
+
+
+def check_usage(options: dict[str, Any]) -> None:
     """Refuse options that contradict each other."""
-    if output is None and not dry_run:
+    for (one, other), reason in CONTRADICTIONS.items():
+        if options[one] and options[other]:
+            raise click.UsageError(f"{reason}; choose one")
+    if options["output"] is None and not options["dry_run"]:
         raise click.UsageError("name the file to write with -o FILE.h5")
-    if zipped and points is not None:
-        raise click.UsageError("--zip pairs lists and --random draws points; choose one")
-    if shard is not None and collecting:
-        raise click.UsageError("run all shards first, then --collect without --shard")
 
 
 def make_plan(

@@ -13,7 +13,8 @@ from orderparams.analysis.stages import Stages
 from orderparams.analysis.stationary import StationaryPoint
 
 if TYPE_CHECKING:
-    from orderparams.analysis.analyze import Analysis, Rest
+    from orderparams.analysis.analyze import Analysis
+    from orderparams.analysis.rests import Rest
 
 
 def from_one(heads: Iterable[int]) -> list[int]:

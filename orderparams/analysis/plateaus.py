@@ -46,8 +46,7 @@ def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
         start, end = fast[fast < high][-1], fast[fast > high][0] - 2  # without the padding
         slowest = np.flatnonzero(rest[start + 1 : end + 2] == rest[high])
         center = start + int(slowest[len(slowest) // 2])
-        times = (float(time[i]) for i in (start, end, center))
-        plateaus.append(Plateau(*times, level=float(level[center])))
+        plateaus.append(Plateau(*map(float, (time[start], time[end], time[center], level[center]))))
     return tuple(plateaus)
 
 

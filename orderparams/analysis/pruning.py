@@ -63,7 +63,7 @@ class Pruning:
             for removal in self.removals
             if (removal.reoptimized_risk if reoptimized else removal.risk) <= limit
         ]
-        return max(counts)
+        return max(counts, default=0)
 
 
 def without(problem: Problem, heads: Heads, removed: tuple[int, ...]) -> tuple[Problem, Heads]:

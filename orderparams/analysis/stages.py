@@ -29,8 +29,8 @@ ALIGNED = 0.6
 class Excursion:
     """A head that followed one direction and turned to another; heads are counted from 0.
 
-    Its overlap with the first was largest, ``peak``, at ``peak_time``; at ``turn_time`` it no longer
-    follows the first.
+    Its overlap with the first was largest, ``peak``, at ``peak_time``; from ``turn_time`` on it no
+    longer follows the first.
     """
 
     head: int

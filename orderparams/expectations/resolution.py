@@ -94,9 +94,9 @@ def _hermite_errors() -> tuple[Array, Array]:
     Bounds the error of E[f''(slope·g)] for functions f with the spectrum of the logistic function's
     derivative, πk/sinh πk, by the rule's error on each wave: what Γ needs.
     """
-    frequencies = np.linspace(0.02, 20.0, 1000)
-    spectrum = 0.02 * np.pi * frequencies**3 / np.sinh(np.pi * frequencies)
-    slopes = np.geomspace(1e-8, 4.0, 600)
+    frequencies = np.linspace(0.05, 12.0, 240)
+    spectrum = 0.05 * np.pi * frequencies**3 / np.sinh(np.pi * frequencies)
+    slopes = np.geomspace(1e-8, 4.0, 240)
     phases = slopes[:, None] * frequencies
     errors = np.empty((len(slopes), MOST_HERMITE))
     for rule, (nodes, weights) in enumerate(_hermite_rules()):
@@ -171,7 +171,8 @@ def converge(
     tolerance, or the finest one that can be afforded, and refines until the errors of the first
     ``judged`` values are within the tolerance or no finer level can be afforded; None if only
     useless levels can be. Errors are proportional to the level (see the calibration in the tests);
-    the estimate is ten times what the change from a level a hundred times coarser makes of that.
+    the estimate is ten times what the change from a level a hundred times coarser makes of that,
+    and a quarter of the level where that change happens to be small.
     """
     level = max(tolerance, FINEST)
     while (fine := solve(Resolution(level))) is None:
@@ -181,7 +182,7 @@ def converge(
     coarse = solve(Resolution(min(COARSER * level, 0.1)))
     while True:
         assert coarse is not None  # a coarser level costs less
-        errors: Array = 10.0 * np.abs(fine - coarse) / COARSER + FINEST
+        errors: Array = 10.0 * np.abs(fine - coarse) / COARSER + 0.25 * level
         if errors[:judged].max() <= tolerance or level <= FINEST:
             return fine, errors
         level = max(level / COARSER, FINEST)

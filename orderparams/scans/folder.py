@@ -35,7 +35,7 @@ class Folder:
         return (self.path / PLAN).exists()
 
     def start(self, plan: Plan) -> None:
-        """Make the folder, or check that it belongs to this plan: :class:`ConfigurationError`."""
+        """Make the folder with the plan in it; one that is there must belong to the plan."""
         document = {
             "version": version(),
             "fingerprint": plan.fingerprint,
@@ -52,23 +52,25 @@ class Folder:
         except FileError:
             if not self.exists():
                 raise
-            self.check(document)
+            self.check(plan)
 
-    def check(self, document: dict[str, Any]) -> None:
-        """Refuse a folder of another plan or of another version of the program."""
+    def check(self, plan: Plan) -> None:
+        """:class:`ConfigurationError` for a folder of another plan or version of the program."""
+        if not self.exists():
+            return
         found = self.read()
-        if found["fingerprint"] != document["fingerprint"]:
-            there, here = (str(part["config"]).splitlines() for part in (found, document))
+        if found["fingerprint"] != plan.fingerprint:
+            there, here = (text.splitlines() for text in (str(found["config"]), plan.config))
             other = next((line for line in there if line not in here), "")
             own = next((line for line in here if line not in there), "")
             raise ConfigurationError(
                 f"{self} holds the points of another plan: there {other!r}, here {own!r}; "
                 "name another output with -o, or start anew with --force"
             )
-        if found["version"] != document["version"]:
+        if found["version"] != version():
             raise ConfigurationError(
                 f"{self} holds points made by version {found['version']} and this is version "
-                f"{document['version']}; finish with that one, or start anew with --force"
+                f"{version()}; finish with that one, or start anew with --force"
             )
 
     def read(self) -> dict[str, Any]:

@@ -110,8 +110,10 @@ def run_points(
 ) -> None:
     """Run what is not finished of some chains, and keep each point in the folder as it ends.
 
-    Interrupted, those that ended are kept.
+    Interrupted, those that ended are kept. :class:`ConfigurationError`, before anything is run or
+    written, for the folder of another plan or a cluster that does not answer.
     """
+    folder.check(plan)
     waiting = deque(remainder for chain in chains if (remainder := unfinished(chain, folder)))
     points = [point for remainder in waiting for point in remainder.points]
     if not points:
@@ -120,6 +122,7 @@ def run_points(
     done = failures = 0
     pool = machine.pool(plan.settings.action, points, len(waiting))
     try:
+        folder.start(plan)
         while done < len(points):
             size = pool.size()
             # A few more than can run, so that no process waits for the disk.
@@ -225,7 +228,6 @@ def run_shard(
     """Run the unfinished points of one share; several shards may run at the same time."""
     chains = share(plan, shard)
     folder = Folder.beside(output)
-    folder.start(plan)
     run_points(plan, chains, folder, machine, on_point, on_progress)
 
 
@@ -261,7 +263,6 @@ def run_plan(
         )
     if force and not resume:
         folder.remove()
-    folder.start(plan)
     run_points(plan, plan.chains, folder, machine, on_point, on_progress)
     return write_collected(plan, output, force=force or resume, command=command)
 
@@ -269,6 +270,8 @@ def run_plan(
 def write_collected(plan: Plan, output: Path, *, force: bool, command: str = "") -> Scan:
     """Make one file of the points beside the output; the folder goes when all have finished."""
     folder = Folder.beside(output)
+    folder.check(plan)
+    check_target(output, force=force)
     scan = collect(plan, folder)
     kept = folder.path if plan.settings.trajectories else None
     save_scan(scan, output, force=force, command=command, folder=kept)

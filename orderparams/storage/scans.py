@@ -129,16 +129,15 @@ def save_scan(
         # What xarray takes as coordinates although they are not axes.
         group.attrs["coordinates"] = " ".join(scan.parameters.keys() - scan.dimensions.keys())
         if folder is not None:
-            for number in range(1, scan["status"].size + 1):
-                copy_point(folder / f"{point_name(number)}.h5", file, number)
+            for number, status in enumerate(scan["status"].ravel(), 1):
+                if status != "missing":
+                    copy_point(folder, file, point_name(number))
 
 
-def copy_point(path: Path, file: h5py.File, number: int) -> None:
-    """Copy what the file of a point stores into /points, if there is one."""
-    if not path.exists():
-        return
-    with read(path) as source:
-        target = file.create_group(f"points/{point_name(number)}")
+def copy_point(folder: Path, file: h5py.File, name: str) -> None:
+    """Copy what the file of a point stores into /points."""
+    with read(folder / f"{name}.h5") as source:
+        target = file.create_group(f"points/{name}")
         target.attrs.update({name: source.attrs[name] for name in ("config", "status", "message")})
         for name in source.keys() - {"point"}:
             copy_group(source[name], target.create_group(name))

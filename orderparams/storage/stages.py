@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from orderparams.analysis.stages import Stages
@@ -23,5 +24,6 @@ def save(trajectory: Trajectory, stages: Stages, path: Path, *, force: bool, com
         columns = {name: [getattr(event, name) for event in stages.events] for name in STAGES}
         columns["head"] = [head + 1 for head in columns["head"]]
         arrays = {name: np.array(column) for name, column in columns.items()}
+        arrays["target"] = np.array(columns["target"], dtype=h5py.string_dtype())
         arrays["vector"] = arrays["vector"].reshape(-1, features)
         write_variables(group, {name: (STAGES[name], arrays[name]) for name in STAGES}, {})

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import orderparams as op
-from orderparams.analysis.analyze import examine
 from orderparams.analysis.directions import principal_directions
+from orderparams.analysis.rests import examine
 from orderparams.analysis.stability import (
     growth_rate,
     near_interval,
@@ -65,8 +65,8 @@ def test_gradient_and_hessian_are_derivatives(assignments):
     near += value(-h / 2, -h / 2) / h**2
     curvature = first @ landscape.hessian(x) @ second
     assert curvature == pytest.approx((4 * near - mixed) / 3, rel=2e-4, abs=2e-5)
-    along = rate_along(landscape, x, first)
-    assert -along == pytest.approx(first @ landscape.hessian(x) @ first / (first @ first), rel=1e-6)
+    quotient = first @ landscape.hessian(x) @ first / (first @ first)
+    assert rate_along(landscape, x, first) == pytest.approx(-quotient, abs=1e-6)  # STEP²
 
 
 def test_points_and_heads_are_inverse():
@@ -98,9 +98,9 @@ def test_steepest_descent_of_the_landscape_is_the_flow():
 
 
 def test_spectrum_at_zero_is_the_closed_form():
-    """Theory 7: T = diag(2, 0.5); between heads 2u(1−1/L)(1−2/L)T/L, and for all of them with −(T+L)/L.
+    """Theory 7 with T = diag(2, 0.5), between heads and for all of them.
 
-    Differences are of order STEP²: 1e-6 of rates of 0.1.
+    The differences' error is of order STEP², 1e-6.
     """
     landscape = Landscape(problem_with(), residual=0)
     directions = principal_directions(landscape.task.signal)
@@ -141,7 +141,7 @@ def test_a_planted_saddle_is_found():
     def gradient(x):
         return CURVATURE @ (x - CENTER) + 0.1 * (x - CENTER) ** 2
 
-    found = root(gradient, CENTER + [0.2, -0.1, 0.3])
+    found = root(gradient, CENTER + np.array([0.2, -0.1, 0.3]))
     np.testing.assert_allclose(found, CENTER, atol=1e-9)
     np.testing.assert_allclose(differentiate(gradient, found), CURVATURE, atol=1e-8)
 

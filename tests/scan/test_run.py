@@ -38,7 +38,9 @@ def contents(path):
     def add(name, item):
         if name.rsplit("/", 1)[-1] not in TIMINGS:
             if isinstance(item, h5py.Dataset):
-                found[name] = item.asstr()[()].tolist() if item.dtype == object else item[()].tobytes()
+                found[name] = (
+                    item.asstr()[()].tolist() if item.dtype == object else item[()].tobytes()
+                )
             for key, value in item.attrs.items():
                 if key not in TIMINGS and not isinstance(value, np.ndarray):
                     found[name, key] = value
@@ -214,14 +216,13 @@ def test_another_file_in_the_way_is_kept(whole, tmp_path):
 
 
 def test_a_chain_is_the_same_however_it_is_cut(tmp_path):
-    vary = {"attention.heads": [1, 2], "task.length": [3, 4, 5]}
+    vary = {"task.signal.strengths[0]": [4, 9], "task.length": [3, 4]}
     settings = {"vary": vary, "action": "optimum", "warm_start": "task.length"}
-    start = ["task.signal={kind='flipped-spikes', strengths=[4]}", "expectation.tolerance=1e-6"]
-    plan = make_plan(base_table("flipped-spikes"), settings, start)
+    plan = make_plan(base_table("single-head"), settings)
     run_plan(plan, tmp_path / "a.h5", Machine(workers=2))
 
     def stop(point, reply):
-        if point.values == (1, 4):
+        if point.values == (4, 3):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -235,23 +236,23 @@ def test_a_chain_is_the_same_however_it_is_cut(tmp_path):
 def test_kills_at_random_moments_lose_nothing(tmp_path):
     """SIGKILL again and again; each resumed run has no less than the one before, and the end is
     that of an uninterrupted run."""
-    vary = {"initial.seed": "0:39:40"}
-    scan = op.scan(PROBLEM, vary, output=tmp_path / "whole.h5", workers=2)
-    assert scan.count("finished") == 40
+    vary = {"initial.seed": "0:6:7"}
+    scan = op.scan(PROBLEM, vary, output=tmp_path / "whole.h5", workers=1)
+    assert scan.count("finished") == 7
     script = (
         "import orderparams as op\n"
         f"problem = op.load('flipped-spikes', {SETTINGS!r})\n"
-        f"op.scan(problem, {vary!r}, output='scan.h5', workers=2, resume=True)\n"
+        f"op.scan(problem, {vary!r}, output='scan.h5', workers=1, resume=True)\n"
     )
     generator, kills, kept = random.Random(0), 0, set()
     while True:
         process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path)
         points = tmp_path / "scan.points"
         started = len(list(points.glob("0*.h5")))
-        while process.poll() is None and len(list(points.glob("0*.h5"))) <= min(started, 38):
+        while process.poll() is None and len(list(points.glob("0*.h5"))) <= started:
             time.sleep(0.01)
         try:
-            process.wait(generator.uniform(0, 0.5))
+            process.wait(generator.uniform(0, 0.1))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         if process.wait() == 0:

@@ -22,7 +22,12 @@ CONFIG = to_toml(load("single-head", [*QUICK, "training.duration=2"]))
 ENDLESS = to_toml(
     load(
         "single-head",
-        [*QUICK, "training.duration=1e9", "integrator.method=RK23", "integrator.max_steps=999999999"],
+        [
+            *QUICK,
+            "training.duration=1e9",
+            "integrator.method=RK23",
+            "integrator.max_steps=999999999",
+        ],
     )
 )
 

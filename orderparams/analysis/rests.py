@@ -1,0 +1,144 @@
+"""Stationary points beside a run: how near it comes, and how it leaves them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.analysis.directions import Direction
+from orderparams.analysis.stability import (
+    Mode,
+    growth_rate,
+    near_interval,
+    rate_along,
+    spectrum,
+    unstable,
+)
+from orderparams.analysis.stationary import StationaryPoint, nearest_stationary
+from orderparams.landscape import Landscape
+from orderparams.problem import Heads, initial_heads, residual_factor
+from orderparams.trajectory import Trajectory
+
+Array = NDArray[np.float64]
+
+GROWN = 0.1
+"""Residuals shorter than this part of the longest head are dropped before a stationary point is
+sought; where they can grow, the point is unstable along the residual."""
+
+TINY = 1e-12
+"""Overlaps below which the end of a run is K = 0."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How a run moved along a mode while it was near: the slope of the logarithm of its deviation
+    from ``start`` to ``end`` with its standard error, and ``local``, the rate that the Hessian
+    where the run was closest predicts for it."""
+
+    rate: float
+    error: float
+    local: float
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, eq=False)
+class Rest:
+    """A stationary point that a run comes near, or where it began to specialize.
+
+    ``modes`` of the Hessian, the most unstable first; ``growth`` beside each of the unstable ones,
+    where it can be read off. ``distance`` is the least one of the run in overlaps from the point,
+    relative to those at the end, reached at ``time``.
+    """
+
+    point: StationaryPoint
+    modes: tuple[Mode, ...]
+    growth: tuple[Growth | None, ...]
+    distance: float
+    time: float
+
+    @property
+    def unstable(self) -> tuple[Mode, ...]:
+        """The modes that grow."""
+        return self.modes[: len(self.growth)]
+
+
+def state_at(trajectory: Trajectory, index: int) -> Heads:
+    """The heads at a stored time."""
+    problem = trajectory.problem
+    overlap, self_overlap = trajectory.overlap[index], trajectory.self_overlap[index]
+    start = initial_heads(problem)
+    bias = start.bias if trajectory.bias is None else trajectory.bias[index]
+    if problem.attention.bias == "norm":
+        bias = -0.5 * np.diag(self_overlap)
+    weights = start.head_weights
+    if trajectory.head_weight is not None:
+        weights = trajectory.head_weight[index]
+    return Heads(overlap, residual_factor(self_overlap - overlap @ overlap.T), bias, weights)
+
+
+def relative_distance(trajectory: Trajectory, point: StationaryPoint) -> Array:
+    """Distances (T,) in overlaps from a point, relative to the overlaps at the end."""
+    apart = np.linalg.norm(trajectory.overlap - point.heads.overlap, axis=(1, 2))
+    distance: Array = apart / max(float(np.linalg.norm(trajectory.overlap[-1])), TINY)
+    return distance
+
+
+def examine(
+    landscape: Landscape,
+    point: StationaryPoint,
+    trajectory: Trajectory,
+    directions: tuple[Direction, ...],
+) -> Rest:
+    """The modes of a stationary point, and how the run moved while it was near."""
+    modes = spectrum(landscape, point, directions)
+    distance = relative_distance(trajectory, point)
+    growth = [
+        growth_along(landscape, point, mode, trajectory, distance) for mode in unstable(modes)
+    ]
+    closest = int(distance.argmin())
+    nearest, time = float(distance[closest]), float(trajectory.time[closest])
+    return Rest(point, modes, tuple(growth), nearest, time)
+
+
+def growth_along(
+    landscape: Landscape,
+    point: StationaryPoint,
+    mode: Mode,
+    trajectory: Trajectory,
+    distance: Array,
+) -> Growth | None:
+    """Growth of a run along a mode around its closest approach, as far as there is any.
+
+    None for residual modes, which are defined up to rotations of the residual.
+    """
+    near = near_interval(distance)
+    if mode.residual > 0.01 or len(near) == 0:
+        return None
+    path = np.array([landscape.point(state_at(trajectory, i)) for i in near])
+    parts = (path - point.x) @ mode.vectors.T
+    time = trajectory.time[near.start : near.stop]
+    fitted = growth_rate(time, np.linalg.norm(parts, axis=1))
+    if fitted is None:
+        return None
+    closest = int(distance.argmin())
+    everywhere = Landscape(trajectory.problem, residual=len(point.heads.bias))
+    here = state_at(trajectory, closest)
+    moved = landscape.heads(point.x + parts[closest - near.start] @ mode.vectors)
+    moved = dataclasses.replace(moved, residual=point.heads.residual)
+    deviation = everywhere.point(moved) - everywhere.point(point.heads)
+    local = rate_along(everywhere, everywhere.point(here), deviation)
+    return Growth(*fitted, local, float(time[0]), float(time[-1]))
+
+
+def rest_near(trajectory: Trajectory, index: int, directions: tuple[Direction, ...]) -> Rest:
+    """The stationary point near a stored state, and what it is."""
+    heads = state_at(trajectory, index)
+    longest = np.sqrt(np.einsum("thh->th", trajectory.self_overlap).max())
+    sizes = np.linalg.svd(heads.residual, compute_uv=False)
+    landscape = Landscape(trajectory.problem, residual=int((sizes > GROWN * longest).sum()))
+    point = nearest_stationary(landscape, landscape.point(heads))
+    return examine(landscape, point, trajectory, directions)

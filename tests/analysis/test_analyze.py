@@ -1,0 +1,178 @@
+"""The whole answer: as numbers, as JSON, in words, and in a file."""
+
+import dataclasses
+import json
+import sys
+
+import numpy as np
+import pytest
+import xarray
+
+import orderparams as op
+from orderparams.analysis import analyze as module
+from orderparams.analysis.rests import state_at
+from orderparams.analysis.simulated import replica_trajectory
+from orderparams.cli.main import main
+from orderparams.config import to_toml
+from orderparams.errors import ConfigurationError
+from orderparams.simulate.run import simulate
+from orderparams.storage import simulations
+
+SPLIT = {
+    "title": "Two heads part",
+    "task": {"length": 3, "signal": {"kind": "hypercube", "mean": [1.5, 0], "strengths": [0, 4]}},
+    "attention": {"heads": 2},
+    "training": {"duration": 400.0},
+    "initial": {"kind": "explicit", "overlap": [[0.1, 0.001], [0.1, -0.0012]]},
+    "output": {"points": 201},
+}
+
+
+@pytest.fixture(scope="module")
+def run():
+    return op.solve(op.load(SPLIT))
+
+
+@pytest.fixture(scope="module")
+def analysis(run):
+    return op.analyze(run)
+
+
+def test_two_heads_part_as_predicted(analysis):
+    """Oracle: the saddle's eigenvalue for the rate, E[θ] for the saddle, descent for the end."""
+    unspecialized = analysis.unspecialized
+    np.testing.assert_allclose(unspecialized.point.heads.overlap, [[1.5, 0]] * 2, atol=1e-6)
+    assert analysis.predicted_order == analysis.observed_order == ("2",)
+    (mode,) = unspecialized.unstable
+    (growth,) = unspecialized.growth
+    assert growth.rate == pytest.approx(mode.rate, rel=0.05)
+    assert growth.rate == pytest.approx(growth.local, rel=0.02)
+    events = {(e.head, e.target): e for e in analysis.stages.specializations}
+    assert {(0, "+2"), (1, "-2")} <= set(events)
+    first, second = events[0, "+2"], events[1, "-2"]
+    assert first.half_time == pytest.approx(second.half_time, rel=0.1)
+    assert unspecialized.time < first.start
+    plateau = min(analysis.stages.plateaus, key=lambda p: abs(p.level - unspecialized.point.risk))
+    assert plateau.level == pytest.approx(unspecialized.point.risk, rel=0.01)
+    assert analysis.final.growth == ()
+    assert analysis.final.point.risk == pytest.approx(analysis.optimum.risk, abs=1e-8)
+    assert analysis.optimum.bayes_risk < analysis.optimum.risk < analysis.trajectory.risk[-1] + 1e-9
+
+
+def test_a_problem_is_solved_first(monkeypatch, run):
+    solved = []
+    monkeypatch.setattr(module, "solve", lambda problem: solved.append(problem) or run)
+    monkeypatch.setattr(module, "optimum", lambda *_: None)
+    monkeypatch.setattr(module, "prune", lambda *_: None)
+    steps = []
+    result = module.analyze(run.problem, progress=steps.append)
+    assert solved == [run.problem]
+    assert result.trajectory is run
+    assert len(steps) == 4
+
+
+def test_states_of_a_trajectory(run):
+    heads = state_at(run, 7)
+    np.testing.assert_allclose(heads.self_overlap, run.self_overlap[7], atol=1e-12)
+    problem = op.load("softmax-1", ["attention.bias=learned", "attention.head_weights=learned"])
+    learned = dataclasses.replace(
+        run, problem=problem, bias=np.full((201, 2), 0.3), head_weight=np.full((201, 2), 0.7)
+    )
+    assert state_at(learned, 3).bias[0] == 0.3
+    assert state_at(learned, 3).head_weights[1] == 0.7
+    norm = dataclasses.replace(run, problem=op.load("softmax-1", ["attention.heads=2"]))
+    np.testing.assert_allclose(state_at(norm, 9).bias, -np.diag(run.self_overlap[9]) / 2)
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Run ``orderparams analyze`` in an empty folder: exit status, output, error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["orderparams", "analyze", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    return call
+
+
+def test_the_answer_in_words(command, run, tmp_path):
+    run.save(tmp_path / "run.h5")
+    status, out, err = command("run.h5")
+    assert (status, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    for words in (
+        "All heads are the same",
+        "All heads equal: risk 0.3",
+        "predicted 2;",
+        "observed 2",
+        "nearest minimum",
+        "The optimum",
+        "Pruning",
+    ):
+        assert words in out
+
+
+def test_the_answer_as_json(command, run, analysis, tmp_path):
+    run.save(tmp_path / "run.h5")
+    document = json.loads(command("run.h5", "--json")[1])
+    assert document == json.loads(json.dumps(analysis.document()))
+    assert document["optimum"]["risk"] == analysis.optimum.risk
+    assert {event["head"] for event in document["stages"]["events"]} == {1, 2}
+
+
+def test_stages_in_a_file(command, run, analysis, tmp_path):
+    run.save(tmp_path / "run.h5")
+    assert command("run.h5", "-o", "out.h5", "--json")[0] == 0
+    with xarray.open_dataset(tmp_path / "out.h5", group="stages", engine="h5netcdf") as stages:
+        events = analysis.stages.events
+        np.testing.assert_array_equal(stages.half_time, [e.half_time for e in events])
+        np.testing.assert_array_equal(stages["head"], [e.head + 1 for e in events])
+        assert [str(name) for name in stages.target.values] == [e.target for e in events]
+        assert stages.vector.dims == ("event", "feature")
+    np.testing.assert_array_equal(op.open(tmp_path / "out.h5").risk, run.risk)
+    status, _, err = command("run.h5", "-o", "out.h5")
+    assert status == 5
+    assert "--force" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-s", "output.points=3"], "too few to tell stages"),
+        (["-s", "training.duration=60"], "No head specialized"),
+        (["-s", "training.duration=60"], "The run is too short"),
+        (["-s", "integrator.max_steps=3"], "did not finish"),
+        (["-s", "attention.heads=1"], "There is one head only"),
+    ],
+)
+def test_what_a_run_lacks_is_said_in_words(command, tmp_path, arguments, words):
+    (tmp_path / "split.toml").write_text(to_toml(op.load(SPLIT)))
+    if "attention.heads=1" in arguments:
+        arguments = [*arguments, "-s", "initial.overlap=[[0.1, 0.001]]"]
+    status, out, err = command("split.toml", *arguments)
+    assert (status, err) == (0, "")
+    assert words in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_replica_of_a_simulation(tmp_path, command):
+    problem = op.load(
+        SPLIT,
+        ["simulation={dimension=100, replicas=2}", "training.duration=3", "output.points=12"],
+    )
+    simulation = simulate(problem)
+    second = replica_trajectory(simulation, 1)
+    np.testing.assert_array_equal(second.overlap, simulation.records.overlap[1])
+    with pytest.raises(ConfigurationError, match="no replica 3"):
+        replica_trajectory(simulation, 2)
+    simulations.save(simulation, tmp_path / "simulation.h5", force=False, command="")
+    first, again = (command("simulation.h5", "--replica", n, "--json")[1] for n in (1, 2))
+    assert json.loads(first)["risk"] == simulation.risk[0, -1]
+    assert json.loads(again)["risk"] == simulation.risk[1, -1]
+    status, _, err = command("simulation.h5", "--replica", 3)
+    assert status == 2
+    assert "the simulation has 2" in err

@@ -1,0 +1,118 @@
+"""The optimum, where it is known, and the curves that continuation gives."""
+
+import numpy as np
+import pytest
+
+import orderparams as op
+from orderparams.analysis.optimum import continuation, optimum, residual_rank, resized, spread_draw
+from orderparams.problem import Heads
+from orderparams.task import point_masses
+
+ONE_SPIKE = {
+    "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0]}},
+    "attention": {"heads": 1},
+}
+SPIKES = {
+    "task": {"length": 4, "signal": {"kind": "spikes", "strengths": [6.0, 3.0]}},
+    "attention": {"heads": 2, "activation": "bayes-softmax"},
+}
+
+
+@pytest.mark.parametrize(
+    ("length", "strength", "risk"), [(2, 1.0, 0.3249432977), (3, 4.0, 0.1941239737)]
+)
+def test_one_head_on_one_spike_attains_the_bayes_risk(length, strength, risk):
+    """Theory 7: k = √ν k*, with risks from two independent routes."""
+    problem = op.load(ONE_SPIKE, [f"task.length={length}", f"task.signal.strengths=[{strength}]"])
+    found = optimum(problem)
+    assert found.risk == pytest.approx(risk, abs=2e-10)
+    assert found.bayes_risk == pytest.approx(risk, abs=2e-10)
+    assert found.point.converged
+    np.testing.assert_allclose(found.point.heads.overlap, [[strength**0.5]], atol=1e-7)
+    np.testing.assert_allclose(found.point.heads.residual, 0, atol=1e-7)
+
+
+def test_weight_decay_does_not_move_the_optimum():
+    found = optimum(op.load(ONE_SPIKE, ["training.weight_decay=0.5"]))
+    assert found.risk == pytest.approx(0.1941239737, abs=2e-10)
+
+
+def test_bayes_softmax_with_a_head_for_every_point_attains_the_bayes_risk():
+    """Theory 5c: K = the support; one head less leaves a clear gap."""
+    both = optimum(op.load(SPIKES))
+    assert both.risk == pytest.approx(both.bayes_risk, abs=1e-8)
+    overlap = both.point.heads.overlap
+    overlap = overlap[np.argsort(overlap[:, 1])]
+    np.testing.assert_allclose(overlap, np.diag(np.sqrt([6.0, 3.0])), atol=1e-4)
+    one = optimum(op.load(SPIKES, ["attention.heads=1"]))
+    assert one.bayes_risk == both.bayes_risk
+    assert one.risk > one.bayes_risk + 0.05
+
+
+def test_unequal_points_need_learned_biases():
+    """Theory 5c: β_h = log w_h − |θ_h|²/2 attains the Bayes risk, the norm bias does not."""
+    points = "[{mean=[2.0, 0.0], weight=0.8}, {mean=[0.0, 2.0], weight=0.2}]"
+    signal = f"task.signal={{kind='mixture', components={points}}}"
+    norm = optimum(op.load(SPIKES, [signal]))
+    learned = optimum(op.load(SPIKES, [signal, "attention.bias=learned"]))
+    assert norm.risk > norm.bayes_risk + 1e-3
+    assert learned.risk == pytest.approx(learned.bayes_risk, abs=1e-8)
+    bias = learned.point.heads.bias[np.argsort(learned.point.heads.overlap[:, 1])]
+    assert bias[0] - bias[1] == pytest.approx(np.log(4), abs=1e-3)  # one constant cancels
+
+
+def test_learned_head_weights_lower_the_risk_and_make_its_gradient_vanish():
+    """At the optimum E is stationary in u: for softmax-1 with one head, u = A/G, E = 1 − A²/G."""
+    base = ["attention.activation=softmax-1", "attention.bias=none"]
+    fixed = optimum(op.load(ONE_SPIKE, base))
+    learned = optimum(op.load(ONE_SPIKE, [*base, "attention.head_weights=learned"]))
+    assert learned.point.converged
+    assert learned.risk < fixed.risk - 1e-4
+    assert learned.risk >= learned.bayes_risk
+    heads = learned.point.heads
+    again = op.evaluate(
+        op.load(
+            ONE_SPIKE,
+            [
+                *base,
+                f"attention.head_weights=[{0.999 * heads.head_weights[0]}]",
+                f"initial={{kind='explicit', overlap=[[{heads.overlap[0, 0]}]],"
+                f"self_overlap=[[{heads.self_overlap[0, 0]}]]}}",
+            ],
+        )
+    )
+    assert 0 < again.risk - learned.risk < 1e-5
+
+
+def test_continuation_in_the_strength_follows_the_bayes_risk():
+    strengths = [[1.0], [4.0], [9.0]]
+    curve = continuation(op.load(ONE_SPIKE), "task.signal.strengths", strengths)
+    for (strength,), found in zip(strengths, curve, strict=True):
+        assert found.risk == pytest.approx(found.bayes_risk, abs=1e-9)
+        assert found.point.heads.overlap[0, 0] == pytest.approx(strength**0.5, abs=1e-6)
+
+
+def test_continuation_in_the_number_of_heads_never_rises():
+    """Theory 7: a softmax with more heads can do what it could with less."""
+    problem = op.load(SPIKES, ["attention.activation=softmax", "attention.head_weights=mean"])
+    curve = continuation(problem, "attention.heads", [1, 2])
+    assert curve[1].risk <= curve[0].risk + 1e-9
+    assert [len(found.point.heads.bias) for found in curve] == [1, 2]
+
+
+def test_starts_cover_the_support():
+    signal = point_masses([[1, 0], [0, 1], [-1, 0]])
+    drawn = spread_draw(signal, 5, np.random.default_rng(0))
+    counts = (drawn[:, None] == signal.means).all(axis=2).sum(axis=0)
+    assert sorted(counts) == [1, 2, 2]
+
+
+def test_resized_heads_are_copies():
+    heads = Heads(np.eye(2), np.array([[0.5, 0.1], [0.0, 0.3]]), np.arange(2.0), np.ones(2))
+    three = resized(heads, op.load(SPIKES, ["attention.heads=3"]))
+    np.testing.assert_allclose(
+        three.self_overlap, heads.self_overlap[np.ix_([0, 1, 0], [0, 1, 0])], atol=1e-7
+    )
+    np.testing.assert_array_equal(three.bias, [0, 1, 0])
+    assert residual_rank(heads) == 2
+    assert residual_rank(three) == 2

@@ -1,0 +1,156 @@
+"""Theory against simulation: the right theory passes, wrong ones are caught, and the command."""
+
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+import xarray
+
+import orderparams as op
+from orderparams.errors import ConfigurationError
+from orderparams.flow import Flow
+from orderparams.validation import default_dimensions, validate
+
+SETTINGS = {
+    "softmax": ["attention.activation=softmax", "training.learning_rate=2"],
+    "softmax-1": ["attention.activation=softmax-1", "attention.bias=learned"],
+    "scalar": [
+        "attention={heads=2, activation='bayes-softmax'}",
+        "task.target=scalar",
+        "task.noise=0.5",
+    ],
+}
+
+
+def problem(*assignments):
+    return op.load(
+        {
+            "task": {"length": 4, "signal": {"kind": "spikes", "strengths": [4.0, 2.0]}},
+            "attention": {"heads": 2},
+            "training": {"duration": 6.0, "learning_rate": 2.0},
+            "initial": {"kind": "explicit", "overlap": [[0.8, 0.1], [0.1, 0.6]]},
+            "expectation": {"tolerance": 1e-6, "samples": 16384},
+            "output": {"points": 7},
+            "simulation": {"dimension": 800, "replicas": 16},
+        },
+        assignments,
+    )
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_theory_agrees_with_sgd(name):
+    """Fixed seeds; by chance a right theory would fail with probability 0.01 for a new seed."""
+    result = validate(problem(*SETTINGS[name]), workers=2)
+    assert result.comparison.verdict == "agree"
+    assert result.loss_pvalue > 0.01
+    assert abs(result.scaling.exponent + 0.5) < 4 * result.scaling.standard_error
+
+
+def test_a_factor_of_two_in_the_noise_term_is_caught(monkeypatch):
+    temperature = Flow.__init__
+
+    def doubled(self, *arguments):
+        temperature(self, *arguments)
+        self.temperature *= 2
+
+    monkeypatch.setattr(Flow, "__init__", doubled)
+    assert validate(problem()).comparison.verdict == "disagree"
+
+
+def test_a_factor_of_two_in_the_drift_is_caught(monkeypatch):
+    derivative = Flow.derivative
+    monkeypatch.setattr(Flow, "derivative", lambda self, t, y: 2 * derivative(self, t, y))
+    result = validate(problem())
+    assert result.comparison.verdict == "disagree"
+    assert result.loss_pvalue < 1e-4
+
+
+def test_gradient_flow_is_rejected_at_a_large_learning_rate():
+    result = validate(problem("training.learning_rate=5"), rule="gradient-flow")
+    assert result.comparison.verdict == "disagree"
+
+
+def test_random_starts_are_followed_replica_by_replica_or_from_their_mean():
+    setting = problem(
+        "initial={kind='random', variance=0.5}",
+        "simulation={dimension=400, replicas=3}",
+        "training.duration=1",
+        "output.points=3",
+    )
+    each, mean = (validate(setting, start=start) for start in ("replica", "mean"))
+    assert len(each.theory[400]) == 3
+    assert len(mean.theory[400]) == 1
+    for flow, overlap in zip(each.theory[400], each.simulations[400].records.overlap, strict=True):
+        np.testing.assert_allclose(flow.overlap[0], overlap[0], atol=1e-12)
+
+
+def test_refusals():
+    with pytest.raises(ConfigurationError, match="at least 2 replicas"):
+        validate(problem("simulation.replicas=1"))
+    with pytest.raises(ConfigurationError, match="two different"):
+        validate(problem(), dimensions=[400, 400])
+    assert default_dimensions(problem()) == (200, 800)
+
+
+def test_the_command_and_its_file(tmp_path):
+    path = tmp_path / "v.h5"
+    command = [sys.executable, "-m", "orderparams", "validate", "flipped-spikes", "-o", path]
+    for assignment in (
+        "training.duration=2",
+        "output.points=4",
+        "simulation.replicas=3",
+        "expectation={tolerance=1e-5, samples=1024}",
+    ):
+        command += ["-s", assignment]
+    done = subprocess.run(
+        [*command, "--dimensions", "100,200,400"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "theory and simulation agree" in done.stdout
+    assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
+    with h5py.File(path) as file:
+        assert {"simulation", "simulation_100", "theory", "theory_200", "comparison"} <= set(file)
+        assert file["comparison"].attrs["verdict"] == "agree"
+    with xarray.open_dataset(path, group="comparison", engine="h5netcdf") as data:
+        assert data.overlap_z_score.dims == ("time", "head", "feature")
+        assert data.self_overlap_pvalue.dims == ("head", "head_2")
+        np.testing.assert_array_equal(data["dimension"], [100, 200, 400])
+    wrong = subprocess.run(
+        [
+            *command,
+            "--force",
+            "--rule",
+            "gradient-flow",
+            "-s",
+            "training.learning_rate=8",
+            "-q",
+            "-s",
+            "simulation.replicas=12",
+            "--dimensions",
+            "x",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert wrong.returncode == 2
+    assert "250,1000,4000" in wrong.stderr
+    wrong = subprocess.run(
+        [
+            *command,
+            "--force",
+            "--rule",
+            "gradient-flow",
+            "-s",
+            "training.learning_rate=8",
+            "-q",
+            "-s",
+            "simulation.replicas=12",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert wrong.returncode == 4
