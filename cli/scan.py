@@ -248,13 +248,15 @@ class Screen:
 
     def report(self, output: Path) -> dict[str, Any]:
         """What this run did, of a shard."""
+        from orderparams.scans.folder import Folder
+
         return {
             "points": self.done,
             "finished": self.done - len(self.failures),
             "failed": len(self.failures),
             "seconds": time.monotonic() - self.started,
             "failures": self.failures,
-            "output": str(output.with_suffix(".points")),
+            "output": str(Folder.beside(output)),
         }
 
     def close(self) -> None:

@@ -178,3 +178,14 @@ def test_scaling_finds_the_exponent_within_its_error(exponent: float):
     assert abs(exponents.mean() - exponent) < 3.3 * exponents.std() / 20
     stated = np.sqrt(np.mean([fit.standard_error**2 for fit in found]))
     np.testing.assert_allclose(stated, exponents.std(), rtol=0.2)
+
+
+def test_spread_is_the_root_mean_square_standard_deviation():
+    """Oracle: NumPy's, over every number that was measured."""
+    generator = np.random.default_rng(9)
+    x, y = generator.standard_normal((5, 4, 2)), 3.0 * generator.standard_normal((5, 4))
+    y[:, 0] = np.nan
+    fit = scaling({10: {"x": x, "y": y}, 20: {"x": 0.5 * x, "y": 0.5 * y}})
+    variances = np.concatenate([x.var(0, ddof=1).ravel(), y[:, 1:].var(0, ddof=1)])
+    np.testing.assert_allclose(fit.spread, np.sqrt(variances.mean()) * np.array([1.0, 0.5]))
+    np.testing.assert_allclose(fit.exponent, -1.0, rtol=1e-12)

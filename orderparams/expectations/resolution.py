@@ -28,7 +28,7 @@ MOST_HERMITE = 12
 """Nodes of the largest Gauss–Hermite rule."""
 
 FINEST = 1e-14
-"""Rounding: no error estimate is smaller, no level is finer."""
+"""No level is finer: rounding dominates there."""
 
 COARSEST = 1e-5
 """A grid that can only be afforded at a coarser level than this is worse than sampling."""
@@ -170,9 +170,11 @@ def converge(
     ``solve`` returns None at a level that is too costly for it. Starts at the level of the
     tolerance, or the finest one that can be afforded, and refines until the errors of the first
     ``judged`` values are within the tolerance or no finer level can be afforded; None if only
-    useless levels can be. Errors are proportional to the level (see the calibration in the tests);
-    the estimate is ten times what the change from a level a hundred times coarser makes of that,
-    and a quarter of the level where that change happens to be small.
+    useless levels can be.
+
+    Errors are proportional to the level (measured: at most twice the level for risk and gradient),
+    so that a hundredth of the change from a level a hundred times coarser is what to expect. The
+    estimate is ten times that, plus a quarter of the level in case the change happens to be small.
     """
     level = max(tolerance, FINEST)
     while (fine := solve(Resolution(level))) is None:

@@ -25,7 +25,7 @@ class Folder:
     @classmethod
     def beside(cls, output: Path) -> Folder:
         """The folder of an output file: ``scan.h5`` → ``scan.points``."""
-        return cls(output.with_suffix(".points"))
+        return cls(output.parent / f"{output.stem}.points")
 
     def __str__(self) -> str:
         return str(self.path)
