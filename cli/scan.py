@@ -186,7 +186,9 @@ def make_plan(
     """The plan of the command line; where it says nothing, the one ``stored`` was started with."""
     from orderparams.scans.plan import base_table, make_plan
 
-    given = {key: value for key, value in others.items() if value}
+    given = {
+        key: value for key, value in others.items() if value is not None and value is not False
+    }
     if zipped:
         given["mode"] = "zip"
     if points is not None:

@@ -30,11 +30,21 @@ class Velocity:
     head_weights: Array
 
 
+def equal_heads(heads: Heads) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the distinct heads (G,), and for every head which of them it equals (H,)."""
+    rows = np.column_stack([heads.weights, heads.bias, heads.head_weights])
+    equal = np.abs(rows[:, None] - rows[None]).max(axis=2) <= 1e-14 * max(1.0, np.abs(rows).max())
+    representative = equal.argmax(axis=1)
+    first, group = np.unique(representative, return_inverse=True)
+    return first, group
+
+
 class Flow:
     """The ordinary differential equation dy/dt = velocity(y) of one problem.
 
-    y is the overlap m (H·F numbers), the residual (W, or the lower triangle of S for SGD), then the
-    bias and the head weights where they are learned.
+    y is the overlap m, the residual (W, or the lower triangle of S for SGD), then the bias and the
+    head weights where they are learned. Heads that start equal stay equal; y holds one of each such
+    group, so that no rounding can drive them apart.
     """
 
     def __init__(self, problem: Problem, engine: Engine) -> None:
@@ -50,13 +60,19 @@ class Flow:
         self.learns_head_weights = attention.head_weights == "learned"
         self.bias_rate = training.bias_rate * self.learns_bias
         self.head_weight_rate = training.head_weight_rate * self.learns_head_weights
-        self._triangle = np.tril_indices(self.heads)
+        self._first, self._group = equal_heads(self.start)
+        self._triangle = np.tril_indices(len(self._first))
 
     def pack(self, overlap: Array, residual: Array, bias: Array, head_weights: Array) -> Array:
         """One vector of the parts of a state, or of its time derivative."""
-        parts = [overlap.ravel()]
-        parts.append(residual[self._triangle] if self.stochastic else residual.ravel())
-        parts += [bias] * self.learns_bias + [head_weights] * self.learns_head_weights
+        first = self._first
+        parts = [overlap[first].ravel()]
+        if self.stochastic:
+            parts.append(residual[np.ix_(first, first)][self._triangle])
+        else:
+            parts.append(residual[first].ravel())
+        parts += [bias[first]] * self.learns_bias
+        parts += [head_weights[first]] * self.learns_head_weights
         return np.concatenate(parts)
 
     @property
@@ -68,22 +84,23 @@ class Flow:
 
     def unpack(self, y: Array) -> tuple[Heads, Array]:
         """The heads of a state, and its residual in the form in which it is integrated (H, H)."""
-        sizes = [self.heads * self.features]
-        sizes.append(len(self._triangle[0]) if self.stochastic else self.heads**2)
-        sizes += [self.heads] * (self.learns_bias + self.learns_head_weights)
-        overlap, residual, *learned = np.split(y, np.cumsum(sizes)[:-1])
-        overlap = overlap.reshape(self.heads, self.features)
+        distinct, group = len(self._first), self._group
+        sizes = [distinct * self.features]
+        sizes.append(len(self._triangle[0]) if self.stochastic else distinct * self.heads)
+        sizes += [distinct] * (self.learns_bias + self.learns_head_weights)
+        parts, residual, *learned = np.split(y, np.cumsum(sizes)[:-1])
+        overlap = parts.reshape(distinct, self.features)[group]
         if self.stochastic:
-            square = np.zeros((self.heads, self.heads))
-            square[self._triangle] = residual
-            square = square + np.tril(square, -1).T
+            lower = np.zeros((distinct, distinct))
+            lower[self._triangle] = residual
+            square = (lower + np.tril(lower, -1).T)[np.ix_(group, group)]
             factor = residual_factor(square)
         else:
-            square = factor = residual.reshape(self.heads, self.heads)
-        bias = learned[0] if self.learns_bias else self.start.bias
+            square = factor = residual.reshape(distinct, self.heads)[group]
+        bias = learned[0][group] if self.learns_bias else self.start.bias
         if self.norm_bias:
             bias = -0.5 * ((overlap**2).sum(1) + (factor**2).sum(1))
-        head_weights = learned[-1] if self.learns_head_weights else self.start.head_weights
+        head_weights = learned[-1][group] if self.learns_head_weights else self.start.head_weights
         return Heads(overlap, factor, bias, head_weights), square
 
     def moments(self, heads: Heads, *, gradient_covariance: bool = False) -> Moments:

@@ -189,13 +189,28 @@ def test_risk_never_rises_in_gradient_flow(activation, engine):
     assert trajectory.risk.min() > trajectory.bayes_risk
 
 
-def test_a_head_symmetric_start_stays_symmetric():
+@pytest.mark.parametrize("rule", ["gradient-flow", "sgd"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_equal_heads_stay_equal_for_the_whole_run(activation, rule):
+    """Where a random start would have specialized long since: no rounding drives heads apart."""
+    equal = "initial={kind='explicit', overlap=[[0.4, 0.1], [0.4, 0.1], [-0.1, 0.3]]}"
     problem = op.load(
-        "two-stage",
-        ["initial={kind='explicit', overlap=[[.1,.1,.1],[.1,.1,.1],[.1,.1,.1],[.1,.1,.1]]}"],
+        POINT,
+        [
+            equal,
+            "attention.heads=3",
+            f"attention.activation={activation}",
+            f"training={{rule='{rule}', learning_rate=0.1, duration=1000}}",
+            "expectation={tolerance=1e-6, samples=1024}",
+            "output.points=5",
+        ],
     )
     trajectory = op.solve(problem)
-    assert np.ptp(trajectory.overlap, axis=1).max() < 1e-9
+    np.testing.assert_array_equal(trajectory.overlap[:, 0], trajectory.overlap[:, 1])
+    np.testing.assert_allclose(
+        trajectory.self_overlap[:, 0], trajectory.self_overlap[:, 1], atol=1e-12
+    )
+    assert np.abs(trajectory.overlap[-1, 0] - trajectory.overlap[-1, 2]).max() > 0.1
 
 
 def test_all_integrators_agree():
@@ -217,7 +232,7 @@ def test_stored_times_do_not_change_the_path():
 
 def test_small_learning_rates_approach_gradient_flow():
     """(m, S) against K: two integrations of different equations, equal to O(γ)."""
-    start = "initial={kind='explicit', overlap=[[.5,.1],[.1,.4]], self_overlap=[[.4,.1],[.1,.5]]}"
+    start = "initial={kind='explicit', overlap=[[0.5,0.1],[0.1,0.4]], self_overlap=[[0.4,0.1],[0.1,0.5]]}"
     flow = op.solve(op.load(POINT, [*QUICK, start]))
     for rate in (1e-2, 1e-3):
         sgd = op.solve(

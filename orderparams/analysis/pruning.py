@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.optimum import select
+from orderparams.analysis.optimum import ROUGH, select
 from orderparams.analysis.stationary import descend
 from orderparams.config import Problem
 from orderparams.config.sections import InitialConfig
@@ -98,7 +98,8 @@ def layer(problem: Problem, heads: Heads, removed: tuple[int, ...]) -> tuple[Lan
 def best_of_rest(problem: Problem, heads: Heads, removed: tuple[int, ...]) -> float:
     """The least risk below what is left."""
     landscape, x = layer(problem, heads, removed)
-    return landscape.risk(descend(landscape.value_and_gradient, x))
+    rough = Landscape(landscape.problem, residual=landscape.residual, tolerance=ROUGH)
+    return landscape.risk(descend(rough.value_and_gradient, x))
 
 
 def prune(problem: Problem, heads: Heads) -> Pruning:

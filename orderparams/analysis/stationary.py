@@ -54,7 +54,7 @@ def root(gradient: Callable[[Array], Array], x: Array) -> Array:
         x,
         jac=hessian,
         xtol=1e-10,
-        gtol=1e-13,  # of the gradient of |∇E|²/2: the residual times a curvature
+        gtol=1e-11,  # of the gradient of |∇E|²/2: the residual times a curvature
         ftol=1e-12,
         max_nfev=20,
     )
@@ -84,10 +84,12 @@ def nearest_stationary(landscape: Landscape, x: Array) -> StationaryPoint:
 
 def nearest_minimum(landscape: Landscape, x: Array) -> StationaryPoint:
     """A minimum of the risk by descent from x, polished to second order."""
-    lowest = StationaryPoint.at(landscape, descend(landscape.value_and_gradient, x))
-    polished = nearest_stationary(landscape, lowest.x)
+    lowest = descend(landscape.value_and_gradient, x)
+    polished = nearest_stationary(landscape, lowest)
     # Where the landscape is nearly flat the root may be a neighbouring saddle.
-    return polished if polished.risk <= lowest.risk + 1e-9 else lowest
+    if polished.risk <= landscape.risk(lowest) + 1e-9:
+        return polished
+    return StationaryPoint.at(landscape, lowest)
 
 
 def unspecialized_point(landscape: Landscape) -> StationaryPoint:

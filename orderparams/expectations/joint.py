@@ -62,7 +62,6 @@ class JointQuadrature:
     used.
     """
 
-    name = "quadrature"
     serves_gradient_covariance = True
 
     def __init__(
@@ -73,10 +72,16 @@ class JointQuadrature:
         self.heads = heads
         self.tolerance = tolerance
         self.method = "tensor grid"
+        self._fell_back = False
         signal = task.signal
         self._roots = np.linalg.cholesky(np.eye(signal.features) + signal.covariances)
         scalar = task.target == "scalar"
         self._terms = [token_term(own, scalar, task.noise) for own in (False, True)]
+
+    @property
+    def name(self) -> str:
+        """How the expectations were taken so far."""
+        return "quadrature, in part quasi-Monte Carlo" if self._fell_back else "quadrature"
 
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
@@ -94,6 +99,7 @@ class JointQuadrature:
         judged = 1 + self.heads * (self.task.signal.features + self.heads)
         found = converge(on_grid, self.tolerance, judged)
         self.method = "tensor grid" if found else "quasi-Monte Carlo"
+        self._fell_back |= found is None
         values, errors = found or self._by_sampling(weights[order], laws, gradient_covariance)
         return self._unpack(values, errors, np.argsort(order), gradient_covariance)
 

@@ -76,22 +76,24 @@ def survival(head: int, tau: Array, law: Law, lengths: Lengths, kappa: float, ou
     """F(τ) of one head to three digits: fills out (n,)."""
     means, _, deviations, shares = law
     size = tau.size
-    scale, rates, values = np.empty(size), np.empty(size), np.empty(size)
+    scale, deficit, token = np.empty(size), np.zeros(size), np.ones(size)
     for i in range(size):
         scale[i] = np.exp(min(tau[i], FINITE))
-    deficit, token, powers = np.zeros(size), np.ones(size), np.empty((3, size))
     for c in range(shares.size):
         nodes, weights = gaussian_rule(deviations[c, head], 1, 7.0)
+        rates, values = np.empty((nodes.size, size)), np.empty((nodes.size, size))
         for j in range(nodes.size):
             factor = np.exp(min(means[c, head] + deviations[c, head] * nodes[j], FINITE))
             for i in range(size):
-                rates[i] = scale[i] * factor
-            decay(rates, values)
+                rates[j, i] = scale[i] * factor
+        decay(rates.reshape(-1), values.reshape(-1))
+        for j in range(nodes.size):
             for i in range(size):
                 if c == 0:
-                    deficit[i] -= weights[j] * values[i]
+                    deficit[i] -= weights[j] * values[j, i]
                 else:
-                    token[i] += shares[c] * weights[j] * values[i]
+                    token[i] += shares[c] * weights[j] * values[j, i]
+    powers = np.empty((3, size))
     length_powers(deficit, lengths, powers)
     for i in range(size):
         out[i] = np.exp(-kappa * scale[i]) * token[i] * powers[0, i]
@@ -169,8 +171,8 @@ def lay_grids(located: Array, kappa: float, step: float) -> tuple[Array, Array]:
     """e^τ and weights e^{−κe^τ} dτ of a trapezoid rule for every head of :func:`locate`, both (H, n).
 
     The rule is uniform in u with τ = origin + stretch·(u − e^{−u}): the map shortens the left tail,
-    where integrands fall like e^τ, and the stretch follows the spread of log Z. Heads that need
-    fewer nodes than others get more on the right.
+    where integrands fall like e^τ, and the stretch follows the spread of log Z. All heads get the
+    number of nodes that the most demanding one needs, the surplus on the right.
     """
     heads = located.shape[0]
     first = np.empty(heads, dtype=np.int64)
@@ -182,6 +184,7 @@ def lay_grids(located: Array, kappa: float, step: float) -> tuple[Array, Array]:
         origin[h] = center - 1.5 * stretch[h]
         first[h], count = nodes_between(origin[h], stretch[h], low, high, step)
         size = max(size, count)
+    size += -size % 4  # whole vector registers
     scale, weight = np.empty((heads, size)), np.empty((heads, size))
     for h in range(heads):
         for i in range(size):

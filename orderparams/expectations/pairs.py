@@ -77,19 +77,20 @@ def conditional_rows(
     count, size = nodes.size, scale.size
     out = np.zeros((4 * count, size))
     inner, weights = gaussian_rule(rest, 4, digits)
-    rates, values = np.empty(size), np.empty(size)
+    rates, values = np.empty((inner.size, size)), np.empty((inner.size, size))
     for j in range(count):
+        for e in range(inner.size):
+            factor = np.exp(min(mean + slope * nodes[j] + rest * inner[e], FINITE))
+            for i in range(size):
+                rates[e, i] = min(scale[i] * factor, FINITE)
+        decay(rates.reshape(-1), values.reshape(-1))
         r0, r1, r2, r3 = out[j], out[count + j], out[2 * count + j], out[3 * count + j]
         for e in range(inner.size):
             weight = weights[e]
-            factor = np.exp(min(mean + slope * nodes[j] + rest * inner[e], FINITE))
             for i in range(size):
-                rates[i] = min(scale[i] * factor, FINITE)
-            decay(rates, values)
-            for i in range(size):
-                y = rates[i]
-                first = -weight * y * (1.0 + values[i])
-                r0[i] += weight * values[i]
+                y, f = rates[e, i], values[e, i]
+                first = -weight * y * (1.0 + f)
+                r0[i] += weight * f
                 r1[i] += first
                 r2[i] += first * (1.0 - y)
                 r3[i] += first * (1.0 - y * (3.0 - y))

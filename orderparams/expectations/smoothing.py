@@ -99,13 +99,16 @@ def gaussian_rule(deviation: float, rows: int, digits: float) -> tuple[Array, Ar
 
 @kernel()
 def hermite_weights(nodes: Array, weights: Array, deviation: float, out: Array) -> None:
-    """out (nodes, rows): weight·He_k(g)/deviationᵏ, which turns values of f into the k-th row."""
+    """out (rows, nodes): weight·He_k(g)/deviationᵏ, which turns values of f into row k."""
     inverse = 1.0 / deviation
-    for j in range(nodes.size):
-        before, now = 0.0, weights[j]
-        for k in range(out.shape[1]):
-            out[j, k] = now
-            before, now = now, (nodes[j] * now - k * inverse * before) * inverse
+    count = nodes.size
+    for j in range(count):
+        out[0, j] = weights[j]
+    for k in range(1, out.shape[0]):
+        row, last, before = out[k], out[k - 1], out[max(k - 2, 0)]
+        factor = (k - 1) * inverse
+        for j in range(count):
+            row[j] = (nodes[j] * last[j] - factor * before[j]) * inverse
 
 
 @kernel()
@@ -149,14 +152,14 @@ def smooth(scale: Array, mean: float, deviation: float, digits: float, out: Arra
         factor = np.exp(min(mean + deviation * nodes[j], FINITE))
         for i in range(size):
             rates[j, i] = scale[i] * factor
-        decay(rates[j], values[j])
+    decay(rates.reshape(-1), values.reshape(-1))
     if narrow:
-        add_product(weights.reshape(-1, 1), values, out[:1])
+        add_product(weights.reshape(1, -1).T, values, out[:1])
         narrow_rows(rates, weights, out)
     else:
-        transform = np.empty((nodes.size, rows))
+        transform = np.empty((rows, nodes.size))
         hermite_weights(nodes, weights, deviation, transform)
-        add_product(transform, values, out)
+        add_product(transform.T, values, out)
 
 
 @kernel()

@@ -55,7 +55,7 @@ def test_a_cluster_gives_the_bits_of_this_machine_although_a_worker_dies(cluster
 def test_the_scheduler_file_and_the_time_limit_work_on_a_cluster(cluster, tmp_path):
     (tmp_path / "scheduler.json").write_text(json.dumps({"address": cluster.scheduler_address}))
     vary = {"training.duration": [1.0, 1e9]}
-    endless = [*SETTINGS, "integrator.max_steps=999999999"]
+    endless = [*SETTINGS, "integrator.max_steps=999999999", "integrator.method=RK23"]
     plan = make_plan(base_table("single-head"), {"vary": vary}, endless)
     machine = Machine(timeout=3, scheduler_file=tmp_path / "scheduler.json")
     scan = run_plan(plan, tmp_path / "scan.h5", machine)
