@@ -56,7 +56,7 @@ def root(gradient: Callable[[Array], Array], x: Array) -> Array:
         xtol=1e-10,
         gtol=1e-11,  # of the gradient of |∇E|²/2: the residual times a curvature
         ftol=1e-12,
-        max_nfev=20,
+        max_nfev=10,
     )
     nearest: Array = found.x
     return nearest

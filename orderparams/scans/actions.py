@@ -120,6 +120,20 @@ ACTIONS: dict[str, Callable[[Problem, Heads | None], Outcome]] = {
 }
 
 
+def kernels(action: str, problem: Problem) -> tuple[Any, ...]:
+    """What decides which kernels an action needs."""
+    attention = problem.attention
+    simulated = (attention.bias, attention.head_weights, problem.simulation.backend)
+    return (
+        attention.activation,
+        attention.heads > 1,
+        problem.task.target,
+        problem.training.rule,
+        problem.expectation.engine,
+        *(simulated if action == "simulate" else ()),
+    )
+
+
 def rehearsal(action: str, problem: Problem) -> tuple[str, Problem]:
     """An action and a problem that need the same kernels, and little time."""
     if action != "simulate":

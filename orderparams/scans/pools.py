@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,23 +37,13 @@ def processors() -> int:
 
 
 class LocalPool:
-    """Child processes on this machine, each led by a thread of an executor.
+    """Child processes on this machine, each led by a thread of an executor."""
 
-    ``rehearsal`` is run by one child before the others begin: it compiles the kernels, which the
-    others then load from the cache, and takes that time out of the first points.
-    """
-
-    def __init__(self, workers: int, rehearsal: Sequence[Task] = ()) -> None:
+    def __init__(self, workers: int) -> None:
         self.workers = workers
         self.crew = Crew()
+        self.crew.start(workers)
         self.executor = ThreadPoolExecutor(workers)
-        try:
-            self.crew.start(workers)
-            for task in rehearsal:
-                self.crew.run(task)
-        except BaseException:
-            self.close()
-            raise
 
     def submit(self, task: Task) -> Future[Reply]:
         return self.executor.submit(self.crew.run, task)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orderparams.config import Problem, parse, parse_toml, to_toml
+from orderparams.config import Problem
 from orderparams.errors import ConfigurationError, FileError, SolverError
-from orderparams.scans.actions import END, rehearsal
+from orderparams.scans.actions import END
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import Plan, Point, base_table, make_plan
@@ -24,7 +24,6 @@ from orderparams.storage.files import check_target
 from orderparams.storage.scans import Record, open_scan, read_image, save_scan
 
 SHOW_INTERVAL = 0.5  # seconds between looks at the clock while points run
-COMPILATION = 60.0  # seconds that compiling kernels may take
 PROBE = 5.0  # seconds for a point that is tried for the estimate of a plan's time
 
 
@@ -64,29 +63,11 @@ class Machine:
         """How many processes of this machine so many points can use."""
         return min(self.workers or processors(), points)
 
-    def pool(self, action: str, points: Sequence[Point], at_once: int) -> Pool:
-        """Processes for points, of which so many can run at the same time."""
+    def pool(self, points: int) -> Pool:
+        """Processes for so many points."""
         if self.local:
-            return LocalPool(self.processes(at_once), self.rehearsals(action, points))
+            return LocalPool(self.processes(points))
         return DaskPool(self.scheduler, self.scheduler_file)
-
-    def rehearsals(self, action: str, points: Iterable[Point]) -> list[Task]:
-        """One short task for each set of kernels that the points need."""
-        kinds: dict[tuple[object, ...], Problem] = {}
-        for point in points:
-            problem = parse(parse_toml(point.config))
-            kind = (
-                problem.attention.activation,
-                problem.attention.heads > 1,
-                problem.task.target,
-                problem.training.rule,
-                problem.expectation.engine,
-                problem.simulation.backend,
-            )
-            kinds.setdefault(kind, problem)
-        limit = None if self.timeout is None else self.timeout + COMPILATION
-        short = [rehearsal(action, problem) for problem in kinds.values()]
-        return [Task(word, to_toml(problem), "", timeout=limit) for word, problem in short]
 
 
 def make_task(plan: Plan, point: Point, machine: Machine, start: Record | None = None) -> Task:
@@ -120,7 +101,7 @@ def run_points(
         return
     running: dict[Future[Reply], tuple[Task, Point, list[Point]]] = {}
     done = failures = 0
-    pool = machine.pool(plan.settings.action, points, len(waiting))
+    pool = machine.pool(len(waiting))
     try:
         folder.start(plan)
         while done < len(points):
@@ -192,7 +173,7 @@ def estimate(plan: Plan, machine: Machine) -> Estimate:
     last = len(plan.points) - 1
     points = [plan.points[i] for i in sorted({0, last // 2, last})]
     brief = dataclasses.replace(machine, timeout=min(PROBE, machine.timeout or PROBE))
-    pool = machine.pool(plan.settings.action, points, len(points))
+    pool = machine.pool(len(points))
     try:
         size = pool.size()
         futures = [pool.submit(make_task(plan, point, brief)) for point in points]

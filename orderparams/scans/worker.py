@@ -8,6 +8,7 @@ parent does.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import queue
@@ -16,9 +17,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
+
+COMPILATION = 120.0
+"""Seconds that a process may take to start and to compile its kernels, beside a point's time."""
 
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -61,35 +65,40 @@ class Child:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.requests, self.replies = self.process.stdin, self.process.stdout
-        self.ready = False
         self.expired = False
 
     def run(self, task: Task) -> Reply:
         """Run a point; one that takes too long or kills the process becomes a failed one."""
         started = time.monotonic()
-        timer = None
         try:
-            if not self.ready:
-                self.replies.readline()  # importing the libraries is not the point's time
-                self.ready = True
-                started = time.monotonic()
-            if task.timeout is not None:
-                timer = threading.Timer(task.timeout, self.expire)
-                timer.start()
-            self.requests.write(json.dumps(asdict(task)).encode() + b"\n")
-            self.requests.flush()
-            header = json.loads(self.replies.readline())
-            size = header.pop("size")
-            image = self.replies.read(size)
+            with self.limit(None if task.timeout is None else task.timeout + COMPILATION):
+                self.requests.write(json.dumps(asdict(task)).encode() + b"\n")
+                self.requests.flush()
+                self.replies.readline()  # it has its libraries and kernels, and begins
+            started = time.monotonic()
+            with self.limit(task.timeout):
+                header = json.loads(self.replies.readline())
+                size = header.pop("size")
+                image = self.replies.read(size)
             if len(image) < size:
                 raise EOFError
             return Reply(**header, image=image)
         except (OSError, EOFError, ValueError):  # the pipe ended
             return self.lost(task, time.monotonic() - started)
+
+    @contextlib.contextmanager
+    def limit(self, seconds: float | None) -> Iterator[None]:
+        """End the process if what is inside takes longer."""
+        if seconds is None:
+            yield
+            return
+        timer = threading.Timer(seconds, self.expire)
+        timer.start()
+        try:
+            yield
         finally:
-            if timer is not None:
-                timer.cancel()
-                timer.join()
+            timer.cancel()
+            timer.join()
 
     def expire(self) -> None:
         """End the process because its point takes too long."""
@@ -201,15 +210,57 @@ def serve() -> None:
 
     threading.Thread(target=listen, args=(sys.stdin.buffer,), daemon=True).start()
 
-    import orderparams.integrate  # noqa: F401  (the first point should not pay for it)
+    # What every action needs is imported while the parent still makes its plans.
+    import orderparams.integrate
+    import orderparams.scans.actions  # noqa: F401
 
-    replies.write(b"ready\n")
+    rehearsed: set[tuple[Any, ...]] = set()
     while True:
+        task = Task(**json.loads(requests.get()))
+        rehearse(task, rehearsed)
+        replies.write(b"begins\n")
         replies.flush()
-        reply = perform(Task(**json.loads(requests.get())))
+        reply = perform(task)
         header = {"status": reply.status, "message": reply.message, "seconds": reply.seconds}
         replies.write(json.dumps(header | {"size": len(reply.image)}).encode() + b"\n")
         replies.write(reply.image)
+        replies.flush()
+
+
+def rehearse(task: Task, rehearsed: set[tuple[Any, ...]]) -> None:
+    """Get the kernels of a task, compiled or from the cache, outside of its time."""
+    from orderparams.config import parse, parse_toml
+    from orderparams.scans.actions import kernels, perform, rehearsal
+
+    problem = parse(parse_toml(task.config))
+    needed = kernels(task.action, problem)
+    if needed not in rehearsed:
+        with one_compiles():
+            perform(*rehearsal(task.action, problem))
+        rehearsed.add(needed)
+
+
+@contextlib.contextmanager
+def one_compiles() -> Iterator[None]:
+    """Of the processes that come here together the first goes ahead, and fills the cache of
+    kernels; the others wait for it, then load at the same time."""
+    from orderparams.compiled import cache_root
+
+    root = cache_root()
+    try:
+        lock = None if root is None else (root / "compiling").open("w")
+    except OSError:
+        lock = None
+    if lock is None:
+        yield
+        return
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        yield
 
 
 if __name__ == "__main__":

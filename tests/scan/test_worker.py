@@ -80,8 +80,7 @@ def test_a_killed_child_costs_its_point_only(crew):
         while not crew.busy:
             time.sleep(0.01)
         child = next(iter(crew.busy))
-        while not child.ready:
-            time.sleep(0.01)
+        time.sleep(0.5)
         os.kill(child.process.pid, signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
