@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from orderparams.attention import Activation
 from orderparams.compiled import kernel
 from orderparams.problem import Heads
-from orderparams.simulate import UpdateRule, direct, gram, normals
-from orderparams.simulate.sequence import build_model
+from orderparams.sgd import UpdateRule, direct, gram, normals
+from orderparams.sgd.sequence import build_model
 from orderparams.task import Task, hypercube
 
 Array = NDArray[np.float64]

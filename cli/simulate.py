@@ -10,7 +10,7 @@ import click
 from orderparams.cli import options
 
 if TYPE_CHECKING:
-    from orderparams.simulate.run import SimulationRun
+    from orderparams.sgd.run import SimulationRun
 
 
 @click.command()
@@ -63,7 +63,7 @@ def simulate(
     path = output if resume and output else options.target(output, config, force=force)
 
     from orderparams.progress import ProgressLine
-    from orderparams.simulate.run import simulate
+    from orderparams.sgd.run import simulate
     from orderparams.storage.simulations import open_simulation
 
     earlier = open_simulation(path) if resume else None

@@ -1,10 +1,9 @@
 """Exact high-dimensional dynamics of multi-head softmax attention on single-location regression.
 
-import orderparams as op
-
-problem = op.load("two-stage")
-trajectory = op.solve(problem)
-trajectory.save("run.h5")
+>>> import orderparams as op
+>>> problem = op.load("two-stage")
+>>> trajectory = op.solve(problem)
+>>> trajectory.save("run.h5")
 """
 
 from __future__ import annotations
@@ -19,23 +18,31 @@ if TYPE_CHECKING:
     from orderparams.integrate import solve as solve
     from orderparams.scans.result import Scan as Scan
     from orderparams.scans.run import scan as scan
+    from orderparams.sgd.run import SimulationRun as SimulationRun
+    from orderparams.sgd.run import simulate as simulate
     from orderparams.sources import load as load
     from orderparams.storage.hdf5 import open_trajectory as open
     from orderparams.trajectory import Trajectory as Trajectory
+    from orderparams.validation import Validation as Validation
+    from orderparams.validation import validate as validate
 
 _HOMES = {
     "Problem": ("config", "Problem"),
     "Trajectory": ("trajectory", "Trajectory"),
+    "SimulationRun": ("sgd.run", "SimulationRun"),
+    "Validation": ("validation", "Validation"),
     "Scan": ("scans.result", "Scan"),
     "analyze": ("analysis.analyze", "analyze"),
     "evaluate": ("evaluation", "evaluate"),
     "load": ("sources", "load"),
     "open": ("storage.hdf5", "open_trajectory"),
     "scan": ("scans.run", "scan"),
+    "simulate": ("sgd.run", "simulate"),
     "solve": ("integrate", "solve"),
+    "validate": ("validation", "validate"),
 }
 
-__all__ = ["Problem", "Scan", "Trajectory", "analyze", "evaluate", "load", "open", "scan", "solve"]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -78,7 +78,9 @@ def panels(title: str, features: int) -> tuple[Figure, list[Axes], Axes]:
     grid = figure.add_gridspec(2, shown, height_ratios=[1.4, 1])
     first = figure.add_subplot(grid[0, 0])
     overlaps = [first]
-    overlaps += [figure.add_subplot(grid[0, f], sharex=first, sharey=first) for f in range(1, shown)]
+    overlaps += [
+        figure.add_subplot(grid[0, f], sharex=first, sharey=first) for f in range(1, shown)
+    ]
     risk = figure.add_subplot(grid[1, :], sharex=first)
     for f, axes in enumerate(overlaps):
         axes.set_title(f"direction {f + 1}")
@@ -99,7 +101,9 @@ def plot_courses(path: Path) -> Figure:
         theory = file.get("trajectory") or file.get("theory")
         simulation = file.get("simulation")
         if theory is None and simulation is None:
-            raise FileError(f"{path} holds nothing to plot; it has {', '.join(file) or 'no groups'}")
+            raise FileError(
+                f"{path} holds nothing to plot; it has {', '.join(file) or 'no groups'}"
+            )
         title = str(file.attrs["config"]).split("\n", 1)[0].removeprefix("title = ").strip('"')
         features = (simulation if theory is None else theory)["overlap"].shape[-1]
         figure, overlaps, risk = panels(title, features)

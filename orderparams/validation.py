@@ -14,7 +14,7 @@ from orderparams.compare import Comparison, Scaling, compare, course_pvalue, sca
 from orderparams.config import Problem
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.integrate import solve
-from orderparams.simulate.run import SimulationRun, simulate
+from orderparams.sgd.run import SimulationRun, simulate
 from orderparams.trajectory import Trajectory
 
 Array = NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 
 from orderparams.attention import Activation
 from orderparams.problem import Heads
-from orderparams.simulate import UpdateRule
+from orderparams.sgd import UpdateRule
 from orderparams.task import Signal, Task
 
 SIGNAL = Signal(

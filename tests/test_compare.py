@@ -12,7 +12,7 @@ from scipy import stats
 import orderparams as op
 from orderparams.compare import compare, course_pvalue, scaling, without_bias
 from orderparams.errors import ConfigurationError
-from orderparams.simulate.run import make_ensemble
+from orderparams.sgd.run import make_ensemble
 
 Array = NDArray[np.float64]
 

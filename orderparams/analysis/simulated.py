@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orderparams.errors import ConfigurationError
-from orderparams.simulate.run import SimulationRun
+from orderparams.sgd.run import SimulationRun
 from orderparams.trajectory import Trajectory
 
 

@@ -100,9 +100,7 @@ def survival(head: int, tau: Array, law: Law, lengths: Lengths, kappa: float, ou
 
 
 @kernel()
-def window(
-    head: int, law: Law, longest: int, kappa: float, digits: float
-) -> tuple[float, float]:
+def window(head: int, law: Law, longest: int, kappa: float, digits: float) -> tuple[float, float]:
     """[low, high] outside of which 1 − F or F is below e^{−digits}, by Chernoff's bound."""
     means, _, deviations, shares = law
     low, high, brightest = np.inf, np.inf, -np.inf
@@ -155,7 +153,9 @@ def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array:
 
 
 @kernel()
-def nodes_between(origin: float, stretch: float, low: float, high: float, step: float) -> tuple[int, int]:
+def nodes_between(
+    origin: float, stretch: float, low: float, high: float, step: float
+) -> tuple[int, int]:
     """First index and number of the nodes u = index·step whose τ reach from low to high."""
     start = 0
     while origin + stretch * (start * step - np.exp(-start * step)) > low:

@@ -97,7 +97,7 @@ def optimum(problem: Problem, start: Heads | None) -> Outcome:
 
 def simulate(problem: Problem, start: Heads | None) -> Outcome:
     """SGD at finite dimension; the ends of all replicas, and their mean risk."""
-    from orderparams.simulate.run import simulate
+    from orderparams.sgd.run import simulate
     from orderparams.storage.simulations import write_simulation
 
     result = simulate(problem)

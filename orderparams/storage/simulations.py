@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 
 from orderparams.errors import FileError
-from orderparams.simulate import Simulation
-from orderparams.simulate.run import SimulationRun
+from orderparams.sgd import Simulation
+from orderparams.sgd.run import SimulationRun
 from orderparams.storage.hdf5 import create, read, stored_problem, write_variables
 from orderparams.storage.schema import LEARNED, SIMULATION
 

@@ -15,7 +15,7 @@ from orderparams.analysis.simulated import replica_trajectory
 from orderparams.cli.main import main
 from orderparams.config import to_toml
 from orderparams.errors import ConfigurationError
-from orderparams.simulate.run import simulate
+from orderparams.sgd.run import simulate
 from orderparams.storage import simulations
 
 SPLIT = {

@@ -192,8 +192,9 @@ def test_heads_at_zero_and_a_constant_risk_are_no_error():
 
 
 def test_groups_of_copies_and_dormant_heads():
-    overlap = np.array([[2.0, 0], [0, 1.5], [2.05, 0.02], [0.01, 0], [-2, 0], [1.99, -0.03]])
-    assert head_groups(overlap) == (((0, 2, 5), (1,), (4,)), (3,))
+    copies = [[2.0, 0], [2.05, 0.02], [1.99, -0.03]]
+    overlap = np.array([*copies, [0, 1.5], [0.01, 0], [-2, 0], [1.75, 0]])
+    assert head_groups(overlap) == (((0, 1, 2), (3,), (5,), (6,)), (4,))
 
 
 def test_an_exponential_approach_has_one_plateau_at_its_end():

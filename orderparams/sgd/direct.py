@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
 from orderparams.problem import Heads
-from orderparams.simulate import UpdateRule, normals
-from orderparams.simulate.normals import LANES, fill
-from orderparams.simulate.sequence import Model, draw, learn, respond
+from orderparams.sgd import UpdateRule, normals
+from orderparams.sgd.normals import LANES, fill
+from orderparams.sgd.sequence import Model, draw, learn, respond
 
 Array = NDArray[np.float64]
 

@@ -16,8 +16,8 @@ from orderparams.errors import ConfigurationError
 from orderparams.expectations.auto import make_engine
 from orderparams.integrate import output_times
 from orderparams.problem import build_activation, build_task, initial_heads, residual_factor
-from orderparams.simulate import Simulation, UpdateRule
-from orderparams.simulate.replicas import Ensemble, Progress
+from orderparams.sgd import Simulation, UpdateRule
+from orderparams.sgd.replicas import Ensemble, Progress
 
 Array = NDArray[np.float64]
 Checkpoint = Callable[["SimulationRun"], None]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from orderparams.attention import Activation, attend, backpropagate
 from orderparams.compiled import kernel
-from orderparams.simulate import UpdateRule
+from orderparams.sgd import UpdateRule
 from orderparams.task import Task
 
 Array = NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 Two backends with the same options: ``direct`` holds the heads as vectors and draws every token in
 full, the ground truth; ``gram`` follows the order parameters alone, exact in law at any D at a cost
-per step that does not depend on it. :func:`orderparams.simulate.replicas.Ensemble` runs many.
+per step that does not depend on it. :func:`orderparams.sgd.replicas.Ensemble` runs many.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import xarray
 
 import orderparams as op
 from orderparams.errors import ConfigurationError, FileError
-from orderparams.simulate.run import simulate
+from orderparams.sgd.run import simulate
 from orderparams.storage.simulations import open_simulation
 
 SMALL = [
@@ -80,7 +80,7 @@ def test_measured_loss_follows_the_population_risk():
 
 @pytest.mark.parametrize("backend", ["gram", "direct"])
 def test_an_interrupted_run_resumes_to_the_same_bits(backend, tmp_path, monkeypatch):
-    from orderparams.simulate import replicas
+    from orderparams.sgd import replicas
 
     monkeypatch.setattr(replicas, "SLICE", 1e-4)
     setting = problem(f"simulation.backend={backend}")

@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError
 from orderparams.problem import Heads
-from orderparams.simulate import Simulation, UpdateRule, direct, gram
-from orderparams.simulate.sequence import Model, build_model
+from orderparams.sgd import Simulation, UpdateRule, direct, gram
+from orderparams.sgd.sequence import Model, build_model
 from orderparams.task import Task
 
 State = dict[str, NDArray[Any]]

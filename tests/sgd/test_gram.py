@@ -11,9 +11,9 @@ from scipy import stats
 from simulation_cases import CASES, HEADS, SIGNAL, Case
 
 from orderparams.errors import ConfigurationError
-from orderparams.simulate import UpdateRule, direct, gram
-from orderparams.simulate.replicas import Ensemble
-from orderparams.simulate.sequence import build_model
+from orderparams.sgd import UpdateRule, direct, gram
+from orderparams.sgd.replicas import Ensemble
+from orderparams.sgd.sequence import build_model
 
 REPLICAS = 4000
 FALSE_ALARM = 1e-3

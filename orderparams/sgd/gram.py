@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
 from orderparams.problem import Heads
-from orderparams.simulate import UpdateRule
-from orderparams.simulate.sequence import Model, draw, learn, respond
+from orderparams.sgd import UpdateRule
+from orderparams.sgd.sequence import Model, draw, learn, respond
 
 Array = NDArray[np.float64]
 

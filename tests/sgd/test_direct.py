@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from simulation_cases import CASES, Case
 
 from orderparams.errors import ConfigurationError
-from orderparams.simulate import direct, normals, sequence
-from orderparams.simulate.normals import LANES
-from orderparams.simulate.replicas import Ensemble
+from orderparams.sgd import direct, normals, sequence
+from orderparams.sgd.normals import LANES
+from orderparams.sgd.replicas import Ensemble
 
 Array = NDArray[np.float64]
 
