@@ -102,6 +102,9 @@ def given_run(config: str, assignments: tuple[str, ...], replica: int) -> Trajec
     return replica_trajectory(open_simulation(path), replica - 1)
 
 
+MOST_NUMBERS = 8
+
+
 def numbers(values: Iterable[float], digits: int = 3) -> str:
     """A short vector."""
     return "(" + ", ".join(f"{round(value, digits) + 0.0:.{digits}f}" for value in values) + ")"
@@ -183,10 +186,13 @@ def why(result: Analysis) -> list[str]:
     if problem.attention.heads > 1:
         lines += rest_lines("All heads equal", unspecialized, result)
         overlap = unspecialized.point.heads.overlap[0]
-        lines.append(f"    every head has the overlaps {numbers(overlap)}")
+        lines.append(f"    every head has the overlaps {numbers(overlap[:MOST_NUMBERS])}")
         predicted, observed = result.predicted_order, result.observed_order
         lines.append(f"    order of directions: predicted {', '.join(predicted) or 'none'};")
         lines.append(f"      observed {', '.join(observed) or 'none'}")
+    for direction in result.directions:
+        if direction.name.startswith("p") and direction.basis.shape[1] == 1:
+            lines.append(f"    {direction.name} is {numbers(direction.basis[:MOST_NUMBERS, 0])}")
     for number, rest in enumerate(result.rests, 1):
         lines += rest_lines(f"{number}. plateau", rest, result)
     return lines
@@ -200,7 +206,11 @@ def end(result: Analysis) -> list[str]:
     lines = ["The end", f"  risk        {risk:.8f} at t = {run.time[-1]:.6g}"]
     lines.append(f"  Bayes risk  {result.optimum.bayes_risk:.8f}")
     if not final.point.converged:
-        return [*lines, "  No stationary point was found near the end: a longer run goes on."]
+        residual = f"{final.point.residual:.0e}"
+        return [
+            *lines,
+            f"  No stationary point was found near the end, only a slope of {residual}.",
+        ]
     residual = f"residual {final.point.residual:.0e}"
     lines.append(f"  nearest {kind}: risk {final.point.risk:.10f}, {residual}")
     if final.growth:
@@ -217,12 +227,13 @@ def best(result: Analysis) -> list[str]:
     """The optimum beside the run and the Bayes risk."""
     found, run = result.optimum, result.trajectory
     heads = found.point.heads
+    above = found.risk - found.bayes_risk
+    excess = f"{above:.3e} above the Bayes risk" if above > 1e-8 else "it is the Bayes risk"
     reached = sum(risk < found.risks[0] + 1e-6 for risk in found.risks)
     return [
         "The optimum",
         f"  least risk  {found.risk:.10f}, residual {found.point.residual:.0e}",
-        f"  {found.risk - found.bayes_risk:.3e} above the Bayes risk; the run ends "
-        f"{run.risk[-1] - found.risk:.3e} above it",
+        f"  {excess}; the run ends {run.risk[-1] - found.risk:.3e} above it",
         f"  reached from {reached} of {len(found.risks)} starts",
         *options.overlap_table(heads.overlap, heads.self_overlap),
     ]

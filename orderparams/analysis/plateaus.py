@@ -12,8 +12,8 @@ from orderparams.analysis.noise import local_lines, rises
 Array = NDArray[np.float64]
 
 SLOWER = 4.0
-"""A plateau is this many times slower at its center than the fastest changes before and after it,
-and by the square root of this at its ends."""
+"""A plateau is at least this many times slower at its center than the fastest changes before and
+after it. Its ends are where the slope is the geometric mean of both."""
 
 AT_REST = 1e-3
 """Slopes that in the whole run would make less than this part of the series' range are zero."""
@@ -42,7 +42,7 @@ def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
     valleys = [low for low, _ in found[1:]] + [len(rest) - 1]
     plateaus = []
     for (low, high), valley in zip(found, valleys, strict=True):
-        fast = np.flatnonzero(rest < max(rest[low], rest[valley]) + np.log(SLOWER) / 2)
+        fast = np.flatnonzero(rest < 0.5 * (max(rest[low], rest[valley]) + rest[high]))
         start, end = fast[fast < high][-1], fast[fast > high][0] - 2  # without the padding
         slowest = np.flatnonzero(rest[start + 1 : end + 2] == rest[high])
         center = start + int(slowest[len(slowest) // 2])

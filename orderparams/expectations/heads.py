@@ -37,8 +37,8 @@ def integrate_head(
     """A, G and the miss of an identity for one head with tables (C+1, rows, n) and token (3, n).
 
     mass (n,) becomes the integrand of −2uA + u²G, weights included; adjoints (2, 3, n) its
-    derivatives in rows 0, 1, 2 of the noise and of the signal token. K_1 = −K_0′, K_2 = K_0″ − K_0′.
-    The identity: −F′ has the integral 1 (see :mod:`laplace`).
+    derivatives in rows 0, 1, 2 of the noise and of the signal token, with K_1 = −K_0′ and
+    K_2 = K_0″ − K_0′. The identity: −F′ has the integral 1 (see :mod:`laplace`).
     """
     size = weight.size
     f = tables[0]
@@ -81,23 +81,25 @@ def head_integrals(
     tables: Array,
     tokens: Array,
     masses: Array,
+    attended: Array,
+    overlap: Array,
     gradients: Gradients,
-) -> tuple[Array, Array, float]:
-    """A (H,), the diagonal of G (H,), and the largest miss of the identity of integrate_head.
+) -> float:
+    """Fills A (H,) into attended and G_hh into overlap (H, H); adds to the gradients of E.
 
-    Fills tables (H, C+1, rows, n), of which rows (C+1, H) are wanted, tokens (H, 3, n) and masses
-    (H, n); adds the derivatives of Σ_h (−2 u_h A_h + u_h² G_hh).
+    Fills also tables (H, C+1, rows, n), of which rows (C+1, H) are wanted, tokens (H, 3, n) and the
+    part masses (H, n) of E's integrand. Returns the largest miss of the identity.
     """
     means, _, deviations, shares = law
     mean_gradient, covariance_gradient = gradients
     heads, size = weights.shape
     adjoints = np.empty((2, 3, size))
-    attended, overlap, missed = np.empty(heads), np.empty(heads), 0.0
+    missed = 0.0
     for h in range(heads):
         for c in range(shares.size):
             smooth(scales[h], means[c, h], deviations[c, h], digits, tables[h, c, : rows[c, h]])
         mix(tables[h], shares, tokens[h])
-        attended[h], overlap[h], miss = integrate_head(
+        attended[h], overlap[h, h], miss = integrate_head(
             tables[h],
             tokens[h],
             scales[h],
@@ -119,4 +121,4 @@ def head_integrals(
                     curvature += adjoint[i] * second[i]
             mean_gradient[c, h] += shares[c] * slope
             covariance_gradient[c, h, h] += 0.5 * shares[c] * curvature
-    return attended, overlap, missed
+    return missed

@@ -1,4 +1,4 @@
-"""The Laplace variable τ of one head: powers Φ^{L−1}, and a grid that sees what matters (theory 5b).
+"""The Laplace variable τ of one head: powers Φ^{L−1}, and where it matters (theory 5b).
 
 F(τ) = e^{−κe^τ} Ψ_0 E_L[Φ_0^{L−1}] falls from 1 to 0; −F′ is the probability density of
 log(t/Z) with t exponential and Z the head's normaliser. It says where the integrals over τ live
@@ -20,8 +20,8 @@ Lengths = tuple[Integers, Array]
 """L − 1 ≥ 1, and the probability of each."""
 
 Law = tuple[Array, Array, Array, Array]
-"""Means (C+1, H), covariances (C+1, H, H) and deviations (C+1, H) of the logits by component, and the
-shares (C+1,) of the components. Component 0 is the noise token, the others make the signal token."""
+"""Means (C+1, H), covariances (C+1, H, H) and deviations (C+1, H) of the logits by component, and
+the shares (C+1,) of the components: 0 is the noise token, the others make up the signal token."""
 
 Gradients = tuple[Array, Array]
 """Derivatives in the means (C+1, H) and in the covariances (C+1, H, H) of a Law."""
@@ -168,7 +168,7 @@ def nodes_between(
 
 @kernel()
 def lay_grids(located: Array, kappa: float, step: float) -> tuple[Array, Array]:
-    """e^τ and weights e^{−κe^τ} dτ of a trapezoid rule for every head of :func:`locate`, both (H, n).
+    """e^τ and weights e^{−κe^τ} dτ of a trapezoid rule per head of :func:`locate`, both (H, n).
 
     The rule is uniform in u with τ = origin + stretch·(u − e^{−u}): the map shortens the left tail,
     where integrands fall like e^τ, and the stretch follows the spread of log Z. All heads get the

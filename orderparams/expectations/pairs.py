@@ -73,7 +73,7 @@ def mehler_coefficients(covariance: float, terms: int) -> Array:
 def conditional_rows(
     scale: Array, mean: float, slope: float, rest: float, nodes: Array, digits: float
 ) -> Array:
-    """E[f⁽ᵖ⁾(τ + mean + slope·g + rest·e) | g] for p = 0..3: rows p·nodes + j, shape (4 nodes, n)."""
+    """E over e of f⁽ᵖ⁾(τ + mean + slope·g_j + rest·e), p = 0..3, in row p·nodes + j: (4 nodes, n)."""
     count, size = nodes.size, scale.size
     out = np.zeros((4 * count, size))
     inner, weights = gaussian_rule(rest, 4, digits)
@@ -107,11 +107,13 @@ def split(
 ) -> Factors:
     """left, right and coefficients by x = mean + deviation·g, x' = mean' + slope·g + rest·e.
 
-    Third derivatives of f reach a few hundred times the bound of f near the edge of its strip.
+    x is the logit of the larger variance; of the larger mean where the variances agree, so that
+    the order of the heads does not matter. Third derivatives of f exceed its bound in the strip a
+    few hundred times, hence the additional digits.
     """
     digits += 6.0
     nodes, weights = gaussian_rule(max(deviations[0], deviations[1]), 4, digits)
-    if deviations[0] >= deviations[1]:
+    if (deviations[0], means[0]) >= (deviations[1], means[1]):
         slope = covariance / deviations[0]
         rest = np.sqrt(max(deviations[1] ** 2 - slope**2, 0.0))
         left = conditional_rows(scales[0], means[0], deviations[0], 0.0, nodes, digits)
@@ -173,7 +175,7 @@ def contract(factors: Factors, shift: int, adjoint: Array, out: Array) -> None:
 
 @kernel(fastmath=FAST)
 def margins(adjoint: Array, by_first: Array, by_second: Array) -> None:
-    """Sums of adjoint (n', n) over the second head's grid, by_first (n,), and over the first's (n',)."""
+    """Sums of adjoint (n', n) over the second head's grid, (n,), and over the first's, (n',)."""
     for i in range(by_first.size):
         by_first[i] = 0.0
     for j in range(by_second.size):
@@ -242,12 +244,13 @@ def pair_integrals(
     tables: Array,
     tokens: Array,
     masses: Array,
+    overlap: Array,
     gradients: Gradients,
-) -> Array:
-    """G_hh' of all pairs (H, H), zero on the diagonal; adds the derivatives of Σ u_h u_h' G_hh'.
+) -> None:
+    """Fills G_hh', h ≠ h', into overlap (H, H); adds to masses and to the gradients.
 
     terms (C+1, H, H) as in :func:`series_lengths`; the other arrays as in
-    :func:`heads.head_integrals`, masses to be added to.
+    :func:`heads.head_integrals`, which comes first.
     """
     means, covariances, deviations, shares = law
     mean_gradient, covariance_gradient = gradients
@@ -255,7 +258,6 @@ def pair_integrals(
     noise, token = np.empty((2, size, size)), np.empty((2, size, size))
     slopes, by_first, by_second = np.empty(5), np.empty(size), np.empty(size)
     shifts = np.empty(components, dtype=np.int64)
-    overlap = np.zeros((heads, heads))
     for h in range(heads):
         for k in range(h + 1, heads):
             noise[:] = 0.0
@@ -300,4 +302,3 @@ def pair_integrals(
                 covariance_gradient[c, k, k] += shares[c] * slopes[3]
                 covariance_gradient[c, h, k] += 0.5 * shares[c] * slopes[4]
                 covariance_gradient[c, k, h] += 0.5 * shares[c] * slopes[4]
-    return overlap

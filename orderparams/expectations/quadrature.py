@@ -1,8 +1,8 @@
 """Softmax and softmax-1 by quadrature: one normaliser a head factorises over tokens (theory 5b).
 
 E = 1 − 2 Σ_h u_h A_h + Σ_hh' u_h u_h' G_hh'. A_h and G_hh are integrals over one Laplace variable
-τ (:mod:`heads`), G_hh' over two (:mod:`pairs`), by trapezoid rules whose error falls exponentially in
-1/step. The cost grows as H² and with the number of signal components; it does not depend on L.
+τ (:mod:`heads`), G_hh' over two (:mod:`pairs`), by trapezoid rules whose error falls exponentially
+in 1/step. The cost grows as H² and with the number of signal components; it does not depend on L.
 """
 
 from __future__ import annotations
@@ -16,56 +16,86 @@ from orderparams.expectations import Moments
 from orderparams.expectations.heads import head_integrals
 from orderparams.expectations.laplace import Gradients, Integers, Law, lay_grids, locate
 from orderparams.expectations.pairs import pair_integrals, series_lengths
+from orderparams.expectations.single_covariance import single_covariance
 from orderparams.task import Task
 
 Array = NDArray[np.float64]
 
+ATTEMPTS = 5
+"""Rules tried before a larger error is reported instead."""
+
+MARGIN = 8.0
+"""The error of risk and gradients in units of what a rule misses of two identities."""
+
 
 class Quadrature:
-    """Engine for one normaliser a head: deterministic, to an absolute ``tolerance``."""
+    """Engine for one normaliser a head, to an absolute ``tolerance`` in risk, P and Γ.
+
+    ``evaluate`` is a pure function of its arguments. The step in τ starts from a rule of thumb and
+    is shortened until two exact identities hold; where they never do, ``Moments.error`` exceeds
+    the tolerance. Errors below 1e-13 are not to be had. The gradient covariance V is served for one
+    head and the token target.
+    """
 
     name = "quadrature"
-    serves_gradient_covariance = False
 
     def __init__(
         self, task: Task, activation: Activation, heads: int, *, tolerance: float = 1e-8
     ) -> None:
+        if activation.joint:
+            raise ConfigurationError(
+                f"quadrature of separate normalisers does not serve {activation.name}: "
+                "expectations.joint.JointQuadrature does"
+            )
         self.task, self.kappa, self.tolerance = task, activation.kappa, tolerance
+        self.serves_gradient_covariance = heads == 1 and task.target == "token"
         self.lengths = (task.lengths - 1, task.length_weights)
         self.shares = np.concatenate([[1.0], task.signal.weights])
 
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
     ) -> Moments:
-        """Moments at reduced weights K (H, F+H), bias β (H,) and head weights u (H,)."""
-        if gradient_covariance:
-            raise ConfigurationError("V has no quadrature here: use engine = 'sampling'")
+        """See :class:`~orderparams.expectations.Engine`."""
+        if gradient_covariance and not self.serves_gradient_covariance:
+            raise ConfigurationError(
+                "the quadrature engine gives the gradient covariance V for a single head and the "
+                "token target only; use expectation.engine = 'sampling' (or 'auto')"
+            )
         law, spread = self._law(weights, bias)
-        tolerance = self.tolerance
-        accuracy = tolerance / self.lengths[0].max()
+        # P carries factors μ_c and m Σ_c, and pairs of heads factors u_h u_h'
+        size = max(1.0, np.abs(self.task.signal.means).max(), 2.0 * np.abs(spread).max())
+        tolerance = self.tolerance / size
+        accuracy = tolerance / (self.lengths[0].max() * max(1.0, np.max(head_weights**2)))
         located = locate(law, self.lengths, self.kappa, np.log(100.0 / tolerance))
         terms = series_lengths(law, 0.02 * accuracy)
         step = 7.7 / np.log(100.0 / tolerance)
-        for _ in range(5):
-            integrals = self._integrals(law, located, terms, head_weights, -np.log(accuracy), step)
-            attended, products, (mean_gradient, covariance_gradient), missed = integrals
-            error = 0.1 * tolerance + 8.0 * missed
+        for _ in range(ATTEMPTS):
+            attended, products, gradients, missed = self._integrate(
+                law, located, terms, head_weights, -np.log(accuracy), step
+            )
+            error = 0.1 * tolerance + MARGIN * missed
             if error <= tolerance:
                 break
             step *= min(0.85, np.log(100.0 / missed) / np.log(3000.0 / tolerance))
-        drift = mean_gradient[1:].T @ self.task.signal.means
-        drift += 2.0 * (covariance_gradient[1:] @ spread).sum(axis=0)
-        risk = 1.0 - 2.0 * head_weights @ attended + head_weights @ products @ head_weights
-        if self.task.target == "scalar":
-            risk += self.task.noise**2
+        covariance, covariance_error = None, 0.0
+        if gradient_covariance:
+            variance, covariance_error = single_covariance(
+                law, self.lengths, self.kappa, head_weights[0], self.tolerance
+            )
+            covariance = np.array([[variance]])
+        slopes, curvatures = gradients
+        drift = slopes[1:].T @ self.task.signal.means
+        drift += 2.0 * (curvatures[1:] @ spread).sum(axis=0)
+        noise = self.task.noise if self.task.target == "scalar" else 0.0
         return Moments(
-            risk=float(risk),
+            risk=float(1.0 + (products @ head_weights - 2.0 * attended) @ head_weights + noise**2),
             overlap_gradient=drift,
-            self_overlap_gradient=covariance_gradient.sum(axis=0),
-            bias_gradient=mean_gradient.sum(axis=0),
+            self_overlap_gradient=curvatures.sum(axis=0),
+            bias_gradient=slopes.sum(axis=0),
             head_weight_gradient=2.0 * (products @ head_weights - attended),
-            gradient_covariance=None,
-            error=float(error),
+            gradient_covariance=covariance,
+            error=float(size * error),
+            gradient_covariance_error=covariance_error,
         )
 
     def _law(self, weights: Array, bias: Array) -> tuple[Law, Array]:
@@ -75,10 +105,10 @@ class Quadrature:
         spread = overlap @ signal.covariances
         means = np.concatenate([bias[None], bias + signal.means @ overlap.T])
         covariances = np.concatenate([self_overlap[None], self_overlap + spread @ overlap.T])
-        deviations = np.sqrt(np.einsum("chh->ch", covariances))
+        deviations = np.sqrt(np.maximum(np.einsum("chh->ch", covariances), 0.0))
         return (means, covariances, deviations, self.shares), spread
 
-    def _integrals(
+    def _integrate(
         self,
         law: Law,
         located: Array,
@@ -87,18 +117,19 @@ class Quadrature:
         digits: float,
         step: float,
     ) -> tuple[Array, Array, Gradients, float]:
-        """A (H,), G (H, H), derivatives of E, and what the rule of this step misses of two identities.
+        """A (H,), G (H, H), derivatives of E, and what the rule misses of two identities.
 
-        The identities: −F′ has the integral 1 (see :mod:`heads`), and a shift of one head's τ changes
-        nothing: Σ_c ∂E/∂mean_ch = κ ∫ e^τ (the part of E that head h enters).
+        The identities: −F′ has the integral 1 (see :mod:`laplace`), and a shift of one head's τ
+        changes nothing: Σ_c ∂E/∂mean_ch = κ ∫ e^τ (the part of E that head h enters).
         """
         scales, weights = lay_grids(located, self.kappa, step)
         (components, heads), size = law[0].shape, scales.shape[1]
-        rows = np.maximum(5, np.maximum(terms.max(1), terms.max(2)) + 3)
+        rows = np.maximum(5, np.maximum(terms.max(axis=1), terms.max(axis=2)) + 3)
         tables = np.empty((heads, components, rows.max(), size))
         tokens, masses = np.empty((heads, 3, size)), np.empty((heads, size))
+        attended, products = np.empty(heads), np.empty((heads, heads))
         gradients = np.zeros((components, heads)), np.zeros((components, heads, heads))
-        attended, squares, missed = head_integrals(
+        missed = head_integrals(
             scales,
             weights,
             law,
@@ -110,9 +141,11 @@ class Quadrature:
             tables,
             tokens,
             masses,
+            attended,
+            products,
             gradients,
         )
-        products = pair_integrals(
+        pair_integrals(
             scales,
             weights,
             law,
@@ -123,8 +156,8 @@ class Quadrature:
             tables,
             tokens,
             masses,
+            products,
             gradients,
         )
-        np.fill_diagonal(products, squares)
-        shifted = gradients[0].sum(axis=0) - self.kappa * np.einsum("hi,hi->h", scales, masses)
+        shifted = gradients[0].sum(axis=0) - self.kappa * (scales * masses).sum(axis=1)
         return attended, products, gradients, max(missed, np.abs(shifted).max())

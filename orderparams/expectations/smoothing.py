@@ -139,12 +139,14 @@ def narrow_rows(rates: Array, weights: Array, out: Array) -> None:
 
 @kernel()
 def smooth(scale: Array, mean: float, deviation: float, digits: float, out: Array) -> None:
-    """The table at e^τ = scale (n,), its rows to about e^{−digits}: fills out (rows, n).
+    """The table at e^τ = scale (n,): fills out (rows, n).
 
-    Below the deviation NARROW keep to a dozen rows: Stirling's numbers grow like factorials.
+    Row k comes to about e^{−digits} √k!/max(1, deviationᵏ), for k ≤ 4 to e^{−digits}. Below the
+    deviation NARROW keep to two dozen rows: Stirling's numbers grow like factorials.
     """
     rows, size = out.shape
     narrow = deviation < NARROW
+    digits -= 4.0 * np.log(min(max(deviation, NARROW), 1.0))
     nodes, weights = gaussian_rule(deviation, 4 if narrow else rows, digits)
     rates, values = np.empty((nodes.size, size)), np.empty((nodes.size, size))
     out[:] = 0.0

@@ -5,7 +5,7 @@ import pytest
 
 import orderparams as op
 from orderparams.analysis.directions import principal_directions
-from orderparams.analysis.rests import examine
+from orderparams.analysis.rests import examine, growth_along, relative_distance
 from orderparams.analysis.stability import (
     growth_rate,
     near_interval,
@@ -23,6 +23,7 @@ from orderparams.analysis.stationary import (
 )
 from orderparams.landscape import Landscape, differentiate
 from orderparams.problem import Heads
+from orderparams.trajectory import Trajectory
 
 FLIPPED = {
     "task": {"length": 5, "signal": {"kind": "flipped-spikes", "strengths": [4.0, 1.0]}},
@@ -70,12 +71,15 @@ def test_gradient_and_hessian_are_derivatives(assignments):
 
 
 def test_points_and_heads_are_inverse():
-    landscape = Landscape(problem_with("attention.activation=softmax-1", *LEARNED), residual=2)
+    landscape = Landscape(
+        problem_with("attention.activation=softmax-1", *LEARNED, "training.bias_rate=0.2"),
+        residual=2,
+    )
     x = np.random.default_rng(1).normal(size=landscape.point(landscape.flow.start).size)
     heads = landscape.heads(x)
     again = landscape.heads(landscape.point(heads))
     np.testing.assert_allclose(again.self_overlap, heads.self_overlap, atol=1e-12)
-    np.testing.assert_array_equal(again.bias, heads.bias)
+    np.testing.assert_allclose(again.bias, heads.bias, rtol=1e-14)
     assert landscape.risk(landscape.point(heads)) == pytest.approx(landscape.risk(x), abs=1e-9)
 
 
@@ -230,6 +234,27 @@ def test_rates_before_the_split_are_those_of_the_hessian():
         assert growth.rate == pytest.approx(growth.local, rel=0.05)
         assert growth.rate == pytest.approx(mode.rate, rel=0.10)
         assert growth.error < 0.02 * growth.rate
+
+
+def test_a_planted_deviation_is_read_off():
+    """A constructed run that approaches the unspecialized point along its slowest common mode.
+
+    Its rate is read off as planted, and beside it the one that the Hessian has there.
+    """
+    problem = op.load("two-stage", ["attention.heads=2"])
+    landscape = Landscape(problem, residual=0)
+    point = unspecialized_point(landscape)
+    modes = spectrum(landscape, point, principal_directions(landscape.task.signal))
+    mode = next(m for m in modes if m.common > 0.99 and m.directions[2] > 0.99)
+    time = np.linspace(0, 100, 26)
+    path = 1e-2 * np.exp(-0.05 * time)[:, None] * mode.vectors + point.x
+    overlap = path.reshape(26, 2, 3)
+    run = Trajectory(problem, time, overlap, overlap @ overlap.transpose(0, 2, 1), np.zeros(26))
+    distance = relative_distance(run, point)
+    assert distance[0] == pytest.approx(1e-2 / np.linalg.norm(overlap[-1]), rel=1e-9)
+    growth = growth_along(landscape, point, mode, run, distance)
+    assert growth.rate == pytest.approx(-0.05, rel=1e-6)
+    assert growth.local == pytest.approx(mode.rate, rel=1e-3)
 
 
 def test_a_state_is_its_own_residual():
