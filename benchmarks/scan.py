@@ -12,7 +12,7 @@ import numpy as np
 
 import orderparams as op
 
-PRESET, SETTINGS = "flipped-spikes", ["training.duration=50", "output.points=50"]
+PRESET, SETTINGS = "flipped-spikes", ["attention.heads=2", "training.duration=50"]
 
 
 def loop(problems: list[op.Problem]) -> tuple[float, float]:

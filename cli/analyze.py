@@ -219,7 +219,12 @@ def end(result: Analysis) -> list[str]:
         lines += ["  The run is too short. It ends near a saddle, which it leaves at the rate"]
         lines += [f"  {rate:.6f}: {what}."]
     elif risk - final.point.risk > 1e-3 * abs(run.risk[0] - risk):
-        lines.append("  The run did not converge: a longer one reaches that risk.")
+        noisy = run.problem.training.rule == "sgd" or not run.engine
+        lines.append(
+            f"  The noise of SGD keeps the risk {risk - final.point.risk:.2e} above it."
+            if noisy and result.stages.remaining < 0.01
+            else "  The run did not converge: a longer one comes nearer."
+        )
     return lines
 
 
@@ -260,8 +265,9 @@ def pruning(result: Analysis) -> list[str]:
         import numpy as np
 
         g, h = np.unravel_index(int(found.interaction.argmax()), found.interaction.shape)
+        pair = sorted((int(g), int(h)))
         lines += [
-            f"  Heads {names(sorted((g, h)))} stand in for each other most: to lose both costs",
+            f"  Heads {names(pair)} stand in for each other most: to lose both costs",
             f"    {found.interaction[g, h]:.2e} more than to lose each alone.",
         ]
     return lines

@@ -59,7 +59,7 @@ class Shard(click.ParamType):
 @click.option(
     "--action",
     metavar="WORD",
-    help="What each point does: solve (default), evaluate, optimum, simulate.",
+    help="What each point does: solve (default), evaluate, optimum, simulate, validate.",
 )
 @click.option("--trajectories", is_flag=True, help="Keep the trajectory of every point.")
 @click.option(

@@ -54,7 +54,7 @@ def plain_moments(
     step: float = 0.3,
     reach: float = 9.0,
 ) -> Moments:
-    """Risk and gradient, with trapezoid step ``step`` in τ and logits and Gaussians to ``reach``σ."""
+    """Risk and gradient; trapezoid step ``step`` in τ and in logits, Gaussians to ``reach``σ."""
     heads, features = len(weights), task.signal.features
     m = weights[:, :features]
     q = weights @ weights.T

@@ -39,7 +39,7 @@ def trajectory():
 
 def test_round_trip(trajectory, tmp_path):
     trajectory.save(tmp_path / "run.h5")
-    again = op.open(tmp_path / "run.h5")
+    again = op.open(str(tmp_path / "run.h5"))
     for name, value in vars(trajectory).items():
         np.testing.assert_equal(getattr(again, name), value)
 

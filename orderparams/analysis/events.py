@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.directions import Direction
-from orderparams.analysis.noise import rises, white_noise
+from orderparams.analysis.noise import noise_level, rises
 
 Array = NDArray[np.float64]
 
@@ -82,7 +82,7 @@ def sides(overlap: Array, direction: Direction) -> list[Array]:
 
 def moves(series: Array, rests: Sequence[int]) -> list[tuple[int, int]]:
     """The rises that count, divided at the given indices where each part counts by itself."""
-    least = max(LEAST_MOVE, NOISE_FACTOR * white_noise(series))
+    least = max(LEAST_MOVE, NOISE_FACTOR * noise_level(series))
     found = []
     for low, high in rises(series, least):
         for rest in rests:

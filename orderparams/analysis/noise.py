@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 Array = NDArray[np.float64]
 
 NOISY = 1e-4
 """Noise of a series, relative to its range, above which it is smoothed."""
+
+QUIET = 0.3
+"""Part of the times at which a series does nothing else, so that its noise can be read off."""
 
 WINDOW = 20
 """Noisy series are smoothed over this fraction of their times."""
@@ -37,11 +41,16 @@ def rises(series: Array, least: float) -> list[tuple[int, int]]:
     return found
 
 
-def white_noise(series: Array) -> float:
-    """Standard deviation of white noise on a smooth series (T,), from its second differences."""
-    if len(series) < 3:
+def noise_level(series: Array, lag: int = 1) -> float:
+    """Standard deviation of noise on a series (T,), from second differences at a lag.
+
+    White noise has the same at any lag; noise with a memory shows at lags beyond it.
+    """
+    if len(series) <= 2 * lag:
         return 0.0
-    return float(np.median(np.abs(np.diff(series, 2)))) / (0.6745 * 6**0.5)
+    second = series[2 * lag :] - 2 * series[lag:-lag] + series[: -2 * lag]
+    quiet = float(np.quantile(np.abs(second), QUIET))
+    return quiet / (float(ndtri(0.5 + QUIET / 2)) * 6**0.5)
 
 
 def local_lines(time: Array, series: Array) -> tuple[Array, Array, Array]:
@@ -49,8 +58,8 @@ def local_lines(time: Array, series: Array) -> tuple[Array, Array, Array]:
 
     Three times wide where the series is smooth, wider where it is noisy.
     """
-    noise = white_noise(series)
-    window = 3 if noise <= NOISY * np.ptp(series) else max(5, len(series) // WINDOW)
+    noisy = noise_level(series) > NOISY * np.ptp(series)
+    window = max(5, len(series) // WINDOW) if noisy else 3
 
     def mean(values: Array) -> Array:
         averaged: Array = scipy.ndimage.uniform_filter1d(values, window, mode="nearest")
@@ -59,5 +68,5 @@ def local_lines(time: Array, series: Array) -> tuple[Array, Array, Array]:
     t, y = time - time.mean(), series - series.mean()
     variance = mean(t**2) - mean(t) ** 2
     slope = (mean(t * y) - mean(t) * mean(y)) / variance
-    level = series if window == 3 else mean(series)
-    return level, slope, noise / np.sqrt(window * variance)
+    level = mean(series) if noisy else series
+    return level, slope, noise_level(series, window // 2) / np.sqrt(window * variance)

@@ -39,9 +39,9 @@ def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
     rest = -np.log(np.maximum(np.abs(slope), zero))
     rest = np.pad(rest, 1, constant_values=rest.min())  # so that the ends can be peaks
     found = rises(rest, np.log(SLOWER))
-    valleys = [low for low, _ in found[1:]] + [len(rest) - 1]
+    valleys = [*(low for low, _ in found), len(rest) - 1]
     plateaus = []
-    for (low, high), valley in zip(found, valleys, strict=True):
+    for (low, high), valley in zip(found, valleys[1:], strict=True):
         fast = np.flatnonzero(rest < 0.5 * (max(rest[low], rest[valley]) + rest[high]))
         start, end = fast[fast < high][-1], fast[fast > high][0] - 2  # without the padding
         slowest = np.flatnonzero(rest[start + 1 : end + 2] == rest[high])

@@ -73,7 +73,7 @@ def mehler_coefficients(covariance: float, terms: int) -> Array:
 def conditional_rows(
     scale: Array, mean: float, slope: float, rest: float, nodes: Array, digits: float
 ) -> Array:
-    """E over e of f⁽ᵖ⁾(τ + mean + slope·g_j + rest·e), p = 0..3, in row p·nodes + j: (4 nodes, n)."""
+    """E over e of f⁽ᵖ⁾(τ + mean + slope·g_j + rest·e), p = 0…3, in row p·nodes + j: (rows, n)."""
     count, size = nodes.size, scale.size
     out = np.zeros((4 * count, size))
     inner, weights = gaussian_rule(rest, 4, digits)

@@ -112,11 +112,27 @@ def simulate(problem: Problem, start: Heads | None) -> Outcome:
     return Outcome("finished", values=values, store=partial(write_simulation, result))
 
 
+def validate(problem: Problem, start: Heads | None) -> Outcome:
+    """Theory against SGD at finite dimension; a disagreement is a result, not a failure."""
+    from orderparams.storage.validations import write_validation
+    from orderparams.validation import validate
+
+    result = validate(problem)
+    values = {
+        "agreement": float(result.comparison.verdict == "agree"),
+        "least_pvalue": result.comparison.least_pvalue,
+        "loss_pvalue": result.loss_pvalue,
+        "spread_exponent": result.scaling.exponent,
+    }
+    return Outcome("finished", values=values, store=partial(write_validation, result))
+
+
 ACTIONS: dict[str, Callable[[Problem, Heads | None], Outcome]] = {
     "solve": solve,
     "evaluate": evaluate,
     "optimum": optimum,
     "simulate": simulate,
+    "validate": validate,
 }
 
 
@@ -130,17 +146,17 @@ def kernels(action: str, problem: Problem) -> tuple[Any, ...]:
         problem.task.target,
         problem.training.rule,
         problem.expectation.engine,
-        *(simulated if action == "simulate" else ()),
+        *(simulated if action in ("simulate", "validate") else ()),
     )
 
 
 def rehearsal(action: str, problem: Problem) -> tuple[str, Problem]:
     """An action and a problem that need the same kernels, and little time."""
-    if action != "simulate":
+    if action not in ("simulate", "validate"):
         return "evaluate", problem
     replace, settings, training = dataclasses.replace, problem.simulation, problem.training
     steps = 4
-    return action, replace(
+    return "simulate", replace(
         problem,
         simulation=replace(settings, replicas=1),
         training=replace(training, duration=steps * training.learning_rate / settings.dimension),

@@ -148,9 +148,9 @@ def stored_problem(file: h5py.File) -> Problem:
         raise FileError(f"{file.filename}: its configuration cannot be read: {error}") from None
 
 
-def open_trajectory(path: Path) -> Trajectory:
-    """The trajectory in a file."""
-    with read(path) as file:
+def open_trajectory(path: str | Path) -> Trajectory:
+    """The trajectory in a file; :class:`FileError` if it cannot be read or holds none."""
+    with read(Path(path)) as file:
         problem = stored_problem(file)
         if "trajectory" not in file:
             raise FileError(f"{path} holds no trajectory; it has {', '.join(file) or 'no groups'}")

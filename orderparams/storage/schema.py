@@ -81,6 +81,10 @@ POINT = {
     "replica_self_overlap": Variable(
         ("replica", "head", "head_2"), "self-overlap q = k_h . k_h' / D"
     ),
+    "agreement": Variable((), "1 if theory and simulation agree, else 0"),
+    "least_pvalue": Variable((), "p-value of the agreement of all order parameters"),
+    "loss_pvalue": Variable((), "p-value of the agreement of the measured loss with the risk"),
+    "spread_exponent": Variable((), "exponent of the fall of the spread with D"),
     "overlap_gradient": Variable(("head", "feature"), "dE/dm at fixed q"),
     "self_overlap_gradient": Variable(("head", "head_2"), "dE/dq, all entries independent"),
     "overlap_velocity": Variable(("head", "feature"), "dm/dt"),

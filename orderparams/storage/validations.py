@@ -53,11 +53,16 @@ def write_comparison(validation: Validation, group: h5py.Group) -> None:
 
 
 def save(validation: Validation, path: Path, *, force: bool, command: str) -> None:
-    """Write a validation; simulation and theory of the largest dimension carry no suffix."""
+    """A file with a validation; :class:`FileError` if the path cannot be written."""
     problem = validation.problem
     with create(path, problem, status="finished", force=force, command=command) as file:
-        for dimension, run in validation.simulations.items():
-            suffix = "" if dimension == max(validation.simulations) else f"_{dimension}"
-            write_simulation(run, file, f"simulation{suffix}")
-            write_theory(validation.theory[dimension], file.create_group(f"theory{suffix}"))
-        write_comparison(validation, file.create_group("comparison"))
+        write_validation(validation, file)
+
+
+def write_validation(validation: Validation, file: h5py.Group) -> None:
+    """Write all groups; simulation and theory of the largest dimension carry no suffix."""
+    for dimension, run in validation.simulations.items():
+        suffix = "" if dimension == max(validation.simulations) else f"_{dimension}"
+        write_simulation(run, file, f"simulation{suffix}")
+        write_theory(validation.theory[dimension], file.create_group(f"theory{suffix}"))
+    write_comparison(validation, file.create_group("comparison"))

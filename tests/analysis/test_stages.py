@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.signal
 
 from orderparams.analysis.directions import (
     hidden_directions,
@@ -103,6 +104,24 @@ def test_noise_changes_no_conclusion():
         assert [found[key].stage for key in sorted(found)] == [1, 1, 2, 2]
         levels = [plateau.level for plateau in stages.plateaus]
         assert levels == pytest.approx([0.8, 0.5, 0.4, 0.38], abs=5e-3)
+
+
+def test_noise_with_a_memory_changes_no_conclusion():
+    """As the last, with noise that SGD forgets only after five stored times."""
+    overlap, risk = planted()
+    generator = np.random.default_rng(0)
+    decay = np.exp(-1 / 5)
+
+    def noise(shape):
+        white = generator.normal(size=shape)
+        return scipy.signal.lfilter([np.sqrt(1 - decay**2)], [1, -decay], white, axis=0)
+
+    for _ in range(20):
+        noisy = overlap + 0.03 * noise(overlap.shape)
+        stages = stages_of_arrays(noisy, risk + 0.001 * noise(risk.shape))
+        found = sorted((event.head, event.target, event.stage) for event in stages.specializations)
+        assert found == [(0, "+2", 1), (1, "-2", 1), (2, "+3", 2), (3, "-3", 2)]
+        assert len(stages.plateaus) == 4
 
 
 def test_a_change_of_scale_or_of_the_order_of_heads_changes_nothing():
