@@ -46,7 +46,9 @@ def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
         start, end = fast[fast < high][-1], fast[fast > high][0] - 2  # without the padding
         slowest = np.flatnonzero(rest[start + 1 : end + 2] == rest[high])
         center = start + int(slowest[len(slowest) // 2])
-        plateaus.append(Plateau(*map(float, (time[start], time[end], time[center], level[center]))))
+        if start < end:
+            rested = (time[start], time[end], time[center], level[center])
+            plateaus.append(Plateau(*map(float, rested)))
     return tuple(plateaus)
 
 
