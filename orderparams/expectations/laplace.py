@@ -122,19 +122,8 @@ def window(head: int, law: Law, longest: int, kappa: float, digits: float) -> tu
 
 
 @kernel()
-def distance(head: int, other: int, covariance: Array) -> float:
-    """Smaller of the variances of the sum and of the difference of two logits."""
-    both = covariance[head, head] + covariance[other, other]
-    return float(both - 2.0 * abs(covariance[head, other]))
-
-
-@kernel()
 def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array:
-    """For every head the ends of the window, the mean of −log Z and the scale of its law, (H, 4).
-
-    The scale is the standard deviation of log Z, but no larger than that of the head's logit minus
-    or plus another one: the integrand of two such heads has a ridge of that width.
-    """
+    """For every head the ends of the window, and mean and standard deviation of −log Z, (H, 4)."""
     heads = law[0].shape[1]
     longest = 1
     for power in lengths[0]:
@@ -159,9 +148,6 @@ def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array:
         center = first / total
         variance = second / total - center**2 - spacing**2 / 12.0 - np.pi**2 / 6.0
         out[head, 0], out[head, 1] = low, tau[last]
-        for other in range(heads):
-            if other != head:
-                variance = min(variance, distance(head, other, law[1][0]))
         out[head, 2], out[head, 3] = center, np.sqrt(max(variance, 0.0))
     return out
 

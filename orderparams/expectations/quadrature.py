@@ -21,10 +21,10 @@ from orderparams.task import Task
 
 Array = NDArray[np.float64]
 
-ATTEMPTS = 5
+ATTEMPTS = 8
 """Rules tried before a larger error is reported instead."""
 
-MARGIN = 8.0
+MARGIN = 16.0
 """The error of risk and gradients in units of what a rule misses of two identities."""
 
 
@@ -68,7 +68,7 @@ class Quadrature:
         accuracy = tolerance / (self.lengths[0].max() * max(1.0, np.max(head_weights**2)))
         located = locate(law, self.lengths, self.kappa, np.log(100.0 / tolerance))
         terms = series_lengths(law, 0.02 * accuracy)
-        step = 7.7 / np.log(100.0 / tolerance)
+        step = 7.3 / np.log(100.0 / tolerance)
         for _ in range(ATTEMPTS):
             attended, products, gradients, missed = self._integrate(
                 law, located, terms, head_weights, -np.log(accuracy), step

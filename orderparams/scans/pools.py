@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from orderparams.errors import ConfigurationError
+from orderparams.errors import ConfigurationError, SolverError
 from orderparams.scans.worker import Crew, Reply, Task
 
 CONNECT_SECONDS = 10
@@ -83,12 +84,21 @@ class DaskPool:
         return future
 
     def size(self) -> int:
-        return sum(self.client.nthreads().values())
+        try:
+            return sum(self.client.nthreads().values())
+        except OSError:
+            raise disconnected() from None
 
     def close(self) -> None:
-        self.executor.shutdown(wait=False)
-        self.client.run(dismiss, on_error="ignore")
+        with contextlib.suppress(OSError):  # the scheduler may be gone
+            self.executor.shutdown(wait=False)
+            self.client.run(dismiss, on_error="ignore")
         self.client.close()
+
+
+def disconnected() -> SolverError:
+    """The error for a scheduler that is gone."""
+    return SolverError("the connection to the Dask scheduler was lost; go on with --resume")
 
 
 def connect(scheduler: str | None, scheduler_file: Path | None) -> Any:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from orderparams.config import Problem
-from orderparams.errors import ConfigurationError, FileError, SolverError
+from orderparams.errors import ConfigurationError, FileError
 from orderparams.scans.actions import END
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import Plan, Point, base_table, make_plan
-from orderparams.scans.pools import DaskPool, LocalPool, Pool, processors
+from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected, processors
 from orderparams.scans.result import Scan
 from orderparams.scans.worker import Reply, Task, failed
 from orderparams.storage.files import check_target
@@ -134,7 +134,7 @@ def result(future: Future[Reply], task: Task) -> Reply:
     try:
         return future.result()
     except CancelledError:
-        raise SolverError("the connection to the Dask scheduler was lost; use --resume") from None
+        raise disconnected() from None
     except Exception as error:
         return failed(task, f"{type(error).__name__}: {error}", 0.0)
 

@@ -214,17 +214,21 @@ def serve() -> None:
     import orderparams.integrate
     import orderparams.scans.actions  # noqa: F401
 
+    def answer(*parts: bytes) -> None:
+        try:
+            replies.writelines(parts)
+            replies.flush()
+        except BrokenPipeError:
+            os._exit(0)
+
     rehearsed: set[tuple[Any, ...]] = set()
     while True:
         task = Task(**json.loads(requests.get()))
         rehearse(task, rehearsed)
-        replies.write(b"begins\n")
-        replies.flush()
+        answer(b"begins\n")
         reply = perform(task)
         header = {"status": reply.status, "message": reply.message, "seconds": reply.seconds}
-        replies.write(json.dumps(header | {"size": len(reply.image)}).encode() + b"\n")
-        replies.write(reply.image)
-        replies.flush()
+        answer(json.dumps(header | {"size": len(reply.image)}).encode() + b"\n", reply.image)
 
 
 def rehearse(task: Task, rehearsed: set[tuple[Any, ...]]) -> None:

@@ -17,6 +17,7 @@ import orderparams as op
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import base_table, make_plan
+from orderparams.scans.pools import LocalPool
 from orderparams.scans.run import Machine, run_plan, run_shard, write_collected
 from orderparams.storage.scans import open_scan
 
@@ -201,6 +202,18 @@ def test_a_folder_of_another_plan_is_refused_and_kept(tmp_path):
     assert (folder.path / "plan.json").read_text() == stored[:100]
 
 
+def test_points_that_another_plan_left_are_not_taken(tmp_path):
+    output, folder = tmp_path / "scan.h5", Folder(tmp_path / "scan.points")
+    for heads, machine in (([1, 2], Machine(workers=1)), ([3, 1], Machine(workers=1))):
+        plan = make_plan(base_table(PROBLEM), {"vary": {"attention.heads": heads}})
+        for index in (1, 2):
+            run_shard(plan, output, (index, 2), machine)
+        (folder.path / "plan.json").unlink()
+    scan = run_plan(plan, output, Machine(workers=1))
+    assert scan["hash"].tolist() == [point.hash for point in plan.points]
+    assert np.isnan(scan["overlap"][1, 1:]).all()
+
+
 def test_another_file_in_the_way_is_kept(whole, tmp_path):
     output = tmp_path / "scan.h5"
     output.write_text("precious")
@@ -215,11 +228,24 @@ def test_another_file_in_the_way_is_kept(whole, tmp_path):
     assert open_scan(output).count("finished") == 1
 
 
-def test_a_chain_is_the_same_however_it_is_cut(tmp_path):
+def test_a_chain_starts_from_its_neighbours_and_is_the_same_however_it_is_cut(
+    tmp_path, monkeypatch
+):
+    starts = {}
+    submit = LocalPool.submit
+
+    def noted(self, task):
+        starts[task.hash] = task.start
+        return submit(self, task)
+
+    monkeypatch.setattr(LocalPool, "submit", noted)
     vary = {"task.signal.strengths[0]": [4, 9], "task.length": [3, 4]}
     settings = {"vary": vary, "action": "optimum", "warm_start": "task.length"}
     plan = make_plan(base_table("single-head"), settings)
-    run_plan(plan, tmp_path / "a.h5", Machine(workers=2))
+    scan = run_plan(plan, tmp_path / "a.h5", Machine(workers=2))
+    for chain, overlaps in zip(plan.chains, scan["overlap"], strict=True):
+        assert [starts[point.hash] is None for point in chain] == [True, False]
+        assert starts[chain[1].hash]["overlap"] == overlaps[0].tolist()
 
     def stop(point, reply):
         if point.values == (4, 3):

@@ -51,7 +51,7 @@ def test_resumed_run_is_the_uninterrupted_run(case: Case, backend: str, monkeypa
             state = run.state()
             run = ensemble(case, backend)
             run.restore(state)
-    assert interruptions > 20
+    assert interruptions >= whole.step[-1]
     assert_same_bits(whole, pieces)
 
 
