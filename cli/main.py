@@ -12,6 +12,7 @@ from orderparams.cli.evaluate import evaluate
 from orderparams.cli.info import info
 from orderparams.cli.plot import plot
 from orderparams.cli.presets import presets
+from orderparams.cli.reproduce import reproduce
 from orderparams.cli.scan import scan
 from orderparams.cli.simulate import simulate
 from orderparams.cli.solve import solve
@@ -30,7 +31,18 @@ def orderparams() -> None:
     """
 
 
-for command in (solve, evaluate, simulate, validate, analyze, scan, plot, info, presets):
+for command in (
+    solve,
+    evaluate,
+    simulate,
+    validate,
+    analyze,
+    scan,
+    reproduce,
+    plot,
+    info,
+    presets,
+):
     orderparams.add_command(command)
 
 

@@ -20,7 +20,7 @@ from orderparams.cli import options
 )
 @options.force
 def plot(file: Path, output: Path | None, force: bool) -> None:
-    """Draw a result file: overlaps and risk in time.
+    """Draw a result file: overlaps and risk in time, or the curves of a claim.
 
     Lines are the theory, bands the replicas of a simulation.
 
@@ -36,10 +36,10 @@ def plot(file: Path, output: Path | None, force: bool) -> None:
             "figures need matplotlib; install it with: pip install 'orderparams[plot]'"
         ) from None
 
-    from orderparams.plots import SETTINGS, plot_courses, save_figure
+    from orderparams.plots import SETTINGS, plot_file, save_figure
 
     path = unused(file.with_suffix(".png")) if output is None else output
     check_target(path, force=force)
     with matplotlib.rc_context(SETTINGS):
-        save_figure(plot_courses(file), path)
+        save_figure(plot_file(file), path)
     click.echo(f"written to {path}", err=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orderparams.sgd.run import SimulationRun as SimulationRun
     from orderparams.sgd.run import simulate as simulate
     from orderparams.sources import load as load
-    from orderparams.storage.hdf5 import open_trajectory as open
+    from orderparams.storage.hdf5 import open_trajectory as open  # noqa: F401
     from orderparams.trajectory import Trajectory as Trajectory
     from orderparams.validation import Validation as Validation
     from orderparams.validation import validate as validate

@@ -21,6 +21,8 @@ from numba.core.dispatcher import Dispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+numba_config: Any = config
+
 FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and
 infinity keep their meaning."""
@@ -66,13 +68,13 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         root = cache_root()
-        previous = config.CACHE_DIR
+        previous = numba_config.CACHE_DIR
         try:
             if root is not None:
-                config.CACHE_DIR = str(root / _source_hash(function.__module__))
+                numba_config.CACHE_DIR = str(root / _source_hash(function.__module__))
             compiled: Function = numba.njit(cache=root is not None, **settings)(function)
         finally:
-            config.CACHE_DIR = previous
+            numba_config.CACHE_DIR = previous
         return compiled
 
     return decorate

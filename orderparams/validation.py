@@ -108,7 +108,8 @@ def loss_deviation(run: SimulationRun, flows: Sequence[Trajectory]) -> Array:
         integral = CubicSpline(flow.time, flow.risk).antiderivative()(time)
         lengths = np.diff(time)
         row[1:][lengths > 0] = np.diff(integral)[lengths > 0] / lengths[lengths > 0]
-    return run.records.loss - means
+    deviation: Array = run.records.loss - means
+    return deviation
 
 
 def validate(

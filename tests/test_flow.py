@@ -232,7 +232,10 @@ def test_stored_times_do_not_change_the_path():
 
 def test_small_learning_rates_approach_gradient_flow():
     """(m, S) against K: two integrations of different equations, equal to O(γ)."""
-    start = "initial={kind='explicit', overlap=[[0.5,0.1],[0.1,0.4]], self_overlap=[[0.4,0.1],[0.1,0.5]]}"
+    start = (
+        "initial={kind='explicit', overlap=[[0.5, 0.1], [0.1, 0.4]], "
+        "self_overlap=[[0.4, 0.1], [0.1, 0.5]]}"
+    )
     flow = op.solve(op.load(POINT, [*QUICK, start]))
     for rate in (1e-2, 1e-3):
         sgd = op.solve(

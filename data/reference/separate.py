@@ -1,8 +1,9 @@
-"""Reference values of softmax and softmax-1, in ``separate.json``: ``python data/reference/separate.py``.
+"""Reference values of softmax and softmax-1: ``python data/reference/separate.py``, some minutes.
 
-Plain NumPy, and nothing of the package: trapezoid sums in τ and on one full grid along the principal
-axes of every pair of logits (theory 5b). Each value is computed with two settings, of which the one
-has neither the nodes nor the steps of the other; the file says by how much they differ.
+Plain NumPy, and nothing of the package: trapezoid sums in τ and on one full grid along the
+principal axes of every pair of logits (theory 5b). Each value in ``separate.json`` is computed with
+two settings, of which the one has neither the nodes nor the steps of the other; the file says by how
+much they differ.
 """
 
 import json
@@ -152,7 +153,9 @@ def main():
             "weights_gradient": slopes[0].tolist(),
             "gradient_difference": float(np.abs(slopes[1] - slopes[0]).max()),
         }
-        print(name, risks[0], results[name]["risk_difference"], results[name]["gradient_difference"])
+        print(
+            name, risks[0], results[name]["risk_difference"], results[name]["gradient_difference"]
+        )
     Path(__file__).with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -78,7 +78,8 @@ def noise_moment(
     """
     if not orders:
         product: Array = np.multiply.reduce(phi[list(tokens)], axis=0)
-        return product * powers[len(tokens)]
+        product = product * powers[len(tokens)]
+        return product
     first, rest = orders[0], orders[1:]
     total = noise_moment(rest, phi, powers, (*tokens, first))
     for i, order in enumerate(tokens):

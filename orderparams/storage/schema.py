@@ -66,6 +66,13 @@ STAGES = {
     "risk_after": Variable(("event",), "risk at the completion of the change"),
 }
 
+CHECKS = {
+    "what": Variable(("check",), "what is compared"),
+    "expected": Variable(("check",), "expected value, limit or words"),
+    "found": Variable(("check",), "what was found"),
+    "holds": Variable(("check",), "1 if the check holds, else 0"),
+}
+
 POINT = {
     "risk": Variable((), "population risk per dimension"),
     "bayes_risk": Variable((), "Bayes risk"),

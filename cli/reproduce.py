@@ -1,0 +1,150 @@
+"""``orderparams reproduce``."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orderparams.cli import options
+
+if TYPE_CHECKING:
+    from orderparams.claims import Claim
+    from orderparams.claims.evidence import Check, Evidence
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[CLAIM]...")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="claims",
+    show_default=True,
+    metavar="DIR",
+    help="Folder for files, figures and report.md.",
+)
+@click.option("--list", "only_list", is_flag=True, help="List the claims and run nothing.")
+@options.force
+@options.as_json
+def reproduce(
+    names: tuple[str, ...], output: Path, only_list: bool, force: bool, as_json: bool
+) -> int:
+    """Check the claims of the papers, all of them or those that are named.
+
+    Writes CLAIM.h5 and a figure CLAIM.png each, and a report of all. Exit status
+    4 if a check fails.
+
+    Example: orderparams reproduce C6 C8 -o claims
+    """
+    from orderparams.claims import select
+
+    claims = select(names)
+    if only_list:
+        for claim in claims:
+            click.echo(f"{claim.name}  {claim.title}")
+        return 0
+    figures = make_folder(claims, output, force=force)
+    entries, reports, holds = [], [], True
+    for claim in claims:
+        started = time.monotonic()
+        evidence = claim.run()
+        write(claim, evidence, output, force=force, figure=figures)
+        seconds = time.monotonic() - started
+        holds &= evidence.holds
+        entries.append(entry(claim, evidence, seconds))
+        reports.append(report(claim, evidence))
+        if not as_json:
+            click.echo("\n".join([*table(claim, evidence, seconds), ""]))
+    (output / "report.md").write_text("\n".join([HEADING, *reports]), "utf-8")
+    if as_json:
+        click.echo(json.dumps({"holds": holds, "claims": entries}, indent=2))
+    else:
+        click.echo(f"  written to {output}")
+    return 0 if holds else 4
+
+
+def make_folder(claims: list[Claim], output: Path, *, force: bool) -> bool:
+    """Make the folder and check what is to be written; False if figures cannot be drawn."""
+    import importlib.util
+
+    from orderparams.errors import FileError
+    from orderparams.storage.files import check_target
+
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{output} could not be made: {error}") from None
+    figures = importlib.util.find_spec("matplotlib") is not None
+    if not figures:
+        click.echo("no figures: they need pip install 'orderparams[plot]'", err=True)
+    for claim in claims:
+        for suffix in (".h5", ".png")[: 1 + figures]:
+            check_target(output / f"{claim.name}{suffix}", force=force)
+    check_target(output / "report.md", force=force)
+    return figures
+
+
+def write(claim: Claim, evidence: Evidence, output: Path, *, force: bool, figure: bool) -> None:
+    """The file of a claim and its figure."""
+    from orderparams.storage.claims import save
+
+    save(evidence, output / f"{claim.name}.h5", force=force, command=options.command_line())
+    if figure:
+        import matplotlib
+
+        from orderparams.plots import SETTINGS, plot_evidence, save_figure
+
+        with matplotlib.rc_context(SETTINGS):
+            save_figure(plot_evidence(evidence), output / f"{claim.name}.png")
+
+
+def verdict(holds: bool) -> str:
+    return "holds" if holds else "fails"
+
+
+def table(claim: Claim, evidence: Evidence, seconds: float) -> list[str]:
+    """Claim, expected, found and verdict in 80 columns."""
+    head = f"{claim.name}  {claim.title} ({seconds:.0f} s)"
+    lines = [f"{head:<40}{'expected':>20}{'found':>13}  {verdict(evidence.holds)}"]
+    return lines + [row(check) for check in evidence.checks]
+
+
+def row(check: Check) -> str:
+    """One check; what does not fit stands on a line of its own."""
+    what = f"  {check.what}"
+    if len(what) > 40 or len(check.expected) > 19 or len(check.found) > 12:
+        words = f"{check.expected}; found {check.found}"
+        return f"{what}\n    {words:<69}  {verdict(check.holds)}"
+    return f"{what:<40}{check.expected:>20}{check.found:>13}  {verdict(check.holds)}"
+
+
+def entry(claim: Claim, evidence: Evidence, seconds: float) -> dict[str, object]:
+    """The same for ``--json``."""
+    return {
+        "claim": claim.name,
+        "title": claim.title,
+        "holds": evidence.holds,
+        "seconds": seconds,
+        "checks": [vars(check) for check in evidence.checks],
+    }
+
+
+HEADING = """# The claims, reproduced
+
+Made by `orderparams reproduce`. Every line is a check that could fail.
+"""
+
+
+def report(claim: Claim, evidence: Evidence) -> str:
+    """A section of the report: the setting, and the table."""
+    rows = [
+        f"| {check.what} | {check.expected} | {check.found} | {verdict(check.holds)} |"
+        for check in evidence.checks
+    ]
+    heading = f"## {claim.name} {claim.title}: {verdict(evidence.holds)}"
+    columns = ["| check | expected | found | |", "|---|---|---|---|"]
+    return "\n".join([heading, "", claim.setting, "", *columns, *rows, ""])

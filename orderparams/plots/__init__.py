@@ -1,0 +1,7 @@
+"""Pictures of results; every function takes what it draws and returns a matplotlib figure."""
+
+from orderparams.plots.courses import plot_courses
+from orderparams.plots.figures import plot_evidence, plot_file
+from orderparams.plots.style import SETTINGS, line_style, save_figure
+
+__all__ = ["SETTINGS", "line_style", "plot_courses", "plot_evidence", "plot_file", "save_figure"]

@@ -1,0 +1,74 @@
+"""Whole figures: of a claim's evidence, and of any file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orderparams.claims.evidence import Evidence, Panel
+from orderparams.plots.courses import draw_trajectory, plot_courses, width
+from orderparams.plots.style import MARKERS, line_style
+from orderparams.storage.claims import read_panels
+from orderparams.storage.hdf5 import open_trajectory, read
+from orderparams.trajectory import Trajectory
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANEL_WIDTH = 4.2
+
+
+def draw_panel(axes: Axes, panel: Panel) -> None:
+    """The curves of a panel; points alone where the values have names."""
+    for number, (name, values) in enumerate(panel.curves.items()):
+        style = line_style(number)
+        if panel.ticks:
+            style["linestyle"] = "none"
+        marker = MARKERS[number % len(MARKERS)]
+        axes.plot(panel.values, values, marker=marker, markersize=4, label=name, **style)
+    axes.set(
+        xlabel=panel.axis_label,
+        ylabel=panel.label,
+        xscale=panel.scales[0],
+        yscale=panel.scales[1],
+    )
+    if panel.ticks:
+        axes.set_xticks(panel.values, panel.ticks, rotation=20, ha="right", fontsize=8)
+        axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
+        axes.margins(x=0.1)
+    axes.legend(fontsize=8)
+
+
+def plot(panels: Sequence[Panel], run: Trajectory | None) -> Figure:
+    """A run above, panels side by side below; either may be missing."""
+    from matplotlib.figure import Figure
+
+    features = 0 if run is None else run.overlap.shape[2]
+    size = max(PANEL_WIDTH * len(panels), width(features) if run is not None else 0.0)
+    heights = [5.2] * (run is not None) + [3.4] * bool(panels)
+    figure = Figure(figsize=(size, sum(heights)), layout="constrained")
+    rows = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights))
+    if run is not None:
+        draw_trajectory(rows[0], run)
+    if panels:
+        grid = np.atleast_1d(rows[-1].subplots(1, len(panels)))
+        for axes, panel in zip(grid, panels, strict=True):
+            draw_panel(axes, panel)
+    return figure
+
+
+def plot_evidence(evidence: Evidence) -> Figure:
+    """What a claim was read off."""
+    return plot(evidence.panels, evidence.trajectory)
+
+
+def plot_file(path: Path) -> Figure:
+    """A result file: the curves of a claim, or overlaps and risk in time."""
+    with read(path) as file:
+        panels = read_panels(file)
+        run = open_trajectory(path) if panels and "trajectory" in file else None
+    return plot(panels, run) if panels else plot_courses(path)

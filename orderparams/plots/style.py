@@ -1,0 +1,48 @@
+"""Colours, lines and formats of all figures.
+
+Colours are those of Okabe and Ito, which colour-blind readers tell apart; lines beyond the eighth
+repeat them with other dashes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orderparams.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
+STYLES = ["-", "--", ":", "-."]
+MARKERS = "os^Dv<>P"
+FORMATS = (".png", ".pdf", ".svg")
+SETTINGS = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+    "svg.hashsalt": "orderparams",
+    "figure.dpi": 150,
+}
+
+
+def line_style(number: int) -> dict[str, Any]:
+    """Colour and dashes of a head or a curve."""
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "linestyle": STYLES[number // len(COLOURS) % len(STYLES)],
+        "linewidth": 1.4,
+    }
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure; the suffix chooses the format. The bytes depend on the figure alone."""
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigurationError(
+            f"{path}: figures are written as {', '.join(FORMATS)}; name a file with such an ending"
+        )
+    metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+    figure.savefig(path, metadata=metadata[path.suffix.lower()])
