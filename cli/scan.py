@@ -22,18 +22,16 @@ FAILED_POINTS = 6
 FIRST_POINTS = 5
 
 
-class Shard(click.ParamType):
+def shard_of(
+    context: click.Context, option: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
     """I/N with 1 ≤ I ≤ N."""
-
-    name = "I/N"
-
-    def convert(self, value: Any, parameter: Any, context: Any) -> tuple[int, int]:
-        index, _, count = str(value).partition("/")
-        if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-            self.fail(
-                f"{value!r}: expected I/N with I from 1 to N, such as 3/16", parameter, context
-            )
-        return int(index), int(count)
+    if value is None:
+        return None
+    index, _, count = value.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise click.BadParameter(f"{value!r}: expected I/N with I from 1 to N, such as 3/16")
+    return int(index), int(count)
 
 
 @click.command()
@@ -87,7 +85,12 @@ class Shard(click.ParamType):
     metavar="FILE",
     help="The same, the address read from Dask's file.",
 )
-@click.option("--shard", type=Shard(), metavar="I/N", help="Run every N-th point, from the I-th.")
+@click.option(
+    "--shard",
+    callback=shard_of,
+    metavar="I/N",
+    help="Run every N-th point, from the I-th.",
+)
 @click.option("--collect", "collecting", is_flag=True, help="Write FILE.h5 from finished points.")
 @options.as_json
 @click.option("--json-lines", is_flag=True, help="Print one JSON line for each point as it ends.")
@@ -129,7 +132,7 @@ def scan(
         return 0
     assert output is not None
     screen = Screen(plan, quiet=quiet or as_json, lines=json_lines)
-    watch = {"on_point": screen.point, "on_progress": screen.progress}
+    watch: dict[str, Any] = {"on_point": screen.point, "on_progress": screen.progress}
     command = options.command_line()
     try:
         if shard is not None:

@@ -2,8 +2,8 @@
 
 Plain NumPy, and nothing of the package: trapezoid sums in τ and on one full grid along the
 principal axes of every pair of logits (theory 5b). Each value in ``separate.json`` is computed with
-two settings, of which the one has neither the nodes nor the steps of the other; the file says by how
-much they differ.
+two settings, of which the one has neither the nodes nor the steps of the other; the file says by
+how much they differ.
 """
 
 import json

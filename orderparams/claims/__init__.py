@@ -1,7 +1,7 @@
 """What the program must show, claim by claim, each with checks that could fail.
 
-The claims C1 to C7 are those of Sagitova, Duranthon & Zdeborová, arXiv 2603.03993, C8 and C9 rest on
-Duranthon et al., arXiv 2509.21936. The settings are ours. Every claim is a function without
+The claims C1 to C7 are those of Sagitova, Duranthon & Zdeborová, arXiv 2603.03993; C8 and C9 rest
+on Duranthon et al., arXiv 2509.21936. The settings are ours. Every claim is a function without
 arguments, in the room that its entry names, whose docstring is the setting and what is checked.
 """
 

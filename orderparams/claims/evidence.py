@@ -62,7 +62,7 @@ class Panel:
     """Curves over one variable: what a claim computed, and what its figure shows.
 
     ``curves`` name → (N,) over ``values`` (N,) of the variable called ``axis``; labels carry the
-    symbols. Scales are "linear" or "log". ``ticks`` name the values, which are then drawn as points.
+    symbols. Scales are "linear" or "log". ``ticks`` name the values, drawn as points then.
     """
 
     name: str

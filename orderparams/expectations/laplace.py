@@ -122,8 +122,25 @@ def window(head: int, law: Law, longest: int, kappa: float, digits: float) -> tu
 
 
 @kernel()
+def ridge_width(head: int, covariance: Array) -> float:
+    """Smallest standard deviation of the head's logit minus that of another head."""
+    least = np.inf
+    for other in range(covariance.shape[0]):
+        if other != head:
+            both = covariance[head, head] + covariance[other, other]
+            least = min(least, both - 2.0 * covariance[head, other])
+    return float(np.sqrt(max(least, 0.0)))
+
+
+@kernel()
 def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array:
-    """For every head the ends of the window, and mean and standard deviation of −log Z, (H, 4)."""
+    """For every head the ends of the window, and origin and stretch of its map u ↦ τ, (H, 4).
+
+    τ = origin + stretch·(u − e^{−u}) shortens the left tail, where integrands fall like e^τ. The
+    stretch follows the standard deviation of log Z, unless that range holds something finer: a
+    ridge in the integrand of a pair, as wide as the logits of the two heads differ, or the edge of
+    e^{−κe^τ}. The map then stays uniform over the whole range.
+    """
     heads = law[0].shape[1]
     longest = 1
     for power in lengths[0]:
@@ -147,8 +164,12 @@ def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array:
                 last = min(last, i)
         center = first / total
         variance = second / total - center**2 - spacing**2 / 12.0 - np.pi**2 / 6.0
+        spread = np.sqrt(max(variance, 0.0))
+        width = 0.0 if kappa > 0.0 else ridge_width(head, law[1][0])
+        finest = min(spread, 0.8 + width)
         out[head, 0], out[head, 1] = low, tau[last]
-        out[head, 2], out[head, 3] = center, np.sqrt(max(variance, 0.0))
+        out[head, 3] = 1.0 + 0.5 * finest
+        out[head, 2] = center - 1.5 * out[head, 3] - np.sqrt(2.0 * digits) * (spread - finest)
     return out
 
 
@@ -170,18 +191,15 @@ def nodes_between(
 def lay_grids(located: Array, kappa: float, step: float) -> tuple[Array, Array]:
     """e^τ and weights e^{−κe^τ} dτ of a trapezoid rule per head of :func:`locate`, both (H, n).
 
-    The rule is uniform in u with τ = origin + stretch·(u − e^{−u}): the map shortens the left tail,
-    where integrands fall like e^τ, and the stretch follows the spread of log Z. All heads get the
-    number of nodes that the most demanding one needs, the surplus on the right.
+    The rule is uniform in u. All heads get the number of nodes that the most demanding one needs,
+    the surplus on the right.
     """
     heads = located.shape[0]
     first = np.empty(heads, dtype=np.int64)
     origin, stretch = np.empty(heads), np.empty(heads)
     size = 0
     for h in range(heads):
-        low, high, center, spread = located[h]
-        stretch[h] = 1.0 + 0.5 * spread
-        origin[h] = center - 1.5 * stretch[h]
+        low, high, origin[h], stretch[h] = located[h]
         first[h], count = nodes_between(origin[h], stretch[h], low, high, step)
         size = max(size, count)
     size += -size % 4  # whole vector registers

@@ -73,7 +73,7 @@ class Quadrature:
             attended, products, gradients, missed = self._integrate(
                 law, located, terms, head_weights, -np.log(accuracy), step
             )
-            error = 0.1 * tolerance + MARGIN * missed
+            error = 0.3 * tolerance + MARGIN * missed
             if error <= tolerance:
                 break
             step *= min(0.85, np.log(100.0 / missed) / np.log(3000.0 / tolerance))

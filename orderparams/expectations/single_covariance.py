@@ -77,8 +77,7 @@ def noise_moment(
     tokens are the total orders of the tokens that factors fell on already.
     """
     if not orders:
-        product: Array = np.multiply.reduce(phi[list(tokens)], axis=0)
-        product = product * powers[len(tokens)]
+        product: Array = np.multiply.reduce([*phi[list(tokens)], powers[len(tokens)]], axis=0)
         return product
     first, rest = orders[0], orders[1:]
     total = noise_moment(rest, phi, powers, (*tokens, first))

@@ -120,9 +120,7 @@ def panels(
 def draw_trajectory(figure: Figure | SubFigure, run: Trajectory) -> None:
     """A run with its stages, plateaus and final overlaps."""
     stages = stages_of(run)
-    overlaps, (risk, matrix) = panels(
-        figure, run.problem.title, run.overlap.shape[2], matrix=True
-    )
+    overlaps, (risk, matrix) = panels(figure, run.problem.title, run.overlap.shape[2], matrix=True)
     for f, axes in enumerate(overlaps):
         draw_overlaps(axes, run.time, run.overlap, f)
         draw_stages(axes, stages, run, f)

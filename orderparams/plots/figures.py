@@ -51,7 +51,8 @@ def plot(panels: Sequence[Panel], run: Trajectory | None) -> Figure:
     size = max(PANEL_WIDTH * len(panels), width(features) if run is not None else 0.0)
     heights = [5.2] * (run is not None) + [3.4] * bool(panels)
     figure = Figure(figsize=(size, sum(heights)), layout="constrained")
-    rows = np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights))
+    grid = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
+    rows = grid[:, 0]
     if run is not None:
         draw_trajectory(rows[0], run)
     if panels:

@@ -18,7 +18,7 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 STYLES = ["-", "--", ":", "-."]
 MARKERS = "os^Dv<>P"
 FORMATS = (".png", ".pdf", ".svg")
-SETTINGS = {
+SETTINGS: Any = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -54,7 +54,7 @@ class Child:
     """One child process, from the caller's side."""
 
     def __init__(self) -> None:
-        # A session of its own: Ctrl-C is answered by the parent alone.
+        # Out of reach of the terminal: Ctrl-C is answered by the parent alone.
         self.process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
