@@ -78,8 +78,8 @@ def simulate(
 
     def keep(run: SimulationRun) -> None:
         nonlocal written
-        run.save(path, force=written, command=options.command_line())
-        written = True
+        replace, written = written, True  # first: an interrupt may come when the file is there
+        run.save(path, force=replace, command=options.command_line())
 
     with options.termination_as_interrupt():
         run = simulate(

@@ -20,7 +20,9 @@ def run_file(tmp_path_factory):
 
 def test_a_trajectory_has_a_panel_a_direction_and_a_line_a_head(run_file):
     trajectory = op.open(run_file)
-    *overlaps, risk = plot_courses(run_file).axes
+    panels = plot_courses(run_file).axes
+    overlaps = [axes for axes in panels if axes.get_title().startswith("direction")]
+    (risk,) = [axes for axes in panels if axes.get_ylabel() == "risk E"]
     assert [axes.get_title() for axes in overlaps] == [f"direction {f}" for f in (1, 2, 3)]
     for f, axes in enumerate(overlaps):
         lines = {line.get_label(): line.get_ydata() for line in axes.lines}
