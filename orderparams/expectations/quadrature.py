@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.attention import Activation
-from orderparams.errors import ConfigurationError
+from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Moments
 from orderparams.expectations.heads import head_integrals
 from orderparams.expectations.laplace import Gradients, Integers, Law, lay_grids, locate
@@ -26,6 +26,12 @@ ATTEMPTS = 8
 
 MARGIN = 16.0
 """The error of risk and gradients in units of what a rule misses of two identities."""
+
+BROADEST = 32.0
+"""Largest standard deviation of a logit: nodes and time grow with it."""
+
+FARTHEST = 600.0
+"""Largest mean of a logit: exponentials stay finite."""
 
 
 class Quadrature:
@@ -65,13 +71,14 @@ class Quadrature:
         # P carries factors μ_c and m Σ_c, and pairs of heads factors u_h u_h'
         size = max(1.0, np.abs(self.task.signal.means).max(), 2.0 * np.abs(spread).max())
         tolerance = self.tolerance / size
-        accuracy = tolerance / (self.lengths[0].max() * max(1.0, np.max(head_weights**2)))
+        accuracy = tolerance / max(1.0, np.max(head_weights**2))
+        digits = np.log(self.lengths[0].max() / accuracy)
         located = locate(law, self.lengths, self.kappa, np.log(100.0 / tolerance))
         terms = series_lengths(law, 0.02 * accuracy)
         step = 7.3 / np.log(100.0 / tolerance)
         for _ in range(ATTEMPTS):
             attended, products, gradients, missed = self._integrate(
-                law, located, terms, head_weights, -np.log(accuracy), step
+                law, located, terms, head_weights, digits, step
             )
             error = 0.3 * tolerance + MARGIN * missed
             if error <= tolerance:
@@ -99,13 +106,20 @@ class Quadrature:
         )
 
     def _law(self, weights: Array, bias: Array) -> tuple[Law, Array]:
-        """Law of the logits, and m Σ_c (C, H, F)."""
+        """Law of the logits, and m Σ_c (C, H, F); :class:`SolverError` where it is out of range."""
         signal = self.task.signal
         overlap, self_overlap = weights[:, : signal.features], weights @ weights.T
         spread = overlap @ signal.covariances
         means = np.concatenate([bias[None], bias + signal.means @ overlap.T])
         covariances = np.concatenate([self_overlap[None], self_overlap + spread @ overlap.T])
         deviations = np.sqrt(np.maximum(np.einsum("chh->ch", covariances), 0.0))
+        broadest, farthest = deviations.max(), np.abs(means).max()
+        if not (broadest <= BROADEST and farthest <= FARTHEST):
+            raise SolverError(
+                f"the logits have standard deviations up to {broadest:.3g} and means up to "
+                f"{farthest:.3g}; quadrature serves {BROADEST:g} and {FARTHEST:g}: use "
+                "expectation.engine = 'sampling', or a smaller learning rate or initial variance"
+            )
         return (means, covariances, deviations, self.shares), spread
 
     def _integrate(

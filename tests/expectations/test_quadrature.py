@@ -14,7 +14,7 @@ from plain_quadrature import plain_moments
 from scipy import integrate, special, stats
 
 from orderparams.attention import Activation
-from orderparams.errors import ConfigurationError
+from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Moments
 from orderparams.expectations.quadrature import Quadrature
 from orderparams.task import Signal, Task, flipped_spikes, point_masses, spikes
@@ -451,3 +451,11 @@ def test_refusals_name_the_engine_that_serves(heads: int, target: str) -> None:
         evaluate(task, np.ones((heads, 2 + heads)), gradient_covariance=True)
     with pytest.raises(ConfigurationError, match="JointQuadrature"):
         Quadrature(task, Activation("bayes-softmax", True, 0.0), heads)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 60.0])
+def test_heads_out_of_range_are_an_error(value: float) -> None:
+    """What a failing integration may ask for: an error, neither NaN nor a grid without end."""
+    weights = np.array([[0.5, 0.1, 0.2, 0.0], [0.1, value, 0.0, 0.3]])
+    with pytest.raises(SolverError, match="sampling"), np.errstate(invalid="ignore"):
+        evaluate(make_task(MIXTURE), weights)
