@@ -109,17 +109,17 @@ def verdict(holds: bool) -> str:
 def table(claim: Claim, evidence: Evidence, seconds: float) -> list[str]:
     """Claim, expected, found and verdict in 80 columns."""
     head = f"{claim.name}  {claim.title} ({seconds:.0f} s)"
-    lines = [f"{head:<40}{'expected':>20}{'found':>13}  {verdict(evidence.holds)}"]
+    lines = [f"{head:<42}{'expected':>18}{'found':>12}   {verdict(evidence.holds)}"]
     return lines + [row(check) for check in evidence.checks]
 
 
 def row(check: Check) -> str:
     """One check; what does not fit stands on a line of its own."""
-    what = f"  {check.what}"
-    if len(what) > 40 or len(check.expected) > 19 or len(check.found) > 12:
-        words = f"{check.expected}; found {check.found}"
-        return f"{what}\n    {words:<69}  {verdict(check.holds)}"
-    return f"{what:<40}{check.expected:>20}{check.found:>13}  {verdict(check.holds)}"
+    what, rest = f"  {check.what}", f"{check.found:>12}   {verdict(check.holds)}"
+    space = 60 - len(what)
+    if len(check.expected) < space:
+        return f"{what}{check.expected:>{space}}{rest}"
+    return f"{what}\n{check.expected:>60}{rest}"
 
 
 def entry(claim: Claim, evidence: Evidence, seconds: float) -> dict[str, object]:

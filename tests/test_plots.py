@@ -5,8 +5,17 @@ import numpy as np
 import pytest
 
 import orderparams as op
+from orderparams.claims.evidence import Evidence, Panel
 from orderparams.errors import ConfigurationError, FileError
-from orderparams.plots import SETTINGS, line_style, plot_courses, save_figure
+from orderparams.plots import (
+    SETTINGS,
+    line_style,
+    plot_courses,
+    plot_evidence,
+    plot_file,
+    save_figure,
+)
+from orderparams.storage.claims import save
 
 QUICK = ["training.duration=2", "output.points=5", "expectation.tolerance=1e-5"]
 
@@ -27,7 +36,8 @@ def test_a_trajectory_has_a_panel_a_direction_and_a_line_a_head(run_file):
     for f, axes in enumerate(overlaps):
         lines = {line.get_label(): line.get_ydata() for line in axes.lines}
         np.testing.assert_array_equal(lines["head 4"], trajectory.overlap[:, 3, f])
-    np.testing.assert_array_equal(risk.lines[0].get_ydata(), trajectory.risk)
+    lines = {line.get_label(): line.get_ydata() for line in risk.lines}
+    np.testing.assert_array_equal(lines["risk"], trajectory.risk)
     assert all(axes.get_xlabel().startswith("time") for axes in (*overlaps, risk))
 
 
@@ -49,3 +59,45 @@ def test_refusals(run_file, tmp_path):
         save_figure(plot_courses(run_file), tmp_path / "a.gif")
     with pytest.raises(FileError, match="does not exist"):
         plot_courses(tmp_path / "none.h5")
+
+
+def test_stages_plateaus_and_final_overlaps_are_drawn(tmp_path):
+    """A trajectory with a planted stage: head 1 turns to direction 2 at t = 50."""
+    time = np.linspace(0.0, 100.0, 201)
+    turn = 1 / (1 + np.exp(-(time - 50) / 2))
+    overlap = np.zeros((201, 4, 3))
+    overlap[:, :, 0] = 1.5
+    overlap[:, 0, 1] = 1.6 * turn
+    q = np.einsum("thf,tgf->thg", overlap, overlap)
+    run = op.Trajectory(op.load("two-stage"), time, overlap, q, 1.0 - 0.5 * turn, bayes_risk=0.3)
+    run.save(tmp_path / "run.h5")
+    _, second, _, risk, matrix, *_ = plot_courses(tmp_path / "run.h5").axes
+    marks = [line for line in second.lines if line.get_marker() == "^"]
+    assert [mark.get_xdata()[0] for mark in marks] == pytest.approx([50.0], abs=0.5)
+    assert [mark.get_ydata()[0] for mark in marks] == pytest.approx([0.8], abs=0.1)
+    (before, after) = [line.get_ydata()[0] for line in risk.lines if line.get_linewidth() == 5]
+    assert (before, after) == pytest.approx((1.0, 0.5), abs=0.01)
+    np.testing.assert_array_equal(matrix.images[0].get_array(), overlap[-1])
+
+
+def test_the_file_of_a_claim_is_drawn_as_its_evidence_is(run_file, tmp_path):
+    panel = Panel(
+        "spectrum",
+        "mode",
+        "mode",
+        np.array([1.0, 2.0]),
+        "growth rate −λ",
+        {"predicted": np.array([0.2, -0.1]), "observed": np.array([0.19, np.nan])},
+        ticks=("between heads", "all heads"),
+    )
+    run = op.open(run_file)
+    evidence = Evidence(run.problem, (), (panel,), run)
+    save(evidence, tmp_path / "C0.h5", force=False, command="test")
+    with matplotlib.rc_context(SETTINGS):
+        save_figure(plot_evidence(evidence), tmp_path / "a.svg")
+        save_figure(plot_file(tmp_path / "C0.h5"), tmp_path / "b.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    axes = plot_evidence(evidence).axes[-1]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("mode", "growth rate −λ")
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["between heads", "all heads"]
+    assert [line.get_linestyle() for line in axes.lines][:2] == ["None", "None"]

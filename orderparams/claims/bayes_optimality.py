@@ -54,8 +54,8 @@ def excess_after_training(heads: int, seed: int) -> float:
         "bayes-softmax",
         [
             *changes("{kind='spikes', strengths=[6.25, 6.25]}", overlap),
-            "training.duration=2000.0",
-            "expectation.tolerance=1e-6",
+            "training.duration=1000.0",
+            "integrator={rtol=1e-5, atol=1e-7}",
             "output.points=2",
         ],
     )
