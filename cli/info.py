@@ -32,8 +32,8 @@ def info(file: Path, as_json: bool) -> None:
     for name, group in groups.items():
         click.echo(f"\n/{name}")
         for variable, shape in group.pop("variables").items():
-            click.echo(f"  {variable:<16}{' x '.join(map(str, shape)) or 'one number'}")
+            click.echo(f"  {variable:<28}{' x '.join(map(str, shape)) or 'one number'}")
         for key, value in group.items():
             if value != "":
-                click.echo(f"  {key:<16}{value}")
+                click.echo(f"  {key:<28}{value}")
     click.echo(f"\nconfiguration\n\n{config}")
