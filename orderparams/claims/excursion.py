@@ -29,9 +29,7 @@ def excursion() -> Evidence:
         close("time at which half of its way is done", 100.0, half, relative=0.2),
         same("heads on direction 1 in the end", "1, 2", followers(run.overlap[-1], 0)),
         same("heads on direction 2 in the end", "3, 4", followers(run.overlap[-1], 1)),
-        close(
-            "risk when the excursion begins", 0.22, np.interp(70, run.time, run.risk), relative=0.01
-        ),
+        close("risk at t = 70", 0.22, np.interp(70, run.time, run.risk), relative=0.01),
         close("final risk: the optimum's", run.bayes_risk, run.risk[-1], relative=1e-3),
     )
     return Evidence(run.problem, checks, trajectory=run)

@@ -130,6 +130,8 @@ def draw_trajectory(figure: Figure | SubFigure, run: Trajectory) -> None:
     overlaps[0].legend(fontsize=8)
     risk.legend(fontsize=8)
     overlaps[0].margins(x=0)
+    if run.problem.output.spacing == "log":
+        overlaps[0].set_xscale("log")
 
 
 def plot_courses(path: Path) -> Figure:
