@@ -29,7 +29,9 @@ def run(folder, number, **environment):
     done = subprocess.run(
         [sys.executable, "-c", "import caller"],
         cwd=folder,
-        env=os.environ | {"NUMBA_CACHE_DIR": str(folder / "cache")} | environment,
+        env=os.environ
+        | {"NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(folder)}
+        | environment,
         capture_output=True,
         text=True,
         check=True,

@@ -56,7 +56,7 @@ class Child:
     def __init__(self) -> None:
         # Out of reach of the terminal: Ctrl-C is answered by the parent alone.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-P", "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | dict.fromkeys(THREADS, "1"),
