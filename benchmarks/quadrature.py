@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from orderparams.attention import Activation
 from orderparams.expectations import Engine, Moments
-from orderparams.expectations.laplace import Gradients, Integers, Law, lay_grids
+from orderparams.expectations.laplace import Gradients, Integers, Law
 from orderparams.expectations.quadrature import Quadrature
 from orderparams.expectations.sampling import Sampling
 from orderparams.expectations.smoothing import add_product, decay, gaussian_rule
@@ -130,13 +130,12 @@ class Counting(Quadrature):
     def _integrate(
         self,
         law: Law,
-        located: Array,
+        grids: tuple[Array, Array],
         terms: Integers,
         head_weights: Array,
         digits: float,
-        step: float,
     ) -> tuple[Array, Array, Gradients, float]:
-        size = lay_grids(located, self.kappa, step)[0].shape[1]
+        size = grids[0].shape[1]
         rows = np.maximum(5, np.maximum(terms.max(axis=1), terms.max(axis=2)) + 3)
         for deviation, count in zip(law[2].flat, rows.flat, strict=True):
             points = gaussian_rule(deviation, count, digits)[0].size * size
@@ -144,7 +143,7 @@ class Counting(Quadrature):
             self.products += int(points * count)
         self.products += int((4 * terms + 4)[terms > 0].sum()) * size**2
         self.terms, self.nodes = float(terms[terms > 0].mean()), size
-        return super()._integrate(law, located, terms, head_weights, digits, step)
+        return super()._integrate(law, grids, terms, head_weights, digits)
 
 
 def print_shares() -> None:

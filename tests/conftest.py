@@ -1,4 +1,4 @@
-"""Commands that the tests start use the installed program, not the sources in the working folder."""
+"""Commands that the tests start take the installed program, not the sources in the folder."""
 
 import os
 

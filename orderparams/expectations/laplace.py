@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.smoothing import FINITE, decay, gaussian_rule
+from orderparams.expectations.smoothing import FINITE, decay
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -72,27 +72,32 @@ def length_powers(deficit: Array, lengths: Lengths, out: Array) -> None:
 
 
 @kernel()
-def survival(head: int, tau: Array, law: Law, lengths: Lengths, kappa: float, out: Array) -> None:
-    """F(τ) of one head to three digits: fills out (n,)."""
+def survival(
+    head: int, tau: Array, law: Law, lengths: Lengths, kappa: float, digits: float, out: Array
+) -> None:
+    """F(τ) of one head to about three digits, down to e^{−digits}: fills out (n,)."""
     means, _, deviations, shares = law
     size = tau.size
     scale, deficit, token = np.empty(size), np.zeros(size), np.ones(size)
     for i in range(size):
         scale[i] = np.exp(min(tau[i], FINITE))
     for c in range(shares.size):
-        nodes, weights = gaussian_rule(deviations[c, head], 1, 7.0)
-        rates, values = np.empty((nodes.size, size)), np.empty((nodes.size, size))
-        for j in range(nodes.size):
-            factor = np.exp(min(means[c, head] + deviations[c, head] * nodes[j], FINITE))
+        step = min(0.75, 1.3 / deviations[c, head])  # 0.75: the weights have the sum 1 to rounding
+        half = int(np.ceil(np.sqrt(2.0 * digits) / step))
+        rates, values = np.empty((2 * half + 1, size)), np.empty((2 * half + 1, size))
+        for j in range(2 * half + 1):
+            x = means[c, head] + deviations[c, head] * step * (j - half)
+            factor = np.exp(min(x, FINITE))
             for i in range(size):
                 rates[j, i] = scale[i] * factor
         decay(rates.reshape(-1), values.reshape(-1))
-        for j in range(nodes.size):
+        for j in range(2 * half + 1):
+            weight = step / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * (step * (j - half)) ** 2)
             for i in range(size):
                 if c == 0:
-                    deficit[i] -= weights[j] * values[j, i]
+                    deficit[i] -= weight * values[j, i]
                 else:
-                    token[i] += shares[c] * weights[j] * values[j, i]
+                    token[i] += shares[c] * weight * values[j, i]
     powers = np.empty((3, size))
     length_powers(deficit, lengths, powers)
     for i in range(size):
@@ -151,7 +156,7 @@ def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array:
         spacing = (high - low) / (PREVIEW - 1)
         for i in range(PREVIEW):
             tau[i] = low + spacing * i
-        survival(head, tau, law, lengths, kappa, alive)
+        survival(head, tau, law, lengths, kappa, digits, alive)
         total, first, second = 0.0, 0.0, 0.0
         last = PREVIEW - 1
         for i in range(PREVIEW - 1):
@@ -166,7 +171,7 @@ def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array:
         variance = second / total - center**2 - spacing**2 / 12.0 - np.pi**2 / 6.0
         spread = np.sqrt(max(variance, 0.0))
         width = 0.0 if kappa > 0.0 else ridge_width(head, law[1][0])
-        finest = min(spread, 0.8 + width)
+        finest = min(spread, 0.5 + width)
         out[head, 0], out[head, 1] = low, tau[last]
         out[head, 3] = 1.0 + 0.5 * finest
         out[head, 2] = center - 1.5 * out[head, 3] - np.sqrt(2.0 * digits) * (spread - finest)

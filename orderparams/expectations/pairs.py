@@ -69,31 +69,62 @@ def mehler_coefficients(covariance: float, terms: int) -> Array:
     return out
 
 
+@kernel(fastmath=FAST)
+def derivatives(scale: Array, x: Array) -> Array:
+    """f and its first three derivatives at τ + x, shape (4, len(x), n)."""
+    count, size = x.size, scale.size
+    out, rates = np.empty((4, count, size)), np.empty((count, size))
+    for j in range(count):
+        factor = np.exp(min(x[j], FINITE))
+        for i in range(size):
+            rates[j, i] = min(scale[i] * factor, FINITE)
+    decay(rates.reshape(-1), out[0].reshape(-1))
+    for j in range(count):
+        f, d1, d2, d3, y = out[0, j], out[1, j], out[2, j], out[3, j], rates[j]
+        for i in range(size):
+            d1[i] = -y[i] * (1.0 + f[i])
+            d2[i] = d1[i] * (1.0 - y[i])
+            d3[i] = d1[i] * (1.0 - y[i] * (3.0 - y[i]))
+    return out
+
+
 @kernel()
 def conditional_rows(
     scale: Array, mean: float, slope: float, rest: float, nodes: Array, digits: float
 ) -> Array:
-    """E over e of f⁽ᵖ⁾(τ + mean + slope·g_j + rest·e), p = 0…3, in row p·nodes + j: (rows, n)."""
-    count, size = nodes.size, scale.size
-    out = np.zeros((4 * count, size))
+    """E over e of f⁽ᵖ⁾(τ + mean + slope·g_j + rest·e), p = 0…3, in row p·nodes + j: (rows, n).
+
+    The step in e is made to divide that of slope·g, so that neighbouring g share values of f,
+    unless the rest is so small that this takes more of them than nodes of its own.
+    """
+    count = nodes.size
     inner, weights = gaussian_rule(rest, 4, digits)
-    rates, values = np.empty((inner.size, size)), np.empty((inner.size, size))
+    stride, own = inner.size, inner.size
+    if rest > 0.0:
+        spacing = abs(slope) * (nodes[1] - nodes[0])
+        fine = int(np.ceil(spacing / (rest * (inner[1] - inner[0]))))
+        if 0 < fine < own:
+            stride = fine
+            step = spacing / (fine * rest)
+            half = int(np.ceil(inner[-1] / step))
+            own = 2 * half + 1
+            inner, weights = np.empty(own), np.empty(own)
+            for e in range(own):
+                inner[e] = step * (e - half)
+                weights[e] = step / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * inner[e] ** 2)
+    x = np.empty(stride * (count - 1) + own)
     for j in range(count):
-        for e in range(inner.size):
-            factor = np.exp(min(mean + slope * nodes[j] + rest * inner[e], FINITE))
-            for i in range(size):
-                rates[e, i] = min(scale[i] * factor, FINITE)
-        decay(rates.reshape(-1), values.reshape(-1))
-        r0, r1, r2, r3 = out[j], out[count + j], out[2 * count + j], out[3 * count + j]
-        for e in range(inner.size):
-            weight = weights[e]
-            for i in range(size):
-                y, f = rates[e, i], values[e, i]
-                first = -weight * y * (1.0 + f)
-                r0[i] += weight * f
-                r1[i] += first
-                r2[i] += first * (1.0 - y)
-                r3[i] += first * (1.0 - y * (3.0 - y))
+        for e in range(own):
+            shift = inner[e] if slope > 0.0 else -inner[e]
+            x[j * stride + e] = mean + slope * nodes[j] + rest * shift
+    values = derivatives(scale, x)
+    out = np.zeros((4 * count, scale.size))
+    for p in range(4):
+        for j in range(count):
+            first, row = j * stride, p * count + j
+            add_product(
+                weights.reshape(1, -1).T, values[p, first : first + own], out[row : row + 1]
+            )
     return out
 
 
@@ -108,10 +139,10 @@ def split(
     """left, right and coefficients by x = mean + deviation·g, x' = mean' + slope·g + rest·e.
 
     x is the logit of the larger variance; of the larger mean where the variances agree, so that
-    the order of the heads does not matter. Third derivatives of f exceed its bound in the strip a
-    few hundred times, hence the additional digits.
+    the order of the heads does not matter. Four digits more than the tables have, since errors of
+    this grid and of that in τ resonate.
     """
-    digits += 6.0
+    digits += 4.0
     nodes, weights = gaussian_rule(max(deviations[0], deviations[1]), 4, digits)
     if (deviations[0], means[0]) >= (deviations[1], means[1]):
         slope = covariance / deviations[0]

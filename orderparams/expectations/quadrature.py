@@ -22,7 +22,8 @@ from orderparams.task import Task
 Array = NDArray[np.float64]
 
 ATTEMPTS = 8
-"""Rules tried before a larger error is reported instead."""
+MOST_NODES = 1024
+"""Rules tried, and nodes in τ that a second one may have, before a larger error is reported."""
 
 MARGIN = 16.0
 """The error of risk and gradients in units of what a rule misses of two identities."""
@@ -76,9 +77,12 @@ class Quadrature:
         located = locate(law, self.lengths, self.kappa, np.log(100.0 / tolerance))
         terms = series_lengths(law, 0.02 * accuracy)
         step = 7.3 / np.log(100.0 / tolerance)
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
+            grids = lay_grids(located, self.kappa, step)
+            if attempt > 0 and grids[0].shape[1] > MOST_NODES:
+                break
             attended, products, gradients, missed = self._integrate(
-                law, located, terms, head_weights, digits, step
+                law, grids, terms, head_weights, digits
             )
             error = 0.3 * tolerance + MARGIN * missed
             if error <= tolerance:
@@ -125,18 +129,17 @@ class Quadrature:
     def _integrate(
         self,
         law: Law,
-        located: Array,
+        grids: tuple[Array, Array],
         terms: Integers,
         head_weights: Array,
         digits: float,
-        step: float,
     ) -> tuple[Array, Array, Gradients, float]:
-        """A (H,), G (H, H), derivatives of E, and what the rule misses of two identities.
+        """A (H,), G (H, H), derivatives of E, and what the grids miss of two identities.
 
         The identities: −F′ has the integral 1 (see :mod:`laplace`), and a shift of one head's τ
         changes nothing: Σ_c ∂E/∂mean_ch = κ ∫ e^τ (the part of E that head h enters).
         """
-        scales, weights = lay_grids(located, self.kappa, step)
+        scales, weights = grids
         (components, heads), size = law[0].shape, scales.shape[1]
         rows = np.maximum(5, np.maximum(terms.max(axis=1), terms.max(axis=2)) + 3)
         tables = np.empty((heads, components, rows.max(), size))

@@ -90,7 +90,7 @@ def noise_moment(
 def single_covariance(
     law: Law, lengths: Lengths, kappa: float, head_weight: float, tolerance: float
 ) -> tuple[float, float]:
-    """V, and by how much it still changed when the rule was refined for the last time."""
+    """V, and as its error twice the change when the rule was refined for the last time."""
     located = locate(law, lengths, kappa, np.log(1e4 / tolerance))
     digits = np.log(1e4 * lengths[0].max() / tolerance)
     step = 7.0 / np.log(100.0 / tolerance)
@@ -98,7 +98,7 @@ def single_covariance(
     for _ in range(REFINEMENTS):
         previous = value
         value = integrate(law, lengths, kappa, head_weight, digits, located, step)
-        change = abs(value - previous)
+        change = 2.0 * abs(value - previous)
         if change <= 0.9 * tolerance:
             break
         digits *= 1.1

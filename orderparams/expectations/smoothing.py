@@ -79,7 +79,7 @@ def decay(y: Array, out: Array) -> None:
 def gaussian_rule(deviation: float, rows: int, digits: float) -> tuple[Array, Array]:
     """Trapezoid nodes g and weights for E[f(τ + deviation·g) He_k(g)], k < rows, to e^{−digits}.
 
-    On the line Im g = y the integrand grows by e^{y²/2 + 2y√k} at most, and f is bounded for
+    On the line Im g = y the integrand grows by about e^{y²/2 + y√k}, and f is bounded for
     y·deviation ≤ π/2; the step makes e^{−2πy/step} outweigh that at the best such y.
     """
     if deviation == 0.0:

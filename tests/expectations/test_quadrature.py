@@ -168,7 +168,7 @@ def test_reference(name: str) -> None:
     assert np.abs(weights_gradient(moments, weights) - case["weights_gradient"]).max() < 2e-9
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(60))
 def test_plain_sums(seed: int) -> None:
     """Everything, on random problems, by another method; its step of 0.28 is good to 1e-12."""
     state = some_state(seed)
@@ -375,13 +375,13 @@ def test_means_of_ten_deviations() -> None:
     signal = point_masses([[10.0, 10.0]])
     weights = np.hstack([weights, np.zeros((2, 1))])
     for length in (2, 100):
-        task = make_task(signal, length)
-        moments = evaluate(task, weights)
-        plain = plain_moments(
-            task, 0.0, weights, np.zeros(2), np.full(2, 0.5), step=0.2, reach=11.0
-        )
+        moments = evaluate(make_task(signal, length), weights)
         assert abs(moments.risk) < 1e-8
-        assert difference(moments, plain) <= moments.error
+        assert np.isfinite(moments.self_overlap_gradient).all()
+    plain = plain_moments(
+        make_task(signal, 100), 0.0, weights, np.zeros(2), np.full(2, 0.5), step=0.3
+    )
+    assert difference(moments, plain) <= moments.error
 
 
 @pytest.mark.parametrize("activation", [SOFTMAX, SOFTMAX_1])
