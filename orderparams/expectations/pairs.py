@@ -2,11 +2,11 @@
 
 For one component, with f = K_0 − 1 and derivatives of order p and q in the two logits,
 
-    E[f⁽ᵖ⁾(τ+x) f⁽q⁾(τ'+x')] = Σ_r coefficient_r · left[p·shift + r, τ] · right[q·shift + r, τ'].
+    E[f⁽ᵖ⁾(τ+x) f⁽q⁾(τ'+x')] = Σ_r coefficient_r · row_pr(τ) · row'_qr(τ').
 
-Mehler's formula is the Taylor series in the covariance c: coefficients cʳ/r!, the tables of
-:mod:`smoothing`, shift 1. Where it converges too slowly (large, strongly correlated logits) x' is
-split into a part fixed by x and an independent rest: r runs over nodes of x, shift is their number.
+Mehler's formula is the Taylor series in the covariance c: coefficients cʳ/r!, rows p + r and q + r
+of the tables of :mod:`smoothing`. Where it converges too slowly (large, strongly correlated logits)
+x' is split into a part fixed by x and an independent rest, and r runs over nodes of x.
 """
 
 from __future__ import annotations
@@ -19,10 +19,17 @@ from orderparams.expectations.laplace import Gradients, Integers, Law, Lengths, 
 from orderparams.expectations.smoothing import FINITE, add_product, decay, gaussian_rule, row_bounds
 
 Array = NDArray[np.float64]
-Factors = tuple[Array, Array, Array]
+Series = tuple[Array, Array, Array]
+"""Tables of both heads, and the coefficients of Mehler's series."""
+Split = tuple[bool, Array, Array, Array, Array, tuple[float, float]]
+"""Whether x belongs to the first head; rows f⁽ᵖ⁾ of x by node, p < 4, and of x', p < 2; nodes and
+weights of g; the slopes of x and of x' in g."""
 
 MOST_TERMS = 96
 """Longest Mehler series; beyond it the split is cheaper."""
+
+BLOCK = 512
+"""Values that one pass of :func:`correlate` works on, few enough for the nearest cache."""
 
 
 @kernel()
@@ -70,61 +77,83 @@ def mehler_coefficients(covariance: float, terms: int) -> Array:
 
 
 @kernel(fastmath=FAST)
-def derivatives(scale: Array, x: Array) -> Array:
-    """f and its first three derivatives at τ + x, shape (4, len(x), n)."""
-    count, size = x.size, scale.size
-    out, rates = np.empty((4, count, size)), np.empty((count, size))
+def derivatives(scale: Array, x: Array, out: Array) -> None:
+    """f and its first derivatives at τ + x: fills out (2 or 4, len(x), n)."""
+    orders, count, size = out.shape
+    rates = np.empty((count, size))
     for j in range(count):
         factor = np.exp(min(x[j], FINITE))
         for i in range(size):
             rates[j, i] = min(scale[i] * factor, FINITE)
     decay(rates.reshape(-1), out[0].reshape(-1))
     for j in range(count):
-        f, d1, d2, d3, y = out[0, j], out[1, j], out[2, j], out[3, j], rates[j]
+        f, d1, y = out[0, j], out[1, j], rates[j]
         for i in range(size):
             d1[i] = -y[i] * (1.0 + f[i])
-            d2[i] = d1[i] * (1.0 - y[i])
-            d3[i] = d1[i] * (1.0 - y[i] * (3.0 - y[i]))
-    return out
+        if orders == 4:
+            d2, d3 = out[2, j], out[3, j]
+            for i in range(size):
+                d2[i] = d1[i] * (1.0 - y[i])
+                d3[i] = d1[i] * (1.0 - y[i] * (3.0 - y[i]))
+
+
+@kernel(fastmath=FAST)
+def correlate(values: Array, taps: Array, out: Array) -> None:
+    """Adds Σ_q taps_q values[j + q] to out (nodes, n), for values (≥ nodes + taps − 1, n)."""
+    size, whole = out.shape[1], taps.size - taps.size % 4
+    source, target = values.reshape(-1), out.reshape(-1)
+    for begin in range(0, target.size, BLOCK):
+        row = target[begin : begin + BLOCK]
+        for q in range(0, whole, 4):
+            first = begin + q * size
+            b0, b1 = source[first:], source[first + size :]
+            b2, b3 = source[first + 2 * size :], source[first + 3 * size :]
+            w0, w1, w2, w3 = taps[q], taps[q + 1], taps[q + 2], taps[q + 3]
+            for i in range(row.size):
+                row[i] += w0 * b0[i] + w1 * b1[i] + w2 * b2[i] + w3 * b3[i]
+        for q in range(whole, taps.size):
+            b0 = source[begin + q * size :]
+            for i in range(row.size):
+                row[i] += taps[q] * b0[i]
 
 
 @kernel()
 def conditional_rows(
     scale: Array, mean: float, slope: float, rest: float, nodes: Array, digits: float
 ) -> Array:
-    """E over e of f⁽ᵖ⁾(τ + mean + slope·g_j + rest·e), p = 0…3, in row p·nodes + j: (rows, n).
+    """E over e of f⁽ᵖ⁾(τ + mean + slope·g_j + rest·e) for p = 0, 1, shape (2, nodes, n).
 
     The step in e is made to divide that of slope·g, so that neighbouring g share values of f,
     unless the rest is so small that this takes more of them than nodes of its own.
     """
-    count = nodes.size
-    inner, weights = gaussian_rule(rest, 4, digits)
-    stride, own = inner.size, inner.size
-    if rest > 0.0:
-        spacing = abs(slope) * (nodes[1] - nodes[0])
-        fine = int(np.ceil(spacing / (rest * (inner[1] - inner[0]))))
-        if 0 < fine < own:
-            stride = fine
-            step = spacing / (fine * rest)
-            half = int(np.ceil(inner[-1] / step))
-            own = 2 * half + 1
-            inner, weights = np.empty(own), np.empty(own)
-            for e in range(own):
-                inner[e] = step * (e - half)
-                weights[e] = step / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * inner[e] ** 2)
-    x = np.empty(stride * (count - 1) + own)
-    for j in range(count):
-        for e in range(own):
-            shift = inner[e] if slope > 0.0 else -inner[e]
-            x[j * stride + e] = mean + slope * nodes[j] + rest * shift
-    values = derivatives(scale, x)
-    out = np.zeros((4 * count, scale.size))
-    for p in range(4):
-        for j in range(count):
-            first, row = j * stride, p * count + j
-            add_product(
-                weights.reshape(1, -1).T, values[p, first : first + own], out[row : row + 1]
-            )
+    count, size = nodes.size, scale.size
+    out = np.zeros((2, count, size))
+    if rest == 0.0:
+        derivatives(scale, mean + slope * nodes, out)
+        return out
+    own, _ = gaussian_rule(rest, 4, digits)
+    step, spacing = rest * (own[1] - own[0]), abs(slope) * (nodes[1] - nodes[0])
+    stride = int(np.ceil(spacing / step))
+    shared = stride < own.size
+    if shared:
+        step = spacing / stride
+    half = int(np.ceil(rest * own[-1] / step))
+    shifts = step * np.arange(-half, half + 1)
+    weights = step / (rest * np.sqrt(2.0 * np.pi)) * np.exp(-0.5 * (shifts / rest) ** 2)
+    if shared:
+        direction = 1.0 if slope > 0.0 else -1.0
+        for phase in range(stride):
+            taps = weights[phase::stride].copy()
+            values = np.empty((2, count + taps.size - 1, size))
+            x = shifts[phase] + spacing * np.arange(count + taps.size - 1)
+            derivatives(scale, mean + slope * nodes[0] + direction * x, values)
+            for p in range(2):
+                correlate(values[p], taps, out[p])
+    else:
+        values = np.empty((2, count, size))
+        for e in range(weights.size):
+            derivatives(scale, mean + slope * nodes + shifts[e], values)
+            out += weights[e] * values
     return out
 
 
@@ -135,62 +164,57 @@ def split(
     deviations: tuple[float, float],
     covariance: float,
     digits: float,
-) -> Factors:
-    """left, right and coefficients by x = mean + deviation·g, x' = mean' + slope·g + rest·e.
+) -> Split:
+    """The pair by x = mean + deviation·g and x' = mean' + slope·g + rest·e.
 
     x is the logit of the larger variance; of the larger mean where the variances agree, so that
     the order of the heads does not matter. Four digits more than the tables have, since errors of
     this grid and of that in τ resonate.
     """
     digits += 4.0
-    nodes, weights = gaussian_rule(max(deviations[0], deviations[1]), 4, digits)
-    if (deviations[0], means[0]) >= (deviations[1], means[1]):
-        slope = covariance / deviations[0]
-        rest = np.sqrt(max(deviations[1] ** 2 - slope**2, 0.0))
-        left = conditional_rows(scales[0], means[0], deviations[0], 0.0, nodes, digits)
-        right = conditional_rows(scales[1], means[1], slope, rest, nodes, digits)
-    else:
-        slope = covariance / deviations[1]
-        rest = np.sqrt(max(deviations[0] ** 2 - slope**2, 0.0))
-        left = conditional_rows(scales[0], means[0], slope, rest, nodes, digits)
-        right = conditional_rows(scales[1], means[1], deviations[1], 0.0, nodes, digits)
-    return left, right, weights
+    forward = (deviations[0], means[0]) >= (deviations[1], means[1])
+    x, y = (0, 1) if forward else (1, 0)
+    nodes, weights = gaussian_rule(deviations[x], 4, digits)
+    slope = covariance / deviations[x]
+    rest = np.sqrt(max(deviations[y] ** 2 - slope**2, 0.0))
+    fixed = np.empty((4, nodes.size, scales[x].size))
+    derivatives(scales[x], means[x] + deviations[x] * nodes, fixed)
+    other = conditional_rows(scales[y], means[y], slope, rest, nodes, digits)
+    return forward, fixed, other, nodes, weights, (deviations[x], slope)
 
 
 @kernel()
-def add_expectations(factors: Factors, shift: int, share: float, out: Array) -> None:
-    """Adds share·E[f f'] and share·E[f⁽¹⁾ f'⁽¹⁾], without the marginals of f, to out (2, n', n)."""
-    left, right, coefficients = factors
-    terms, size = coefficients.size, left.shape[1]
+def add_expectation(
+    rows: Array, other_rows: Array, coefficients: Array, share: float, out: Array
+) -> None:
+    """Adds share · Σ_r coefficient_r · row_r · other_row_r to out (n', n)."""
+    terms, size = coefficients.size, rows.shape[1]
     scaled = np.empty((terms, size))
-    for p in range(2):
-        for r in range(terms):
-            factor = share * coefficients[r]
-            for i in range(size):
-                scaled[r, i] = factor * left[p * shift + r, i]
-        add_product(right[p * shift : p * shift + terms], scaled, out[p])
+    for r in range(terms):
+        factor = share * coefficients[r]
+        for i in range(size):
+            scaled[r, i] = factor * rows[r, i]
+    add_product(other_rows[:terms], scaled, out)
 
 
 @kernel(fastmath=FAST)
-def contract(factors: Factors, shift: int, adjoint: Array, out: Array) -> None:
+def contract_series(factors: Series, adjoint: Array, out: Array) -> None:
     """Derivatives in both means, both variances and the covariance, out (5,).
 
     adjoint (2, n', n) belongs to E[f f'] and E[f⁽¹⁾ f'⁽¹⁾]; the marginals of f are left out.
     """
     left, right, coefficients = factors
     terms, size = coefficients.size, left.shape[1]
-    reach = 2 * shift + terms
-    product = np.empty((reach, size))
+    product = np.empty((terms + 2, size))
     sums = np.zeros((5, size))
     mean, other_mean, variance, other_variance, covariance = sums
     for p in range(2):
         product[:] = 0.0
-        add_product(right[p * shift : p * shift + reach].T, adjoint[p], product)
+        add_product(right[p : p + terms + 2].T, adjoint[p], product)
         for r in range(terms):
             factor = coefficients[r]
-            row = p * shift + r
-            x0, x1, x2 = left[row], left[row + shift], left[row + 2 * shift]
-            y0, y1, y2 = product[r], product[r + shift], product[r + 2 * shift]
+            x0, x1, x2 = left[p + r], left[p + r + 1], left[p + r + 2]
+            y0, y1, y2 = product[r], product[r + 1], product[r + 2]
             for i in range(size):
                 x, z = factor * x0[i], factor * x1[i]
                 mean[i] += z * y0[i]
@@ -202,6 +226,43 @@ def contract(factors: Factors, shift: int, adjoint: Array, out: Array) -> None:
         out[k] = 0.0
         for i in range(size):
             out[k] += sums[k, i]
+
+
+@kernel(fastmath=FAST)
+def contract_split(parts: Split, adjoint: Array, out: Array) -> None:
+    """The same for a split.
+
+    Derivatives in x' follow from Stein's lemma, E[g v] = E[dv/dg] for the derivative along g,
+    deviation·∂_x + slope·∂_x'.
+    """
+    forward, fixed, other, nodes, weights, (deviation, slope) = parts
+    if not forward:
+        adjoint = adjoint.transpose(0, 2, 1).copy()
+    count, size = fixed.shape[1:]
+    product = np.empty((count, size))
+    mean, variance, first, second, cross = 0.0, 0.0, 0.0, 0.0, 0.0
+    for p in range(2):
+        product[:] = 0.0
+        add_product(other[p].T, adjoint[p], product)
+        for j in range(count):
+            y, x0, x1, x2 = product[j], fixed[p, j], fixed[p + 1, j], fixed[p + 2, j]
+            v0, v1, v2 = 0.0, 0.0, 0.0
+            for i in range(size):
+                v0 += x0[i] * y[i]
+                v1 += x1[i] * y[i]
+                v2 += x2[i] * y[i]
+            mean += weights[j] * v1
+            variance += weights[j] * v2
+            first += weights[j] * nodes[j] * v0
+            second += weights[j] * (nodes[j] ** 2 - 1.0) * v0
+            cross += weights[j] * nodes[j] * v1
+    other_mean = (first - deviation * mean) / slope
+    covariance = (cross - deviation * variance) / slope
+    second -= deviation**2 * variance + 2.0 * deviation * slope * covariance
+    x, y = (0, 1) if forward else (1, 0)
+    out[x], out[y] = mean, other_mean
+    out[2 + x], out[2 + y] = 0.5 * variance, 0.5 * second / slope**2
+    out[4] = covariance
 
 
 @kernel(fastmath=FAST)
@@ -288,24 +349,29 @@ def pair_integrals(
     components, (heads, size) = shares.size, weights.shape
     noise, token = np.empty((2, size, size)), np.empty((2, size, size))
     slopes, by_first, by_second = np.empty(5), np.empty(size), np.empty(size)
-    shifts = np.empty(components, dtype=np.int64)
     for h in range(heads):
         for k in range(h + 1, heads):
             noise[:] = 0.0
             token[:] = 0.0
-            factors = []
+            splits = []
+            alike = np.all((means[:, h] == means[:, k]) & (deviations[:, h] == deviations[:, k]))
             for c in range(components):
                 covariance = covariances[c, h, k]
+                out = noise if c == 0 else token
                 if terms[c, h, k] > 0:
                     series = mehler_coefficients(covariance, terms[c, h, k])
-                    factors.append((tables[h, c], tables[k, c], series))
-                    shifts[c] = 1
+                    for p in range(2):
+                        rows, other_rows = tables[h, c, p:], tables[k, c, p:]
+                        add_expectation(rows, other_rows, series, shares[c], out[p])
                 else:
                     scale, mean = (scales[h], scales[k]), (means[c, h], means[c, k])
                     deviation = (deviations[c, h], deviations[c, k])
-                    factors.append(split(scale, mean, deviation, covariance, digits))
-                    shifts[c] = factors[c][2].size
-                add_expectations(factors[c], shifts[c], shares[c], noise if c == 0 else token)
+                    parts = split(scale, mean, deviation, covariance, digits)
+                    splits.append(parts)
+                    forward, fixed, other, _, weight, _ = parts
+                    first, second = (fixed, other) if forward else (other, fixed)
+                    for p in range(2):
+                        add_expectation(first[p], second[p], weight, shares[c], out[p])
             overlap[h, k] = overlap[k, h] = integrate_pair(
                 (weights[h], weights[k]),
                 (tables[h, 0, 0], tables[k, 0, 0], tokens[h, 0], tokens[k, 0]),
@@ -320,13 +386,19 @@ def pair_integrals(
                 adjoint = noise if c == 0 else token
                 if c < 2:
                     margins(adjoint[0], by_first, by_second)
-                contract(factors[c], shifts[c], adjoint, slopes)
-                first, second = tables[h, c], tables[k, c]
+                if terms[c, h, k] > 0:
+                    series = mehler_coefficients(covariances[c, h, k], terms[c, h, k])
+                    contract_series((tables[h, c], tables[k, c], series), adjoint, slopes)
+                else:
+                    contract_split(splits.pop(0), adjoint, slopes)
+                    if alike:
+                        slopes[:2], slopes[2:4] = slopes[:2].mean(), slopes[2:4].mean()
+                table, other_table = tables[h, c], tables[k, c]
                 for i in range(size):
-                    slopes[0] += by_first[i] * first[1, i]
-                    slopes[1] += by_second[i] * second[1, i]
-                    slopes[2] += 0.5 * by_first[i] * first[2, i]
-                    slopes[3] += 0.5 * by_second[i] * second[2, i]
+                    slopes[0] += by_first[i] * table[1, i]
+                    slopes[1] += by_second[i] * other_table[1, i]
+                    slopes[2] += 0.5 * by_first[i] * table[2, i]
+                    slopes[3] += 0.5 * by_second[i] * other_table[2, i]
                 mean_gradient[c, h] += shares[c] * slopes[0]
                 mean_gradient[c, k] += shares[c] * slopes[1]
                 covariance_gradient[c, h, h] += shares[c] * slopes[2]
