@@ -42,7 +42,7 @@ def read_text(source: str) -> str:
 
         return read_configuration(path)
     try:
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")  # editors of Windows begin with a mark
     except FileNotFoundError:
         raise ConfigurationError(
             f"{source!r} is neither a file nor a preset; the presets are "

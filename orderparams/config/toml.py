@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orderparams.config.sections import Problem, known_keys, to_table, unknown_key
-from orderparams.config.values import toml_value
+from orderparams.config.values import shortened, toml_value
 from orderparams.errors import ConfigurationError
 
 
@@ -15,7 +15,7 @@ def parse_toml(document: str) -> dict[str, Any]:
     """TOML text → table; a syntax error becomes a :class:`ConfigurationError`."""
     try:
         return tomllib.loads(document)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also of a number with thousands of digits
         raise ConfigurationError(f"not valid TOML: {error}") from None
     except RecursionError:
         raise ConfigurationError("not valid TOML: nested too deeply") from None
@@ -51,11 +51,12 @@ def override_value(key: str, written: str) -> Any:
     """The value of an assignment: TOML, or a bare word."""
     try:
         table = tomllib.loads(f"value = {written}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         if written.replace("-", "").replace("_", "").isalnum() and written[0].isalpha():
             return written
         raise ConfigurationError(
-            f"-s {key}={written}: the value is not TOML; examples: 8, 0.5, [4, 1], 'softmax-1'"
+            f"-s {key}={shortened(written)}: the value is not TOML; examples: 8, 0.5, [4, 1], "
+            "'softmax-1'"
         ) from None
     if list(table) != ["value"]:
         raise ConfigurationError(f"-s {key}: one value is expected, got several lines")

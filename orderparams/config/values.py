@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,10 +18,21 @@ Numbers = tuple[float, ...]
 Matrix = tuple[Numbers, ...]
 
 
+def shortened(text: str) -> str:
+    """At most 60 characters of a text."""
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def shown(value: object) -> str:
     """A value as the user would write it, shortened."""
-    text = toml_value(value) if isinstance(value, str | bool | int | float) else str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    try:
+        text = toml_value(value) if isinstance(value, str | bool | int | float) else str(value)
+    except ValueError:  # Python does not write out whole numbers beyond a length
+        return "a number of thousands of digits"
+    return shortened(text)
+
+
+LARGEST = sys.float_info.max
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Check:
@@ -31,7 +43,7 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
 
     def check(value: Any, key: str) -> float:
         valid = isinstance(value, int | float) and not isinstance(value, bool)
-        if not valid or not math.isfinite(value) or not low <= value <= high:
+        if not valid or not max(low, -LARGEST) <= value <= min(high, LARGEST):
             raise ConfigurationError(f"{key}: expected {expected}, got {shown(value)}")
         if above and value == low:
             raise ConfigurationError(f"{key}: expected {expected}, got {shown(value)}")
@@ -66,7 +78,8 @@ def choice(*words: str) -> Check:
     def check(value: Any, key: str) -> str:
         if value not in words:
             folded = {word.casefold(): word for word in words}
-            close = difflib.get_close_matches(str(value).casefold(), folded, 1)
+            written = value.casefold() if isinstance(value, str) else ""
+            close = difflib.get_close_matches(written, folded, 1)
             hint = f"; did you mean {folded[close[0]]!r}?" if close else ""
             allowed = ", ".join(words)
             raise ConfigurationError(f"{key}: expected one of {allowed}; got {shown(value)}{hint}")

@@ -138,6 +138,8 @@ def check_range(key: str, spec: str, given: Range) -> Range:
             f"varied key {key}: the range {spec} is empty or too long; its last number counts the "
             f"values, from 1 to {MAX_VALUES}"
         )
+    if not np.isfinite([given.low, given.high]).all():
+        raise ConfigurationError(f"varied key {key}: the ends of the range {spec} must be finite")
     if given.logarithmic and min(given.low, given.high) <= 0:
         raise ConfigurationError(
             f"varied key {key}: the ends of the logarithmic range {spec} must be positive"
