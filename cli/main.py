@@ -17,7 +17,7 @@ from orderparams.cli.scan import scan
 from orderparams.cli.simulate import simulate
 from orderparams.cli.solve import solve
 from orderparams.cli.validate import validate
-from orderparams.errors import OrderparamsError
+from orderparams.errors import FileError, OrderparamsError, SolverError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,7 +59,20 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("orderparams: interrupted", err=True)
         status = 130
+    except MemoryError as error:
+        click.echo(f"orderparams: not enough memory: {error}; make the problem smaller", err=True)
+        status = SolverError.exit_status
     except BrokenPipeError:  # the reader of a pipe went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_output()
         status = 0
+    except OSError as error:  # such as a full disk behind standard output
+        close_output()
+        where = error.filename or "standard output"
+        click.echo(f"orderparams: {where}: {error.strerror or error}", err=True)
+        status = FileError.exit_status
     sys.exit(status)
+
+
+def close_output() -> None:
+    """What is left in the buffer of standard output goes nowhere, instead of failing at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
