@@ -51,7 +51,10 @@ def analyze(
     Stages, stationary points and their stability, the optimum, and which heads
     can go. A result file is analyzed as it is; a configuration is solved first.
 
-    Example: orderparams analyze two-stage.h5
+    \b
+    Examples:
+      orderparams analyze two-stage.h5
+      orderparams analyze excursion -o excursion.h5 --json
     """
     if output is not None:
         options.target(output, config, force=force)

@@ -16,7 +16,10 @@ from orderparams.cli import options
 def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     """Print risk, gradient and velocity at the initial condition.
 
-    Example: orderparams evaluate -s initial.variance=1 --json
+    \b
+    Examples:
+      orderparams evaluate
+      orderparams evaluate -s initial.variance=1 --json
     """
     from orderparams.sources import load
 

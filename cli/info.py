@@ -16,7 +16,10 @@ from orderparams.cli import options
 def info(file: Path, as_json: bool) -> None:
     """Show what a result file holds and how it was made.
 
-    Example: orderparams info run.h5
+    \b
+    Examples:
+      orderparams info run.h5
+      orderparams info run.h5 --json
     """
     from orderparams.storage.hdf5 import read_attributes
 

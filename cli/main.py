@@ -8,6 +8,7 @@ import sys
 import click
 
 from orderparams.cli.analyze import analyze
+from orderparams.cli.completion import completion
 from orderparams.cli.evaluate import evaluate
 from orderparams.cli.info import info
 from orderparams.cli.plot import plot
@@ -26,8 +27,14 @@ def orderparams() -> None:
     """Exact high-dimensional dynamics of multi-head softmax attention.
 
     Solves the order-parameter flow of one-pass SGD on single-location
-    regression. CONFIG is a TOML file, the name of a preset (left out:
-    two-stage), or a result file, whose run is repeated.
+    regression. CONFIG is a TOML file, the name of a preset, or a result file,
+    whose run is repeated; left out, it is the preset two-stage.
+
+    \b
+    Examples:
+      orderparams solve
+      orderparams plot two-stage.h5
+      orderparams solve --help
     """
 
 
@@ -42,6 +49,7 @@ for command in (
     plot,
     info,
     presets,
+    completion,
 ):
     orderparams.add_command(command)
 
@@ -49,7 +57,7 @@ for command in (
 def main() -> None:
     """Entry point: every foreseen error is one message on standard error and an exit status."""
     try:
-        status = orderparams.main(standalone_mode=False)
+        status = orderparams.main(prog_name="orderparams", standalone_mode=False)
     except OrderparamsError as error:
         click.echo(f"orderparams: {error}", err=True)
         status = error.exit_status

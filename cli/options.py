@@ -14,18 +14,26 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orderparams.cli import completion
+
 if TYPE_CHECKING:
     import numpy as np
 
     from orderparams.config import Problem
 
-config = click.argument("config", default="two-stage", metavar="[CONFIG]")
+config = click.argument(
+    "config",
+    default="two-stage",
+    metavar="[CONFIG]",
+    shell_complete=completion.configurations,
+)
 assignments = click.option(
     "-s",
     "--set",
     "assignments",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=completion.assignments,
     help="Override a key of the configuration, such as attention.heads=8. Repeatable.",
 )
 output = click.option(

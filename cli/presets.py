@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import click
 
+from orderparams.cli import completion
+
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.presets)
 def presets(name: str | None) -> None:
     """List the shipped configurations, or print one.
 
-    Example: orderparams presets two-stage > my.toml
+    \b
+    Examples:
+      orderparams presets
+      orderparams presets two-stage > my.toml
     """
     from orderparams.sources import load, preset_names, preset_text
 

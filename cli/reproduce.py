@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import completion, options
 
 if TYPE_CHECKING:
     from orderparams.claims import Claim
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[CLAIM]...")
+@click.argument("names", nargs=-1, metavar="[CLAIM]...", shell_complete=completion.claims)
 @click.option(
     "-o",
     "--output",
@@ -33,12 +33,15 @@ if TYPE_CHECKING:
 def reproduce(
     names: tuple[str, ...], output: Path, only_list: bool, force: bool, as_json: bool
 ) -> int:
-    """Check the claims of the papers, all of them or those that are named.
+    """Check the claims of the papers.
 
-    Writes CLAIM.h5 and a figure CLAIM.png each, and a report of all. Exit status
-    4 if a check fails.
+    All of them, or those that are named. Writes CLAIM.h5 and a figure CLAIM.png
+    each, and a report of all. Exit status 4 if a check fails.
 
-    Example: orderparams reproduce C6 C8 -o claims
+    \b
+    Examples:
+      orderparams reproduce --list
+      orderparams reproduce C6 C8 -o claims
     """
     from orderparams.claims import select
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import completion, options
 
 if TYPE_CHECKING:
     from orderparams.scans.plan import Plan, Point
@@ -35,13 +35,16 @@ def shard_of(
 
 
 @click.command()
-@click.argument("config", required=False, metavar="[CONFIG]")
+@click.argument(
+    "config", required=False, metavar="[CONFIG]", shell_complete=completion.configurations
+)
 @options.assignments
 @click.option(
     "--vary",
     "varied",
     multiple=True,
     metavar="KEY=SPEC",
+    shell_complete=completion.assignments,
     help="Vary a key over a list a,b,c or a range low:high:count or log:low:high:count. "
     "Repeatable: all combinations are run.",
 )
@@ -118,7 +121,11 @@ def scan(
     Every finished point is kept in a folder beside FILE.h5 until all are, and
     an interrupted scan goes on with --resume -o FILE.h5.
 
-    Example: orderparams scan --vary attention.heads=1:8:8 -o scan.h5
+    \b
+    Examples:
+      orderparams scan --vary attention.heads=1:8:8 -o scan.h5
+      orderparams scan --vary task.length=log:4:4096:6 --dry-run
+      orderparams scan --resume -o scan.h5
     """
     check_usage(click.get_current_context().params)
     stored = output if resume or collecting else None

@@ -50,7 +50,10 @@ def simulate(
     command is interrupted or terminated; --resume goes on with it, to the
     same bits as if it had never stopped.
 
-    Example: orderparams simulate -s simulation.dimension=4000 -o sgd.h5
+    \b
+    Examples:
+      orderparams simulate -s simulation.dimension=4000 -o sgd.h5
+      orderparams simulate sgd.h5 --resume
     """
     from orderparams.errors import ConfigurationError
     from orderparams.sources import load

@@ -33,9 +33,15 @@ def solve(
     quiet: bool,
     max_seconds: float | None,
 ) -> int:
-    """Integrate the order-parameter flow and write it to an HDF5 file.
+    """Integrate the order-parameter flow.
 
-    Example: orderparams solve two-stage -s attention.heads=8 -o run.h5
+    The trajectory is written to an HDF5 file, a summary to the screen.
+
+    \b
+    Examples:
+      orderparams solve
+      orderparams solve two-stage -s attention.heads=8 -o run.h5
+      orderparams solve run.h5 -s training.duration=8000
     """
     from orderparams.sources import load
 

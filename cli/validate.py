@@ -70,11 +70,14 @@ def validate(
     rule: str,
     false_alarm: float,
 ) -> int:
-    """Compare the theory with SGD at finite dimension, and give a verdict.
+    """Judge the theory by SGD at finite dimension.
 
-    Exit status 4 if they disagree.
+    Both start from the same overlaps. Exit status 4 if they disagree.
 
-    Example: orderparams validate -s training.duration=50 --dimensions 250,1000
+    \b
+    Examples:
+      orderparams validate -s training.duration=50 --dimensions 250,1000
+      orderparams validate flipped-spikes --rule gradient-flow -o check.h5
     """
     from orderparams.sources import load
 

@@ -30,15 +30,14 @@ def run(monkeypatch, capsys, tmp_path):
     return command
 
 
-def test_help_of_every_command_fits_the_screen_and_has_an_example(run):
+def test_help_lists_every_command_and_fits_the_screen(run):
     status, out, _ = run("--help")
     assert status == 0
-    for name, command in orderparams.commands.items():
+    for name in orderparams.commands:
         assert name in out
         status, text, _ = run(name, "--help")
         assert status == 0
         assert max(map(len, text.splitlines())) <= 80
-        assert f"Example: orderparams {name}" in command.help
     assert run("--version")[1].split()[-1] == importlib.metadata.version("orderparams")
 
 
