@@ -41,6 +41,17 @@ def test_a_trajectory_has_a_panel_a_direction_and_a_line_a_head(run_file):
     assert all(axes.get_xlabel().startswith("time") for axes in (*overlaps, risk))
 
 
+def test_a_simulation_is_drawn_as_bands_and_a_validation_with_the_theory_through_them(tmp_path):
+    problem = op.load("single-head", [*QUICK, "simulation.dimension=100"])
+    runs = {"simulation": op.simulate(problem), "validation": op.validate(problem, start="mean")}
+    for name, run in runs.items():
+        run.save(tmp_path / f"{name}.h5")
+        overlap, risk = plot_file(tmp_path / f"{name}.h5").axes
+        assert len(overlap.collections) == len(risk.collections) == 1  # the bands
+        labels = {line.get_label() for line in (*overlap.lines, *risk.lines)}
+        assert ({"head 1", "risk", "Bayes risk"} <= labels) == (name == "validation")
+
+
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_figures_are_deterministic(run_file, tmp_path, suffix):
     for name in ("a", "b"):

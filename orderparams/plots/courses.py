@@ -104,7 +104,8 @@ def panels(
     overlaps = [first]
     overlaps += [figure.add_subplot(upper[f], sharex=first, sharey=first) for f in range(1, shown)]
     below = [figure.add_subplot(lower[0], sharex=first)]
-    below += [figure.add_subplot(lower[1])] * matrix
+    if matrix:
+        below.append(figure.add_subplot(lower[1]))
     for f, axes in enumerate(overlaps):
         axes.set_title(f"direction {f + 1}")
         axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
