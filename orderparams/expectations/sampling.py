@@ -20,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError, SolverError
@@ -43,7 +42,7 @@ MATCHING_LIMIT = 2**32
 class Sampling:
     """Moments by sampling; an :class:`~orderparams.expectations.Engine`.
 
-    ``samples`` is rounded up to a power of two, 1024 or more. The nodes take
+    ``samples`` is rounded up to a power of two, 2048 or more. The nodes take
     8·samples·L·(F+H) bytes, L the largest length (shorter sequences use the first tokens), and half
     as much again while they are drawn. The result depends on the arguments alone, to the last bit,
     whatever the number of ``threads``.
@@ -213,6 +212,8 @@ def uniforms(dimension: int, seed: int) -> Callable[[int], Array]:
 
     Coordinates beyond the 21201 that are tabulated are independent.
     """
+    from scipy.stats import qmc  # slow to import, and not needed where quadrature serves
+
     generator = np.random.default_rng(seed)
     net = qmc.Sobol(min(dimension, qmc.Sobol.MAXDIM), rng=generator)
     step = 2.0**-net.bits

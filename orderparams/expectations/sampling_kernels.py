@@ -20,7 +20,7 @@ from orderparams.compiled import FAST, kernel
 
 Array = NDArray[np.float64]
 
-LANES = 64
+LANES = 128
 
 bitcast: Any = viewer  # as compiled code calls it, with one argument fewer than its definition has
 

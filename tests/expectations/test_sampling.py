@@ -380,8 +380,8 @@ def test_refusals() -> None:
     task = make_task(hypercube(np.zeros(6), np.ones(6)), 10**6)
     with pytest.raises(ConfigurationError, match="GiB"):
         Sampling(task, SOFTMAX, 4, samples=10**6, seed=0)
-    with pytest.raises(ConfigurationError, match="at least 2048"):
-        Sampling(make_task(hypercube(np.zeros(6), np.ones(6))), SOFTMAX, 2, samples=9, seed=0)
+    with pytest.raises(ConfigurationError, match="at least 4096"):
+        Sampling(make_task(hypercube(np.zeros(7), np.ones(7))), SOFTMAX, 2, samples=9, seed=0)
     engine = Sampling(make_task(MIXTURE), SOFTMAX, 2, samples=9, seed=0)
     weights, bias, head_weights = some_heads(2, 2)
     weights[0, 0] = np.nan
