@@ -16,6 +16,7 @@ import numpy as np
 import scipy.integrate
 from numpy.typing import NDArray
 
+from orderparams import memory
 from orderparams.config import Problem
 from orderparams.config.sections import IntegratorConfig, OutputConfig
 from orderparams.errors import SolverError
@@ -30,6 +31,9 @@ Progress = Callable[[float, float], None]
 
 FIRST_LOG_TIME = 1e-4  # of the duration
 
+IMPLICIT = {"LSODA", "Radau", "BDF"}
+"""Methods that hold matrices as large as the square of the state."""
+
 
 def output_times(output: OutputConfig, duration: float) -> Array:
     """The stored times: 0, then ``points`` − 1 evenly or logarithmically spaced up to the end."""
@@ -38,6 +42,16 @@ def output_times(output: OutputConfig, duration: float) -> Array:
     later = np.geomspace(FIRST_LOG_TIME * duration, duration, output.points - 1)
     later[-1] = duration
     return np.concatenate([[0.0], later])
+
+
+def check_memory(count: int, unknowns: int, method: str) -> None:
+    """:class:`ConfigurationError` if ``count`` stored states or the method need too much memory."""
+    memory.require(
+        8 * (3 * count * unknowns + 2 * (method in IMPLICIT) * unknowns**2),
+        f"{count} stored times of {unknowns} order parameters with integrator.method = {method!r}",
+        "lower output.points or attention.heads"
+        + (", or set integrator.method = 'DOP853'" if method in IMPLICIT else ""),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +129,8 @@ def solve(
 ) -> Trajectory:
     """Integrate the order-parameter flow of a problem (theory 4).
 
-    Never raises for a flow that cannot be continued: the trajectory then holds what was reached and
+    :class:`ConfigurationError` for more than fits into memory. Never raises for a flow that cannot
+    be continued: the trajectory then holds what was reached and
     its ``status`` is "failed" or "interrupted". ``times``, increasing from 0, are stored instead of
     those of the configuration. ``progress`` is called at every stored time.
     """
@@ -124,6 +139,7 @@ def solve(
     flow = Flow(problem, engine)
     if times is None:
         times = output_times(problem.output, problem.training.duration)
+    check_memory(len(times), flow.initial_state.size, problem.integrator.method)
     rows: list[tuple[Array, Array, float, Array, Array]] = []
 
     def record(t: float, y: Array) -> None:

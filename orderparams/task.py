@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orderparams import memory
+
 Array = NDArray[np.float64]
 
 
@@ -66,6 +68,11 @@ def point_masses(points: ArrayLike) -> Signal:
     """Equal weights on the given points (C, F)."""
     means = np.atleast_2d(np.asarray(points, dtype=np.float64))
     count, features = means.shape
+    memory.require(
+        3 * 8 * count * features**2,
+        f"a signal of {count} components in {features} directions",
+        "give task.signal fewer directions",
+    )
     return Signal(np.full(count, 1 / count), means, np.zeros((count, features, features)))
 
 

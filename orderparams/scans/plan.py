@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams import memory
 from orderparams.config import Problem, parse, to_table, to_toml
 from orderparams.config.sections import ACTIVATION_DEFAULTS, option, seed
 from orderparams.config.toml import override
@@ -29,6 +30,8 @@ from orderparams.sources import read_table
 from orderparams.storage.schema import AXES, POINT, SCAN
 
 MAX_POINTS = 1_000_000
+OVERHEAD = 1024
+"""Bytes that a point takes in the plan beside its configuration."""
 
 
 def varied_keys(value: Any, key: str) -> Mapping[str, Any]:
@@ -200,6 +203,11 @@ def make_plan(
         axes, settings
     )
     shape = tuple(len(grid(axis)) for axis in axes) if settings.mode == "product" else (len(rows),)
+    memory.require(
+        len(rows) * (len(make_point(1, rows[0], axes, base).config) + OVERHEAD),
+        f"a plan of {len(rows)} points",
+        "vary fewer values",
+    )
     points = tuple(make_point(number, row, axes, base) for number, row in enumerate(rows, 1))
     return Plan(plan_toml(base, settings, axes), settings, axes, shape, points)
 

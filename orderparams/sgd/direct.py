@@ -34,6 +34,12 @@ def least_dimension(model: Model, rule: UpdateRule, heads: int) -> int:
     return model.directions + heads
 
 
+def numbers(model: Model, heads: int, dimension: int) -> tuple[int, int]:
+    """How many numbers a replica holds, and about how many its start and its steps work with."""
+    held = (model.directions + heads) * dimension
+    return held, 4 * held + (int(model.lengths.max()) + heads + 1) * dimension
+
+
 def start(
     model: Model,
     rule: UpdateRule,

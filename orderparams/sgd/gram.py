@@ -44,6 +44,12 @@ def least_dimension(model: Model, rule: UpdateRule, heads: int) -> int:
     return model.directions + heads + max(longest, before + rank)
 
 
+def numbers(model: Model, heads: int, dimension: int) -> tuple[int, int]:
+    """How many numbers a replica holds, and about how many its steps work with."""
+    held = (model.directions + heads) * heads
+    return held, (model.directions + 4 * heads + 2) * int(model.lengths.max())
+
+
 def start(
     model: Model,
     rule: UpdateRule,

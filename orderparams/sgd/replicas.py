@@ -7,6 +7,7 @@ ensemble can be copied out with :meth:`Ensemble.state` and later continued to th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from time import monotonic
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orderparams import memory
 from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError
 from orderparams.problem import Heads
@@ -30,6 +32,9 @@ Progress = Callable[[int, int], None]
 BACKENDS: dict[str, ModuleType] = {"gram": gram, "direct": direct}
 SLICE = 0.5
 """Seconds between two chances to report, to stop, and to hand a thread to another replica."""
+
+OVERHEAD = 2048
+"""Bytes that a replica takes beside its numbers."""
 
 
 def freeze(generator: np.random.Generator) -> NDArray[np.uint64]:
@@ -55,7 +60,8 @@ class Ensemble:
 
     time (T,), non-decreasing from zero on, is rounded to steps t·D/γ. ``heads`` are realised
     exactly; with a ``variance`` every replica draws its own heads from N(0, variance·I_D) instead.
-    :class:`~orderparams.errors.ConfigurationError` if there are no replicas or D is too small.
+    :class:`~orderparams.errors.ConfigurationError` if there are no replicas, if D is too small, or
+    for more than fits into memory.
     """
 
     def __init__(
@@ -94,6 +100,15 @@ class Ensemble:
             "head_weight": (count,),
             "loss": (),
         }
+        recorded = len(self.step) * sum(map(math.prod, shapes.values()))
+        held, working = self.backend.numbers(self.model, count, dimension)
+        memory.require(
+            2 * replicas * (8 * (held + recorded) + OVERHEAD) + 8 * working,
+            f"{replicas} replicas with D = {dimension} and {len(self.step)} times in the "
+            f"{backend} backend",
+            "lower simulation.replicas, simulation.dimension, task.length or output.points"
+            + (", or set simulation.backend = 'gram'" if backend == "direct" else ""),
+        )
         axes = (replicas, len(self.step))
         self.records: State = {key: np.full(axes + shape, np.nan) for key, shape in shapes.items()}
         self.replicas: list[State] = []
