@@ -9,6 +9,7 @@ import click
 
 from orderparams.cli.analyze import analyze
 from orderparams.cli.completion import completion
+from orderparams.cli.doctor import doctor
 from orderparams.cli.evaluate import evaluate
 from orderparams.cli.info import info
 from orderparams.cli.plot import plot
@@ -50,6 +51,7 @@ for command in (
     info,
     presets,
     completion,
+    doctor,
 ):
     orderparams.add_command(command)
 

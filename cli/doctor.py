@@ -1,0 +1,102 @@
+"""``orderparams doctor``."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orderparams.cli import options
+
+if TYPE_CHECKING:
+    from orderparams.doctor.selftest import Outcome
+
+
+@click.command()
+@options.as_json
+def doctor(as_json: bool) -> int:
+    """Say whether this installation is in order.
+
+    Versions, processor, threads, the cache of compiled kernels, and a test of
+    the engines against closed forms that takes some seconds (a minute where the
+    kernels are not compiled yet). Exit status 1 if a test fails.
+
+    \b
+    Examples:
+      orderparams doctor
+      orderparams doctor --json
+    """
+    from orderparams.doctor.machine import describe_machine
+    from orderparams.doctor.selftest import run_tests
+
+    machine = describe_machine()
+    if not as_json:
+        click.echo("\n".join(machine_lines(machine)))
+    started = time.monotonic()
+    outcomes = []
+    for outcome in run_tests():
+        outcomes.append(outcome)
+        if not as_json:
+            click.echo(line(outcome))
+    seconds = time.monotonic() - started
+    failed = [outcome.what for outcome in outcomes if not outcome.holds]
+    if as_json:
+        tests = [vars(outcome) | {"holds": outcome.holds} for outcome in outcomes]
+        click.echo(json.dumps(machine | {"tests": tests, "holds": not failed, "seconds": seconds}))
+    else:
+        passed = len(outcomes) - len(failed)
+        click.echo(f"\n  {passed} of {len(outcomes)} passed, {seconds:.1f} s")
+    if failed:
+        click.echo(
+            f"orderparams: {len(failed)} of {len(outcomes)} self-tests failed, the first is "
+            f"{failed[0]!r}; install the program again in a new virtual environment",
+            err=True,
+        )
+    return 1 if failed else 0
+
+
+def entry(name: str, text: str) -> str:
+    """A name and what there is to say about it, in 80 columns."""
+    return textwrap.fill(text, 80, initial_indent=f"  {name:<13}", subsequent_indent=" " * 15)
+
+
+def machine_lines(machine: dict[str, Any]) -> list[str]:
+    """What the program runs on."""
+    processor, cache, libraries = (
+        machine[key] for key in ("processor", "kernel_cache", "libraries")
+    )
+    needed = [
+        f"{row['name']} {row['version'] or 'absent'}" for row in libraries if not row["extra"]
+    ]
+    extras = [
+        entry(row["name"], row["version"] or f"absent; pip install 'orderparams[{row['extra']}]'")
+        for row in libraries
+        if row["extra"]
+    ]
+    vectors = " ".join(processor["features"]) or "no vector instructions"
+    threads = [f"{name}={value}" for name, value in machine["threads"].items()]
+    return [
+        f"orderparams {machine['version']}",
+        entry("folder", machine["folder"]),
+        entry("Python", f"{machine['python']}, {machine['executable']}"),
+        entry("platform", machine["platform"]),
+        entry("processor", f"{processor['name']}, {vectors}"),
+        entry("threads", ", ".join([f"{machine['cores']} cores", *threads])),
+        entry("libraries", ", ".join(needed)),
+        *extras,
+        entry("kernel cache", ", ".join(filter(None, cache.values()))),
+        "",
+        f"  {'self-test':<31}{'expected':>12}{'found':>13}{'within':>9}",
+    ]
+
+
+def line(outcome: Outcome) -> str:
+    """A test; what it broke off with stands on lines of its own."""
+    verdict = "ok" if outcome.holds else "FAILED"
+    if outcome.message:
+        return f"  {outcome.what:<65}   {verdict}\n{entry('', outcome.message)}"
+    numbers = f"{outcome.expected:12.8f}{outcome.found:13.8f}{outcome.tolerance:9.0e}"
+    return f"  {outcome.what:<31}{numbers}   {verdict}"
