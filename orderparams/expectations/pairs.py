@@ -21,9 +21,9 @@ from orderparams.expectations.smoothing import FINITE, add_product, decay, gauss
 Array = NDArray[np.float64]
 Series = tuple[Array, Array, Array]
 """Tables of both heads, and the coefficients of Mehler's series."""
-Split = tuple[bool, Array, Array, Array, Array, tuple[float, float]]
-"""Whether x belongs to the first head; rows f⁽ᵖ⁾ of x by node, p < 4, and of x', p < 2; nodes and
-weights of g; the slopes of x and of x' in g."""
+Split = tuple[bool, Array, Array, int, Array, Array, tuple[float, float]]
+"""Whether x belongs to the first head; rows f⁽ᵖ⁾ of x by node, p < 4; rows of x', p < 2, and which
+of them is the first node's; nodes and weights of g; the slopes of x and of x' in g."""
 
 MOST_TERMS = 96
 """Longest Mehler series; beyond it the split is cheaper."""
@@ -119,68 +119,107 @@ def correlate(values: Array, taps: Array, out: Array) -> None:
 
 @kernel()
 def conditional_rows(
-    scale: Array, mean: float, slope: float, rest: float, nodes: Array, digits: float
+    scale: Array, spacing: float, rest: float, first: int, count: int, digits: float
 ) -> Array:
-    """E over e of f⁽ᵖ⁾(τ + mean + slope·g_j + rest·e) for p = 0, 1, shape (2, nodes, n).
+    """E over e of f⁽ᵖ⁾(τ + spacing·n + rest·e), p = 0, 1, n = first, first + 1, …: (2, count, n).
 
-    The step in e is made to divide that of slope·g, so that neighbouring g share values of f,
+    The step in e is made to divide the spacing, so that neighbouring rows share values of f,
     unless the rest is so small that this takes more of them than nodes of its own.
     """
-    count, size = nodes.size, scale.size
-    out = np.zeros((2, count, size))
+    out = np.zeros((2, count, scale.size))
+    x = spacing * np.arange(first, first + count)
     if rest == 0.0:
-        derivatives(scale, mean + slope * nodes, out)
+        derivatives(scale, x, out)
         return out
     own, _ = gaussian_rule(rest, 4, digits)
-    step, spacing = rest * (own[1] - own[0]), abs(slope) * (nodes[1] - nodes[0])
-    stride = int(np.ceil(spacing / step))
+    step = rest * (own[1] - own[0])
+    stride = int(np.ceil(abs(spacing) / step))
     shared = stride < own.size
     if shared:
-        step = spacing / stride
+        step = abs(spacing) / stride
     half = int(np.ceil(rest * own[-1] / step))
-    shifts = step * np.arange(-half, half + 1)
+    shifts = np.copysign(step, spacing) * np.arange(-half, half + 1)
     weights = step / (rest * np.sqrt(2.0 * np.pi)) * np.exp(-0.5 * (shifts / rest) ** 2)
     if shared:
-        direction = 1.0 if slope > 0.0 else -1.0
         for phase in range(stride):
             taps = weights[phase::stride].copy()
-            values = np.empty((2, count + taps.size - 1, size))
-            x = shifts[phase] + spacing * np.arange(count + taps.size - 1)
-            derivatives(scale, mean + slope * nodes[0] + direction * x, values)
+            values = np.empty((2, count + taps.size - 1, scale.size))
+            further = np.arange(first, first + count + taps.size - 1)
+            derivatives(scale, shifts[phase] + spacing * further, values)
             for p in range(2):
                 correlate(values[p], taps, out[p])
     else:
-        values = np.empty((2, count, size))
+        values = np.empty((2, count, scale.size))
         for e in range(weights.size):
-            derivatives(scale, mean + slope * nodes + shifts[e], values)
+            derivatives(scale, x + shifts[e], values)
             out += weights[e] * values
     return out
 
 
 @kernel()
-def split(
-    scales: tuple[Array, Array],
-    means: tuple[float, float],
-    deviations: tuple[float, float],
-    covariance: float,
-    digits: float,
-) -> Split:
-    """The pair by x = mean + deviation·g and x' = mean' + slope·g + rest·e.
+def node_range(center: float, step: float, reach: float) -> tuple[int, int]:
+    """First n with step·n − center within ±reach, and the number of them."""
+    first = int(np.ceil((center - reach) / step))
+    return first, int(np.floor((center + reach) / step)) - first + 1
 
-    x is the logit of the larger variance; of the larger mean where the variances agree, so that
-    the order of the heads does not matter. Four digits more than the tables have, since errors of
-    this grid and of that in τ resonate.
+
+@kernel()
+def leads(h: int, k: int, deviations: Array, means: Array) -> bool:
+    """Whether x is the logit of head h: the one of larger variance; where they agree, of the larger
+    mean in the first component that tells them apart. The order of the heads does not matter."""
+    if deviations[h] != deviations[k]:
+        return bool(deviations[h] > deviations[k])
+    for mean in means:
+        if mean[h] != mean[k]:
+            return bool(mean[h] > mean[k])
+    return True
+
+
+@kernel()
+def split(
+    pair: tuple[int, int], law: Law, scales: Array, terms: Integers, digits: float
+) -> list[Split]:
+    """Components without a series, by x = mean + deviation·g and x' = mean' + slope·g + rest·e.
+
+    Components of one covariance share the rows of x': the nodes of g are shifted so that
+    mean' + slope·g is a multiple of the same spacing for all. Four digits more than the tables
+    have, since errors of this grid and of that in τ resonate.
     """
+    means, covariances, deviations, _ = law
+    h, k = pair
     digits += 4.0
-    forward = (deviations[0], means[0]) >= (deviations[1], means[1])
-    x, y = (0, 1) if forward else (1, 0)
-    nodes, weights = gaussian_rule(deviations[x], 4, digits)
-    slope = covariance / deviations[x]
-    rest = np.sqrt(max(deviations[y] ** 2 - slope**2, 0.0))
-    fixed = np.empty((4, nodes.size, scales[x].size))
-    derivatives(scales[x], means[x] + deviations[x] * nodes, fixed)
-    other = conditional_rows(scales[y], means[y], slope, rest, nodes, digits)
-    return forward, fixed, other, nodes, weights, (deviations[x], slope)
+    splits = []
+    rows, start, last = np.empty((2, 0, 0)), 0, -1
+    for c in range(len(means)):
+        if terms[c, h, k] > 0:
+            continue
+        forward = leads(h, k, deviations[c], means)
+        x, y = (h, k) if forward else (k, h)
+        deviation, slope = deviations[c, x], covariances[c, h, k] / deviations[c, x]
+        rule, _ = gaussian_rule(deviation, 4, digits)
+        step, reach = rule[1] - rule[0], rule[-1]
+        if last < 0 or not same_covariance(covariances[last], covariances[c], pair):
+            last, start, end = c, np.iinfo(np.int64).max, np.iinfo(np.int64).min
+            for other in range(c, len(means)):
+                if same_covariance(covariances[other], covariances[c], pair):
+                    first, count = node_range(means[other, y] / slope, step, reach)
+                    start, end = min(start, first), max(end, first + count)
+            rest = np.sqrt(max(deviations[c, y] ** 2 - slope**2, 0.0))
+            rows = conditional_rows(scales[y], slope * step, rest, start, end - start, digits)
+        first, count = node_range(means[c, y] / slope, step, reach)
+        nodes = step * np.arange(first, first + count) - means[c, y] / slope
+        weights = step / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * nodes**2)
+        fixed = np.empty((4, count, scales[x].size))
+        derivatives(scales[x], means[c, x] + deviation * nodes, fixed)
+        splits.append((forward, fixed, rows, first - start, nodes, weights, (deviation, slope)))
+    return splits
+
+
+@kernel()
+def same_covariance(one: Array, other: Array, pair: tuple[int, int]) -> bool:
+    """Whether two covariances (H, H) agree in the block of a pair."""
+    h, k = pair
+    return bool(one[h, h] == other[h, h] and one[k, k] == other[k, k] and one[h, k] == other[h, k])
 
 
 @kernel()
@@ -235,7 +274,7 @@ def contract_split(parts: Split, adjoint: Array, out: Array) -> None:
     Derivatives in x' follow from Stein's lemma, E[g v] = E[dv/dg] for the derivative along g,
     deviation·∂_x + slope·∂_x'.
     """
-    forward, fixed, other, nodes, weights, (deviation, slope) = parts
+    forward, fixed, other, start, nodes, weights, (deviation, slope) = parts
     if not forward:
         adjoint = adjoint.transpose(0, 2, 1).copy()
     count, size = fixed.shape[1:]
@@ -243,7 +282,7 @@ def contract_split(parts: Split, adjoint: Array, out: Array) -> None:
     mean, variance, first, second, cross = 0.0, 0.0, 0.0, 0.0, 0.0
     for p in range(2):
         product[:] = 0.0
-        add_product(other[p].T, adjoint[p], product)
+        add_product(other[p][start : start + count].T, adjoint[p], product)
         for j in range(count):
             y, x0, x1, x2 = product[j], fixed[p, j], fixed[p + 1, j], fixed[p + 2, j]
             v0, v1, v2 = 0.0, 0.0, 0.0
@@ -353,25 +392,23 @@ def pair_integrals(
         for k in range(h + 1, heads):
             noise[:] = 0.0
             token[:] = 0.0
-            splits = []
             alike = np.all((means[:, h] == means[:, k]) & (deviations[:, h] == deviations[:, k]))
+            splits = split((h, k), law, scales, terms, digits)
+            split_of = np.cumsum(terms[:, h, k] == 0) - 1
             for c in range(components):
-                covariance = covariances[c, h, k]
                 out = noise if c == 0 else token
                 if terms[c, h, k] > 0:
-                    series = mehler_coefficients(covariance, terms[c, h, k])
+                    series = mehler_coefficients(covariances[c, h, k], terms[c, h, k])
                     for p in range(2):
                         rows, other_rows = tables[h, c, p:], tables[k, c, p:]
                         add_expectation(rows, other_rows, series, shares[c], out[p])
                 else:
-                    scale, mean = (scales[h], scales[k]), (means[c, h], means[c, k])
-                    deviation = (deviations[c, h], deviations[c, k])
-                    parts = split(scale, mean, deviation, covariance, digits)
-                    splits.append(parts)
-                    forward, fixed, other, _, weight, _ = parts
-                    first, second = (fixed, other) if forward else (other, fixed)
+                    forward, fixed, other, start, _, weight, _ = splits[split_of[c]]
                     for p in range(2):
-                        add_expectation(first[p], second[p], weight, shares[c], out[p])
+                        first, second = fixed[p], other[p][start:]
+                        if not forward:
+                            first, second = second, first
+                        add_expectation(first, second, weight, shares[c], out[p])
             overlap[h, k] = overlap[k, h] = integrate_pair(
                 (weights[h], weights[k]),
                 (tables[h, 0, 0], tables[k, 0, 0], tokens[h, 0], tokens[k, 0]),
@@ -390,7 +427,7 @@ def pair_integrals(
                     series = mehler_coefficients(covariances[c, h, k], terms[c, h, k])
                     contract_series((tables[h, c], tables[k, c], series), adjoint, slopes)
                 else:
-                    contract_split(splits.pop(0), adjoint, slopes)
+                    contract_split(splits[split_of[c]], adjoint, slopes)
                     if alike:
                         slopes[:2], slopes[2:4] = slopes[:2].mean(), slopes[2:4].mean()
                 table, other_table = tables[h, c], tables[k, c]
