@@ -223,6 +223,18 @@ def test_all_integrators_agree():
         np.testing.assert_allclose(run.overlap, runs["DOP853"].overlap, atol=2e-5)
 
 
+def test_the_tolerance_of_the_expectations_does_not_move_the_default_run():
+    """Neither split of the heads may be a matter of errors: both runs fall on the same pixels."""
+    coarse, fine = (
+        op.solve(op.load("two-stage", [f"expectation.tolerance={tolerance}"]))
+        for tolerance in (1e-6, 1e-10)
+    )
+    assert coarse.status == "finished"
+    assert coarse.statistics["right_hand_sides"] < 1000
+    np.testing.assert_allclose(coarse.overlap, fine.overlap, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(coarse.risk, fine.risk, rtol=0, atol=1e-6)
+
+
 def test_stored_times_do_not_change_the_path():
     few = op.solve(op.load("two-stage", ["training.duration=40", "output.points=3"]))
     many = op.solve(op.load("two-stage", ["training.duration=40", "output.points=101"]))

@@ -17,6 +17,7 @@ from orderparams.expectations.heads import head_integrals
 from orderparams.expectations.laplace import Gradients, Integers, Law, lay_grids, locate
 from orderparams.expectations.pairs import pair_integrals, series_lengths
 from orderparams.expectations.single_covariance import single_covariance
+from orderparams.expectations.smoothing import gaussian_rule
 from orderparams.task import Task
 
 Array = NDArray[np.float64]
@@ -33,6 +34,9 @@ BROADEST = 32.0
 
 FARTHEST = 600.0
 """Largest mean of a logit: exponentials stay finite."""
+
+MEMORY_LIMIT = 4 * 2**30
+"""Bytes of tables beyond which an evaluation is refused."""
 
 
 class Quadrature:
@@ -142,6 +146,9 @@ class Quadrature:
         scales, weights = grids
         (components, heads), size = law[0].shape, scales.shape[1]
         rows = np.maximum(5, np.maximum(terms.max(axis=1), terms.max(axis=2)) + 3)
+        split = (terms == 0).sum(axis=0)[np.triu_indices(heads, 1)].max(initial=0)
+        nodes = gaussian_rule(law[2].max(), 4, digits)[0].size
+        check_memory(8 * size * (heads * components * rows.max() + 6 * split * nodes))
         tables = np.empty((heads, components, rows.max(), size))
         tokens, masses = np.empty((heads, 3, size)), np.empty((heads, size))
         attended, products = np.empty(heads), np.empty((heads, heads))
@@ -178,3 +185,13 @@ class Quadrature:
         )
         shifted = gradients[0].sum(axis=0) - self.kappa * (scales * masses).sum(axis=1)
         return attended, products, gradients, max(missed, np.abs(shifted).max())
+
+
+def check_memory(size: int) -> None:
+    """:class:`SolverError` for tables that would not fit."""
+    if size > MEMORY_LIMIT:
+        raise SolverError(
+            f"the quadrature of these logits takes {size / 2**30:.0f} GiB, more than the "
+            f"{MEMORY_LIMIT / 2**30:.0f} allowed: use expectation.engine = 'sampling', or a signal "
+            "with fewer components"
+        )

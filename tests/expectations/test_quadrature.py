@@ -17,7 +17,7 @@ from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Moments
 from orderparams.expectations.quadrature import Quadrature
-from orderparams.task import Signal, Task, flipped_spikes, point_masses, spikes
+from orderparams.task import Signal, Task, flipped_spikes, hypercube, point_masses, spikes
 
 Array = NDArray[np.float64]
 
@@ -459,3 +459,11 @@ def test_heads_out_of_range_are_an_error(value: float) -> None:
     weights = np.array([[0.5, 0.1, 0.2, 0.0], [0.1, value, 0.0, 0.3]])
     with pytest.raises(SolverError, match="sampling"), np.errstate(invalid="ignore"):
         evaluate(make_task(MIXTURE), weights)
+
+
+def test_tables_that_would_not_fit_are_refused() -> None:
+    signal = hypercube(np.zeros(10), np.ones(10))
+    weights = np.zeros((2, 12))
+    weights[:, 10] = 31.0
+    with pytest.raises(SolverError, match="GiB"):
+        evaluate(make_task(signal), weights, activation=SOFTMAX_1)
