@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem, parse, parse_toml
-from orderparams.errors import ConfigurationError, FileError
+from orderparams.errors import ConfigurationError, FileError, OrderparamsError
 from orderparams.provenance import provenance
 from orderparams.storage.files import atomic
+from orderparams.storage.inspection import check_attributes, inspect
 from orderparams.storage.schema import AXES, LEARNED, PROGRAM, SCHEMA_VERSION, TRAJECTORY, Variable
 from orderparams.trajectory import Trajectory
 
@@ -96,18 +97,31 @@ def read(path: Path) -> Iterator[h5py.File]:
     except OSError as error:
         raise FileError(f"{path} is not a readable HDF5 file: {error}") from None
     with file:
-        if file.attrs.get("program") != PROGRAM:
-            raise FileError(f"{path} was not written by {PROGRAM}")
-        found = int(file.attrs.get("schema_version", 0))
-        if not 1 <= found <= SCHEMA_VERSION:
-            raise FileError(
-                f"{path} has schema version {found}; this program reads 1 to {SCHEMA_VERSION}: "
-                "upgrade it"
-            )
         try:
+            check_origin(file)
+            inspect(file)
             yield file
-        except (KeyError, OSError, RuntimeError) as error:
+        except OrderparamsError:
+            raise
+        except DAMAGE as error:
             raise FileError(f"{path} is damaged or incomplete: {error}") from None
+
+
+DAMAGE = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+"""What reading raises where something is missing or not what it should be."""
+
+
+def check_origin(file: h5py.File) -> None:
+    """:class:`FileError` for a file of another program, or of a schema that is not known yet."""
+    check_attributes(file)
+    if file.attrs.get("program") != PROGRAM:
+        raise FileError(f"{file.filename} was not written by {PROGRAM}")
+    found = file.attrs.get("schema_version", 0)
+    if not 1 <= found <= SCHEMA_VERSION:
+        raise FileError(
+            f"{file.filename} has schema version {found}; this program reads 1 to "
+            f"{SCHEMA_VERSION}: upgrade it"
+        )
 
 
 def read_configuration(path: Path) -> str:

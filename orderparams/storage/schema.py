@@ -109,3 +109,30 @@ SCAN = {
     "point": Variable((), "points of the scan, counted from 1"),
 }
 """What stands beside it for every point."""
+
+TEXTS = {"target", "what", "expected", "found", "status", "message", "hash", "group"}
+"""Variables that hold texts; the others hold numbers."""
+
+GROUPS: dict[str, dict[str, Variable]] = {
+    "trajectory": TRAJECTORY,
+    "simulation": SIMULATION,
+    "theory": SIMULATION,
+    "comparison": {},
+    "stages": STAGES,
+    "checks": CHECKS,
+    "point": POINT,
+    "scan": SCAN | POINT,
+}
+"""What each group can hold; after an underscore its name may go on, as in ``theory_250``."""
+
+TEXT_ATTRIBUTES = {
+    *("program", "version", "created", "command", "platform", "config", "seeds", "status"),
+    *("message", "engine", "hash", "verdict", "action", "coordinates", "key"),
+    *("axis", "scales", "ticks", "units", "long_name"),
+}
+NUMBER_ATTRIBUTES = {
+    *("schema_version", "bayes_risk", "seconds", "steps", "right_hand_sides", "jacobians"),
+    *("dimension", "least_pvalue", "false_alarm", "degrees", "loss_pvalue"),
+    *("spread_exponent", "spread_exponent_error"),
+}
+"""Attributes of the file, its groups and its datasets, by what they are."""

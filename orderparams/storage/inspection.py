@@ -1,0 +1,134 @@
+"""What a file must satisfy before anything in it is used.
+
+Result files are passed on. One that is damaged, or was made to do harm, is refused: links and data
+that lead out of the file, filters that load a plugin, more numbers than are stored, and arrays that
+are not what the schema says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+from h5py import h5l, h5o, h5z
+
+from orderparams.errors import FileError
+from orderparams.storage.schema import (
+    GROUPS,
+    NUMBER_ATTRIBUTES,
+    TEXT_ATTRIBUTES,
+    TEXTS,
+    Variable,
+)
+
+FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
+"""Filters that HDF5 has built in and ``h5repack`` may have applied; others are plugins."""
+
+DEFLATION = 1100
+"""No deflated data are shorter than their length divided by this."""
+
+KINDS = {h5o.TYPE_GROUP, h5o.TYPE_DATASET}
+
+
+def inspect(file: h5py.File) -> None:
+    """:class:`FileError` for an open file that cannot be trusted or does not keep to the schema."""
+    datasets: list[bytes] = []
+
+    def visit_link(name: bytes, link: Any) -> None:
+        if link.type != h5l.TYPE_HARD:
+            raise FileError(f"{where(file, name)} is a link out of its place; links are not read")
+
+    def visit_object(name: bytes, found: Any) -> None:
+        if found.type not in KINDS:
+            raise FileError(f"{where(file, name)} is neither a group nor a dataset")
+        if found.type == h5o.TYPE_DATASET:
+            datasets.append(name)
+
+    file.id.links.visit(visit_link, info=True)
+    h5o.visit(file.id, visit_object, info=True)
+    for name in datasets:
+        check_storage(h5py.h5d.open(file.id, name), where(file, name))
+    check_attributes(file)
+    for name, group in file.items():
+        if isinstance(group, h5py.Dataset):
+            raise FileError(f"{where(file, name)} is a dataset where a group should be")
+        if (kind := name.split("_")[0]) in GROUPS:
+            check_group(group, GROUPS[kind])
+
+
+def where(file: h5py.File, name: bytes | str) -> str:
+    """How a message names an object."""
+    path = name.decode("utf-8", "replace") if isinstance(name, bytes) else name
+    return f"{file.filename}: /{path.strip('/')}"
+
+
+def check_storage(data: h5py.h5d.DatasetID, name: str) -> None:
+    """All numbers of a dataset must stand in this file, behind no filter but those built in."""
+    creation = data.get_create_plist()
+    if creation.get_layout() == h5py.h5d.VIRTUAL or creation.get_external_count():
+        raise FileError(f"{name} keeps its data in another file; such data are not read")
+    filters = [creation.get_filter(i)[0] for i in range(creation.get_nfilters())]
+    if unknown := set(filters) - FILTERS:
+        raise FileError(
+            f"{name} needs the HDF5 filter {min(unknown)}, and only those that HDF5 has built in "
+            "are read; h5repack -f NONE makes a file without"
+        )
+    claimed = data.get_space().get_select_npoints() * data.get_type().get_size()
+    if claimed > (DEFLATION if filters else 1) * data.get_storage_size():
+        raise FileError(f"{name} is damaged: it holds less than the {claimed} bytes that it claims")
+
+
+def check_attributes(item: h5py.Group | h5py.Dataset) -> None:
+    """Attributes that the schema knows are a text or a number."""
+    for names, kind, what in (
+        (TEXT_ATTRIBUTES, str, "text"),
+        (NUMBER_ATTRIBUTES, np.number, "number"),
+    ):
+        for name in names & item.attrs.keys():
+            if not isinstance(item.attrs[name], kind):
+                raise FileError(f"{where(item.file, item.name)} is damaged: {name} is not a {what}")
+
+
+def check_group(group: h5py.Group, variables: Mapping[str, Variable]) -> None:
+    """Numbers or texts over axes of the group; what the schema knows, over the axes it has there.
+
+    In /scan these follow the axes of the scan itself.
+    """
+    check_attributes(group)
+    for name, data in group.items():
+        place = where(group.file, data.name)
+        if not isinstance(data, h5py.Dataset):
+            raise FileError(f"{place} is a group where a dataset should be")
+        check_attributes(data)
+        text = h5py.check_string_dtype(data.dtype) is not None
+        if not text and data.dtype.kind not in "fiu":
+            raise FileError(f"{place} is damaged: it holds neither numbers nor texts")
+        axes = axes_of(data)
+        known = None if data.is_scale else variables.get(name)
+        if known is None:
+            continue
+        if text != (name in TEXTS):
+            raise FileError(f"{place} is damaged: it should hold {'numbers' if text else 'texts'}")
+        leading = axes_of(group["status"]) if "status" in variables else ()
+        if axes != leading + known.axes:
+            raise FileError(
+                f"{place} is damaged: its axes are ({', '.join(axes)}) where "
+                f"({', '.join(leading + known.axes)}) are expected"
+            )
+
+
+def axes_of(data: h5py.Dataset) -> tuple[str, ...]:
+    """Names of the axes of a dataset: scales of its group and of its length."""
+    group, place = data.parent, where(data.file, data.name)
+    if data.is_scale:
+        axes = [data.name]
+        if data.ndim != 1:
+            raise FileError(f"{place} is damaged: an axis has one dimension, not {data.ndim}")
+    else:
+        axes = [scale.name for dimension in data.dims for scale in dimension.values()]
+    names = tuple(axis.rsplit("/", 1)[-1] for axis in axes)
+    if tuple(size for name in names if name in group for size in group[name].shape) != data.shape:
+        raise FileError(f"{place} is damaged: its shape {data.shape} is not that of its axes")
+    return names
