@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orderparams import description
 from orderparams.cli import completion
 
 if TYPE_CHECKING:
@@ -104,27 +105,9 @@ def target(output: Path | None, config: str, *, force: bool) -> Path:
 
 
 def describe(problem: Problem, rule: str | None = None) -> list[str]:
-    """Task, attention and training in a few lines of text; ``rule`` if not the configuration's."""
-    task, attention, training = problem.task, problem.attention, problem.training
-    length = task.length if isinstance(task.length, int) else list(task.length.values)
-    target = f"{task.target} target" + (f", label noise {task.noise:g}" if task.noise else "")
-    heads = "1 head" if attention.heads == 1 else f"{attention.heads} heads"
-    words = {key: getattr(attention, key) for key in ("bias", "head_weights")}
-    given = {key: word if isinstance(word, str) else "given" for key, word in words.items()}
-    weights = (
-        "" if attention.activation == "bayes-softmax" else f", weights {given['head_weights']}"
-    )
-    learning = "gradient flow"
-    if (rule or training.rule) == "sgd":
-        learning = (
-            f"SGD, learning rate {training.learning_rate:g}, batch size {training.batch_size}"
-        )
-    decay = f", weight decay {training.weight_decay:g}" if training.weight_decay else ""
-    return [
-        f"task       {task.signal.kind} signal, F = {task.signal.features}, L = {length}, {target}",
-        f"attention  {heads}, {attention.activation}, bias {given['bias']}{weights}",
-        f"training   {learning}{decay}, to t = {training.duration:g}",
-    ]
+    """A problem in a few lines of text; ``rule`` if not the configuration's."""
+    words = description.describe(problem, rule)
+    return [f"{part:<11}{text}" for part, text in words.items()]
 
 
 MOST_HEADS, MOST_FEATURES = 24, 7

@@ -111,23 +111,11 @@ MOST_ROWS = 8
 
 def summary(result: Validation) -> list[str]:
     """The verdict and what it rests on, in lines of at most 80 columns."""
-    import numpy as np
+    from orderparams.compare import extremes
 
     problem, comparison, fall = result.problem, result.comparison, result.scaling
     sizes = list(result.simulations)
-    symbols = {"overlap": "m", "self_overlap": "q", "bias": "beta", "head_weight": "u"}
-    rows = []
-    for name, pvalues in comparison.pvalue.items():
-        for index in np.ndindex(pvalues.shape):
-            if np.isnan(pvalues[index]) or (name == "self_overlap" and index[0] < index[1]):
-                continue
-            z = comparison.z_score[name][(slice(None), *index)]
-            worst = int(np.nanargmax(np.abs(z)))
-            label = f"{symbols[name]}_{','.join(str(i + 1) for i in index)}"
-            deviation = comparison.deviation[name][(worst, *index)]
-            error = comparison.standard_error[name][(worst, *index)]
-            rows.append((pvalues[index], label, deviation, error, z[worst]))
-    rows.sort()
+    rows = extremes(comparison)
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem)]
     lines += [
@@ -139,8 +127,9 @@ def summary(result: Validation) -> list[str]:
         "order parameters",
         f"  {'':8}{'deviation':>12}{'std. error':>12}{'z':>8}{'p-value':>10}",
     ]
-    for pvalue, label, deviation, error, z in rows[:MOST_ROWS]:
-        lines.append(f"  {label:8}{deviation:12.5f}{error:12.5f}{z:8.2f}{pvalue:10.2g}")
+    for row in rows[:MOST_ROWS]:
+        numbers = f"{row.deviation:12.5f}{row.standard_error:12.5f}{row.z_score:8.2f}"
+        lines.append(f"  {row.name:8}{numbers}{row.pvalue:10.2g}")
     lines += [
         "",
         f"  p-value of all together      {comparison.least_pvalue:.2g}",

@@ -57,6 +57,38 @@ class Comparison:
         return "disagree" if self.least_pvalue < self.false_alarm else "agree"
 
 
+@dataclass(frozen=True)
+class Extreme:
+    """One order parameter, such as m_1,2, at the time where its z-score is largest."""
+
+    name: str
+    pvalue: float
+    deviation: float
+    standard_error: float
+    z_score: float
+
+
+SYMBOLS = {"overlap": "m", "self_overlap": "q", "bias": "beta", "head_weight": "u"}
+
+
+def extremes(comparison: Comparison) -> list[Extreme]:
+    """All order parameters that vary, each once, the least probable first."""
+    rows = []
+    for name, pvalues in comparison.pvalue.items():
+        for index in np.ndindex(pvalues.shape):
+            if np.isnan(pvalues[index]) or (name == "self_overlap" and index[0] < index[1]):
+                continue
+            z = comparison.z_score[name][(slice(None), *index)]
+            worst = (int(np.nanargmax(np.abs(z))), *index)
+            values = (getattr(comparison, key)[name][worst] for key in AT_WORST)
+            label = f"{SYMBOLS[name]}_{','.join(str(i + 1) for i in index)}"
+            rows.append(Extreme(label, float(pvalues[index]), *map(float, values)))
+    return sorted(rows, key=lambda row: (row.pvalue, row.name))
+
+
+AT_WORST = ("deviation", "standard_error", "z_score")
+
+
 def compare(deviations: Mapping[str, Array], *, false_alarm: float = 0.01) -> Comparison:
     """Judge deviations simulation − theory, name → (R, T, …), of independent replicas.
 
