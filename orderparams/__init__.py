@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orderparams.sgd.run import SimulationRun as SimulationRun
     from orderparams.sgd.run import simulate as simulate
     from orderparams.sources import load as load
-    from orderparams.storage.hdf5 import open_trajectory as open  # noqa: F401
+    from orderparams.storage.results import open_result as open  # noqa: F401
     from orderparams.trajectory import Trajectory as Trajectory
     from orderparams.validation import Validation as Validation
     from orderparams.validation import validate as validate
@@ -35,7 +35,7 @@ _HOMES = {
     "analyze": ("analysis.analyze", "analyze"),
     "evaluate": ("evaluation", "evaluate"),
     "load": ("sources", "load"),
-    "open": ("storage.hdf5", "open_trajectory"),
+    "open": ("storage.results", "open_result"),
     "scan": ("scans.run", "scan"),
     "simulate": ("sgd.run", "simulate"),
     "solve": ("integrate", "solve"),

@@ -61,6 +61,17 @@ def in_dimension(problem: Problem, dimension: int) -> Problem:
     )
 
 
+def starting_from(problem: Problem, overlap: Array, self_overlap: Array) -> Problem:
+    """The same problem with explicit initial overlaps (H, F) and self-overlaps (H, H)."""
+    initial = dataclasses.replace(
+        problem.initial,
+        kind="explicit",
+        overlap=tuple(map(tuple, overlap.tolist())),
+        self_overlap=tuple(map(tuple, self_overlap.tolist())),
+    )
+    return dataclasses.replace(problem, initial=initial)
+
+
 def theory_of(problem: Problem, run: SimulationRun, start: str) -> list[Trajectory]:
     """Flows from the overlaps with which the replicas started, at the simulation's times.
 
@@ -74,13 +85,7 @@ def theory_of(problem: Problem, run: SimulationRun, start: str) -> list[Trajecto
     times = np.unique(records.time)
     flows = []
     for overlap, self_overlap in zip(*starts, strict=True):
-        initial = dataclasses.replace(
-            problem.initial,
-            kind="explicit",
-            overlap=tuple(map(tuple, overlap.tolist())),
-            self_overlap=tuple(map(tuple, self_overlap.tolist())),
-        )
-        flow = solve(dataclasses.replace(problem, initial=initial), times=times)
+        flow = solve(starting_from(problem, overlap, self_overlap), times=times)
         if flow.status == "interrupted":
             raise KeyboardInterrupt
         if flow.status != "finished":

@@ -1,14 +1,17 @@
 """Files: what is written is read back, xarray opens it, and nothing half written is ever seen."""
 
+import dataclasses
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 
 import h5py
 import numpy as np
 import pytest
+import result_files
 import xarray
 
 import orderparams as op
@@ -42,6 +45,45 @@ def test_round_trip(trajectory, tmp_path):
     again = op.open(str(tmp_path / "run.h5"))
     for name, value in vars(trajectory).items():
         np.testing.assert_equal(getattr(again, name), value)
+
+
+def same(first, second):
+    """Whether two results are equal, down to every number in them."""
+    if dataclasses.is_dataclass(first):
+        return type(first) is type(second) and same(vars(first), vars(second))
+    if isinstance(first, Mapping):
+        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
+    if isinstance(first, list | tuple):
+        return len(first) == len(second) and all(map(same, first, second))
+    np.testing.assert_equal(first, second)
+    return True
+
+
+def test_every_result_is_opened_as_what_it_was(tmp_path):
+    files = result_files.write(tmp_path)
+    for name, result in result_files.results().items():
+        again = op.open(files[name])
+        if isinstance(result, op.Validation):
+            for flow, read in zip(flows(result), flows(again), strict=True):
+                assert same(stored(flow), stored(read))
+                start = read.problem.initial
+                np.testing.assert_allclose(start.overlap, flow.overlap[0], rtol=1e-14)
+                np.testing.assert_allclose(start.self_overlap, flow.self_overlap[0], rtol=1e-14)
+            result, again = (dataclasses.replace(kept, theory={}) for kept in (result, again))
+        assert same(result, again), name
+    assert same(op.open(files["stages"]), op.open(files["run"]))
+    assert all(isinstance(op.open(files[name]), op.Scan) for name in result_files.SCANS)
+
+
+def flows(validation):
+    """The theory in each dimension for each replica."""
+    return [flow for flows in validation.theory.values() for flow in flows]
+
+
+def stored(flow):
+    """What the file of a validation keeps of a flow bit by bit."""
+    names = ("time", "overlap", "self_overlap", "risk", "bias", "bayes_risk", "engine", "status")
+    return {name: getattr(flow, name) for name in names}
 
 
 def test_xarray_opens_it_without_adapters(trajectory, tmp_path):
@@ -138,7 +180,7 @@ def test_damaged_files_are_answered_by_a_message(trajectory, tmp_path):
         (lambda f: f.attrs.__setitem__("schema_version", 99), "schema version 99"),
         (lambda f: f.attrs.__setitem__("config", "a = ="), "configuration cannot be read"),
         (lambda f: f.attrs.__delitem__("config"), "damaged or incomplete"),
-        (lambda f: f.__delitem__("trajectory"), "holds no trajectory"),
+        (lambda f: f.__delitem__("trajectory"), r"run\.h5 holds no result; it has no groups$"),
         (lambda f: f["trajectory"].__delitem__("risk"), "damaged or incomplete"),
     ],
 )

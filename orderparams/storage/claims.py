@@ -8,8 +8,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from orderparams.claims.evidence import Evidence, Panel
-from orderparams.storage.hdf5 import create, write_trajectory, write_variables
+from orderparams.claims.evidence import Check, Evidence, Panel
+from orderparams.errors import FileError
+from orderparams.storage.hdf5 import (
+    create,
+    loaded,
+    read,
+    read_trajectory,
+    stored_problem,
+    write_trajectory,
+    write_variables,
+)
 from orderparams.storage.schema import CHECKS, Variable
 
 
@@ -56,6 +65,25 @@ def write_panel(panel: Panel, group: h5py.Group) -> None:
     group.attrs["axis"] = panel.axis
     group.attrs["scales"] = json.dumps(panel.scales)
     group.attrs["ticks"] = json.dumps(panel.ticks)
+
+
+def open_evidence(path: Path) -> Evidence:
+    """The evidence of a claim; :class:`FileError` if a file holds none."""
+    with read(path) as file:
+        problem = stored_problem(file)
+        if "checks" not in file:
+            raise FileError(f"{path} holds no claim; it has {', '.join(file) or 'no groups'}")
+        columns = [loaded(file["checks"][name]).tolist() for name in CHECKS]
+        run = file.get("trajectory")
+        return Evidence(
+            problem=problem,
+            checks=tuple(
+                Check(what, expected, found, bool(holds))
+                for what, expected, found, holds in zip(*columns, strict=True)
+            ),
+            panels=tuple(read_panels(file)),
+            trajectory=None if run is None else read_trajectory(run, problem, "finished"),
+        )
 
 
 def read_panels(file: h5py.File) -> list[Panel]:

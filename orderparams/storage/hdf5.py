@@ -62,6 +62,12 @@ def write_variables(
             dimension.attach_scale(group[axis])
 
 
+def loaded(data: h5py.Dataset) -> NDArray[Any]:
+    """The values of a dataset; texts as Python's."""
+    texts = h5py.check_string_dtype(data.dtype) is not None
+    return np.asarray(data.asstr()[()] if texts else data[()])
+
+
 def save_trajectory(trajectory: Trajectory, path: Path, *, force: bool, command: str) -> None:
     """A file with the group /trajectory; :class:`FileError` if the path cannot be written."""
     with create(
@@ -168,15 +174,19 @@ def open_trajectory(path: str | Path) -> Trajectory:
         problem = stored_problem(file)
         if "trajectory" not in file:
             raise FileError(f"{path} holds no trajectory; it has {', '.join(file) or 'no groups'}")
-        group = file["trajectory"]
-        names = ["time", *TRAJECTORY]
-        arrays = {name: group[name][...] for name in names if name not in LEARNED or name in group}
-        own = {"bayes_risk", "engine", "message", "seconds"}
-        attributes = plain(group.attrs)
-        return Trajectory(
-            problem=problem,
-            status=str(file.attrs["status"]),
-            statistics={name: value for name, value in attributes.items() if name not in own},
-            **arrays,
-            **{name: attributes[name] for name in own},
-        )
+        return read_trajectory(file["trajectory"], problem, str(file.attrs["status"]))
+
+
+def read_trajectory(group: h5py.Group, problem: Problem, status: str) -> Trajectory:
+    """What :func:`write_trajectory` wrote."""
+    names = ["time", *TRAJECTORY]
+    arrays = {name: group[name][...] for name in names if name not in LEARNED or name in group}
+    own = {"bayes_risk", "engine", "message", "seconds"}
+    attributes = plain(group.attrs)
+    return Trajectory(
+        problem=problem,
+        status=status,
+        statistics={name: value for name, value in attributes.items() if name not in own},
+        **arrays,
+        **{name: attributes[name] for name in own},
+    )

@@ -16,7 +16,8 @@ from orderparams.config import parse_toml
 from orderparams.errors import FileError
 from orderparams.scans.result import Scan
 from orderparams.sources import load
-from orderparams.storage.hdf5 import create, plain, read, write_variables
+from orderparams.storage.hdf5 import create, loaded, plain, read, write_variables
+from orderparams.storage.inspection import axes_of
 from orderparams.storage.schema import AXES, POINT, PROGRAM, SCAN, SCHEMA_VERSION, Variable
 
 if TYPE_CHECKING:
@@ -80,11 +81,7 @@ def copy_group(source: h5py.Group, target: h5py.Group) -> None:
     scales = {name: data for name, data in source.items() if data.is_scale}
     variables = {
         name: (
-            Variable(
-                tuple(dimension[0].name.rsplit("/", 1)[-1] for dimension in data.dims),
-                data.attrs["long_name"],
-                data.attrs["units"],
-            ),
+            Variable(axes_of(data), data.attrs["long_name"], data.attrs["units"]),
             data[()],
         )
         for name, data in source.items()
@@ -148,12 +145,6 @@ def storable(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(h5py.string_dtype()) if values.dtype == object else values
 
 
-def loaded(data: h5py.Dataset) -> NDArray[Any]:
-    """The values of a dataset; texts as Python's."""
-    texts = h5py.check_string_dtype(data.dtype) is not None
-    return np.asarray(data.asstr()[()] if texts else data[()])
-
-
 def open_scan(path: str | Path) -> Scan:
     """The collected file of a scan."""
     with read(Path(path)) as file:
@@ -161,13 +152,12 @@ def open_scan(path: str | Path) -> Scan:
             raise FileError(f"{path} holds no scan; it has {', '.join(file) or 'no groups'}")
         group, config = file["scan"], str(file.attrs["config"])
         keys = {name: str(data.attrs["key"]) for name, data in group.items() if "key" in data.attrs}
-        axes = [dimension[0].name.rsplit("/", 1)[-1] for dimension in group["status"].dims]
         return Scan(
             problem=load(parse_toml(config)),
             config=config,
             action=str(group.attrs["action"]),
             keys=keys,
-            dimensions={name: loaded(group[name]) for name in axes},
+            dimensions={name: loaded(group[name]) for name in axes_of(group["status"])},
             parameters={name: loaded(group[name]) for name in keys},
             arrays={name: loaded(group[name]) for name in SCAN | POINT if name in group},
         )

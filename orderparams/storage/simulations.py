@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
+from orderparams.config import Problem
 from orderparams.errors import FileError
 from orderparams.sgd import Simulation
 from orderparams.sgd.run import SimulationRun
@@ -46,31 +49,35 @@ def open_simulation(path: Path) -> SimulationRun:
         problem = stored_problem(file)
         if "simulation" not in file:
             raise FileError(f"{path} holds no simulation; it has {', '.join(file) or 'no groups'}")
-        group = file["simulation"]
-        time = group["time"][...]
-        steps = np.rint(time * problem.simulation.dimension / problem.training.learning_rate)
-        arrays = {name: group[name][...] for name in SIMULATION if name in group}
-        replicas, times, heads = arrays["overlap"].shape[:3]
-        absent = np.full((replicas, times, heads), np.nan)
-        risk = arrays.pop("risk")
-        records = Simulation(
-            time=time,
-            step=steps.astype(np.int64),
-            **(dict.fromkeys(LEARNED, absent) | arrays),
-        )
-        state: dict[str, np.ndarray] = {}
-        if "checkpoint" in file:
-            checkpoint = file["checkpoint"]
-            checkpoint.visititems(
-                lambda name, item: (
-                    state.update({name: item[...]}) if isinstance(item, h5py.Dataset) else None
-                )
-            )
-        return SimulationRun(
-            problem,
-            records,
-            risk,
-            str(file.attrs["status"]),
-            float(group.attrs["seconds"]),
-            state or None,
-        )
+        return read_simulation(file["simulation"], problem, str(file.attrs["status"]))
+
+
+def read_simulation(group: h5py.Group, problem: Problem, status: str) -> SimulationRun:
+    """What :func:`write_simulation` wrote, and the state from which it goes on where there is one.
+
+    ``problem`` is the one that was simulated, in its dimension.
+    """
+    time = group["time"][...]
+    steps = np.rint(time * problem.simulation.dimension / problem.training.learning_rate)
+    arrays = {name: group[name][...] for name in SIMULATION if name in group}
+    absent = np.full(arrays["overlap"].shape[:3], np.nan)
+    risk = arrays.pop("risk")
+    records = Simulation(
+        time=time, step=steps.astype(np.int64), **(dict.fromkeys(LEARNED, absent) | arrays)
+    )
+    return SimulationRun(
+        problem, records, risk, status, float(group.attrs["seconds"]), read_state(group.parent)
+    )
+
+
+def read_state(file: h5py.Group) -> dict[str, NDArray[Any]] | None:
+    """The checkpoint in a file; None where the simulation finished."""
+    state: dict[str, NDArray[Any]] = {}
+
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            state[name] = item[...]
+
+    if "checkpoint" in file:
+        file["checkpoint"].visititems(add)
+    return state or None

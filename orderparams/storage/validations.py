@@ -7,11 +7,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from orderparams.storage.hdf5 import create, write_variables
+from orderparams.compare import Comparison, Scaling
+from orderparams.config import Problem
+from orderparams.errors import FileError
+from orderparams.storage.hdf5 import create, read, stored_problem, write_variables
 from orderparams.storage.schema import COMPARISON, SIMULATION, TRAJECTORY, Variable
-from orderparams.storage.simulations import write_simulation
+from orderparams.storage.simulations import read_simulation, write_simulation
 from orderparams.trajectory import Trajectory
-from orderparams.validation import Validation
+from orderparams.validation import Validation, in_dimension, starting_from
 
 
 def write_theory(flows: list[Trajectory], group: h5py.Group) -> None:
@@ -66,3 +69,61 @@ def write_validation(validation: Validation, file: h5py.Group) -> None:
         write_simulation(run, file, f"simulation{suffix}")
         write_theory(validation.theory[dimension], file.create_group(f"theory{suffix}"))
     write_comparison(validation, file.create_group("comparison"))
+
+
+def open_validation(path: Path) -> Validation:
+    """The validation in a file; :class:`FileError` if it holds none."""
+    with read(path) as file:
+        problem = stored_problem(file)
+        if "comparison" not in file:
+            raise FileError(f"{path} holds no comparison; it has {', '.join(file) or 'no groups'}")
+        group = file["comparison"]
+        simulations, theory = {}, {}
+        for dimension in map(int, group["dimension"]):
+            suffix = "" if dimension == max(group["dimension"]) else f"_{dimension}"
+            simulations[dimension] = read_simulation(
+                file[f"simulation{suffix}"], in_dimension(problem, dimension), "finished"
+            )
+            theory[dimension] = read_theory(file[f"theory{suffix}"], problem)
+        return Validation(
+            problem=problem,
+            simulations=simulations,
+            theory=theory,
+            comparison=read_comparison(group),
+            loss_pvalue=float(group.attrs["loss_pvalue"]),
+            scaling=Scaling(
+                dimension=group["dimension"][...],
+                spread=group["spread"][...],
+                exponent=float(group.attrs["spread_exponent"]),
+                standard_error=float(group.attrs["spread_exponent_error"]),
+            ),
+        )
+
+
+def read_theory(group: h5py.Group, problem: Problem) -> list[Trajectory]:
+    """The flows that :func:`write_theory` wrote, each with its start as the initial condition."""
+    arrays = {name: group[name][...] for name in TRAJECTORY if name in group}
+    flows = []
+    for replica in range(len(arrays["overlap"])):
+        own = {name: values[replica] for name, values in arrays.items()}
+        flows.append(
+            Trajectory(
+                problem=starting_from(problem, own["overlap"][0], own["self_overlap"][0]),
+                time=group["time"][...],
+                bayes_risk=float(group.attrs["bayes_risk"]),
+                engine=str(group.attrs["engine"]),
+                **own,
+            )
+        )
+    return flows
+
+
+def read_comparison(group: h5py.Group) -> Comparison:
+    """Deviations, z-scores and p-values of what was compared."""
+    judged = [name for name in TRAJECTORY if f"{name}_deviation" in group]
+    return Comparison(
+        **{key: {name: group[f"{name}_{key}"][...] for name in judged} for key in COMPARISON},
+        degrees=int(group.attrs["degrees"]),
+        least_pvalue=float(group.attrs["least_pvalue"]),
+        false_alarm=float(group.attrs["false_alarm"]),
+    )

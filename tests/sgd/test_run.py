@@ -14,6 +14,7 @@ import xarray
 import orderparams as op
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.sgd.run import simulate
+from orderparams.storage.hdf5 import open_trajectory
 from orderparams.storage.simulations import open_simulation
 
 SMALL = [
@@ -49,7 +50,7 @@ def test_file_round_trip_and_xarray(whole, tmp_path):
         assert data.overlap.dims == ("replica", "time", "head", "feature")
         assert dict(data.sizes) == {"replica": 3, "time": 5, "head": 4, "feature": 3, "head_2": 4}
     with pytest.raises(FileError, match="holds no trajectory"):
-        op.open(tmp_path / "sgd.h5")
+        open_trajectory(tmp_path / "sgd.h5")
 
 
 def test_the_number_of_workers_changes_no_bit(whole):

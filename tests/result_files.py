@@ -1,0 +1,102 @@
+"""One small file of every kind that the program writes."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import orderparams as op
+from orderparams.analysis.stages import stages_of
+from orderparams.claims.evidence import Evidence, Panel, above
+from orderparams.scans.collect import collect
+from orderparams.scans.folder import Folder
+from orderparams.scans.plan import make_plan
+from orderparams.scans.worker import Task, perform
+from orderparams.storage import claims, stages
+from orderparams.storage.scans import save_scan
+
+TABLE: dict[str, Any] = {
+    "title": "Small",
+    "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0, 2.0]}},
+    "attention": {"heads": 2},
+    "training": {"duration": 4.0, "learning_rate": 2.0},
+    "expectation": {"engine": "sampling", "samples": 256},
+    "output": {"points": 5},
+    "simulation": {"dimension": 100, "replicas": 3},
+}
+PROBLEM = op.load(
+    TABLE,
+    [
+        "attention={heads=2, bias='learned', head_weights='learned'}",
+        "initial={kind='explicit', overlap=[[0.8, 0.1], [0.1, 0.6]]}",
+    ],
+)
+HEADS = {"attention.activation": ["softmax", "softmax-1"], "attention.heads": [1, 2]}
+SCANS: dict[str, dict[str, Any]] = {
+    "solve": {"vary": HEADS},
+    "random": {"vary": HEADS | {"training.weight_decay": "0:1"}, "mode": "random", "points": 2},
+    "evaluate": {"vary": HEADS, "action": "evaluate"},
+    "optimum": {"vary": {"attention.heads": [1]}, "action": "optimum"},
+    "simulate": {"vary": {"simulation.dimension": [50, 100]}, "action": "simulate"},
+    "validate": {"vary": {"training.rule": ["sgd", "gradient-flow"]}, "action": "validate"},
+}
+
+
+def interrupt(*_: object) -> None:
+    """What Ctrl-C does at the first report."""
+    raise KeyboardInterrupt
+
+
+def evidence() -> Evidence:
+    """A check and a panel beside a run."""
+    panel = Panel(
+        "growth",
+        "strength",
+        "signal strength ν",
+        np.array([1.0, 4.0]),
+        "growth rate",
+        {"predicted": np.array([0.1, 0.3]), "observed": np.array([0.1, np.nan])},
+    )
+    return Evidence(PROBLEM, (above("growth rate", 0.3, 0.0),), (panel,), op.solve(PROBLEM))
+
+
+@functools.cache
+def results() -> dict[str, Any]:
+    """A result of every class, and an unfinished simulation."""
+    return {
+        "run": op.solve(PROBLEM),
+        "simulation": op.simulate(PROBLEM),
+        "unfinished": op.simulate(PROBLEM, progress=interrupt),
+        "validation": op.validate(PROBLEM, dimensions=[50, 100]),
+        "claim": evidence(),
+    }
+
+
+def write_scan(name: str, folder: Path) -> Path:
+    """A scan of SCANS, run in this process, with all that its points store inside."""
+    plan = make_plan(TABLE, SCANS[name] | {"trajectories": True})
+    points = Folder(folder / f"{name}.points")
+    points.start(plan)
+    for point in plan.points:
+        reply = perform(Task(plan.settings.action, point.config, point.hash, keep=True))
+        points.write(point.number, reply.image)
+    path = folder / f"{name}.h5"
+    save_scan(collect(plan, points), path, folder=points.path)
+    points.remove()
+    return path
+
+
+def write(folder: Path) -> dict[str, Path]:
+    """The files by their names: those of :func:`results`, a run with its stages, and SCANS."""
+    files = {name: folder / f"{name}.h5" for name in [*results(), "stages"]}
+    for name, result in results().items():
+        if isinstance(result, Evidence):
+            claims.save(result, files[name], force=False, command="")
+        else:
+            result.save(files[name])
+    run = results()["run"]
+    stages.save(run, stages_of(run), files["stages"], force=False, command="")
+    return files | {name: write_scan(name, folder) for name in SCANS}
