@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import io
 import os
+import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orderparams.errors import FileError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
+ABANDONED = 3600.0
+"""Seconds after which nobody goes on writing to a temporary file."""
 
 
 def check_target(path: Path, *, force: bool) -> None:
@@ -39,7 +50,7 @@ def atomic(path: Path, *, force: bool) -> Iterator[Path]:
     the meantime is not replaced: :class:`FileError`.
     """
     check_target(path, force=force)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield temporary
         with temporary.open("rb+") as written:
@@ -47,7 +58,7 @@ def atomic(path: Path, *, force: bool) -> Iterator[Path]:
         if force:
             temporary.replace(path)
         else:
-            os.link(temporary, path)
+            place(temporary, path)
         directory = os.open(path.parent, os.O_RDONLY)
         os.fsync(directory)
         os.close(directory)
@@ -59,3 +70,59 @@ def atomic(path: Path, *, force: bool) -> Iterator[Path]:
         raise FileError(f"{path} could not be written: {error}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def place(temporary: Path, path: Path) -> None:
+    """Give a file its name; FileExistsError if the name is taken."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: take the name first, then replace what has it
+        path.touch(exist_ok=False)
+        temporary.replace(path)
+
+
+class Destination(io.FileIO):
+    """A file for HDF5 to write to.
+
+    HDF5 crashes at its end when it could not write, so it is told that all went well; ``error``
+    keeps what went wrong first.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: Buffer, /) -> int:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.error = self.error or error
+        return memoryview(data).nbytes
+
+    def truncate(self, size: int | None = None, /) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return self.tell()
+
+
+@contextlib.contextmanager
+def destination(path: Path) -> Iterator[Destination]:
+    """A new file for HDF5; on leaving OSError if not all could be written."""
+    with Destination(path, "x+") as file:
+        try:
+            yield file
+        finally:
+            if file.error is not None:
+                raise file.error
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what processes that were killed while they wrote to ``path`` have left beside it."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > ABANDONED:
+                part.unlink()

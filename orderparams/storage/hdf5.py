@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem, parse, parse_toml
 from orderparams.errors import ConfigurationError, FileError, OrderparamsError
 from orderparams.provenance import provenance
-from orderparams.storage.files import atomic
+from orderparams.storage.files import atomic, destination, remove_leftovers
 from orderparams.storage.inspection import check_attributes, inspect
 from orderparams.storage.schema import AXES, LEARNED, PROGRAM, SCHEMA_VERSION, TRAJECTORY, Variable
 from orderparams.trajectory import Trajectory
@@ -26,8 +26,13 @@ def create(
 ) -> Iterator[h5py.File]:
     """A new file with the root attributes; it appears under its name when all is written."""
     attributes = provenance(problem, command) | {"program": PROGRAM, "status": status}
+    remove_leftovers(path)
     # Attributes above 64 KiB (a configuration with many components) need the format of HDF5 1.10.
-    with atomic(path, force=force) as temporary, h5py.File(temporary, "x", libver="v110") as file:
+    with (
+        atomic(path, force=force) as temporary,
+        destination(temporary) as written,
+        h5py.File(written, "w", libver="v110") as file,
+    ):
         file.attrs["schema_version"] = SCHEMA_VERSION
         for name, value in attributes.items():
             file.attrs[name] = value
