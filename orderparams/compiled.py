@@ -1,22 +1,28 @@
 """Numba, with a cache on disk that never serves a stale kernel.
 
 Numba's own cache of a function notices a change of the file the function stands in, not of a file
-whose functions it calls. Here the cache folder is named by a hash of both.
+whose functions or constants it uses. Here the cache folder is named by a hash of both, and of the
+versions of the libraries.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import numba
-from numba.core import config
+import numpy as np
+from numba.core import config, sigutils
+from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -35,8 +41,10 @@ def cache_root() -> Path | None:
     ``NUMBA_CACHE_DIR`` wins; else ``$XDG_CACHE_HOME/orderparams`` or ``~/.cache/orderparams``.
     """
     chosen = os.environ.get("NUMBA_CACHE_DIR")
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    root = Path(chosen or os.path.join(home, "orderparams"))
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser(os.path.join("~", ".cache"))
+    if not chosen and not os.path.isabs(caches):  # there is no home
+        return None
+    root = Path(chosen or os.path.join(caches, "orderparams"))
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=root):
@@ -46,16 +54,53 @@ def cache_root() -> Path | None:
 
 
 @cache
-def _source_hash(module: str) -> str:
-    """Hash of a module's source and of every module whose kernels or named tuples it imports."""
+def source_hash(module: str) -> str:
+    """Hash of a module's source, the constants in it, and all that its kernels take from others.
+
+    These are modules whose kernels or named tuples it imports, and modules of its own package that
+    it imports whole.
+    """
     loaded = sys.modules[module]
+    package = module.split(".")[0]
     digest = hashlib.sha256(Path(str(loaded.__file__)).read_bytes())
-    names = vars(loaded).values()
-    callees = {value.py_func.__module__ for value in names if isinstance(value, Dispatcher)}
-    callees |= {value.__module__ for value in names if hasattr(value, "_fields")}
-    for callee in sorted(callees - {module}):
-        digest.update(_source_hash(callee).encode())
+    digest.update(repr((platform.python_version(), numba.__version__, np.__version__)).encode())
+    used = {__name__}
+    for name, value in vars(loaded).items():
+        if isinstance(value, Dispatcher):
+            used.add(value.py_func.__module__)
+        elif isinstance(value, ModuleType) and value.__name__.split(".")[0] == package:
+            used.add(value.__name__)
+        elif hasattr(value, "_fields"):
+            used.add(value.__module__)
+        elif isinstance(value, np.ndarray):
+            digest.update(f"{name} {value.dtype} {value.shape}".encode() + value.tobytes())
+        elif isinstance(value, int | float | complex | str | tuple) and not name.startswith("__"):
+            digest.update(f"{name} {value!r}".encode())
+    for name in sorted(used - {module}):
+        digest.update(source_hash(name).encode())
     return digest.hexdigest()[:16]
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]
+    """Numba's cache of one function, which it can do without.
+
+    What is damaged is compiled anew, what finds no space on the disk is not kept.
+    """
+
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        try:
+            found = super().load_overload(signature, context)
+        except Exception:  # unpickling raises whatever the damaged bytes make it
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+        # Of two processes that write at the same time one may have kept the other's index.
+        arguments, _ = sigutils.normalize_signature(signature)
+        return found if found is not None and found.signature.args == arguments else None
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        with contextlib.suppress(OSError):
+            super().save_overload(signature, compiled)
 
 
 def kernel(**options: Any) -> Callable[[Function], Function]:
@@ -67,14 +112,14 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
     settings = {"nogil": True, "error_model": "numpy", **options}
 
     def decorate(function: Function) -> Function:
-        root = cache_root()
-        previous = numba_config.CACHE_DIR
-        try:
-            if root is not None:
-                numba_config.CACHE_DIR = str(root / _source_hash(function.__module__))
-            compiled: Function = numba.njit(cache=root is not None, **settings)(function)
-        finally:
-            numba_config.CACHE_DIR = previous
+        compiled: Function = numba.njit(**settings)(function)
+        if (root := cache_root()) is not None:
+            previous = numba_config.CACHE_DIR
+            numba_config.CACHE_DIR = str(root / source_hash(function.__module__))
+            try:
+                compiled._cache = KernelCache(function)  # type: ignore[attr-defined]
+            finally:
+                numba_config.CACHE_DIR = previous
         return compiled
 
     return decorate
