@@ -108,8 +108,11 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
 
     ``options`` are those of :func:`numba.njit`. Import the kernels of other modules before the
     first decorated function, so that the cache knows them.
+
+    Every kernel is inlined into its callers. Otherwise its compiled copies, one from each caller,
+    differ in the order of sums, and which of them runs depends on what the process loaded before.
     """
-    settings = {"nogil": True, "error_model": "numpy", **options}
+    settings = {"nogil": True, "error_model": "numpy", "forceinline": True, **options}
 
     def decorate(function: Function) -> Function:
         compiled: Function = numba.njit(**settings)(function)
