@@ -1,34 +1,64 @@
 """The kernel cache: used again, never stale, and done without where no folder can be written."""
 
+import importlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-CALLER = """
-from callee import inner
+import numba
+import numpy as np
+import pytest
+
+from orderparams import compiled
+
+SOURCES = {
+    "constants.py": "STEP = {step}\nTABLE = __import__('numpy').array({table})\n",
+    "shapes.py": "from typing import NamedTuple\n\nclass Pair(NamedTuple):\n    {fields}: float\n",
+    "inner.py": """
 from orderparams.compiled import kernel
-
-@kernel()
-def outer(x):
-    return 10.0 * inner(x)
-
-print(outer(1.0), sum(outer.stats.cache_hits.values()))
-"""
-CALLEE = """
-from orderparams.compiled import kernel
+from rooms.constants import STEP, TABLE
+from rooms.shapes import Pair
 
 @kernel()
 def inner(x):
-    return x + {number}
-"""
+    return x + STEP + TABLE[0] + {number}
+""",
+    "middle.py": """
+from orderparams.compiled import kernel
+from rooms import inner as room
+
+@kernel()
+def middle(x):
+    return room.inner(x)
+""",
+    "outer.py": """
+from orderparams.compiled import kernel
+from rooms.middle import middle
+
+@kernel()
+def outer(x):
+    return 10.0 * middle(x)
+""",
+}
+GIVEN = {"step": 0.0, "table": [0.0, 0.0], "fields": "first", "number": 1.0}
 
 
-def run(folder, number, **environment):
-    (folder / "callee.py").write_text(CALLEE.format(number=number))
-    (folder / "caller.py").write_text(CALLER)
+def write(folder, **changes):
+    """A package of kernels that call each other over three modules."""
+    package = folder / "rooms"
+    package.mkdir(exist_ok=True)
+    for name, source in SOURCES.items():
+        (package / name).write_text(source.format(**GIVEN | changes))
+
+
+def run(folder, **environment):
+    """Call the outermost kernel in a new process: its value, and how often the cache served."""
+    script = (
+        "from rooms.outer import outer; print(outer(1.0), sum(outer.stats.cache_hits.values()))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", "import caller"],
-        cwd=folder,
+        [sys.executable, "-c", script],
         env=os.environ
         | {"NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(folder)}
         | environment,
@@ -40,15 +70,108 @@ def run(folder, number, **environment):
     return float(value), int(hits)
 
 
-def test_a_change_in_a_called_module_is_noticed(tmp_path):
-    assert run(tmp_path, 1.0) == (20.0, 0)
-    assert run(tmp_path, 1.0) == (20.0, 1)
-    assert run(tmp_path, 2.0) == (30.0, 0)
-    assert run(tmp_path, 1.0) == (20.0, 1)
+def test_a_change_two_calls_deep_is_noticed_and_what_is_kept_is_used(tmp_path):
+    write(tmp_path)
+    assert run(tmp_path) == (20.0, 0)
+    assert run(tmp_path) == (20.0, 1)
+    write(tmp_path, number=2.0)
+    assert run(tmp_path) == (30.0, 0)
 
 
 def test_without_a_writable_folder_nothing_is_cached(tmp_path):
+    write(tmp_path)
     blocked = tmp_path / "file"
     blocked.write_text("")
+    assert run(tmp_path, NUMBA_CACHE_DIR=str(blocked / "cache")) == (20.0, 0)
+
+
+@pytest.fixture
+def outer(tmp_path, monkeypatch):
+    """Import the package anew, with a cache folder of its own; returns the outermost kernel."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(compiled, "cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    forget()
+
+    def imported():
+        forget()
+        importlib.invalidate_caches()
+        return importlib.import_module("rooms.outer").outer
+
+    yield imported
+    forget()
+
+
+def forget():
+    compiled.source_hash.cache_clear()
+    for name in [name for name in sys.modules if name.split(".")[0] == "rooms"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    "change", [{"number": 2.0}, {"step": 0.5}, {"table": [0.0, 1.0]}, {"fields": "second"}]
+)
+def test_the_folder_of_a_kernel_depends_on_all_that_it_is_made_of(outer, tmp_path, change):
+    write(tmp_path)
+    before = outer().stats.cache_path
+    assert outer().stats.cache_path == before
+    write(tmp_path, **change)
+    assert outer().stats.cache_path != before
+    write(tmp_path)
+    assert outer().stats.cache_path == before
+
+
+@pytest.mark.parametrize("library", [numba, np])
+def test_an_upgrade_of_a_library_is_noticed(outer, tmp_path, monkeypatch, library):
+    write(tmp_path)
+    before = outer().stats.cache_path
+    monkeypatch.setattr(library, "__version__", "0.0")
+    assert outer().stats.cache_path != before
+
+
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+def test_a_damaged_cache_is_compiled_anew(outer, tmp_path, suffix):
+    write(tmp_path)
+    assert outer()(1.0) == 20.0
+    for path in (tmp_path / "cache").rglob(f"*{suffix}"):
+        path.write_bytes(path.read_bytes()[:20])
+    again = outer()
+    assert (again(1.0), sum(again.stats.cache_hits.values())) == (20.0, 0)
+    again = outer()
+    assert (again(1.0), sum(again.stats.cache_hits.values())) == (20.0, 1)
+
+
+def test_an_entry_of_another_signature_is_not_used(outer, tmp_path):
+    """Two processes that write at the same time can leave the index of one with data of the
+    other: here that of single precision under the index of double."""
+    write(tmp_path)
+    assert outer()(np.float32(1.0)) == 20.0
+    single = {path: path.read_bytes() for path in (tmp_path / "cache").rglob("outer*.nbc")}
+    for path in (tmp_path / "cache").rglob("outer*"):
+        path.unlink()
+    assert outer()(1.0) == 20.0
+    for path, content in single.items():
+        path.write_bytes(content)
+    again = outer()
+    assert (again(1.0), sum(again.stats.cache_hits.values())) == (20.0, 0)
+
+
+def test_a_full_disk_only_costs_the_cache(outer, tmp_path, monkeypatch):
+    write(tmp_path)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile._save_data", full)
     for _ in range(2):
-        assert run(tmp_path, 1.0, NUMBA_CACHE_DIR=str(blocked / "cache")) == (20.0, 0)
+        kernel = outer()
+        assert (kernel(1.0), sum(kernel.stats.cache_hits.values())) == (20.0, 0)
+
+
+def test_without_a_home_nothing_is_written_into_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for an unknown user
+    assert compiled.cache_root.__wrapped__() is None
+    assert not list(Path().iterdir())
