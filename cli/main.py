@@ -14,6 +14,7 @@ from orderparams.cli.evaluate import evaluate
 from orderparams.cli.info import info
 from orderparams.cli.plot import plot
 from orderparams.cli.presets import presets
+from orderparams.cli.report import report
 from orderparams.cli.reproduce import reproduce
 from orderparams.cli.scan import scan
 from orderparams.cli.simulate import simulate
@@ -48,6 +49,7 @@ for command in (
     scan,
     reproduce,
     plot,
+    report,
     info,
     presets,
     completion,
