@@ -142,10 +142,14 @@ def read_configuration(path: Path) -> str:
 
 
 def plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as plain Python values."""
-    return {
+    """Attributes as plain Python values; what is neither a number nor a text as a text."""
+    values = {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in attributes.items()
+    }
+    return {
+        name: value if isinstance(value, bool | int | float | str) else str(value)
+        for name, value in values.items()
     }
 
 
@@ -182,10 +186,33 @@ def open_trajectory(path: str | Path) -> Trajectory:
         return read_trajectory(file["trajectory"], problem, str(file.attrs["status"]))
 
 
+def read_courses(
+    group: h5py.Group, problem: Problem, variables: Mapping[str, Variable]
+) -> dict[str, NDArray[np.float64]]:
+    """Time and the variables along it, for the heads and features of the problem."""
+    heads, features = problem.attention.heads, problem.task.signal.features
+    for axis, size in {"head": heads, "head_2": heads, "feature": features}.items():
+        if group[axis].size != size:
+            raise FileError(
+                f"{group.file.filename} is damaged: {group.name}/{axis} has {group[axis].size} "
+                f"entries, and by its configuration it should have {size}"
+            )
+    names = ["time", *(name for name in variables if name not in LEARNED or name in group)]
+    return {name: group[name][...] for name in names}
+
+
+def check_course(time: NDArray[np.float64], *states: NDArray[np.float64]) -> None:
+    """ValueError unless time increases from stored state to state, and all are finite."""
+    if not time.size or not (np.diff(time) > 0).all():
+        raise ValueError("its times do not increase")
+    if not all(np.isfinite(array).all() for array in (time, *states)):
+        raise ValueError("its order parameters are not finite")
+
+
 def read_trajectory(group: h5py.Group, problem: Problem, status: str) -> Trajectory:
     """What :func:`write_trajectory` wrote."""
-    names = ["time", *TRAJECTORY]
-    arrays = {name: group[name][...] for name in names if name not in LEARNED or name in group}
+    arrays = read_courses(group, problem, TRAJECTORY)
+    check_course(arrays["time"], arrays["overlap"], arrays["self_overlap"])
     own = {"bayes_risk", "engine", "message", "seconds"}
     attributes = plain(group.attrs)
     return Trajectory(

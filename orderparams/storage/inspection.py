@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5l, h5o, h5z
+from h5py import h5ds, h5l, h5o, h5z
 
 from orderparams.errors import FileError
 from orderparams.storage.schema import (
@@ -82,13 +82,14 @@ def check_storage(data: h5py.h5d.DatasetID, name: str) -> None:
 
 def check_attributes(item: h5py.Group | h5py.Dataset) -> None:
     """Attributes that the schema knows are a text or a number."""
-    for names, kind, what in (
-        (TEXT_ATTRIBUTES, str, "text"),
-        (NUMBER_ATTRIBUTES, np.number, "number"),
-    ):
-        for name in names & item.attrs.keys():
-            if not isinstance(item.attrs[name], kind):
-                raise FileError(f"{where(item.file, item.name)} is damaged: {name} is not a {what}")
+    place = where(item.file, item.name)
+    for name in TEXT_ATTRIBUTES & item.attrs.keys():
+        if not isinstance(item.attrs[name], str):
+            raise FileError(f"{place} is damaged: {name} is not a text")
+        item.attrs[name].encode()  # ValueError for what was not UTF-8
+    for name in NUMBER_ATTRIBUTES & item.attrs.keys():
+        if not isinstance(item.attrs[name], np.number):
+            raise FileError(f"{place} is damaged: {name} is not a number")
 
 
 def check_group(group: h5py.Group, variables: Mapping[str, Variable]) -> None:
@@ -123,12 +124,12 @@ def axes_of(data: h5py.Dataset) -> tuple[str, ...]:
     """Names of the axes of a dataset: scales of its group and of its length."""
     group, place = data.parent, where(data.file, data.name)
     if data.is_scale:
-        axes = [data.name]
+        names = (data.name.rsplit("/", 1)[-1],)
         if data.ndim != 1:
             raise FileError(f"{place} is damaged: an axis has one dimension, not {data.ndim}")
     else:
-        axes = [scale.name for dimension in data.dims for scale in dimension.values()]
-    names = tuple(axis.rsplit("/", 1)[-1] for axis in axes)
+        scales = [scale.id for dimension in data.dims for scale in dimension.values()]
+        names = tuple(h5ds.get_scale_name(scale).decode("utf-8", "replace") for scale in scales)
     if tuple(size for name in names if name in group for size in group[name].shape) != data.shape:
         raise FileError(f"{place} is damaged: its shape {data.shape} is not that of its axes")
     return names

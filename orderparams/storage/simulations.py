@@ -13,7 +13,7 @@ from orderparams.config import Problem
 from orderparams.errors import FileError
 from orderparams.sgd import Simulation
 from orderparams.sgd.run import SimulationRun
-from orderparams.storage.hdf5 import create, read, stored_problem, write_variables
+from orderparams.storage.hdf5 import create, read, read_courses, stored_problem, write_variables
 from orderparams.storage.schema import LEARNED, SIMULATION
 
 
@@ -57,9 +57,9 @@ def read_simulation(group: h5py.Group, problem: Problem, status: str) -> Simulat
 
     ``problem`` is the one that was simulated, in its dimension.
     """
-    time = group["time"][...]
+    arrays = read_courses(group, problem, SIMULATION)
+    time = arrays.pop("time")
     steps = np.rint(time * problem.simulation.dimension / problem.training.learning_rate)
-    arrays = {name: group[name][...] for name in SIMULATION if name in group}
     absent = np.full(arrays["overlap"].shape[:3], np.nan)
     risk = arrays.pop("risk")
     records = Simulation(

@@ -10,7 +10,7 @@ import numpy as np
 from orderparams.compare import Comparison, Scaling
 from orderparams.config import Problem
 from orderparams.errors import FileError
-from orderparams.storage.hdf5 import create, read, stored_problem, write_variables
+from orderparams.storage.hdf5 import create, read, read_courses, stored_problem, write_variables
 from orderparams.storage.schema import COMPARISON, SIMULATION, TRAJECTORY, Variable
 from orderparams.storage.simulations import read_simulation, write_simulation
 from orderparams.trajectory import Trajectory
@@ -102,14 +102,15 @@ def open_validation(path: Path) -> Validation:
 
 def read_theory(group: h5py.Group, problem: Problem) -> list[Trajectory]:
     """The flows that :func:`write_theory` wrote, each with its start as the initial condition."""
-    arrays = {name: group[name][...] for name in TRAJECTORY if name in group}
+    arrays = read_courses(group, problem, TRAJECTORY)
+    time = arrays.pop("time")
     flows = []
     for replica in range(len(arrays["overlap"])):
         own = {name: values[replica] for name, values in arrays.items()}
         flows.append(
             Trajectory(
                 problem=starting_from(problem, own["overlap"][0], own["self_overlap"][0]),
-                time=group["time"][...],
+                time=time,
                 bayes_risk=float(group.attrs["bayes_risk"]),
                 engine=str(group.attrs["engine"]),
                 **own,
