@@ -1,0 +1,43 @@
+"""``orderparams export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orderparams.cli import options
+
+FORMATS = ("csv", "npz", "netcdf", "json")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--to", type=click.Choice(FORMATS), required=True, help="Format to write.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="File to write; left out, FILE with .csv, .npz, .nc or .json.",
+)
+@options.force
+def export(file: Path, to: str, output: Path | None, force: bool) -> None:
+    """Write a result file in the format of other tools.
+
+    csv has a row for every number, npz an array for every variable, netcdf
+    opens with xarray.open_dataset, json is one document. Numbers are written
+    to the last bit, and piece by piece: large files need no large memory.
+
+    \b
+    Examples:
+      orderparams export run.h5 --to csv
+      orderparams export scan.h5 --to netcdf -o scan.nc
+    """
+    from orderparams.export import ENDINGS, export_file
+    from orderparams.storage.files import check_target, unused
+
+    path = unused(file.with_suffix(ENDINGS[to])) if output is None else output
+    check_target(path, force=force)
+    export_file(file, path, to, force=force)
+    click.echo(f"written to {path}", err=True)

@@ -1,0 +1,64 @@
+"""JSON: one document, with an entry for the path of every group."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from orderparams.storage.groups import File, Selection, Stored, groups, rows_at_once
+
+INFINITY = "1e999"
+"""A number that every reader rounds to infinity."""
+
+
+def write_json(file: File, path: Path) -> None:
+    """``{"/trajectory": {"attributes": …, "variables": {"overlap": {"axes": …, "values": …}}}}``.
+
+    Values are nested lists, a level an axis; numbers are read back to the same bits.
+    """
+    with path.open("w", encoding="utf-8") as stream:
+        for number, group in enumerate(groups(file)):
+            stream.write(",\n" if number else "{\n")
+            stream.write(f'{json_text(group.path)}: {{"attributes": ')
+            stream.write(f'{json_text(group.attributes)}, "variables": {{')
+            for count, (name, array) in enumerate(group.arrays.items()):
+                entry = json_text(array.description).removesuffix("}")
+                stream.write(",\n" if count else "\n")
+                stream.write(f'{json_text(name)}: {entry}, "values": ')
+                write_values(array, stream)
+                stream.write("}")
+            stream.write("}}")
+        stream.write("\n}\n")
+
+
+def write_values(array: Stored, stream: TextIO, outer: Selection = ()) -> None:
+    """Nested lists of the values, or of those at some ``outer`` indices, piece by piece."""
+    dump = json.dumps if array.text else json_numbers
+    shape = array.shape[len(outer) :]
+    if not shape:
+        stream.write(dump(array.read(outer).tolist()))
+        return
+    stream.write("[")
+    if step := rows_at_once(shape):
+        for start in range(0, shape[0], step):
+            piece = array.read((*outer, slice(start, start + step)))
+            stream.write("," * (start > 0) + dump(piece.tolist())[1:-1])
+    else:
+        for i in range(shape[0]):
+            stream.write("," * (i > 0))
+            write_values(array, stream, (*outer, i))
+    stream.write("]")
+
+
+def json_text(value: Any) -> str:
+    """A text, a number, a list of names, or a table of such as JSON."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json_text(k)}: {json_text(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value) if isinstance(value, str | tuple) else json_numbers(value)
+
+
+def json_numbers(values: float | list[Any]) -> str:
+    """Numbers as JSON, which knows only finite ones: NaN becomes null."""
+    return json.dumps(values).replace("NaN", "null").replace("Infinity", INFINITY)

@@ -1,0 +1,28 @@
+"""One result file into one of the formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orderparams.errors import ConfigurationError
+from orderparams.export.archive import write_npz
+from orderparams.export.documents import write_json
+from orderparams.export.tidy import write_csv
+from orderparams.storage.files import atomic
+from orderparams.storage.hdf5 import read
+from orderparams.storage.netcdf import write_netcdf
+
+WRITERS = {"csv": write_csv, "npz": write_npz, "netcdf": write_netcdf, "json": write_json}
+ENDINGS = {"csv": ".csv", "npz": ".npz", "netcdf": ".nc", "json": ".json"}
+
+
+def export_file(source: Path, path: Path, to: str, *, force: bool = False) -> None:
+    """Write the result file ``source`` as one of WRITERS (docs/export.md).
+
+    :class:`~orderparams.errors.FileError` if it cannot be read, or ``path`` not be written.
+    """
+    with read(source) as file:
+        if path.exists() and path.samefile(source):
+            raise ConfigurationError(f"{path} is the file to export; name another one with -o")
+        with atomic(path, force=force) as temporary:
+            WRITERS[to](file, temporary)
