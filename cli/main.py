@@ -11,6 +11,7 @@ from orderparams.cli.analyze import analyze
 from orderparams.cli.completion import completion
 from orderparams.cli.doctor import doctor
 from orderparams.cli.evaluate import evaluate
+from orderparams.cli.export import export
 from orderparams.cli.info import info
 from orderparams.cli.plot import plot
 from orderparams.cli.presets import presets
@@ -49,6 +50,7 @@ for command in (
     scan,
     reproduce,
     plot,
+    export,
     report,
     info,
     presets,
