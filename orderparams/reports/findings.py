@@ -28,9 +28,9 @@ FEWEST_TIMES = 5
 """Stored times below which there are no stages to tell."""
 
 
-def number(value: float, digits: int = 6) -> str:
-    """A number with digits after the point; empty where there is none."""
-    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else ""
+def number(value: float, form: str = ".6f") -> str:
+    """A number in a format, with minus signs instead of hyphens; empty where there is none."""
+    return format(value, form).replace("-", "−") if math.isfinite(value) else ""
 
 
 def first_rows(rows: Sequence[Sequence[str]]) -> tuple[Sequence[Sequence[str]], str]:
@@ -98,21 +98,21 @@ def of_validation(result: Validation) -> list[str]:
     sizes = ", ".join(map(str, result.simulations))
     agree = comparison.verdict == "agree"
     facts = {
-        "p-value of all": f"{comparison.least_pvalue:.2g}",
-        "p-value of the loss": f"{result.loss_pvalue:.2g}",
+        "p-value of all": number(comparison.least_pvalue, ".2g"),
+        "p-value of the loss": number(result.loss_pvalue, ".2g"),
         "false alarms": f"{comparison.false_alarm:g}",
         "dimensions D": sizes,
         "replicas": f"{result.problem.simulation.replicas}",
-        "exponent of the spread": f"{number(fall.exponent, 2)} ± {fall.standard_error:.2f}",
+        "exponent of the spread": f"{number(fall.exponent, '.2f')} ± {fall.standard_error:.2f}",
     }
     rows, note = first_rows(
         [
             (
                 row.name,
-                number(row.deviation, 5),
-                number(row.standard_error, 5),
-                number(row.z_score, 2),
-                f"{row.pvalue:.2g}",
+                number(row.deviation, ".5f"),
+                number(row.standard_error, ".5f"),
+                number(row.z_score, ".2f"),
+                number(row.pvalue, ".2g"),
             )
             for row in extremes(comparison)
         ]
@@ -152,9 +152,11 @@ def of_scan(scan: Scan) -> list[str]:
             str(scan[name][index[axes.index(name)] if name in axes else index])
             for name in scan.parameters
         ]
-        numbers = [number(float(scan[name][index])) for name in scalars]
+        numbers = [number(scan[name][index], ".6g") for name in scalars]
         rows.append([*where, str(scan["status"][index]), *numbers, str(scan["message"][index])])
-    columns = [*scan.keys.values(), "status", *(name.replace("_", " ") for name in scalars), ""]
+    columns = [*scan.parameters, "status", *(name.replace("_", " ") for name in scalars), "message"]
+    if not failed:
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
     shown, note = first_rows(rows)
     return [
         section("Result", verdict(words, good=finished == points), terms(facts, "facts")),
@@ -182,7 +184,11 @@ def heads(overlap: Array, self_overlap: Array) -> str:
     """Overlaps (H, F) and squared lengths of heads."""
     columns = ["head", *(f"m {f + 1}" for f in range(overlap.shape[1])), "q"]
     rows = [
-        [f"{h + 1}", *(number(value, 4) for value in overlap[h]), number(self_overlap[h, h], 4)]
+        [
+            f"{h + 1}",
+            *(number(value, ".4f") for value in overlap[h]),
+            number(self_overlap[h, h], ".4f"),
+        ]
         for h in range(len(overlap))
     ]
     return table(columns, rows)

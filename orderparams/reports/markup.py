@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
 
-NUMBER = re.compile(r"[-−+]?\d+(\.\d+)?(e[-+]?\d+)?|")
+NUMBER = re.compile(r"[-−+]?\d+(\.\d+)?(e[-−+]?\d+)?|")
 """Cells of a column of numbers; some may be empty."""
 
 
