@@ -88,6 +88,7 @@ def given_run(config: str, assignments: tuple[str, ...], replica: int) -> Trajec
 
     if not config.endswith((".h5", ".hdf5")) or assignments:
         problem = load(config, assignments)
+        options.announce_compilation()
 
         from orderparams.integrate import solve
 

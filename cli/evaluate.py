@@ -24,6 +24,7 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     from orderparams.sources import load
 
     problem = load(config, assignments)
+    options.announce_compilation()
 
     from orderparams.evaluation import evaluate
 

@@ -95,6 +95,21 @@ def command_line() -> str:
     return shlex.join(["orderparams", *sys.argv[1:]])
 
 
+def announce_compilation() -> None:
+    """Say why the beginning takes some seconds: nothing is compiled yet, or nothing can be kept."""
+    from orderparams.compiled import cache_root
+
+    root = cache_root()
+    if root is None:
+        click.echo(
+            "Compiling the kernels, as every run will: no folder can be written to keep them in. "
+            "Set NUMBA_CACHE_DIR to one that can.",
+            err=True,
+        )
+    elif not any(root.iterdir()):
+        click.echo("Compiling the kernels; this happens once and takes some seconds.", err=True)
+
+
 def target(output: Path | None, config: str, *, force: bool) -> Path:
     """The file to write, checked before any work is done."""
     from orderparams.storage.files import check_target, unused

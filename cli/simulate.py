@@ -64,6 +64,8 @@ def simulate(
             raise ConfigurationError("--resume needs the file to go on with; name it with -o")
         output = Path(config)
     path = output if resume and output else options.target(output, config, force=force)
+    if not quiet:
+        options.announce_compilation()
 
     from orderparams.progress import ProgressLine
     from orderparams.sgd.run import simulate

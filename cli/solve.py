@@ -48,7 +48,7 @@ def solve(
     problem = load(config, assignments)
     path = options.target(output, config, force=force)
     if not quiet:
-        announce_compilation()
+        options.announce_compilation()
 
     from orderparams.integrate import solve
     from orderparams.progress import ProgressLine
@@ -74,15 +74,6 @@ def solve(
             err=True,
         )
     return {"finished": 0, "interrupted": 130}.get(trajectory.status, 3)
-
-
-def announce_compilation() -> None:
-    """Say that the first run compiles, when nothing is cached yet."""
-    from orderparams.compiled import cache_root
-
-    root = cache_root()
-    if root is None or not any(root.iterdir()):
-        click.echo("Compiling the kernels; this happens once and takes some seconds.", err=True)
 
 
 def summary(trajectory: Trajectory) -> list[str]:

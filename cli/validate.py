@@ -83,6 +83,8 @@ def validate(
 
     problem = load(config, assignments)
     path = options.target(output, f"{Path(config).stem}-validation", force=force)
+    if not quiet:
+        options.announce_compilation()
 
     from orderparams.progress import ProgressLine
     from orderparams.validation import validate
