@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -212,20 +213,23 @@ class Problem:
     simulation: SimulationConfig = option(section(SimulationConfig), SimulationConfig())
 
 
-def known_keys(cls: type[Any] = Problem, path: str = "") -> Iterator[str]:
+@functools.cache
+def known_keys(cls: type[Any] = Problem, path: str = "") -> tuple[str, ...]:
     """All dotted keys of the configuration."""
+    keys: list[str] = []
+    hints = typing.get_type_hints(cls)
     for entry in dataclasses.fields(cls):
-        key = f"{path}{entry.name}"
-        yield key
-        kinds = typing.get_args(hints := typing.get_type_hints(cls)[entry.name]) or (hints,)
-        for kind in kinds:
+        key, hint = f"{path}{entry.name}", hints[entry.name]
+        keys.append(key)
+        for kind in typing.get_args(hint) or (hint,):
             if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-                yield from known_keys(kind, key + ".")
+                keys += known_keys(kind, key + ".")
+    return tuple(keys)
 
 
 def unknown_key(key: str) -> ConfigurationError:
     """The error for a key that does not exist, with the nearest one that does."""
-    known = list(known_keys())
+    known = known_keys()
     leaf = key.rsplit(".", 1)[-1]
     close = difflib.get_close_matches(key, known, 1, 0.75) or [
         name
