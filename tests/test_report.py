@@ -20,6 +20,7 @@ from orderparams.cli.main import main
 from orderparams.cli.report import figure_of
 from orderparams.compare import extremes
 from orderparams.reports.contents import report_page
+from orderparams.reports.markup import table
 
 KINDS = ["run", "stages", "simulation", "unfinished", "validation", "claim", *result_files.SCANS]
 HOSTILE = "<script>alert('θ & co')</script>\"'<!--"
@@ -146,6 +147,29 @@ def test_the_points_of_a_scan_are_rows(files, pages, kind):
     if "risk" in scan.arrays:
         for risk in scan["risk"].ravel():
             assert f"| {risk:.6g} |" in page.words
+
+
+def test_failed_points_have_their_message(files, tmp_path):
+    scan = op.open(files["solve"])
+    status, message, risk = (scan[name].copy() for name in ("status", "message", "risk"))
+    status[0, 1], message[0, 1], risk[0, 1] = "failed", "no solution", np.nan
+    arrays = dict(scan.arrays) | {"status": status, "message": message, "risk": risk}
+    path = tmp_path / "scan.h5"
+    dataclasses.replace(scan, arrays=arrays).save(path)
+    page = Page(report_page(path))
+    assert "3 of 4 points finished." in page.words
+    assert "message" in page.words
+    assert re.search(r"softmax \| 2 \| failed \| .*no solution \| softmax-1", page.words)
+
+
+def test_an_interrupted_run_says_so(tmp_path):
+    run = dataclasses.replace(result_files.results()["run"], status="interrupted", message="why")
+    run.save(tmp_path / "run.h5")
+    assert "The run was interrupted at t = 4: why" in report_page(tmp_path / "run.h5")
+
+
+def test_a_table_without_rows():
+    assert Page(table(("one", "two"), [])).words == "one | two"
 
 
 def test_a_long_scan_is_cut_with_a_word(files, monkeypatch):

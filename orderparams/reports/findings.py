@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,11 +33,16 @@ def number(value: float, form: str = ".6f") -> str:
     return format(value, form).replace("-", "−") if math.isfinite(value) else ""
 
 
-def first_rows(rows: Sequence[Sequence[str]]) -> tuple[Sequence[Sequence[str]], str]:
-    """What is shown of a long table, and a paragraph about the rest."""
-    more = len(rows) > MOST_ROWS
-    note = f"The first {MOST_ROWS} of {len(rows)} rows; the file has all." if more else ""
-    return rows[:MOST_ROWS], paragraph(note) if note else ""
+def setting(value: object) -> str:
+    """A varied value."""
+    return number(value, ".6g") if isinstance(value, float) else str(value)
+
+
+def rest(rows: int) -> str:
+    """A paragraph about what is not shown of a table of so many rows."""
+    if rows <= MOST_ROWS:
+        return ""
+    return paragraph(f"The first {MOST_ROWS} of {rows} rows; the file has all.")
 
 
 def verdict(text: str, *, good: bool) -> str:
@@ -48,8 +53,8 @@ def verdict(text: str, *, good: bool) -> str:
 def of_run(run: Trajectory) -> list[str]:
     """A solved flow: how it ended, its stages, its heads at the end."""
     end, above = run.time[-1], run.risk[-1] - run.bayes_risk
-    finished = run.status == "finished"
-    words = f"The run {run.status} at t = {end:.6g}" + (f": {run.message}" if run.message else ".")
+    ended = "was interrupted" if run.status == "interrupted" else run.status
+    words = f"The run {ended} at t = {end:.6g}" + (f": {run.message}" if run.message else ".")
     facts = {
         "risk at the start": number(run.risk[0]),
         "risk at the end": number(run.risk[-1]),
@@ -57,7 +62,7 @@ def of_run(run: Trajectory) -> list[str]:
         "above the Bayes risk": number(above),
     }
     return [
-        section("Result", verdict(words, good=finished), terms(facts, "facts")),
+        section("Result", verdict(words, good=run.status == "finished"), terms(facts, "facts")),
         section("What happened", *stages(run)),
         section("Heads at the end", heads(run.overlap[-1], run.self_overlap[-1])),
     ]
@@ -105,18 +110,17 @@ def of_validation(result: Validation) -> list[str]:
         "replicas": f"{result.problem.simulation.replicas}",
         "exponent of the spread": f"{number(fall.exponent, '.2f')} ± {fall.standard_error:.2f}",
     }
-    rows, note = first_rows(
-        [
-            (
-                row.name,
-                number(row.deviation, ".5f"),
-                number(row.standard_error, ".5f"),
-                number(row.z_score, ".2f"),
-                number(row.pvalue, ".2g"),
-            )
-            for row in extremes(comparison)
-        ]
-    )
+    judged = extremes(comparison)
+    rows = [
+        (
+            row.name,
+            number(row.deviation, ".5f"),
+            number(row.standard_error, ".5f"),
+            number(row.z_score, ".2f"),
+            number(row.pvalue, ".2g"),
+        )
+        for row in judged[:MOST_ROWS]
+    ]
     columns = ("order parameter", "deviation", "standard error", "z", "p-value")
     about = (
         "Simulation minus theory, extrapolated in 1/D, at the time where its z-score is largest; "
@@ -125,7 +129,7 @@ def of_validation(result: Validation) -> list[str]:
     words = f"Theory and simulation {comparison.verdict}."
     return [
         section("Verdict", verdict(words, good=agree), terms(facts, "facts")),
-        section("Order parameters", paragraph(about), table(columns, rows), note),
+        section("Order parameters", paragraph(about), table(columns, rows), rest(len(judged))),
     ]
 
 
@@ -147,9 +151,9 @@ def of_scan(scan: Scan) -> list[str]:
         name for name in POINT if name in scan.arrays and scan[name].ndim == scan["status"].ndim
     ]
     rows = []
-    for index in np.ndindex(scan["status"].shape):
+    for index in itertools.islice(np.ndindex(scan["status"].shape), MOST_ROWS):
         where = [
-            str(scan[name][index[axes.index(name)] if name in axes else index])
+            setting(scan[name][index[axes.index(name)] if name in axes else index])
             for name in scan.parameters
         ]
         numbers = [number(scan[name][index], ".6g") for name in scalars]
@@ -157,10 +161,9 @@ def of_scan(scan: Scan) -> list[str]:
     columns = [*scan.parameters, "status", *(name.replace("_", " ") for name in scalars), "message"]
     if not failed:
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    shown, note = first_rows(rows)
     return [
         section("Result", verdict(words, good=finished == points), terms(facts, "facts")),
-        section("Points", table(columns, shown), note),
+        section("Points", table(columns, rows), rest(points)),
     ]
 
 

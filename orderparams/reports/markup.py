@@ -40,8 +40,8 @@ def terms(values: Mapping[str, str], kind: str = "") -> str:
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table that scrolls by itself where the screen is narrow; numbers stand to the right."""
     kinds = [
-        "number" if all(NUMBER.fullmatch(text) for text in column) else ""
-        for column in zip(*rows, strict=True)
+        "number" if all(NUMBER.fullmatch(row[number]) for row in rows) else ""
+        for number in range(len(columns))
     ]
     head = "".join(
         f'<th scope="col"{attribute("class", kind)}>{escape(column)}</th>'
@@ -88,6 +88,9 @@ def section(title: str, *parts: str) -> str:
     return f"<section>\n<h2>{escape(title)}</h2>\n" + "\n".join(parts) + "\n</section>"
 
 
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
 def page(title: str, kind: str, about: str, sections: Iterable[str], footer: str) -> str:
     """The whole document; it forbids the browser to load anything."""
     style = resources.files("orderparams.reports").joinpath("style.css").read_text("utf-8")
@@ -118,6 +121,3 @@ def page(title: str, kind: str, about: str, sections: Iterable[str], footer: str
 </body>
 </html>
 """
-
-
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
