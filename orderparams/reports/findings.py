@@ -156,7 +156,7 @@ def of_scan(scan: Scan) -> list[str]:
             setting(scan[name][index[axes.index(name)] if name in axes else index])
             for name in scan.parameters
         ]
-        numbers = [number(scan[name][index], ".6g") for name in scalars]
+        numbers = [number(float(scan[name][index]), ".6g") for name in scalars]
         rows.append([*where, str(scan["status"][index]), *numbers, str(scan["message"][index])])
     columns = [*scan.parameters, "status", *(name.replace("_", " ") for name in scalars), "message"]
     if not failed:
