@@ -17,6 +17,7 @@ import xarray
 import orderparams as op
 from orderparams.errors import FileError
 from orderparams.storage.files import atomic
+from orderparams.storage.seal import LENGTH
 from orderparams.trajectory import Trajectory
 
 
@@ -154,6 +155,7 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path):
     script = f"""
         import os, signal, pathlib
         from orderparams.storage.files import atomic
+from orderparams.storage.seal import LENGTH
         with atomic(pathlib.Path({str(path)!r}), force=True) as temporary:
             temporary.write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
@@ -166,7 +168,7 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path):
 def test_damaged_files_are_answered_by_a_message(trajectory, tmp_path):
     path = tmp_path / "run.h5"
     trajectory.save(path)
-    content = path.read_bytes()
+    content = path.read_bytes()[:-LENGTH]  # without the seal
     for size in range(0, len(content), len(content) // 40):
         path.write_bytes(content[:size])
         with pytest.raises(FileError, match=r"run\.h5"):

@@ -10,7 +10,7 @@ from orderparams.config import parse_toml
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.provenance import version
 from orderparams.scans.plan import Plan, Point, make_plan
-from orderparams.storage.files import atomic
+from orderparams.storage.files import atomic, destination
 from orderparams.storage.scans import Record, point_name, read_point
 
 PLAN = "plan.json"
@@ -91,8 +91,11 @@ class Folder:
 
     def write(self, number: int, image: bytes) -> None:
         """Keep a point."""
-        with atomic(self.file(number), force=True) as temporary:
-            temporary.write_bytes(image)
+        with (
+            atomic(self.file(number), force=True) as temporary,
+            destination(temporary) as written,
+        ):
+            written.write(image)
 
     def file(self, number: int) -> Path:
         """The file of a point."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orderparams.errors import FileError
+from orderparams.storage.seal import seal
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -111,10 +112,11 @@ class Destination(io.FileIO):
 
 @contextlib.contextmanager
 def destination(path: Path) -> Iterator[Destination]:
-    """A new file for HDF5; on leaving OSError if not all could be written."""
+    """A new file for HDF5, sealed in the end; on leaving OSError if not all could be written."""
     with Destination(path, "x+") as file:
         try:
             yield file
+            seal(file)
         finally:
             if file.error is not None:
                 raise file.error

@@ -17,6 +17,7 @@ from orderparams.provenance import provenance
 from orderparams.storage.files import atomic, destination, remove_leftovers
 from orderparams.storage.inspection import check_attributes, inspect
 from orderparams.storage.schema import AXES, LEARNED, PROGRAM, SCHEMA_VERSION, TRAJECTORY, Variable
+from orderparams.storage.seal import check_seal
 from orderparams.trajectory import Trajectory
 
 
@@ -104,7 +105,10 @@ def read(path: Path) -> Iterator[h5py.File]:
     if not path.is_file():
         raise FileError(f"{path} does not exist" if not path.exists() else f"{path} is not a file")
     try:
+        check_seal(path)
         file = h5py.File(path, "r")
+    except FileError:
+        raise
     except OSError as error:
         raise FileError(f"{path} is not a readable HDF5 file: {error}") from None
     with file:
