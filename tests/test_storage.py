@@ -155,7 +155,6 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path):
     script = f"""
         import os, signal, pathlib
         from orderparams.storage.files import atomic
-from orderparams.storage.seal import LENGTH
         with atomic(pathlib.Path({str(path)!r}), force=True) as temporary:
             temporary.write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
