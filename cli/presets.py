@@ -22,5 +22,6 @@ def presets(name: str | None) -> None:
     if name is not None:
         click.echo(preset_text(name), nl=False)
         return
+    width = max(map(len, preset_names())) + 2
     for preset in preset_names():
-        click.echo(f"{preset:<16}{load(preset).title}")
+        click.echo(f"{preset:<{width}}{load(preset).title}")
