@@ -44,6 +44,8 @@ SCANS: dict[str, dict[str, Any]] = {
     "validate": {"vary": {"training.rule": ["sgd", "gradient-flow"]}, "action": "validate"},
 }
 
+NAMES = ("run", "simulation", "unfinished", "validation", "claim", "stages", *SCANS)
+
 
 def interrupt(*_: object) -> None:
     """What Ctrl-C does at the first report."""

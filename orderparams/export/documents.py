@@ -35,16 +35,15 @@ def write_json(file: File, path: Path) -> None:
 
 def write_values(array: Stored, stream: TextIO, outer: Selection = ()) -> None:
     """Nested lists of the values, or of those at some ``outer`` indices, piece by piece."""
-    dump = json.dumps if array.text else json_numbers
     shape = array.shape[len(outer) :]
     if not shape:
-        stream.write(dump(array.read(outer).tolist()))
+        stream.write(dumped(array, outer))
         return
     stream.write("[")
     if step := rows_at_once(shape):
         for start in range(0, shape[0], step):
-            piece = array.read((*outer, slice(start, start + step)))
-            stream.write("," * (start > 0) + dump(piece.tolist())[1:-1])
+            piece = dumped(array, (*outer, slice(start, start + step)))
+            stream.write("," * (start > 0) + piece[1:-1])
     else:
         for i in range(shape[0]):
             stream.write("," * (i > 0))
@@ -52,13 +51,20 @@ def write_values(array: Stored, stream: TextIO, outer: Selection = ()) -> None:
     stream.write("]")
 
 
+def dumped(array: Stored, selection: Selection) -> str:
+    """A part of the values as JSON."""
+    values = json.dumps(array.read(selection).tolist(), separators=(",", ":"))
+    return values if array.text else without_nan(values)
+
+
 def json_text(value: Any) -> str:
-    """A text, a number, a list of names, or a table of such as JSON."""
+    """A text, a number, a tuple of names, or a table of such as JSON."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json_text(k)}: {json_text(v)}" for k, v in value.items()) + "}"
-    return json.dumps(value) if isinstance(value, str | tuple) else json_numbers(value)
+    known = json.dumps(value)
+    return known if isinstance(value, str | tuple) else without_nan(known)
 
 
-def json_numbers(values: float | list[Any]) -> str:
-    """Numbers as JSON, which knows only finite ones: NaN becomes null."""
-    return json.dumps(values).replace("NaN", "null").replace("Infinity", INFINITY)
+def without_nan(numbers: str) -> str:
+    """JSON knows only finite numbers: NaN becomes null."""
+    return numbers.replace("NaN", "null").replace("Infinity", INFINITY)

@@ -8,7 +8,7 @@ from orderparams.errors import ConfigurationError
 from orderparams.export.archive import write_npz
 from orderparams.export.documents import write_json
 from orderparams.export.tidy import write_csv
-from orderparams.storage.files import atomic
+from orderparams.storage.files import atomic, remove_leftovers
 from orderparams.storage.hdf5 import read
 from orderparams.storage.netcdf import write_netcdf
 
@@ -24,5 +24,6 @@ def export_file(source: Path, path: Path, to: str, *, force: bool = False) -> No
     with read(source) as file:
         if path.exists() and path.samefile(source):
             raise ConfigurationError(f"{path} is the file to export; name another one with -o")
+        remove_leftovers(path)
         with atomic(path, force=force) as temporary:
             WRITERS[to](file, temporary)

@@ -54,7 +54,7 @@ def atomic(path: Path, *, force: bool) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         yield temporary
-        with temporary.open("rb+") as written:
+        with temporary.open("rb+", buffering=0) as written:
             os.fsync(written.fileno())
         if force:
             temporary.replace(path)

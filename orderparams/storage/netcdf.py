@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 
+from orderparams.storage.files import destination
 from orderparams.storage.groups import MAIN, File, Stored, groups, selections
 
 
@@ -15,7 +16,10 @@ def write_netcdf(file: File, path: Path) -> None:
     ``xarray.open_dataset(path)`` opens it, and ``group=`` the others.
     """
     main = next((f"/{name}" for name in MAIN if name in file), "/")
-    with h5py.File(path, "x", libver="v110", track_order=True) as target:
+    with (
+        destination(path) as written,
+        h5py.File(written, "w", libver="v110", track_order=True) as target,
+    ):
         for group in groups(file):
             place = target if group.path == main else target.require_group(group.path)
             place.attrs.update(group.attributes)
