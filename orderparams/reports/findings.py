@@ -30,7 +30,7 @@ FEWEST_TIMES = 5
 
 def number(value: float, form: str = ".6f") -> str:
     """A number in a format, with minus signs instead of hyphens; empty where there is none."""
-    return format(value, form).replace("-", "−") if math.isfinite(value) else ""
+    return format(value, f"z{form}").replace("-", "−") if math.isfinite(value) else ""
 
 
 def setting(value: object) -> str:

@@ -61,10 +61,16 @@ def scrolling(content: str) -> str:
     return f'<div class="scrolling" tabindex="0">{content}</div>'
 
 
+READABLE = 0.7
+"""Least part of its own size to which a picture is scaled down."""
+
+
 def figure(svg: bytes, caption: str) -> str:
-    """A picture that is part of the page."""
+    """A picture that is part of the page; where it would become too small, it scrolls."""
     data = base64.b64encode(svg).decode()
-    picture = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(caption)}">'
+    size = re.search(rb'<svg [^>]*width="([\d.]+)pt"', svg)
+    least = attribute("style", f"min-width: {READABLE * float(size[1]):.0f}pt" if size else "")
+    picture = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(caption)}"{least}>'
     return f"<figure>{scrolling(picture)}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
