@@ -199,6 +199,8 @@ def why(result: Analysis) -> list[str]:
             lines.append(f"    {direction.name} is {numbers(direction.basis[:MOST_NUMBERS, 0])}")
     for number, rest in enumerate(result.rests, 1):
         lines += rest_lines(f"{number}. plateau", rest, result)
+    if problem.attention.heads == 1 and not result.rests:
+        lines.append("  One head, and no plateau on its way: the risk simply falls.")
     return lines
 
 

@@ -10,6 +10,7 @@ import scipy.linalg
 import scipy.optimize
 from numpy.typing import NDArray
 
+from orderparams.errors import SolverError
 from orderparams.landscape import Landscape, differentiate
 from orderparams.problem import Heads
 
@@ -17,6 +18,9 @@ Array = NDArray[np.float64]
 
 CONVERGED = 1e-7
 """Residual below which a point counts as stationary."""
+
+PLATEAU = 1e3
+"""Risk, above that at the start, of points outside the range of the expectations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,14 +47,22 @@ class StationaryPoint:
 def root(gradient: Callable[[Array], Array], x: Array) -> Array:
     """Where a gradient vanishes near x: least squares with the Hessian as Jacobian.
 
-    Second order; finds saddles as well as minima, and takes singular Hessians.
+    Second order; finds saddles as well as minima, and takes singular Hessians. Steps to where the
+    gradient cannot be had are shortened.
     """
+    gradient(x)  # an error at the start is the caller's
+
+    def guarded(x: Array) -> Array:
+        try:
+            return gradient(x)
+        except SolverError:
+            return np.full(x.size, np.nan)
 
     def hessian(x: Array) -> Array:
         return differentiate(gradient, x)
 
     found = scipy.optimize.least_squares(
-        gradient,
+        guarded,
         x,
         jac=hessian,
         xtol=1e-10,
@@ -65,9 +77,20 @@ def root(gradient: Callable[[Array], Array], x: Array) -> Array:
 def descend(
     value_and_gradient: Callable[[Array], tuple[float, Array]], x: Array, iterations: int = 2000
 ) -> Array:
-    """A minimum below x by a quasi-Newton method, to a gradient of about 1e-6."""
+    """A minimum below x by a quasi-Newton method, to a gradient of about 1e-6.
+
+    Where the risk cannot be had there is a high plateau, so that the line search turns back.
+    """
+    plateau = value_and_gradient(x)[0] + PLATEAU
+
+    def guarded(x: Array) -> tuple[float, Array]:
+        try:
+            return value_and_gradient(x)
+        except SolverError:
+            return plateau, np.zeros_like(x)
+
     found = scipy.optimize.minimize(
-        value_and_gradient,
+        guarded,
         x,
         jac=True,
         method="L-BFGS-B",
@@ -95,13 +118,13 @@ def nearest_minimum(landscape: Landscape, x: Array) -> StationaryPoint:
 def unspecialized_point(landscape: Landscape) -> StationaryPoint:
     """All heads equal: one effective head (theory 7). The landscape must have no residual.
 
-    The descent starts at k = E[θ]; if that is zero, it stays at K = 0. Where heads are given
-    different biases or head weights no such point need exist, and the residual shows it.
+    The descent starts at K = 0, and stays there if E[θ] = 0. Where heads are given different biases
+    or head weights no such point need exist, and the residual shows it.
     """
     heads, features = landscape.weights_shape
     start = landscape.point(
         Heads(
-            np.tile(landscape.task.signal.mean, (heads, 1)),
+            np.zeros((heads, landscape.task.signal.features)),
             np.zeros((heads, heads)),
             landscape.flow.start.bias,
             landscape.flow.start.head_weights,

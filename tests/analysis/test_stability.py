@@ -21,6 +21,7 @@ from orderparams.analysis.stationary import (
     root,
     unspecialized_point,
 )
+from orderparams.errors import SolverError
 from orderparams.landscape import Landscape, differentiate
 from orderparams.problem import Heads
 from orderparams.trajectory import Trajectory
@@ -169,6 +170,39 @@ def test_the_unspecialized_point_of_two_stages():
         np.testing.assert_allclose(point.heads.overlap, expected, atol=1e-7)
         assert point.risk == pytest.approx(0.408763601399, abs=1e-10)
         assert point.converged
+
+
+def test_the_unspecialized_point_is_the_one_that_training_approaches():
+    """Of heads whose shares add up there are two: this one, and heads that attend to nothing."""
+    landscape = Landscape(op.load("softmax-1"), residual=0)
+    point = unspecialized_point(landscape)
+    assert point.converged
+    assert np.linalg.norm(point.heads.overlap) < 1
+    assert point.risk < landscape.risk(np.zeros_like(point.x))
+
+
+def test_the_searches_turn_back_where_the_risk_cannot_be_had():
+    """Steps of either lead out of the range, near whose edge the minimum is."""
+    refused = []
+
+    def value_and_gradient(x):
+        if abs(x[0]) > 0.7:
+            refused.append(x)
+            raise SolverError("out of range")
+        return (x[0] - 0.5) ** 4 - 0.01 * x[0], 4 * (x - 0.5) ** 3 - 0.01
+
+    def gradient(x):
+        return value_and_gradient(x)[1]
+
+    minimum = 0.5 + 0.0025 ** (1 / 3)
+    assert descend(value_and_gradient, np.zeros(1)) == pytest.approx(minimum, abs=2e-3)
+    assert refused
+    refused.clear()
+    assert root(gradient, np.array([0.51])) == pytest.approx(minimum, abs=1e-6)
+    assert refused
+    for search in (lambda x: descend(value_and_gradient, x), lambda x: root(gradient, x)):
+        with pytest.raises(SolverError):
+            search(np.array([3.0]))
 
 
 def test_given_biases_that_differ_leave_a_residual():
