@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5ds, h5l, h5o, h5z
+from h5py import h5l, h5o, h5z
 
 from orderparams.errors import FileError
 from orderparams.storage.schema import (
@@ -128,8 +128,9 @@ def axes_of(data: h5py.Dataset) -> tuple[str, ...]:
         if data.ndim != 1:
             raise FileError(f"{place} is damaged: an axis has one dimension, not {data.ndim}")
     else:
-        scales = [scale.id for dimension in data.dims for scale in dimension.values()]
-        names = tuple(h5ds.get_scale_name(scale).decode("utf-8", "replace") for scale in scales)
+        # HDF5's own way to the scales crashes where one was deleted.
+        scales = [data.file[one] for along in data.attrs.get("DIMENSION_LIST", ()) for one in along]
+        names = tuple(scale.attrs["NAME"].decode("utf-8", "replace") for scale in scales)
     if tuple(size for name in names if name in group for size in group[name].shape) != data.shape:
         raise FileError(f"{place} is damaged: its shape {data.shape} is not that of its axes")
     return names
