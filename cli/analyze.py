@@ -238,13 +238,14 @@ def best(result: Analysis) -> list[str]:
     """The optimum beside the run and the Bayes risk."""
     found, run = result.optimum, result.trajectory
     heads = found.point.heads
-    above = found.risk - found.bayes_risk
+    above, missed = found.risk - found.bayes_risk, run.risk[-1] - found.risk
     excess = f"{above:.3e} above the Bayes risk" if above > 1e-8 else "it is the Bayes risk"
+    end = f"ends {missed:.3e} above it" if missed > 1e-8 else "has reached it"
     reached = sum(risk < found.risks[0] + 1e-6 for risk in found.risks)
     return [
         "The optimum",
         f"  least risk  {found.risk:.10f}, residual {found.point.residual:.0e}",
-        f"  {excess}; the run ends {run.risk[-1] - found.risk:.3e} above it",
+        f"  {excess}; the run {end}",
         f"  reached from {reached} of {len(found.risks)} starts",
         *options.overlap_table(heads.overlap, heads.self_overlap),
     ]
