@@ -25,11 +25,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(sh|console|toml|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ENVIRONMENT = ("python3 -m venv", ". .venv/bin/activate", "pip install")
-PAGES = [
-    page
-    for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
-    if BLOCK.search(page.read_text("utf-8"))
-]
+DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [page for page in DOCUMENTS if BLOCK.search(page.read_text("utf-8"))]
 NUMBER = re.compile(r"([+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 SECONDS = re.compile(r"\d+(\.\d+)? s\b")
 PROGRESS = re.compile(r"^(?: *\d+%  |Compiling ).*\n", re.MULTILINE)
@@ -65,7 +62,6 @@ def commands(page):
 
 def run(page, folder):
     """Output and exit status of each command of a page, all run by one shell."""
-    (folder / "recipes").symlink_to(ROOT / "recipes")
     end = f"end() {{ local status=$?; echo; echo '{END}'$status; return $status; }}"
     script = "\n".join([end, *(f"{command.text}\nend" for command in commands(page))])
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -113,6 +109,12 @@ def test_the_examples_of_a_page(page, tmp_path):
         assert status == 0 or asked, report
         shown = "\n".join(command.shown).strip("\n").splitlines()
         assert not shown or matches(shown, output.strip("\n").splitlines()), report
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.stem)
+def test_no_block_escapes(page):
+    kinds = re.findall(r"^```(.*)\n(?:.*\n)*?```$", page.read_text("utf-8"), re.MULTILINE)
+    assert set(kinds) <= {"sh", "console", "toml", "python", "text"}
 
 
 def test_a_page_that_is_wrong_is_found_out():
