@@ -195,6 +195,7 @@ def make_plan(
     :class:`ConfigurationError` with the first that is not possible.
     """
     base = override({key: value for key, value in table.items() if key != "scan"}, overrides)
+    parse(base)  # the result will hold it beside the points
     settings = read_settings(dict(table.get("scan", {})) | dict(scan or {}))
     axes = read_axes(settings.vary, [*AXES, *POINT, *SCAN])
     if settings.mode != "random":
