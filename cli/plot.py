@@ -20,11 +20,15 @@ from orderparams.cli import options
 )
 @options.force
 def plot(file: Path, output: Path | None, force: bool) -> None:
-    """Draw a result file: overlaps and risk in time, or the curves of a claim.
+    """Draw a result file.
 
-    Lines are the theory, bands the replicas of a simulation.
+    Overlaps and risk in time, or the curves of a claim. Lines are the theory,
+    bands the replicas of a simulation.
 
-    Example: orderparams plot run.h5 -o run.pdf
+    \b
+    Examples:
+      orderparams plot run.h5
+      orderparams plot run.h5 -o run.pdf
     """
     from orderparams.errors import ConfigurationError
     from orderparams.storage.files import check_target, unused
