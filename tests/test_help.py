@@ -1,0 +1,74 @@
+"""Help texts: every command has examples that its parser accepts, and `python -m` is the same."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from orderparams.cli.main import orderparams
+from orderparams.sources import load, preset_names
+
+
+def examples(command):
+    """Command lines of the block "Examples:" of a help text, without what a shell redirects."""
+    _, separator, block = (command.help or "").partition("Examples:\n")
+    lines = block.split("\n\n")[0].strip().splitlines() if separator else []
+    return [shlex.split(line.split(" > ")[0]) for line in lines]
+
+
+ALL = [
+    (name, words) for name, command in orderparams.commands.items() for words in examples(command)
+]
+
+
+@pytest.mark.parametrize("name", orderparams.commands)
+def test_every_command_has_an_example(name):
+    command = orderparams.commands[name]
+    assert examples(command)
+    context = click.Context(command, info_name=f"orderparams {name}", terminal_width=80)
+    shown = command.get_help(context)
+    for words in examples(command):
+        assert shlex.join(words) in shown
+
+
+def test_every_summary_fits_its_line():
+    with click.Context(orderparams, terminal_width=80) as context:
+        _, commands = orderparams.get_help(context).split("Commands:\n")
+    assert "..." not in commands
+
+
+@pytest.mark.parametrize(("name", "words"), ALL, ids=[" ".join(words) for _, words in ALL])
+def test_examples_are_accepted(name, words):
+    """The parser takes them, and what they configure exists."""
+    program, command, *arguments = words
+    assert (program, command) == ("orderparams", name)
+    parameters = orderparams.commands[name].make_context(name, arguments).params
+    config = parameters.get("config")
+    if config in (None, *preset_names()):
+        load(config or "two-stage", parameters.get("assignments", ()))
+    else:
+        assert Path(config).suffix == ".h5"
+
+
+def test_examples_of_the_program_are_accepted():
+    for program, command, *arguments in examples(orderparams):
+        assert program == "orderparams"
+        if arguments != ["--help"]:
+            orderparams.commands[command].make_context(command, arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["solve", "--help"], ["solve", "-s", "x=1"], ["x"]]
+)
+def test_python_m_is_the_same_program(arguments):
+    script = Path(sys.executable).with_name("orderparams")
+    runs = [
+        subprocess.run([*program, *arguments], capture_output=True, text=True)
+        for program in ([script], [sys.executable, "-m", "orderparams"])
+    ]
+    first, second = [(run.returncode, run.stdout, run.stderr) for run in runs]
+    assert first == second
+    assert first[0] == (0 if "--help" in arguments else 2)
