@@ -49,7 +49,7 @@ def report(file: Path, output: Path | None, force: bool) -> None:
 
 def figure_of(file: Path) -> bytes | None:
     """The figure of a result file as SVG, None where it cannot be drawn."""
-    from orderparams.errors import FileError
+    from orderparams.errors import ConfigurationError, FileError
 
     try:
         import matplotlib
@@ -63,6 +63,9 @@ def figure_of(file: Path) -> bytes | None:
         picture = Path(folder) / "figure.svg"
         try:
             save_figure(plot_file(file), picture)
+        except ConfigurationError as error:
+            click.echo(f"no figure: {error}", err=True)
+            return None
         except FileError:  # nothing to draw; what cannot be read is refused with the page
             return None
         return picture.read_bytes()
