@@ -202,14 +202,17 @@ def read_courses(
                 f"entries, and by its configuration it should have {size}"
             )
     names = ["time", *(name for name in variables if name not in LEARNED or name in group)]
-    return {name: group[name][...] for name in names}
+    arrays = {name: group[name][...] for name in names}
+    if not np.isfinite(arrays["time"]).all():
+        raise ValueError("its times are not finite")
+    return arrays
 
 
 def check_course(time: NDArray[np.float64], *states: NDArray[np.float64]) -> None:
-    """ValueError unless time increases from stored state to state, and all are finite."""
+    """ValueError unless time increases from state to state, and all states are finite."""
     if not time.size or not (np.diff(time) > 0).all():
         raise ValueError("its times do not increase")
-    if not all(np.isfinite(array).all() for array in (time, *states)):
+    if not all(np.isfinite(state).all() for state in states):
         raise ValueError("its order parameters are not finite")
 
 

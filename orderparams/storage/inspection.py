@@ -36,18 +36,18 @@ def inspect(file: h5py.File) -> None:
     """:class:`FileError` for an open file that cannot be trusted or does not keep to the schema."""
     datasets: list[bytes] = []
 
-    def visit_link(name: bytes, link: Any) -> None:
-        if link.type != h5l.TYPE_HARD:
-            raise FileError(f"{where(file, name)} is a link out of its place; links are not read")
+    def is_link(name: bytes, link: Any) -> bytes | None:
+        return name if link.type != h5l.TYPE_HARD else None
 
-    def visit_object(name: bytes, found: Any) -> None:
-        if found.type not in KINDS:
-            raise FileError(f"{where(file, name)} is neither a group nor a dataset")
+    def is_strange(name: bytes, found: Any) -> bytes | None:
         if found.type == h5o.TYPE_DATASET:
             datasets.append(name)
+        return name if found.type not in KINDS else None
 
-    file.id.links.visit(visit_link, info=True)
-    h5o.visit(file.id, visit_object, info=True)
+    if (name := file.id.links.visit(is_link, info=True)) is not None:
+        raise FileError(f"{where(file, name)} is a link to another place; links are not followed")
+    if (name := h5o.visit(file.id, is_strange, info=True)) is not None:
+        raise FileError(f"{where(file, name)} is neither a group nor a dataset")
     for name in datasets:
         check_storage(h5py.h5d.open(file.id, name), where(file, name))
     check_attributes(file)
