@@ -107,7 +107,7 @@ def announce_compilation() -> None:
             err=True,
         )
     elif not any(root.iterdir()):
-        click.echo("Compiling the kernels; this happens once and takes some seconds.", err=True)
+        click.echo("Compiling the kernels; this happens once and takes up to a minute.", err=True)
 
 
 def target(output: Path | None, config: str, *, force: bool) -> Path:
