@@ -44,6 +44,7 @@ def reproduce(
       orderparams reproduce C6 C8 -o claims
     """
     from orderparams.claims import select
+    from orderparams.storage.files import atomic
 
     claims = select(names)
     if only_list:
@@ -62,7 +63,8 @@ def reproduce(
         reports.append(report(claim, evidence))
         if not as_json:
             click.echo("\n".join([*table(claim, evidence, seconds), ""]))
-    (output / "report.md").write_text("\n".join([HEADING, *reports]), "utf-8")
+    with atomic(output / "report.md", force=force) as temporary:
+        temporary.write_text("\n".join([HEADING, *reports]), "utf-8")
     if as_json:
         click.echo(json.dumps({"holds": holds, "claims": entries}, indent=2))
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orderparams.errors import ConfigurationError
+from orderparams.storage.files import atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,10 +40,15 @@ def line_style(number: int) -> dict[str, Any]:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure; the suffix chooses the format. The bytes depend on the figure alone."""
-    if path.suffix.lower() not in FORMATS:
+    """Write a figure; the suffix chooses the format. The bytes depend on the figure alone.
+
+    An existing file is replaced by the whole figure or, with a :class:`FileError`, not at all.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
         raise ConfigurationError(
             f"{path}: figures are written as {', '.join(FORMATS)}; name a file with such an ending"
         )
     metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
-    figure.savefig(path, metadata=metadata[path.suffix.lower()])
+    with atomic(path, force=True) as temporary:
+        figure.savefig(temporary, format=suffix[1:], metadata=metadata[suffix])
