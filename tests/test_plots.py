@@ -3,9 +3,13 @@
 import matplotlib
 import numpy as np
 import pytest
+import result_files
+from click.testing import CliRunner
 
 import orderparams as op
 from orderparams.claims.evidence import Evidence, Panel
+from orderparams.cli.main import orderparams
+from orderparams.config import to_toml
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.plots import (
     SETTINGS,
@@ -13,6 +17,7 @@ from orderparams.plots import (
     plot_courses,
     plot_evidence,
     plot_file,
+    plot_scan,
     save_figure,
 )
 from orderparams.storage.claims import save
@@ -112,3 +117,149 @@ def test_the_file_of_a_claim_is_drawn_as_its_evidence_is(run_file, tmp_path):
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("mode", "growth rate −λ")
     assert [label.get_text() for label in axes.get_xticklabels()] == ["between heads", "all heads"]
     assert [line.get_linestyle() for line in axes.lines][:2] == ["None", "None"]
+
+
+AXES = {
+    "attention.activation": np.array(["softmax", "softmax-1"], dtype=object),
+    "task.length": np.array([2, 8, 32]),
+    "task.noise": np.array([0.0, 1.0, 2.0, 3.0]),
+    "initial.seed": np.array([0, 1, 2]),
+}
+
+
+def scan(*keys, failed=()):
+    """A scan whose risk tells where it stands: 1000 i + 100 j + … with indices along the axes."""
+    axes = {key: AXES[key] for key in keys}
+    names = {key: key.rsplit(".", 1)[-1] for key in keys}
+    shape = tuple(map(len, axes.values()))
+    risk = sum(index * 10.0 ** (3 - i) for i, index in enumerate(np.indices(shape)))
+    status = np.full(shape, "finished", dtype=object)
+    for index in failed:
+        status[index], risk[index] = "failed", np.nan
+    arrays = {"risk": risk, "bayes_risk": risk - 1, "status": status}
+    arrays["overlap"] = risk[..., None, None] + np.array([[0.0, 0.1], [0.2, -0.3]])
+    arrays["stage_time"] = risk[..., None] + np.array([1.0, 2.0])
+    dimensions = {names[key]: values for key, values in axes.items()}
+    keys = {name: key for key, name in names.items()}
+    problem = op.load("two-stage")
+    return op.Scan(problem, to_toml(problem), "solve", keys, dimensions, dimensions, arrays)
+
+
+def drawn(axes):
+    """The lines of a panel by their labels."""
+    return {line.get_label(): line.get_ydata() for line in axes.lines}
+
+
+def test_lines_over_a_number_and_a_colour_for_each_word():
+    given = scan("attention.activation", "task.noise", failed=[(1, 2)])
+    figure = plot_scan(given)
+    risk, first, second, stages = figure.axes
+    lines = drawn(risk)
+    np.testing.assert_array_equal(lines["softmax"], given["risk"][0])
+    np.testing.assert_array_equal(lines["softmax-1"], given["risk"][1])
+    assert np.isnan(lines["softmax-1"][2]), "a failed point is a gap"
+    (cross,) = [line for line in risk.lines if line.get_label() == "not finished"]
+    assert cross.get_xdata() == [2.0]
+    assert len({line.get_color() for line in risk.lines[:2]}) == 2
+    np.testing.assert_array_equal(risk.lines[2].get_ydata(), given["risk"][0] - 1)
+    assert (risk.get_xlabel(), risk.get_ylabel()) == ("noise Δ", "risk E")
+    assert risk.get_xscale() == "linear"
+    heads = [line.get_ydata()[0] for line in first.lines[:2]]
+    assert heads == pytest.approx([0.2, 0.0]), "heads in the order of their overlaps"
+    assert second.get_title() == "final overlaps with direction 2"
+    assert set(drawn(stages)) >= {"stage 1", "stage 2"}
+
+
+def test_even_ratios_make_a_logarithmic_axis():
+    risk, *_ = plot_scan(scan("task.length")).axes
+    assert risk.get_xscale() == "log"
+    assert [tick.get_text() for tick in risk.get_xticklabels()] == ["2", "8", "32"]
+
+
+def test_maps_over_two_numbers():
+    given = scan("task.noise", "task.length", failed=[(3, 1)])
+    figure = plot_scan(given)
+    panels = {axes.get_title(): axes for axes in figure.axes if axes.get_title()}
+    risk = panels["risk"]
+    (image,) = risk.collections
+    np.testing.assert_array_equal(image.get_array().filled(np.nan), given["risk"].T)
+    assert np.ma.getmaskarray(image.get_array())[1, 3], "a failed point is a gap"
+    assert (risk.get_xlabel(), risk.get_ylabel()) == ("noise Δ", "length L")
+    assert (risk.get_xscale(), risk.get_yscale()) == ("linear", "log")
+    edges = image.get_coordinates()
+    np.testing.assert_allclose(edges[0, :, 0], [-0.5, 0.5, 1.5, 2.5, 3.5])
+    np.testing.assert_allclose(edges[:, 0, 1], [1, 4, 16, 64])
+    (cross,) = risk.lines
+    assert (cross.get_xdata(), cross.get_ydata()) == ([3.0], [8])
+    excess = panels["excess risk"].collections[0].get_array()
+    np.testing.assert_allclose(excess.compressed(), 1.0)
+    assert {"stage 1", "stage 2", "final overlaps with direction 2"} <= panels.keys()
+
+
+def test_more_parameters_need_a_choice():
+    given = scan("attention.activation", "task.length", "task.noise", "initial.seed")
+    panels = {axes.get_title() for axes in plot_scan(given).axes}
+    assert {"risk, softmax", "risk, softmax-1"} <= panels, "seeds are no axis"
+    at = {"task.length": "8", "activation": "softmax"}
+    risk, *_ = plot_scan(given, at).axes
+    (median, *_) = risk.lines
+    np.testing.assert_array_equal(median.get_ydata(), given["risk"][0, 1, :, 1])
+    low, high = risk.collections[0].get_paths()[0].vertices[[1, -2], 1]
+    assert (low, high) == (given["risk"][0, 1, 0, 0], given["risk"][0, 1, 0, 2])
+    lines = drawn(plot_scan(given, {"activation": "softmax"}, ["noise"]).axes[0])
+    np.testing.assert_array_equal(lines["length L = 32"], given["risk"][0, 2, :, 1])
+
+
+def test_paired_values_are_scattered():
+    values = {"noise": np.array([1.0, 0.5, 0.1]), "activation": np.array(["a", "b", "a"], object)}
+    keys = {"noise": "task.noise", "activation": "attention.activation"}
+    arrays = {"risk": np.array([1.0, 2.0, 3.0]), "status": np.array(["finished"] * 3, object)}
+    points = {"point": np.arange(1, 4)}
+    given = op.Scan(op.load("two-stage"), "", "solve", keys, points, values, arrays)
+    first, second = plot_scan(given).axes[0].lines[:2]
+    np.testing.assert_array_equal(first.get_xdata(), [0.1, 0.5, 1.0])
+    np.testing.assert_array_equal(first.get_ydata(), [3.0, np.nan, 1.0])
+    np.testing.assert_array_equal(second.get_ydata(), [np.nan, 2.0, np.nan])
+    assert first.get_linestyle() == "None"
+
+
+@pytest.mark.parametrize("name", ["solve", "random", "evaluate", "simulate", "validate"])
+def test_scans_of_every_action_are_drawn_to_the_same_bytes(tmp_path, name):
+    path = result_files.write_scan(name, tmp_path)
+    for figure in ("a.svg", "b.svg"):
+        with matplotlib.rc_context(SETTINGS):
+            save_figure(plot_file(path), tmp_path / figure)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("at", "over", "words"),
+    [
+        ({}, ["noise", "length", "activation"], "lines are drawn over one parameter and maps over"),
+        ({"noise": "7"}, [], "--at noise=7: no point has this value; it is 0, 1, 2, 3"),
+        ({"noise": "low"}, [], "--at noise=low: no point has this value"),
+        ({"activation": "relu"}, [], "it is softmax, softmax-1"),
+        ({"heads": "2"}, [], "heads is not varied in this scan; varied are attention.activation"),
+        ({"noise": "1"}, ["noise"], "--over noise: it has a single value here"),
+        ({"noise": "1", "length": "2", "activation": "softmax"}, [], "only one point is left"),
+    ],
+)
+def test_choices_that_cannot_be_drawn(at, over, words):
+    with pytest.raises(ConfigurationError, match=words):
+        plot_scan(scan("attention.activation", "task.length", "task.noise"), at, over)
+
+
+def test_a_file_without_a_scan_has_nothing_to_choose(run_file):
+    with pytest.raises(ConfigurationError, match="--at and --over choose from a scan"):
+        plot_file(run_file, {"heads": "2"})
+
+
+def test_the_command_fixes_and_chooses(tmp_path):
+    scan("attention.activation", "task.length", "task.noise").save(tmp_path / "scan.h5")
+    command = ["plot", str(tmp_path / "scan.h5"), "-o", str(tmp_path / "a.png")]
+    choice = ["--at", "attention.activation=softmax", "--over", "length"]
+    assert CliRunner().invoke(orderparams, [*command, *choice]).exit_code == 0
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    wrong = CliRunner().invoke(orderparams, [*command, "--force", "--at", "softmax"])
+    assert wrong.exit_code == 2
+    assert "'softmax' is not KEY=VALUE" in wrong.output

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from orderparams.claims.evidence import Evidence, Panel
+from orderparams.errors import ConfigurationError
 from orderparams.plots.courses import draw_trajectory, plot_courses, width
+from orderparams.plots.scans import plot_scan
 from orderparams.plots.style import MARKERS, line_style
 from orderparams.storage.claims import read_panels
 from orderparams.storage.hdf5 import open_trajectory, read
+from orderparams.storage.scans import open_scan
 from orderparams.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -67,9 +70,16 @@ def plot_evidence(evidence: Evidence) -> Figure:
     return plot(evidence.panels, evidence.trajectory)
 
 
-def plot_file(path: Path) -> Figure:
-    """A result file: the curves of a claim, or overlaps and risk in time."""
+def plot_file(path: Path, at: Mapping[str, str] | None = None, over: Sequence[str] = ()) -> Figure:
+    """A result file: a scan, the curves of a claim, or overlaps and risk in time.
+
+    ``at`` and ``over`` choose what is drawn of a scan: :func:`plot_scan`.
+    """
     with read(path) as file:
-        panels = read_panels(file)
+        scanned, panels = "scan" in file, read_panels(file)
         run = open_trajectory(path) if panels and "trajectory" in file else None
+    if scanned:
+        return plot_scan(open_scan(path), at, over)
+    if at or over:
+        raise ConfigurationError(f"--at and --over choose from a scan, and {path} holds none")
     return plot(panels, run) if panels else plot_courses(path)
