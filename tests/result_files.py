@@ -44,7 +44,7 @@ SCANS: dict[str, dict[str, Any]] = {
     "validate": {"vary": {"training.rule": ["sgd", "gradient-flow"]}, "action": "validate"},
 }
 
-NAMES = ("run", "simulation", "unfinished", "validation", "claim", "stages", *SCANS)
+NAMES = ("run", "simulation", "unfinished", "direct", "validation", "claim", "stages", *SCANS)
 
 
 def interrupt(*_: object) -> None:
@@ -67,11 +67,13 @@ def evidence() -> Evidence:
 
 @functools.cache
 def results() -> dict[str, Any]:
-    """A result of every class, and an unfinished simulation."""
+    """A result of every class, and an unfinished simulation of each backend."""
+    direct = op.load(TABLE, ["simulation={backend='direct', dimension=20, replicas=2}"])
     return {
         "run": op.solve(PROBLEM),
         "simulation": op.simulate(PROBLEM),
         "unfinished": op.simulate(PROBLEM, progress=interrupt),
+        "direct": op.simulate(direct, progress=interrupt),
         "validation": op.validate(PROBLEM, dimensions=[50, 100]),
         "claim": evidence(),
     }

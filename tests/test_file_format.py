@@ -1,0 +1,100 @@
+"""docs/file-format.md names every group, dataset and attribute of real files, axes and units."""
+
+import re
+from pathlib import Path
+
+import h5py
+import pytest
+import result_files
+
+from orderparams.storage import schema
+from orderparams.storage.inspection import axes_of
+
+PAGE = (Path(__file__).parents[1] / "docs" / "file-format.md").read_text("utf-8")
+SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \| (\S+) \|", re.MULTILINE)
+ROWS = {
+    title: {name: (tuple(axes.split(", ")), unit) for name, axes, unit in ROW.findall(text)}
+    for title, text in SECTIONS.items()
+}
+NOT_NAMED = {"NAME", "CLASS", "DIMENSION_LIST", "REFERENCE_LIST", "units", "long_name", "key"}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return result_files.write(tmp_path_factory.mktemp("format"))
+
+
+def named(section, attributes):
+    """Whether the text of a section names all these attributes."""
+    return {name for name in attributes if f"`{name}`" not in SECTIONS[section]} <= NOT_NAMED
+
+
+def check_group(group, title):
+    """Datasets of a group against the table of its section."""
+    assert named(title, group.attrs)
+    parameter = "|".join(schema.TRAJECTORY)
+    varied = axes_of(group["status"]) if title == "/scan" else (group.attrs.get("axis"),)
+    for name, data in group.items():
+        axes = axes_of(data)
+        known = name
+        if title == "/comparison":
+            known = re.sub(f"^({parameter})_", "X_", name)
+        if "key" in data.attrs or name == group.attrs.get("axis"):
+            continue  # a name of the user, or of the claim
+        expected, unit = (ROWS["Axes"] | ROWS[title])[known]
+        if "…" in expected:
+            if title == "/comparison":
+                varied = schema.TRAJECTORY[re.match(f"({parameter})_", name)[1]].axes[1:]
+            place = expected.index("…")
+            expected = (*expected[:place], *varied, *expected[place + 1 :])
+        assert (axes, data.attrs["units"]) == (expected, unit), data.name
+
+
+def check_groups(file):
+    """All groups of a file, or of a point of a scan."""
+    for name, group in file.items():
+        title = "/" + re.sub(r"_\d+$", "", name)
+        if name == "checkpoint":
+            paths = []
+            group.visit(paths.append)
+            assert named(title, [path for path in paths if path not in ("record", "state")])
+        elif name == "curves":
+            for panel in group.values():
+                check_group(panel, title)
+        elif name == "points":
+            for point in group.values():
+                assert named(title, point.attrs)
+                check_groups(point)
+        else:
+            check_group(group, title)
+
+
+@pytest.mark.parametrize("name", result_files.NAMES)
+def test_the_page_names_everything_in_a_file(files, name):
+    with h5py.File(files[name]) as file:
+        assert named("Root attributes", file.attrs)
+        check_groups(file)
+
+
+@pytest.mark.parametrize(
+    ("title", "variables"),
+    [
+        ("/trajectory", schema.TRAJECTORY),
+        ("/simulation", schema.SIMULATION),
+        ("/stages", schema.STAGES),
+        ("/checks", schema.CHECKS),
+        ("/scan", {**schema.SCAN, **schema.POINT}),
+        ("Axes", schema.AXES),
+    ],
+)
+def test_the_page_names_nothing_else(title, variables):
+    assert ROWS[title].keys() - {"check", "point"} == variables.keys() - {"point"}
+
+
+def test_all_kinds_of_files_are_looked_at(files):
+    seen = set()
+    for path in files.values():
+        with h5py.File(path) as file:
+            seen |= {"/" + re.sub(r"_\d+$", "", name) for name in file}
+    assert seen == SECTIONS.keys() - {"Root attributes", "Axes"}
