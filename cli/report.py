@@ -64,7 +64,7 @@ def figure_of(file: Path) -> bytes | None:
         try:
             save_figure(plot_file(file), picture)
         except ConfigurationError as error:
-            click.echo(f"no figure: {error}", err=True)
+            click.echo(f"no figure; orderparams plot needs a choice: {error}", err=True)
             return None
         except FileError:  # nothing to draw; what cannot be read is refused with the page
             return None

@@ -19,6 +19,9 @@ def examples(command):
     return [shlex.split(line.split(" > ")[0]) for line in lines]
 
 
+PROGRAM = click.Context(
+    orderparams, info_name="orderparams", terminal_width=80, **orderparams.context_settings
+)
 ALL = [
     (name, words) for name, command in orderparams.commands.items() for words in examples(command)
 ]
@@ -28,15 +31,13 @@ ALL = [
 def test_every_command_has_an_example(name):
     command = orderparams.commands[name]
     assert examples(command)
-    context = click.Context(command, info_name=f"orderparams {name}", terminal_width=80)
-    shown = command.get_help(context)
+    shown = command.get_help(click.Context(command, PROGRAM, name))
     for words in examples(command):
         assert shlex.join(words) in shown
 
 
 def test_every_summary_fits_its_line():
-    with click.Context(orderparams, terminal_width=80) as context:
-        _, commands = orderparams.get_help(context).split("Commands:\n")
+    _, commands = orderparams.get_help(PROGRAM).split("Commands:\n")
     assert "..." not in commands
 
 
@@ -45,7 +46,7 @@ def test_examples_are_accepted(name, words):
     """The parser takes them, and what they configure exists."""
     program, command, *arguments = words
     assert (program, command) == ("orderparams", name)
-    parameters = orderparams.commands[name].make_context(name, arguments).params
+    parameters = orderparams.commands[name].make_context(name, arguments, PROGRAM).params
     config = parameters.get("config")
     if config in (None, *preset_names()):
         load(config or "two-stage", parameters.get("assignments", ()))
@@ -57,7 +58,7 @@ def test_examples_of_the_program_are_accepted():
     for program, command, *arguments in examples(orderparams):
         assert program == "orderparams"
         if arguments != ["--help"]:
-            orderparams.commands[command].make_context(command, arguments)
+            orderparams.commands[command].make_context(command, arguments, PROGRAM)
 
 
 @pytest.mark.parametrize(

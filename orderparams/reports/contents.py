@@ -45,7 +45,7 @@ KINDS = {
         findings.of_validation,
         "Overlaps and risk in time: lines are the theory, bands the range of the replicas",
     ),
-    Scan: Kind("Scan", findings.of_scan, "The risk over the varied parameters"),
+    Scan: Kind("Scan", findings.of_scan, "What the points came to, over the varied parameters"),
     Evidence: Kind("Claim", findings.of_claim, "What the checks were read off"),
 }
 
