@@ -61,9 +61,9 @@ def commands(page):
 
 
 def run(page, folder):
-    """Output and exit status of each command of a page, all run by one shell."""
+    """Output and exit status of each command of a page; one shell runs them and outlives them."""
     end = f"end() {{ local status=$?; echo; echo '{END}'$status; return $status; }}"
-    script = "\n".join([end, *(f"{command.text}\nend" for command in commands(page))])
+    script = "\n".join([end, *(f"{command.text}\nend" for command in commands(page)), "wait"])
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "MPLBACKEND": "Agg"}
     shell = subprocess.run(
