@@ -204,10 +204,10 @@ def pair_integrals(
         for k in range(h + 1, heads):
             noise[:] = 0.0
             token[:] = 0.0
-            alike = np.all((means[:, h] == means[:, k]) & (deviations[:, h] == deviations[:, k]))
             splits = split((h, k), law, scales, terms, digits)
-            split_of = np.cumsum(terms[:, h, k] == 0) - 1
+            alike, used = True, 0
             for c in range(components):
+                alike &= means[c, h] == means[c, k] and deviations[c, h] == deviations[c, k]
                 out = noise if c == 0 else token
                 if terms[c, h, k] > 0:
                     series = mehler_coefficients(covariances[c, h, k], terms[c, h, k])
@@ -215,7 +215,8 @@ def pair_integrals(
                         rows, other_rows = tables[h, c, p:], tables[k, c, p:]
                         add_expectation(rows, other_rows, series, shares[c], out[p])
                 else:
-                    forward, fixed, other, start, _, weight, _ = splits[split_of[c]]
+                    forward, fixed, other, start, _, weight, _ = splits[used]
+                    used += 1
                     for p in range(2):
                         first, second = fixed[p], other[p][start:]
                         if not forward:
@@ -231,6 +232,7 @@ def pair_integrals(
                 masses[h],
                 masses[k],
             )
+            used = 0
             for c in range(components):
                 adjoint = noise if c == 0 else token
                 if c < 2:
@@ -239,9 +241,11 @@ def pair_integrals(
                     series = mehler_coefficients(covariances[c, h, k], terms[c, h, k])
                     contract_series((tables[h, c], tables[k, c], series), adjoint, slopes)
                 else:
-                    contract_split(splits[split_of[c]], adjoint, slopes)
+                    contract_split(splits[used], adjoint, slopes)
+                    used += 1
                     if alike:
-                        slopes[:2], slopes[2:4] = slopes[:2].mean(), slopes[2:4].mean()
+                        slopes[0] = slopes[1] = 0.5 * (slopes[0] + slopes[1])
+                        slopes[2] = slopes[3] = 0.5 * (slopes[2] + slopes[3])
                 table, other_table = tables[h, c], tables[k, c]
                 for i in range(size):
                     slopes[0] += by_first[i] * table[1, i]

@@ -66,49 +66,61 @@ def correlate(values: Array, taps: Array, out: Array) -> None:
 
 
 @kernel()
+def progression(first: float, step: float, count: int) -> Array:
+    """first, first + step, …: (count,). Loops compile faster than NumPy's expressions."""
+    out = np.empty(count)
+    for i in range(count):
+        out[i] = first + step * i
+    return out
+
+
+@kernel()
+def normal_weights(nodes: Array, step: float) -> Array:
+    """Weights of a trapezoid rule for a standard normal variable."""
+    out = np.empty(nodes.size)
+    for i in range(nodes.size):
+        out[i] = step / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * nodes[i] ** 2)
+    return out
+
+
+@kernel()
 def conditional_rows(
-    scale: Array, spacing: float, rest: float, first: int, count: int, digits: float
+    scale: Array, spacing: float, rest: float, between: tuple[int, int], digits: float
 ) -> Array:
-    """E over e of f⁽ᵖ⁾(τ + spacing·n + rest·e), p = 0, 1, n = first, first + 1, …: (2, count, n).
+    """E over e of f⁽ᵖ⁾(τ + spacing·row + rest·e), p = 0, 1, for a range of rows: (2, rows, n).
 
     The step in e is made to divide the spacing, so that neighbouring rows share values of f,
     unless the rest is so small that this takes more of them than nodes of its own.
     """
+    first, count = between[0], between[1] - between[0]
     out = np.zeros((2, count, scale.size))
-    x = spacing * np.arange(first, first + count)
     if rest == 0.0:
-        derivatives(scale, x, out)
+        derivatives(scale, progression(spacing * first, spacing, count), out)
         return out
     own, _ = gaussian_rule(rest, 4, digits)
-    step = rest * (own[1] - own[0])
-    stride = int(np.ceil(abs(spacing) / step))
+    step = own[1] - own[0]
+    stride = int(np.ceil(abs(spacing) / (rest * step)))
     shared = stride < own.size
     if shared:
-        step = abs(spacing) / stride
-    half = int(np.ceil(rest * own[-1] / step))
-    shifts = np.copysign(step, spacing) * np.arange(-half, half + 1)
-    weights = step / (rest * np.sqrt(2.0 * np.pi)) * np.exp(-0.5 * (shifts / rest) ** 2)
-    if shared:
-        for phase in range(stride):
-            taps = weights[phase::stride].copy()
-            values = np.empty((2, count + taps.size - 1, scale.size))
-            further = np.arange(first, first + count + taps.size - 1)
-            derivatives(scale, shifts[phase] + spacing * further, values)
-            for p in range(2):
-                correlate(values[p], taps, out[p])
-    else:
-        values = np.empty((2, count, scale.size))
-        for e in range(weights.size):
-            derivatives(scale, x + shifts[e], values)
-            out += weights[e] * values
+        step = abs(spacing) / (rest * stride)
+    half = int(np.ceil(own[-1] / step))
+    if spacing < 0.0:
+        rest = -rest
+    weights = normal_weights(progression(-half * step, step, 2 * half + 1), step)
+    for phase in range(stride if shared else weights.size):
+        taps = weights[phase::stride].copy() if shared else weights[phase : phase + 1]
+        values = np.empty((2, count + taps.size - 1, scale.size))
+        start = spacing * first + rest * step * (phase - half)
+        derivatives(scale, progression(start, spacing, values.shape[1]), values)
+        for p in range(2):
+            correlate(values[p], taps, out[p])
     return out
 
 
 @kernel()
 def node_range(center: float, step: float, reach: float) -> tuple[int, int]:
-    """First n with step·n − center within ±reach, and the number of them."""
-    first = int(np.ceil((center - reach) / step))
-    return first, int(np.floor((center + reach) / step)) - first + 1
+    """The n with step·n − center within ±reach: from the first to before the second."""
+    return int(np.ceil((center - reach) / step)), int(np.floor((center + reach) / step)) + 1
 
 
 @kernel()
@@ -154,18 +166,21 @@ def split(
         rule, _ = gaussian_rule(deviation, 4, digits)
         step, reach = rule[1] - rule[0], rule[-1]
         if last < 0 or not same_covariance(covariances[last], covariances[c], pair):
-            last, start, end = c, np.iinfo(np.int64).max, np.iinfo(np.int64).min
-            for other in range(c, len(means)):
+            last = c
+            start, end = node_range(means[c, y] / slope, step, reach)
+            for other in range(c + 1, len(means)):
                 if same_covariance(covariances[other], covariances[c], pair):
-                    first, count = node_range(means[other, y] / slope, step, reach)
-                    start, end = min(start, first), max(end, first + count)
+                    first, beyond = node_range(means[other, y] / slope, step, reach)
+                    start, end = min(start, first), max(end, beyond)
             rest = np.sqrt(max(deviations[c, y] ** 2 - slope**2, 0.0))
-            rows = conditional_rows(scales[y], slope * step, rest, start, end - start, digits)
-        first, count = node_range(means[c, y] / slope, step, reach)
-        nodes = step * np.arange(first, first + count) - means[c, y] / slope
-        weights = step / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * nodes**2)
+            rows = conditional_rows(scales[y], slope * step, rest, (start, end), digits)
+        first, beyond = node_range(means[c, y] / slope, step, reach)
+        count = beyond - first
+        nodes = progression(step * first - means[c, y] / slope, step, count)
         fixed = np.empty((4, count, scales[x].size))
-        derivatives(scales[x], means[c, x] + deviation * nodes, fixed)
+        x_nodes = progression(means[c, x] + deviation * nodes[0], deviation * step, count)
+        derivatives(scales[x], x_nodes, fixed)
+        weights = normal_weights(nodes, step)
         splits.append((forward, fixed, rows, first - start, nodes, weights, (deviation, slope)))
     return splits
 
@@ -179,10 +194,15 @@ def contract_split(parts: Split, adjoint: Array, out: Array) -> None:
     deviation·∂_x + slope·∂_x'.
     """
     forward, fixed, other, start, nodes, weights, (deviation, slope) = parts
-    if not forward:
-        adjoint = adjoint.transpose(0, 2, 1).copy()
     count, size = fixed.shape[1:]
     product = np.empty((count, size))
+    if not forward:
+        turned = np.empty((2, adjoint.shape[2], adjoint.shape[1]))
+        for p in range(2):
+            for i in range(adjoint.shape[1]):
+                for j in range(adjoint.shape[2]):
+                    turned[p, j, i] = adjoint[p, i, j]
+        adjoint = turned
     mean, variance, first, second, cross = 0.0, 0.0, 0.0, 0.0, 0.0
     for p in range(2):
         product[:] = 0.0
