@@ -27,13 +27,11 @@ TABLE: dict[str, Any] = {
     "output": {"points": 5},
     "simulation": {"dimension": 100, "replicas": 3},
 }
-PROBLEM = op.load(
-    TABLE,
-    [
-        "attention={heads=2, bias='learned', head_weights='learned'}",
-        "initial={kind='explicit', overlap=[[0.8, 0.1], [0.1, 0.6]]}",
-    ],
-)
+LEARNED = [
+    "attention={heads=2, bias='learned', head_weights='learned'}",
+    "initial={kind='explicit', overlap=[[0.8, 0.1], [0.1, 0.6]]}",
+]
+PROBLEM = op.load(TABLE, LEARNED)
 HEADS = {"attention.activation": ["softmax", "softmax-1"], "attention.heads": [1, 2]}
 SCANS: dict[str, dict[str, Any]] = {
     "solve": {"vary": HEADS},
@@ -68,7 +66,7 @@ def evidence() -> Evidence:
 @functools.cache
 def results() -> dict[str, Any]:
     """A result of every class, and an unfinished simulation of each backend."""
-    direct = op.load(TABLE, ["simulation={backend='direct', dimension=20, replicas=2}"])
+    direct = op.load(TABLE, [*LEARNED, "simulation={backend='direct', dimension=20, replicas=2}"])
     return {
         "run": op.solve(PROBLEM),
         "simulation": op.simulate(PROBLEM),

@@ -24,11 +24,6 @@ from orderparams.storage.hdf5 import loaded, plain, write_trajectory
 from orderparams.storage.scans import point_name
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return result_files.write(tmp_path_factory.mktemp("export"))
-
-
 def exported(path, to, folder):
     target = folder / f"{path.stem}{ENDINGS[to]}"
     export_file(path, target, to)
@@ -64,9 +59,9 @@ def equal(found, expected):
 
 
 @pytest.mark.parametrize("name", result_files.NAMES)
-def test_npz(files, tmp_path, name):
-    arrays, attributes = contents(files[name])
-    with np.load(exported(files[name], "npz", tmp_path)) as archive:
+def test_npz(result_paths, tmp_path, name):
+    arrays, attributes = contents(result_paths[name])
+    with np.load(exported(result_paths[name], "npz", tmp_path)) as archive:
         metadata = {key for key in archive.files if key.endswith("metadata")}
         assert set(archive.files) - metadata == arrays.keys()
         assert all(equal(archive[key], values) for key, values in arrays.items())
@@ -76,9 +71,9 @@ def test_npz(files, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", result_files.NAMES)
-def test_json(files, tmp_path, name):
-    arrays, attributes = contents(files[name])
-    text = exported(files[name], "json", tmp_path).read_text("utf-8")
+def test_json(result_paths, tmp_path, name):
+    arrays, attributes = contents(result_paths[name])
+    text = exported(result_paths[name], "json", tmp_path).read_text("utf-8")
     document = json.loads(text, parse_constant=pytest.fail)
     assert document.keys() == {f"/{group}" for group in attributes}
     for group, expected in attributes.items():
@@ -94,9 +89,9 @@ def test_json(files, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", result_files.NAMES)
-def test_csv(files, tmp_path, name):
-    arrays, attributes = contents(files[name])
-    with exported(files[name], "csv", tmp_path).open(encoding="utf-8", newline="") as stream:
+def test_csv(result_paths, tmp_path, name):
+    arrays, attributes = contents(result_paths[name])
+    with exported(result_paths[name], "csv", tmp_path).open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     columns = {}
     for row in rows:
@@ -110,9 +105,11 @@ def test_csv(files, tmp_path, name):
     assert columns.keys() <= {f"{g}/{key}" for g, known in attributes.items() for key in known}
 
 
-def test_a_row_of_the_csv_says_where_its_number_stands(files, tmp_path):
-    run = op.open(files["run"])
-    with exported(files["run"], "csv", tmp_path).open(encoding="utf-8", newline="") as stream:
+def test_a_row_of_the_csv_says_where_its_number_stands(result_paths, tmp_path):
+    run = op.open(result_paths["run"])
+    with exported(result_paths["run"], "csv", tmp_path).open(
+        encoding="utf-8", newline=""
+    ) as stream:
         rows = [row for row in csv.DictReader(stream) if row["variable"] == "overlap"]
     assert list(rows[0]) == ["path", "time", "head", "feature", "head_2", "variable", "value"]
     places = itertools.product(run.time.tolist(), (1, 2), (1, 2))
@@ -124,9 +121,9 @@ def test_a_row_of_the_csv_says_where_its_number_stands(files, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["solve", "random"])
-def test_what_points_store_has_their_varied_values_beside_it(files, tmp_path, name):
-    scan = op.open(files[name])
-    with exported(files[name], "csv", tmp_path).open(encoding="utf-8", newline="") as stream:
+def test_what_points_store_has_their_varied_values_beside_it(result_paths, tmp_path, name):
+    scan = op.open(result_paths[name])
+    with exported(result_paths[name], "csv", tmp_path).open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     axes = [scan["activation"], scan["heads"]]
     if name == "solve":
@@ -142,9 +139,9 @@ def test_what_points_store_has_their_varied_values_beside_it(files, tmp_path, na
 
 
 @pytest.mark.parametrize("name", result_files.NAMES)
-def test_netcdf(files, tmp_path, name):
-    arrays, attributes = contents(files[name])
-    path = exported(files[name], "netcdf", tmp_path)
+def test_netcdf(result_paths, tmp_path, name):
+    arrays, attributes = contents(result_paths[name])
+    path = exported(result_paths[name], "netcdf", tmp_path)
     main = next(group for group in groups.MAIN if group in attributes)
     found, known = contents(path)
     assert known[""] == attributes[""] | attributes[main]
@@ -162,9 +159,9 @@ def test_netcdf(files, tmp_path, name):
             assert variable.attrs["long_name"]
 
 
-def test_xarray_selects_by_the_varied_values(files, tmp_path):
-    scan = op.open(files["solve"])
-    with xarray.open_dataset(exported(files["solve"], "netcdf", tmp_path)) as dataset:
+def test_xarray_selects_by_the_varied_values(result_paths, tmp_path):
+    scan = op.open(result_paths["solve"])
+    with xarray.open_dataset(exported(result_paths["solve"], "netcdf", tmp_path)) as dataset:
         chosen = dataset.overlap.sel(activation="softmax-1", heads=2)
         assert chosen.dims == ("head", "feature")
         np.testing.assert_array_equal(chosen, scan["overlap"][1, 1])
@@ -172,11 +169,11 @@ def test_xarray_selects_by_the_varied_values(files, tmp_path):
 
 
 @pytest.mark.parametrize("to", WRITERS)
-def test_the_size_of_the_pieces_changes_nothing(files, tmp_path, monkeypatch, to):
+def test_the_size_of_the_pieces_changes_nothing(result_paths, tmp_path, monkeypatch, to):
     for folder, size in (("whole", 2**15), ("pieces", 5)):
         (tmp_path / folder).mkdir()
         monkeypatch.setattr(groups, "PIECE", size)
-        exported(files["validation"], to, tmp_path / folder)
+        exported(result_paths["validation"], to, tmp_path / folder)
     whole, pieces = (
         tmp_path / folder / f"validation{ENDINGS[to]}" for folder in ("whole", "pieces")
     )
@@ -186,9 +183,9 @@ def test_the_size_of_the_pieces_changes_nothing(files, tmp_path, monkeypatch, to
         assert whole.read_bytes() == pieces.read_bytes()
 
 
-def test_numbers_that_json_does_not_know(files, tmp_path):
+def test_numbers_that_json_does_not_know(result_paths, tmp_path):
     path = tmp_path / "run.h5"
-    path.write_bytes(files["run"].read_bytes())
+    path.write_bytes(result_paths["run"].read_bytes())
     with h5py.File(path, "r+") as file:
         file["trajectory/risk"][:3] = [np.inf, -np.inf, np.nan]
         file["trajectory"].attrs["bayes_risk"] = np.nan
@@ -249,7 +246,7 @@ GROWTH = """
 
 
 @pytest.mark.parametrize("to", ["npz", "netcdf"])
-def test_the_process_holds_no_more_than_pieces(files, tmp_path, to):
+def test_the_process_holds_no_more_than_pieces(result_paths, tmp_path, to):
     """128 MiB, of zeros that are stored deflated; what HDF5 itself holds counts as well."""
     path = tmp_path / "large.h5"
     with h5py.File(path, "w") as file:
@@ -259,7 +256,7 @@ def test_the_process_holds_no_more_than_pieces(files, tmp_path, to):
             data.attrs.update(units="1", long_name=name)
         file["trajectory/time"].make_scale("time")
         data.dims[0].attach_scale(file["trajectory/time"])
-    arguments = [files["run"], path, tmp_path / "out", to]
+    arguments = [result_paths["run"], path, tmp_path / "out", to]
     growth = subprocess.check_output(
         [sys.executable, "-c", textwrap.dedent(GROWTH), *map(str, arguments)]
     )
@@ -282,9 +279,9 @@ def run(monkeypatch, capsys, tmp_path):
     return command
 
 
-def test_the_command_names_the_file_and_never_replaces_one_unasked(run, files, tmp_path):
+def test_the_command_names_the_file_and_never_replaces_one_unasked(run, result_paths, tmp_path):
     source = tmp_path / "run.h5"
-    source.write_bytes(files["run"].read_bytes())
+    source.write_bytes(result_paths["run"].read_bytes())
     assert run("export", "run.h5", "--to", "netcdf") == (0, "", "written to run.nc\n")
     assert run("export", "run.h5", "--to", "netcdf") == (0, "", "written to run-2.nc\n")
     status, _, err = run("export", "run.h5", "--to", "csv", "-o", "run.nc")
@@ -297,20 +294,29 @@ def test_the_command_names_the_file_and_never_replaces_one_unasked(run, files, t
         2,
         "orderparams: run.h5 is the file to export; name another one with -o\n",
     )
-    assert source.read_bytes() == files["run"].read_bytes()
+    assert source.read_bytes() == result_paths["run"].read_bytes()
 
 
 EXISTS = "run.nc exists; use --force to replace it, or -o to name another file\n"
 
 
-def test_the_command_refuses_with_one_message(run, files, tmp_path):
+def test_the_command_refuses_with_one_message(run, result_paths, tmp_path):
+    source = result_paths["run"]
     (tmp_path / "my.toml").write_text("title = 'mine'")
     for arguments, status, words in (
         (("run.h5",), 2, "Missing option '--to'"),
-        ((files["run"], "--to", "xls"), 2, "'xls' is not one of 'csv', 'npz', 'netcdf', 'json'"),
+        (
+            (result_paths["run"], "--to", "xls"),
+            2,
+            "'xls' is not one of 'csv', 'npz', 'netcdf', 'json'",
+        ),
         (("none.h5", "--to", "csv"), 5, "orderparams: none.h5 does not exist"),
         (("my.toml", "--to", "csv"), 5, "orderparams: my.toml is not a readable HDF5 file"),
-        ((files["run"], "--to", "csv", "-o", "no/run.csv"), 5, "no does not exist; create it"),
+        (
+            (result_paths["run"], "--to", "csv", "-o", "no/run.csv"),
+            5,
+            "no does not exist; create it",
+        ),
     ):
         found, out, err = run("export", *arguments)
         assert (found, out) == (status, "")
@@ -319,11 +325,19 @@ def test_the_command_refuses_with_one_message(run, files, tmp_path):
 
 
 @pytest.mark.parametrize("to", WRITERS)
-def test_a_full_disk_leaves_the_old_file(files, tmp_path, to):
+def test_a_full_disk_leaves_the_old_file(result_paths, tmp_path, to):
     """The disk is full after 8 KB: a limit on the size of files."""
     target = tmp_path / "out"
     target.write_text("old")
-    command = [sys.executable, "-m", "orderparams", "export", files["validation"], "--to", to]
+    command = [
+        sys.executable,
+        "-m",
+        "orderparams",
+        "export",
+        result_paths["validation"],
+        "--to",
+        to,
+    ]
     full = subprocess.run(
         [*command, "-o", target, "--force"],
         stderr=subprocess.PIPE,
@@ -337,10 +351,10 @@ def test_a_full_disk_leaves_the_old_file(files, tmp_path, to):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_damaged_file_is_named(files, tmp_path):
+def test_a_damaged_file_is_named(result_paths, tmp_path):
     """One byte of the numbers' deflated storage is changed."""
     path = tmp_path / "run.h5"
-    path.write_bytes(files["run"].read_bytes())
+    path.write_bytes(result_paths["run"].read_bytes())
     with h5py.File(path, "r+") as file:
         group = file["trajectory"]
         values = group["risk"][...]

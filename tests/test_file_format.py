@@ -20,11 +20,6 @@ ROWS = {
 NOT_NAMED = {"NAME", "CLASS", "DIMENSION_LIST", "REFERENCE_LIST", "units", "long_name", "key"}
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return result_files.write(tmp_path_factory.mktemp("format"))
-
-
 def named(section, attributes):
     """Whether the text of a section names all these attributes."""
     return {name for name in attributes if f"`{name}`" not in SECTIONS[section]} <= NOT_NAMED
@@ -71,8 +66,8 @@ def check_groups(file):
 
 
 @pytest.mark.parametrize("name", result_files.NAMES)
-def test_the_page_names_everything_in_a_file(files, name):
-    with h5py.File(files[name]) as file:
+def test_the_page_names_everything_in_a_file(result_paths, name):
+    with h5py.File(result_paths[name]) as file:
         assert named("Root attributes", file.attrs)
         check_groups(file)
 
@@ -92,9 +87,9 @@ def test_the_page_names_nothing_else(title, variables):
     assert ROWS[title].keys() - {"check", "point"} == variables.keys() - {"point"}
 
 
-def test_all_kinds_of_files_are_looked_at(files):
+def test_all_kinds_of_files_are_looked_at(result_paths):
     seen = set()
-    for path in files.values():
+    for path in result_paths.values():
         with h5py.File(path) as file:
             seen |= {"/" + re.sub(r"_\d+$", "", name) for name in file}
     assert seen == SECTIONS.keys() - {"Root attributes", "Axes"}

@@ -3,7 +3,6 @@
 import matplotlib
 import numpy as np
 import pytest
-import result_files
 from click.testing import CliRunner
 
 import orderparams as op
@@ -224,11 +223,10 @@ def test_paired_values_are_scattered():
 
 
 @pytest.mark.parametrize("name", ["solve", "random", "evaluate", "simulate", "validate"])
-def test_scans_of_every_action_are_drawn_to_the_same_bytes(tmp_path, name):
-    path = result_files.write_scan(name, tmp_path)
+def test_scans_of_every_action_are_drawn_to_the_same_bytes(result_paths, tmp_path, name):
     for figure in ("a.svg", "b.svg"):
         with matplotlib.rc_context(SETTINGS):
-            save_figure(plot_file(path), tmp_path / figure)
+            save_figure(plot_file(result_paths[name]), tmp_path / figure)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 

@@ -60,10 +60,9 @@ def same(first, second):
     return True
 
 
-def test_every_result_is_opened_as_what_it_was(tmp_path):
-    files = result_files.write(tmp_path)
+def test_every_result_is_opened_as_what_it_was(result_paths):
     for name, result in result_files.results().items():
-        again = op.open(files[name])
+        again = op.open(result_paths[name])
         if isinstance(result, op.Validation):
             for flow, read in zip(flows(result), flows(again), strict=True):
                 assert same(stored(flow), stored(read))
@@ -72,8 +71,8 @@ def test_every_result_is_opened_as_what_it_was(tmp_path):
                 np.testing.assert_allclose(start.self_overlap, flow.self_overlap[0], rtol=1e-14)
             result, again = (dataclasses.replace(kept, theory={}) for kept in (result, again))
         assert same(result, again), name
-    assert same(op.open(files["stages"]), op.open(files["run"]))
-    assert all(isinstance(op.open(files[name]), op.Scan) for name in result_files.SCANS)
+    assert same(op.open(result_paths["stages"]), op.open(result_paths["run"]))
+    assert all(isinstance(op.open(result_paths[name]), op.Scan) for name in result_files.SCANS)
 
 
 def flows(validation):

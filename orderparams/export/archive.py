@@ -29,7 +29,7 @@ def write_npz(file: File, path: Path) -> None:
 def element_type(array: Stored) -> np.dtype[Any]:
     """Numbers as they are stored; texts as wide as the longest of them."""
     if not array.text:
-        return array.data.dtype
+        return np.dtype(array.data.dtype)
     width = max((len(text) for piece in array.pieces() for text in piece), default=0)
     return np.dtype(f"U{max(1, width)}")
 

@@ -111,7 +111,7 @@ def matching(parameter: Parameter, value: str) -> NDArray[np.intp]:
     return np.flatnonzero(equal)
 
 
-def shown(values: Sequence[Any]) -> str:
+def shown(values: NDArray[Any]) -> str:
     """Values for a message."""
     texts = [value if isinstance(value, str) else f"{value:g}" for value in values]
     return ", ".join(texts[:MOST_NAMED]) + ", …" * (len(texts) > MOST_NAMED)

@@ -171,17 +171,18 @@ def draw_bayes_risk(axes: Axes, choice: Choice) -> None:
     colours = [line_style(number)["color"] for number in range(len(levels))]
     if not (largest - least > 1e-9).any():
         levels, colours = common[None], ["black"]
-    style = {"linestyle": "--"} if connected(choice) else {"linestyle": "none", "marker": "_"}
+    dashes, marker = ("--", "") if connected(choice) else ("none", "_")
     for number, (level, colour) in enumerate(zip(levels, colours, strict=True)):
         label = "" if number else "Bayes risk"
-        axes.plot(x[order], level, color=colour, linewidth=1, label=label, **style)
+        axes.plot(
+            x[order], level, color=colour, linewidth=1, linestyle=dashes, marker=marker, label=label
+        )
 
 
 def failures(choice: Choice) -> NDArray[np.bool_]:
     """Points with a sample that did not finish, (line, over…)."""
-    status = choice.arrays["status"]
-    found: NDArray[np.bool_] = np.isin(status, ("failed", "missing")).any(axis=1)
-    return found
+    ended = choice.arrays["status"]
+    return np.asarray(np.isin(ended, ("failed", "missing")).any(axis=1))
 
 
 def mark_failures(axes: Axes, choice: Choice) -> None:

@@ -218,7 +218,7 @@ def check_course(time: NDArray[np.float64], *states: NDArray[np.float64]) -> Non
 
 def read_trajectory(group: h5py.Group, problem: Problem, status: str) -> Trajectory:
     """What :func:`write_trajectory` wrote."""
-    arrays = read_courses(group, problem, TRAJECTORY)
+    arrays: dict[str, Any] = read_courses(group, problem, TRAJECTORY)
     check_course(arrays["time"], arrays["overlap"], arrays["self_overlap"])
     own = {"bayes_risk", "engine", "message", "seconds"}
     attributes = plain(group.attrs)
