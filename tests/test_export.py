@@ -306,14 +306,14 @@ def test_the_command_refuses_with_one_message(run, result_paths, tmp_path):
     for arguments, status, words in (
         (("run.h5",), 2, "Missing option '--to'"),
         (
-            (result_paths["run"], "--to", "xls"),
+            (source, "--to", "xls"),
             2,
             "'xls' is not one of 'csv', 'npz', 'netcdf', 'json'",
         ),
         (("none.h5", "--to", "csv"), 5, "orderparams: none.h5 does not exist"),
         (("my.toml", "--to", "csv"), 5, "orderparams: my.toml is not a readable HDF5 file"),
         (
-            (result_paths["run"], "--to", "csv", "-o", "no/run.csv"),
+            (source, "--to", "csv", "-o", "no/run.csv"),
             5,
             "no does not exist; create it",
         ),

@@ -29,7 +29,8 @@ def write_npz(file: File, path: Path) -> None:
 def element_type(array: Stored) -> np.dtype[Any]:
     """Numbers as they are stored; texts as wide as the longest of them."""
     if not array.text:
-        return np.dtype(array.data.dtype)
+        stored: np.dtype[Any] = array.data.dtype
+        return stored
     width = max((len(text) for piece in array.pieces() for text in piece), default=0)
     return np.dtype(f"U{max(1, width)}")
 
