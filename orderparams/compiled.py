@@ -21,13 +21,14 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
-from numba.core import config, sigutils
-from numba.core.caching import FunctionCache
+from numba.core import caching, config, sigutils
 from numba.core.dispatcher import Dispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 numba_config: Any = config
+numba_caching: Any = caching
+numba_signatures: Any = sigutils
 
 FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and
@@ -81,7 +82,7 @@ def source_hash(module: str) -> str:
     return digest.hexdigest()[:16]
 
 
-class KernelCache(FunctionCache):  # type: ignore[misc]
+class KernelCache(numba_caching.FunctionCache):  # type: ignore[misc]
     """Numba's cache of one function, which it can do without.
 
     What is damaged is compiled anew, what finds no space on the disk is not kept.
@@ -95,7 +96,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
                 self.flush()
             return None
         # Of two processes that write at the same time one may have kept the other's index.
-        arguments, _ = sigutils.normalize_signature(signature)
+        arguments, _ = numba_signatures.normalize_signature(signature)
         return found if found is not None and found.signature.args == arguments else None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
