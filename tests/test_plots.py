@@ -195,6 +195,22 @@ def test_maps_over_two_numbers():
     assert {"stage 1", "stage 2", "final overlaps with direction 2"} <= panels.keys()
 
 
+def test_numbers_are_drawn_in_their_order(monkeypatch):
+    monkeypatch.setitem(AXES, "task.noise", np.array([2.0, 0.0, 3.0, 1.0]))
+    given = scan("task.noise", "attention.activation")
+    risk, *_ = plot_scan(given).axes
+    np.testing.assert_array_equal(risk.lines[0].get_xdata(), [0, 1, 2, 3])
+    np.testing.assert_array_equal(risk.lines[0].get_ydata(), given["risk"][[1, 3, 0, 2], 0])
+    (image,) = plot_scan(given, over=["noise", "activation"]).axes[0].collections
+    np.testing.assert_array_equal(image.get_array(), given["risk"][[1, 3, 0, 2]].T)
+
+
+def test_where_no_point_finished_there_is_nothing_to_draw():
+    given = scan("attention.activation", "task.noise", failed=[(1, i) for i in range(4)])
+    with pytest.raises(FileError, match="no point of the scan has finished there"):
+        plot_scan(given, {"activation": "softmax-1"})
+
+
 def test_more_parameters_need_a_choice():
     given = scan("attention.activation", "task.length", "task.noise", "initial.seed")
     panels = {axes.get_title() for axes in plot_scan(given).axes}

@@ -36,6 +36,11 @@ class Parameter:
         return self.values.dtype != object
 
     @property
+    def order(self) -> NDArray[np.intp]:
+        """Indices that sort numbers; words stay as they were given."""
+        return np.argsort(self.values) if self.numeric else np.arange(len(self.values))
+
+    @property
     def seed(self) -> bool:
         """Whether it only chooses random numbers."""
         return self.key.endswith("seed")
@@ -44,7 +49,7 @@ class Parameter:
     def logarithmic(self) -> bool:
         """Whether the values are more evenly spaced in the logarithm."""
         values = np.unique(self.values)
-        if len(values) < 3 or values[0] <= 0:
+        if not self.numeric or len(values) < 3 or values[0] <= 0:
             return False
         steps, ratios = np.diff(values), np.diff(np.log(values))
         return bool(ratios.std() / ratios.mean() < steps.std() / steps.mean())
@@ -78,7 +83,7 @@ def choose(scan: Scan, at: Mapping[str, str], over: Sequence[str]) -> Choice:
         for name in (scan.keys if paired else scan.dimensions)
     }
     fixed = {find(parameters, key).name: value for key, value in at.items()}
-    named = [find(parameters, key).name for key in over]
+    named = list(dict.fromkeys(find(parameters, key).name for key in over))
     places = {name: matching(parameters[name], value) for name, value in fixed.items()}
     if paired:
         return scattered(scan, parameters, places, named)
@@ -160,9 +165,13 @@ def gridded(
     for name, array in scan.arrays.items():
         part = array[index]
         part = np.moveaxis(part, source, range(len(source)))
-        arrays[name] = part.reshape(*shape, *part.shape[len(source) :])
+        part = part.reshape(*shape, *part.shape[len(source) :])
+        for axis, p in enumerate(over, 2):
+            part = part.take(p.order, axis)
+        arrays[name] = part
     labels = [", ".join(row) for row in combinations(lines)]
-    return Choice(over, checked(labels), said(parameters, fixed), True, arrays)
+    sorted_over = tuple(Parameter(p.name, p.key, p.values[p.order]) for p in over)
+    return Choice(sorted_over, checked(labels), said(parameters, fixed), True, arrays)
 
 
 def combinations(parameters: Sequence[Parameter]) -> list[list[str]]:

@@ -27,6 +27,8 @@ PANEL = (4.2, 3.2)
 
 MOST_COLUMNS = 3
 MOST_TICKS = 8
+LEAST = 1e-300
+"""What p-values are drawn as that vanish."""
 DECADES = 50
 """Range of a logarithmic axis from which on only powers of ten are labelled."""
 
@@ -68,7 +70,7 @@ def quantities(choice: Choice) -> list[Quantity]:
     if pvalues := {words: arrays[name] for name, words in tests.items() if name in arrays}:
         values = np.stack([*pvalues.values()], axis=-1)
         found.append(Quantity("theory and simulation", "p-value", values, tuple(pvalues), True))
-    return found
+    return [quantity for quantity in found if np.isfinite(quantity.values).any()]
 
 
 def quantiles(values: Array) -> Array:
@@ -87,7 +89,7 @@ def plot_scan(scan: Scan, at: Mapping[str, str] | None = None, over: Sequence[st
     choice = choose(scan, at or {}, over)
     found = quantities(choice)
     if not found:
-        raise FileError("the scan holds nothing to plot: no point has finished")
+        raise FileError("there is nothing to plot: no point of the scan has finished there")
     figure = (draw_lines if len(choice.over) == 1 else draw_maps)(choice, found)
     title = [text for text in (scan.problem.title, choice.fixed) if text]
     if title:
@@ -106,6 +108,7 @@ def draw_lines(choice: Choice, found: Sequence[Quantity]) -> Figure:
             draw_bayes_risk(axes, choice)
         mark_failures(axes, choice)
         label_axis(axes.xaxis, choice.over[0])
+        axes.margins(x=0.05 if choice.over[0].numeric else 0.2)
         axes.set(title=quantity.title, ylabel=quantity.label)
         if quantity.logarithmic:
             axes.set_yscale("log")
@@ -204,7 +207,6 @@ def label_axis(axis: Any, parameter: Parameter) -> None:
     if not parameter.numeric:
         texts = list(dict.fromkeys(parameter.values))
         axis.set_ticks(range(len(texts)), texts)
-        axis.axes.margins(x=0.2)
         return
     if parameter.logarithmic:
         getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
@@ -261,7 +263,7 @@ def maps(choice: Choice, found: Sequence[Quantity]) -> list[tuple[str, str, Arra
                 excess = middle[..., 0] - quantiles(choice.arrays["bayes_risk"])[1]
                 columns.append(("excess risk", "E − Bayes risk", excess))
         elif quantity.curves:
-            values = np.log10(middle) if quantity.logarithmic else middle
+            values = np.log10(np.maximum(middle, LEAST)) if quantity.logarithmic else middle
             label = f"log₁₀ {quantity.label}" if quantity.logarithmic else quantity.label
             columns += [(name, label, values[..., i]) for i, name in enumerate(quantity.curves)]
         else:
