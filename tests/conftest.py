@@ -1,6 +1,7 @@
-"""Commands that the tests start take the installed program, not the sources in the folder."""
+"""What tests share. Commands that they start take the installed program, not the sources here."""
 
 import os
+import sys
 
 import pytest
 
@@ -13,3 +14,20 @@ def result_paths(tmp_path_factory):
     import result_files
 
     return result_files.write(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Run a command line in an empty folder; returns exit status, standard output and error."""
+    from orderparams.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["orderparams", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return stop.value.code or 0, out, err
+
+    return command

@@ -10,24 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
-from orderparams.cli.main import main, orderparams
+from orderparams.cli.main import orderparams
 
 QUICK = ["-s", "training.duration=2", "-s", "output.points=5", "-s", "expectation.tolerance=1e-6"]
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run a command line in an empty folder; returns exit status, standard output and error."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["orderparams", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return command
 
 
 def test_help_lists_every_command_and_fits_the_screen(run):

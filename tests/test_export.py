@@ -16,7 +16,6 @@ import result_files
 import xarray
 
 import orderparams as op
-from orderparams.cli.main import main
 from orderparams.errors import FileError
 from orderparams.export import ENDINGS, WRITERS, export_file
 from orderparams.storage import groups
@@ -262,21 +261,6 @@ def test_the_process_holds_no_more_than_pieces(result_paths, tmp_path, to):
     )
     assert (tmp_path / "out").stat().st_size > 2**27
     assert int(growth) < 2**26
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run a command line in an empty folder; returns exit status, standard output and error."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["orderparams", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return command
 
 
 def test_the_command_names_the_file_and_never_replaces_one_unasked(run, result_paths, tmp_path):

@@ -4,26 +4,9 @@ import json
 
 import h5py
 import numpy as np
-import pytest
 
 from orderparams import claims
 from orderparams.claims.evidence import Evidence, Panel, above, close
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    from orderparams.cli.main import main
-
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments):
-        monkeypatch.setattr("sys.argv", ["orderparams", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return command
 
 
 def test_a_claim_is_reproduced_and_can_be_drawn_again(run, tmp_path):

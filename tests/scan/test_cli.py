@@ -9,7 +9,6 @@ import time
 
 import pytest
 
-from orderparams.cli.main import main
 from orderparams.storage.scans import open_scan
 
 QUICK = [
@@ -20,21 +19,6 @@ SCAN = ["scan", "single-head", *QUICK, "--workers", "1"]
 HEADS = ["--vary", "attention.heads=1,2"]
 # An explicit method takes small steps for ever where an implicit one would come to rest.
 ENDLESS = ["-s", "integrator.method=RK23", "-s", "integrator.max_steps=999999999"]
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Run a command line in an empty folder; returns exit status, standard output and error."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["orderparams", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code or 0, out, err
-
-    return command
 
 
 def test_a_scan_writes_one_file_and_a_short_summary(run, tmp_path):
