@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from orderparams.attention import Activation
 from orderparams.expectations import Engine, Moments
-from orderparams.expectations.laplace import Gradients, Integers, Law
+from orderparams.expectations.laplace import Gradients, Grids, Integers, Law
 from orderparams.expectations.quadrature import Quadrature
 from orderparams.expectations.sampling import Sampling
 from orderparams.expectations.smoothing import add_product, decay, gaussian_rule
@@ -130,19 +130,21 @@ class Counting(Quadrature):
     def _integrate(
         self,
         law: Law,
-        grids: tuple[Array, Array],
+        grids: Grids,
         terms: Integers,
         head_weights: Array,
         digits: float,
     ) -> tuple[Array, Array, Gradients, float]:
-        size = grids[0].shape[1]
+        sizes = grids[2]
         rows = np.maximum(5, np.maximum(terms.max(axis=1), terms.max(axis=2)) + 3)
-        for deviation, count in zip(law[2].flat, rows.flat, strict=True):
-            points = gaussian_rule(deviation, count, digits)[0].size * size
+        for (component, head), count in np.ndenumerate(rows):
+            deviation = law[2][component, head]
+            points = gaussian_rule(deviation, count, digits)[0].size * int(sizes[head])
             self.exponentials += points
-            self.products += int(points * count)
-        self.products += int((4 * terms + 4)[terms > 0].sum()) * size**2
-        self.terms, self.nodes = float(terms[terms > 0].mean()), size
+            self.products += points * int(count)
+        series = np.where(terms > 0, 4 * terms + 4, 0)
+        self.products += int((series * np.outer(sizes, sizes)).sum())
+        self.terms, self.nodes = float(terms[terms > 0].mean()), round(sizes.mean())
         return super()._integrate(law, grids, terms, head_weights, digits)
 
 

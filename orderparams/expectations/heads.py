@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.expectations.laplace import Gradients, Integers, Law, Lengths, length_powers
+from orderparams.expectations.laplace import Gradients, Grids, Integers, Law, Lengths, length_powers
 from orderparams.expectations.smoothing import smooth
 
 Array = NDArray[np.float64]
@@ -70,44 +70,47 @@ def integrate_head(
 
 @kernel()
 def head_integrals(
-    scales: Array,
-    weights: Array,
+    grids: Grids,
     law: Law,
     lengths: Lengths,
     kappa: float,
     head_weights: Array,
     rows: Integers,
     digits: float,
-    tables: Array,
-    tokens: Array,
     masses: Array,
     attended: Array,
     overlap: Array,
     gradients: Gradients,
-) -> float:
+) -> tuple[list[Array], list[Array], float]:
     """Fills A (H,) into attended and G_hh into overlap (H, H); adds to the gradients of E.
 
-    Fills also tables (H, C+1, rows, n), of which rows (C+1, H) are wanted, tokens (H, 3, n) and the
-    part masses (H, n) of E's integrand. Returns the largest miss of the identity.
+    Fills also the part masses (H, n) of E's integrand. Returns for every head its tables
+    (C+1, most rows, n), of which the first rows (C+1, H) are set, and those of the signal token
+    (3, n); and the largest miss of the identity.
     """
+    scales, weights, sizes = grids
     means, _, deviations, shares = law
     mean_gradient, covariance_gradient = gradients
-    heads, size = weights.shape
-    adjoints = np.empty((2, 3, size))
+    heads, most = sizes.size, rows.max()
+    tables = [np.empty((shares.size, most, sizes[h])) for h in range(heads)]
+    tokens = [np.empty((3, sizes[h])) for h in range(heads)]
     missed = 0.0
     for h in range(heads):
+        size, table = sizes[h], tables[h]
+        scale = scales[h, :size]
         for c in range(shares.size):
-            smooth(scales[h], means[c, h], deviations[c, h], digits, tables[h, c, : rows[c, h]])
-        mix(tables[h], shares, tokens[h])
+            smooth(scale, means[c, h], deviations[c, h], digits, table[c, : rows[c, h]])
+        mix(table, shares, tokens[h])
+        adjoints = np.empty((2, 3, size))
         attended[h], overlap[h, h], miss = integrate_head(
-            tables[h],
+            table,
             tokens[h],
-            scales[h],
-            weights[h],
+            scale,
+            weights[h, :size],
             lengths,
             kappa,
             head_weights[h],
-            masses[h],
+            masses[h, :size],
             adjoints,
         )
         missed = max(missed, abs(miss))
@@ -115,10 +118,10 @@ def head_integrals(
             slope, curvature = 0.0, 0.0
             for k in range(3):
                 adjoint = adjoints[0 if c == 0 else 1, k]
-                first, second = tables[h, c, k + 1], tables[h, c, k + 2]
+                first, second = table[c, k + 1], table[c, k + 2]
                 for i in range(size):
                     slope += adjoint[i] * first[i]
                     curvature += adjoint[i] * second[i]
             mean_gradient[c, h] += shares[c] * slope
             covariance_gradient[c, h, h] += 0.5 * shares[c] * curvature
-    return missed
+    return tables, tokens, missed

@@ -26,6 +26,10 @@ the shares (C+1,) of the components: 0 is the noise token, the others make up th
 Gradients = tuple[Array, Array]
 """Derivatives in the means (C+1, H) and in the covariances (C+1, H, H) of a Law."""
 
+Grids = tuple[Array, Array, Integers]
+"""e^τ and weights e^{−κe^τ} dτ of the nodes in τ, (H, n), and how many of them each head has (H,);
+what stands behind them is not set."""
+
 PREVIEW = 32
 """Points at which F is looked at before the grid is laid."""
 
@@ -193,26 +197,21 @@ def nodes_between(
 
 
 @kernel()
-def lay_grids(located: Array, kappa: float, step: float) -> tuple[Array, Array]:
-    """e^τ and weights e^{−κe^τ} dτ of a trapezoid rule per head of :func:`locate`, both (H, n).
-
-    The rule is uniform in u. All heads get the number of nodes that the most demanding one needs,
-    the surplus on the right.
-    """
+def lay_grids(located: Array, kappa: float, step: float) -> Grids:
+    """A trapezoid rule, uniform in u, for every head of :func:`locate`."""
     heads = located.shape[0]
     first = np.empty(heads, dtype=np.int64)
     origin, stretch = np.empty(heads), np.empty(heads)
-    size = 0
+    sizes = np.empty(heads, dtype=np.int64)
     for h in range(heads):
         low, high, origin[h], stretch[h] = located[h]
         first[h], count = nodes_between(origin[h], stretch[h], low, high, step)
-        size = max(size, count)
-    size += -size % 4  # whole vector registers
-    scale, weight = np.empty((heads, size)), np.empty((heads, size))
+        sizes[h] = count + -count % 4  # whole vector registers
+    scale, weight = np.empty((heads, sizes.max())), np.empty((heads, sizes.max()))
     for h in range(heads):
-        for i in range(size):
+        for i in range(sizes[h]):
             u = step * (first[h] + i)
             tail = np.exp(-u)
             scale[h, i] = np.exp(min(origin[h] + stretch[h] * (u - tail), FINITE))
             weight[h, i] = step * stretch[h] * (1.0 + tail) * np.exp(-kappa * scale[h, i])
-    return scale, weight
+    return scale, weight, sizes

@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.laplace import Gradients, Integers, Law, Lengths, length_powers
+from orderparams.expectations.heads import head_integrals
+from orderparams.expectations.laplace import (
+    Gradients,
+    Grids,
+    Integers,
+    Law,
+    Lengths,
+    length_powers,
+)
 from orderparams.expectations.smoothing import add_product, row_bounds
 from orderparams.expectations.splits import contract_split, split
 
@@ -177,34 +185,35 @@ def integrate_pair(
 
 @kernel()
 def pair_integrals(
-    scales: Array,
-    weights: Array,
+    grids: Grids,
     law: Law,
     lengths: Lengths,
     head_weights: Array,
     terms: Integers,
     digits: float,
-    tables: Array,
-    tokens: Array,
+    tables: list[Array],
+    tokens: list[Array],
     masses: Array,
     overlap: Array,
     gradients: Gradients,
 ) -> None:
     """Fills G_hh', h ≠ h', into overlap (H, H); adds to masses and to the gradients.
 
-    terms (C+1, H, H) as in :func:`series_lengths`; the other arrays as in
-    :func:`heads.head_integrals`, which comes first.
+    terms (C+1, H, H) as in :func:`series_lengths`; tables, tokens and masses as
+    :func:`heads.head_integrals` leaves them.
     """
+    _, weights, sizes = grids
     means, covariances, deviations, shares = law
     mean_gradient, covariance_gradient = gradients
-    components, (heads, size) = shares.size, weights.shape
-    noise, token = np.empty((2, size, size)), np.empty((2, size, size))
-    slopes, by_first, by_second = np.empty(5), np.empty(size), np.empty(size)
+    components, heads = shares.size, sizes.size
+    slopes = np.empty(5)
     for h in range(heads):
         for k in range(h + 1, heads):
-            noise[:] = 0.0
-            token[:] = 0.0
-            splits = split((h, k), law, scales, terms, digits)
+            size, other_size = sizes[h], sizes[k]
+            by_first, by_second = np.empty(size), np.empty(other_size)
+            noise = np.zeros((2, other_size, size))
+            token = np.zeros((2, other_size, size))
+            splits = split((h, k), law, grids, terms, digits)
             alike, used = True, 0
             for c in range(components):
                 alike &= means[c, h] == means[c, k] and deviations[c, h] == deviations[c, k]
@@ -212,7 +221,7 @@ def pair_integrals(
                 if terms[c, h, k] > 0:
                     series = mehler_coefficients(covariances[c, h, k], terms[c, h, k])
                     for p in range(2):
-                        rows, other_rows = tables[h, c, p:], tables[k, c, p:]
+                        rows, other_rows = tables[h][c, p:], tables[k][c, p:]
                         add_expectation(rows, other_rows, series, shares[c], out[p])
                 else:
                     forward, fixed, other, start, _, weight, _ = splits[used]
@@ -223,8 +232,8 @@ def pair_integrals(
                             first, second = second, first
                         add_expectation(first, second, weight, shares[c], out[p])
             overlap[h, k] = overlap[k, h] = integrate_pair(
-                (weights[h], weights[k]),
-                (tables[h, 0, 0], tables[k, 0, 0], tokens[h, 0], tokens[k, 0]),
+                (weights[h, :size], weights[k, :other_size]),
+                (tables[h][0, 0], tables[k][0, 0], tokens[h][0], tokens[k][0]),
                 2.0 * head_weights[h] * head_weights[k],
                 lengths,
                 noise,
@@ -237,24 +246,81 @@ def pair_integrals(
                 adjoint = noise if c == 0 else token
                 if c < 2:
                     margins(adjoint[0], by_first, by_second)
+                table, other_table = tables[h][c], tables[k][c]
                 if terms[c, h, k] > 0:
                     series = mehler_coefficients(covariances[c, h, k], terms[c, h, k])
-                    contract_series((tables[h, c], tables[k, c], series), adjoint, slopes)
+                    contract_series((table, other_table, series), adjoint, slopes)
                 else:
                     contract_split(splits[used], adjoint, slopes)
                     used += 1
                     if alike:
                         slopes[0] = slopes[1] = 0.5 * (slopes[0] + slopes[1])
                         slopes[2] = slopes[3] = 0.5 * (slopes[2] + slopes[3])
-                table, other_table = tables[h, c], tables[k, c]
                 for i in range(size):
                     slopes[0] += by_first[i] * table[1, i]
-                    slopes[1] += by_second[i] * other_table[1, i]
                     slopes[2] += 0.5 * by_first[i] * table[2, i]
-                    slopes[3] += 0.5 * by_second[i] * other_table[2, i]
+                for j in range(other_size):
+                    slopes[1] += by_second[j] * other_table[1, j]
+                    slopes[3] += 0.5 * by_second[j] * other_table[2, j]
                 mean_gradient[c, h] += shares[c] * slopes[0]
                 mean_gradient[c, k] += shares[c] * slopes[1]
                 covariance_gradient[c, h, h] += shares[c] * slopes[2]
                 covariance_gradient[c, k, k] += shares[c] * slopes[3]
                 covariance_gradient[c, h, k] += 0.5 * shares[c] * slopes[4]
                 covariance_gradient[c, k, h] += 0.5 * shares[c] * slopes[4]
+
+
+@kernel()
+def risk_integrals(
+    grids: Grids,
+    law: Law,
+    lengths: Lengths,
+    kappa: float,
+    head_weights: Array,
+    rows: Integers,
+    terms: Integers,
+    digits: float,
+) -> tuple[Array, Array, Gradients, float]:
+    """A (H,), G (H, H), derivatives of E, and what the grids miss of two identities.
+
+    The identities: −F′ has the integral 1 (see :mod:`laplace`), and a shift of one head's τ changes
+    nothing: Σ_c ∂E/∂mean_ch = κ ∫ e^τ (the part of E that head h enters).
+    """
+    scales, weights, sizes = grids
+    components, heads = law[0].shape
+    attended, overlap, masses = np.empty(heads), np.empty((heads, heads)), np.empty(weights.shape)
+    gradients = np.zeros((components, heads)), np.zeros((components, heads, heads))
+    tables, tokens, missed = head_integrals(
+        grids,
+        law,
+        lengths,
+        kappa,
+        head_weights,
+        rows,
+        digits,
+        masses,
+        attended,
+        overlap,
+        gradients,
+    )
+    pair_integrals(
+        grids,
+        law,
+        lengths,
+        head_weights,
+        terms,
+        digits,
+        tables,
+        tokens,
+        masses,
+        overlap,
+        gradients,
+    )
+    for h in range(heads):
+        shifted = 0.0
+        for c in range(components):
+            shifted += gradients[0][c, h]
+        for i in range(sizes[h]):
+            shifted -= kappa * scales[h, i] * masses[h, i]
+        missed = max(missed, abs(shifted))
+    return attended, overlap, gradients, missed

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Moments
-from orderparams.expectations.heads import head_integrals
-from orderparams.expectations.laplace import Gradients, Integers, Law, lay_grids, locate
-from orderparams.expectations.pairs import pair_integrals, series_lengths
+from orderparams.expectations.laplace import Gradients, Grids, Integers, Law, lay_grids, locate
+from orderparams.expectations.pairs import risk_integrals, series_lengths
 from orderparams.expectations.single_covariance import single_covariance
 from orderparams.expectations.smoothing import gaussian_rule
 from orderparams.task import Task
@@ -131,60 +130,17 @@ class Quadrature:
         return (means, covariances, deviations, self.shares), spread
 
     def _integrate(
-        self,
-        law: Law,
-        grids: tuple[Array, Array],
-        terms: Integers,
-        head_weights: Array,
-        digits: float,
+        self, law: Law, grids: Grids, terms: Integers, head_weights: Array, digits: float
     ) -> tuple[Array, Array, Gradients, float]:
-        """A (H,), G (H, H), derivatives of E, and what the grids miss of two identities.
-
-        The identities: −F′ has the integral 1 (see :mod:`laplace`), and a shift of one head's τ
-        changes nothing: Σ_c ∂E/∂mean_ch = κ ∫ e^τ (the part of E that head h enters).
-        """
-        scales, weights = grids
-        (components, heads), size = law[0].shape, scales.shape[1]
+        """See :func:`pairs.risk_integrals`; :class:`SolverError` for tables that would not fit."""
+        (components, heads), size = law[0].shape, grids[0].shape[1]
         rows = np.maximum(5, np.maximum(terms.max(axis=1), terms.max(axis=2)) + 3)
         split = (terms == 0).sum(axis=0)[np.triu_indices(heads, 1)].max(initial=0)
         nodes = gaussian_rule(law[2].max(), 4, digits)[0].size
         check_memory(8 * size * (heads * components * rows.max() + 6 * split * nodes))
-        tables = np.empty((heads, components, rows.max(), size))
-        tokens, masses = np.empty((heads, 3, size)), np.empty((heads, size))
-        attended, products = np.empty(heads), np.empty((heads, heads))
-        gradients = np.zeros((components, heads)), np.zeros((components, heads, heads))
-        missed = head_integrals(
-            scales,
-            weights,
-            law,
-            self.lengths,
-            self.kappa,
-            head_weights,
-            rows,
-            digits,
-            tables,
-            tokens,
-            masses,
-            attended,
-            products,
-            gradients,
+        return risk_integrals(
+            grids, law, self.lengths, self.kappa, head_weights, rows, terms, digits
         )
-        pair_integrals(
-            scales,
-            weights,
-            law,
-            self.lengths,
-            head_weights,
-            terms,
-            digits,
-            tables,
-            tokens,
-            masses,
-            products,
-            gradients,
-        )
-        shifted = gradients[0].sum(axis=0) - self.kappa * (scales * masses).sum(axis=1)
-        return attended, products, gradients, max(missed, np.abs(shifted).max())
 
 
 def check_memory(size: int) -> None:

@@ -116,7 +116,7 @@ def integrate(
     step: float,
 ) -> float:
     """V by the trapezoid rule of one step."""
-    scales, weights = lay_grids(located, kappa, step)
+    scales, weights, _ = lay_grids(located, kappa, step)
     noise, *tokens = (kernel_means(scales[0], law, c, digits) for c in range(law[3].size))
     powers = power_derivatives(noise[0], lengths)
     phi, psi = noise, np.tensordot(law[3][1:], tokens, 1)

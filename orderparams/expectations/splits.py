@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.laplace import Integers, Law
+from orderparams.expectations.laplace import Grids, Integers, Law
 from orderparams.expectations.smoothing import FINITE, add_product, decay, gaussian_rule
 
 Array = NDArray[np.float64]
@@ -144,7 +144,7 @@ def same_covariance(one: Array, other: Array, pair: tuple[int, int]) -> bool:
 
 @kernel()
 def split(
-    pair: tuple[int, int], law: Law, scales: Array, terms: Integers, digits: float
+    pair: tuple[int, int], law: Law, grids: Grids, terms: Integers, digits: float
 ) -> list[Split]:
     """The components of a pair that have no Mehler series.
 
@@ -152,6 +152,7 @@ def split(
     mean' + slope·g is a multiple of the same spacing for all. Four digits more than the tables
     have, since errors of this grid and of that in τ resonate.
     """
+    scales, _, sizes = grids
     means, covariances, deviations, _ = law
     h, k = pair
     digits += 4.0
@@ -173,13 +174,14 @@ def split(
                     first, beyond = node_range(means[other, y] / slope, step, reach)
                     start, end = min(start, first), max(end, beyond)
             rest = np.sqrt(max(deviations[c, y] ** 2 - slope**2, 0.0))
-            rows = conditional_rows(scales[y], slope * step, rest, (start, end), digits)
+            scale = scales[y, : sizes[y]]
+            rows = conditional_rows(scale, slope * step, rest, (start, end), digits)
         first, beyond = node_range(means[c, y] / slope, step, reach)
         count = beyond - first
         nodes = progression(step * first - means[c, y] / slope, step, count)
-        fixed = np.empty((4, count, scales[x].size))
+        fixed = np.empty((4, count, sizes[x]))
         x_nodes = progression(means[c, x] + deviation * nodes[0], deviation * step, count)
-        derivatives(scales[x], x_nodes, fixed)
+        derivatives(scales[x, : sizes[x]], x_nodes, fixed)
         weights = normal_weights(nodes, step)
         splits.append((forward, fixed, rows, first - start, nodes, weights, (deviation, slope)))
     return splits
