@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-MOST_FEATURES = 6
+MOST_FEATURES, MOST_NAMED, MOST_TICKS = 6, 8, 12
 TIME = "time t = γ steps / D"
 
 
@@ -35,6 +35,14 @@ def draw_overlaps(axes: Axes, time: Array, overlap: Array, feature: int) -> None
             low, middle, high = np.quantile(course, [0, 0.5, 1], axis=0)
             axes.fill_between(time, low, high, color=style["color"], alpha=0.25, linewidth=0)
             axes.plot(time, middle, color=style["color"], linewidth=0.6, alpha=0.6)
+
+
+def draw_heads(axes: Axes) -> None:
+    """The legend of the heads, of the first ones if there are many."""
+    handles, labels = axes.get_legend_handles_labels()
+    title = f"first of {len(labels)} heads" if len(labels) > MOST_NAMED else None
+    handles, labels = handles[:MOST_NAMED], labels[:MOST_NAMED]
+    axes.legend(handles, labels, fontsize=8, title=title, title_fontsize=8)
 
 
 def draw_stages(axes: Axes, stages: Stages, run: Trajectory, feature: int) -> None:
@@ -75,15 +83,10 @@ def draw_matrix(axes: Axes, overlap: Array) -> None:
     """Overlaps (H, F) as coloured squares, blue below and red above zero."""
     limit = float(np.abs(overlap).max()) or 1.0
     image = axes.imshow(overlap, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-    axes.set(
-        title="final overlaps",
-        xlabel="direction",
-        ylabel="head",
-        xticks=range(overlap.shape[1]),
-        yticks=range(overlap.shape[0]),
-        xticklabels=range(1, overlap.shape[1] + 1),
-        yticklabels=range(1, overlap.shape[0] + 1),
-    )
+    axes.set(title="final overlaps", xlabel="direction", ylabel="head")
+    for axis, count in zip((axes.yaxis, axes.xaxis), overlap.shape, strict=True):
+        shown = range(0, count, -(-count // MOST_TICKS))
+        axis.set_ticks(shown, [str(number + 1) for number in shown])
     axes.figure.colorbar(image, ax=axes, label="m")
 
 
@@ -128,7 +131,7 @@ def draw_trajectory(figure: Figure | SubFigure, run: Trajectory) -> None:
     draw_plateaus(risk, stages)
     draw_risk(risk, run.time, run.risk, run.bayes_risk)
     draw_matrix(matrix, run.overlap[-1])
-    overlaps[0].legend(fontsize=8)
+    draw_heads(overlaps[0])
     risk.legend(fontsize=8)
     overlaps[0].margins(x=0)
     if run.problem.output.spacing == "log":
@@ -164,7 +167,7 @@ def plot_courses(path: Path) -> Figure:
             for f, axes in enumerate(overlaps):
                 draw_overlaps(axes, time, overlap.mean(axis=0), f)
             draw_risk(risk, time, level.mean(axis=0), float(theory.attrs["bayes_risk"]))
-            overlaps[0].legend(fontsize=8)
+            draw_heads(overlaps[0])
             risk.legend(fontsize=8)
         overlaps[0].margins(x=0)
     return figure
