@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from orderparams import memory
 from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Moments
@@ -32,9 +33,6 @@ Array = NDArray[np.float64]
 BLOCKS = 16
 """Parts of the node set: what a thread works on, and the replicates of the error estimate."""
 
-MEMORY_LIMIT = 8 * 2**30
-"""Bytes of nodes beyond which an engine is refused."""
-
 MATCHING_LIMIT = 2**32
 """Points × directions² up to which second moments are made exact (about a second)."""
 
@@ -43,9 +41,9 @@ class Sampling:
     """Moments by sampling; an :class:`~orderparams.expectations.Engine`.
 
     ``samples`` is rounded up to a power of two, 2048 or more. The nodes take
-    8·samples·L·(F+H) bytes, L the largest length (shorter sequences use the first tokens), and half
-    as much again while they are drawn. The result depends on the arguments alone, to the last bit,
-    whatever the number of ``threads``.
+    8·samples·L·(F+H) bytes, L the largest length (shorter sequences use the first tokens), and a
+    little more than as much again while they are drawn. The result depends on the arguments alone,
+    to the last bit, whatever the number of ``threads``.
 
     ``Moments.error`` is the largest standard error of an entry of risk, P and Γ, from the spread of
     16 blocks of the nodes, each a Sobol' net of its own; as the blocks complement each other, the
@@ -192,14 +190,12 @@ def draw_nodes(task: Task, heads: int, samples: int, seed: int) -> tuple[Array, 
 
 def check_size(samples: int, length: int, directions: int, components: int) -> None:
     """Refuses a node set that would not fit, or that has too few samples for P_θ."""
-    size = 8 * samples * length * directions
-    if size > MEMORY_LIMIT:
-        raise ConfigurationError(
-            f"{samples} samples of {length} tokens in F + H = {directions} directions take "
-            f"{size / 2**30:.0f} GiB, more than the {MEMORY_LIMIT / 2**30:.0f} allowed: lower "
-            "expectation.samples or task.length, or use engine = 'quadrature', whose cost does not "
-            "depend on the length"
-        )
+    memory.require(
+        18 * samples * length * directions,
+        f"{samples} samples of {length} tokens in F + H = {directions} directions",
+        "lower expectation.samples or task.length, or use engine = 'quadrature', whose cost does "
+        "not depend on the length",
+    )
     if components > samples // (2 * BLOCKS):
         raise ConfigurationError(
             f"{samples} samples are too few for the {components} components of task.signal: "
