@@ -68,7 +68,7 @@ def integrate_head(
     return attended, overlap, total - 1.0
 
 
-@kernel()
+@kernel(inline="always")  # which saves seconds of compiling it twice
 def head_integrals(
     grids: Grids,
     law: Law,

@@ -183,7 +183,7 @@ def integrate_pair(
     return total
 
 
-@kernel()
+@kernel(inline="always")  # which saves seconds of compiling it twice
 def pair_integrals(
     grids: Grids,
     law: Law,
