@@ -9,7 +9,7 @@ on a tensor grid in the span of its components, or by quasi-Monte Carlo where th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +87,9 @@ def independent_factors(signal: Signal) -> list[Signal]:
     """Signals in fewer coordinates whose product P_θ is; weights beyond the first sum to one."""
     if len(signal.weights) == 1:
         variances, axes = np.linalg.eigh(signal.covariances[0])
-        signal = Signal(signal.weights, signal.means @ axes, np.diag(variances)[None])
+        laws = zip((signal.means @ axes)[0], variances, strict=True)
+        found = [Signal(np.ones(1), np.array([[m]]), np.array([[[v]]])) for m, v in laws]
+        return [replace(found[0], weights=signal.weights), *found[1:]]
     factors = []
     rest = signal
     for coordinate in reversed(range(signal.features)):
