@@ -130,9 +130,9 @@ def solve(
     """Integrate the order-parameter flow of a problem (theory 4).
 
     :class:`ConfigurationError` for more than fits into memory. Never raises for a flow that cannot
-    be continued: the trajectory then holds what was reached and
-    its ``status`` is "failed" or "interrupted". ``times``, increasing from 0, are stored instead of
-    those of the configuration. ``progress`` is called at every stored time.
+    be continued: the trajectory then holds what was reached and its ``status`` is "failed" or
+    "interrupted". ``times``, increasing from 0, are stored instead of those of the configuration.
+    ``progress`` is called at every stored time.
     """
     started = clock.monotonic()
     engine = make_engine(problem)

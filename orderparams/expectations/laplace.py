@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.smoothing import FINITE, decay
+from orderparams.expectations.smoothing import FINITE, decay_rows, normal_weights, progression
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -88,20 +88,16 @@ def survival(
     for c in range(shares.size):
         step = min(0.75, 1.3 / deviations[c, head])  # 0.75: the weights have the sum 1 to rounding
         half = int(np.ceil(np.sqrt(2.0 * digits) / step))
-        rates, values = np.empty((2 * half + 1, size)), np.empty((2 * half + 1, size))
-        for j in range(2 * half + 1):
-            x = means[c, head] + deviations[c, head] * step * (j - half)
-            factor = np.exp(min(x, FINITE))
-            for i in range(size):
-                rates[j, i] = scale[i] * factor
-        decay(rates.reshape(-1), values.reshape(-1))
-        for j in range(2 * half + 1):
-            weight = step / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * (step * (j - half)) ** 2)
+        nodes = progression(-half * step, step, 2 * half + 1)
+        weights = normal_weights(nodes, step)
+        rates, values = np.empty((nodes.size, size)), np.empty((nodes.size, size))
+        decay_rows(scale, means[c, head] + deviations[c, head] * nodes, rates, values)
+        for j in range(nodes.size):
             for i in range(size):
                 if c == 0:
-                    deficit[i] -= weight * values[j, i]
+                    deficit[i] -= weights[j] * values[j, i]
                 else:
-                    token[i] += shares[c] * weight * values[j, i]
+                    token[i] += shares[c] * weights[j] * values[j, i]
     powers = np.empty((3, size))
     length_powers(deficit, lengths, powers)
     for i in range(size):

@@ -76,6 +76,34 @@ def decay(y: Array, out: Array) -> None:
 
 
 @kernel()
+def decay_rows(scale: Array, x: Array, rates: Array, out: Array) -> None:
+    """y = e^{τ+x} at e^τ = scale (n,) and x (nodes,), and f = e^{−y} − 1: fills both (nodes, n)."""
+    for j in range(x.size):
+        factor = np.exp(min(x[j], FINITE))
+        for i in range(scale.size):
+            rates[j, i] = min(scale[i] * factor, FINITE)
+    decay(rates.reshape(-1), out.reshape(-1))
+
+
+@kernel()
+def progression(first: float, step: float, count: int) -> Array:
+    """first, first + step, …: (count,). Loops compile faster than NumPy's expressions."""
+    out = np.empty(count)
+    for i in range(count):
+        out[i] = first + step * i
+    return out
+
+
+@kernel()
+def normal_weights(nodes: Array, step: float) -> Array:
+    """Weights of a trapezoid rule for a standard normal variable."""
+    out = np.empty(nodes.size)
+    for i in range(nodes.size):
+        out[i] = step / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * nodes[i] ** 2)
+    return out
+
+
+@kernel()
 def gaussian_rule(deviation: float, rows: int, digits: float) -> tuple[Array, Array]:
     """Trapezoid nodes g and weights for E[f(τ + deviation·g) He_k(g)], k < rows, to e^{−digits}.
 
@@ -90,11 +118,8 @@ def gaussian_rule(deviation: float, rows: int, digits: float) -> tuple[Array, Ar
     step = 2.0 * np.pi * y / (digits + 0.5 * y * y + y * np.sqrt(rows))
     reach = min(2.0 * np.sqrt(digits), np.sqrt(2.0 * digits) + 0.5 * np.sqrt(rows))
     half = int(np.ceil(reach / step))
-    nodes, weights = np.empty(2 * half + 1), np.empty(2 * half + 1)
-    for j in range(2 * half + 1):
-        nodes[j] = (j - half) * step
-        weights[j] = step / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * nodes[j] ** 2)
-    return nodes, weights
+    nodes = progression(-half * step, step, 2 * half + 1)
+    return nodes, normal_weights(nodes, step)
 
 
 @kernel()
@@ -127,7 +152,7 @@ def narrow_rows(rates: Array, weights: Array, out: Array) -> None:
     for i in range(size):
         moments[:] = 0.0
         for node in range(weights.size):
-            y = min(rates[node, i], FINITE)
+            y = rates[node, i]
             term = weights[node] * np.exp(-y)
             for j in range(rows):
                 moments[j] += term
@@ -150,11 +175,7 @@ def smooth(scale: Array, mean: float, deviation: float, digits: float, out: Arra
     nodes, weights = gaussian_rule(deviation, 4 if narrow else rows, digits)
     rates, values = np.empty((nodes.size, size)), np.empty((nodes.size, size))
     out[:] = 0.0
-    for j in range(nodes.size):
-        factor = np.exp(min(mean + deviation * nodes[j], FINITE))
-        for i in range(size):
-            rates[j, i] = scale[i] * factor
-    decay(rates.reshape(-1), values.reshape(-1))
+    decay_rows(scale, mean + deviation * nodes, rates, values)
     if narrow:
         add_product(weights.reshape(1, -1).T, values, out[:1])
         narrow_rows(rates, weights, out)

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
 from orderparams.expectations.laplace import Grids, Integers, Law
-from orderparams.expectations.smoothing import FINITE, add_product, decay, gaussian_rule
+from orderparams.expectations.smoothing import (
+    add_product,
+    decay_rows,
+    gaussian_rule,
+    normal_weights,
+    progression,
+)
 
 Array = NDArray[np.float64]
 
@@ -29,11 +35,7 @@ def derivatives(scale: Array, x: Array, out: Array) -> None:
     """f and its first derivatives at τ + x: fills out (2 or 4, len(x), n)."""
     orders, count, size = out.shape
     rates = np.empty((count, size))
-    for j in range(count):
-        factor = np.exp(min(x[j], FINITE))
-        for i in range(size):
-            rates[j, i] = min(scale[i] * factor, FINITE)
-    decay(rates.reshape(-1), out[0].reshape(-1))
+    decay_rows(scale, x, rates, out[0])
     for j in range(count):
         f, d1, y = out[0, j], out[1, j], rates[j]
         for i in range(size):
@@ -63,24 +65,6 @@ def correlate(values: Array, taps: Array, out: Array) -> None:
             b0 = source[begin + q * size :]
             for i in range(row.size):
                 row[i] += taps[q] * b0[i]
-
-
-@kernel()
-def progression(first: float, step: float, count: int) -> Array:
-    """first, first + step, …: (count,). Loops compile faster than NumPy's expressions."""
-    out = np.empty(count)
-    for i in range(count):
-        out[i] = first + step * i
-    return out
-
-
-@kernel()
-def normal_weights(nodes: Array, step: float) -> Array:
-    """Weights of a trapezoid rule for a standard normal variable."""
-    out = np.empty(nodes.size)
-    for i in range(nodes.size):
-        out[i] = step / np.sqrt(2.0 * np.pi) * np.exp(-0.5 * nodes[i] ** 2)
-    return out
 
 
 @kernel()

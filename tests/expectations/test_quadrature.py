@@ -181,6 +181,21 @@ def test_plain_sums(seed: int) -> None:
     np.testing.assert_allclose(moments.head_weight_gradient, plain.head_weight_gradient, atol=2e-9)
 
 
+@pytest.mark.parametrize("slope", [0.8, 1.2, -0.8, -1.2])
+@pytest.mark.parametrize("signal", [MIXTURE, flipped_spikes([1.0, 0.5])])
+def test_correlated_heads(slope: float, signal: Signal) -> None:
+    """Heads that are nearly multiples of each other, of either sign, the first longer or shorter:
+    too correlated for Mehler's series, with a rest of their own."""
+    weights = np.array([[1.2, 0.8, 2.0, 0.0], [slope * 1.2, slope * 0.8, slope * 2.0, 0.4]])
+    task, head_weights = make_task(signal), np.array([0.7, 0.4])
+    moments = evaluate(task, weights, np.array([0.2, -0.1]), head_weights, tolerance=1e-9)
+    plain = plain_moments(
+        task, 0.0, weights, np.array([0.2, -0.1]), head_weights, step=0.24, reach=10.0
+    )
+    assert moments.error <= 1e-9
+    assert difference(moments, plain) < 2e-9
+
+
 @pytest.mark.parametrize("deviation", [1.0, 4.0])
 @pytest.mark.parametrize("seed", range(8))
 def test_error_estimate_is_honest(seed: int, deviation: float) -> None:
