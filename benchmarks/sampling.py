@@ -30,6 +30,7 @@ from orderparams.attention import Activation
 from orderparams.compiled import FAST, kernel
 from orderparams.expectations.sampling import Sampling, aligned
 from orderparams.expectations.sampling_kernels import exponential
+from orderparams.expectations.vectors import vectors
 from orderparams.task import Task, spikes
 
 Array = NDArray[np.float64]
@@ -39,11 +40,12 @@ REPETITIONS = 40
 PASSES = 200
 
 
-@kernel(fastmath=FAST)
+@kernel()
 def exponentials(row: Array) -> None:
+    x = vectors(row)
     for _ in range(PASSES):
-        for i in range(row.size):
-            row[i] = exponential(row[i] - 1.0)
+        for i in range(x.size):
+            x[i] = exponential(x[i] - 1.0)
 
 
 @kernel(fastmath=FAST)
@@ -117,10 +119,14 @@ def fastest(functions: Sequence[Callable[[], object]]) -> list[float]:
 
 def unit_costs() -> tuple[float, float, float]:
     """Nanoseconds of an exponential, of another operation, of a multiply-add in a product."""
-    row, factor, square = aligned((512,)), np.ones(512), np.ones((256, 256))
+    row, factor, square = aligned((64, 8)), np.ones(512), np.ones((256, 256))
     row[:] = 1.0
     exponential_time, operation_time, product_time = fastest(
-        [lambda: exponentials(row), lambda: operations(row, factor), lambda: square @ square]
+        [
+            lambda: exponentials(row),
+            lambda: operations(row.reshape(-1), factor),
+            lambda: square @ square,
+        ]
     )
     per_row = PASSES * row.size
     return exponential_time / per_row, operation_time / per_row, product_time / 256**3

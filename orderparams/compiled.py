@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numba import extending
 from numba.core import caching, config, sigutils
 from numba.core.dispatcher import Dispatcher
 
@@ -29,6 +30,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 numba_config: Any = config
 numba_caching: Any = caching
 numba_signatures: Any = sigutils
+numba_extending: Any = extending
 
 FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and
@@ -58,8 +60,8 @@ def cache_root() -> Path | None:
 def source_hash(module: str) -> str:
     """Hash of a module's source, the constants in it, and all that its kernels take from others.
 
-    These are modules whose kernels or named tuples it imports, and modules of its own package that
-    it imports whole.
+    These are modules whose kernels, intrinsics or named tuples it imports, and modules of its own
+    package that it imports whole.
     """
     loaded = sys.modules[module]
     package = module.split(".")[0]
@@ -67,8 +69,8 @@ def source_hash(module: str) -> str:
     digest.update(repr((platform.python_version(), numba.__version__, np.__version__)).encode())
     used = {__name__}
     for name, value in vars(loaded).items():
-        if isinstance(value, Dispatcher):
-            used.add(value.py_func.__module__)
+        if isinstance(value, Dispatcher | numba_extending._Intrinsic):
+            used.add(value.__module__)
         elif isinstance(value, ModuleType) and value.__name__.split(".")[0] == package:
             used.add(value.__name__)
         elif hasattr(value, "_fields"):

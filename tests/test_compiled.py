@@ -15,14 +15,25 @@ from orderparams import compiled
 SOURCES = {
     "constants.py": "STEP = {step}\nTABLE = __import__('numpy').array({table})\n",
     "shapes.py": "from typing import NamedTuple\n\nclass Pair(NamedTuple):\n    {fields}: float\n",
+    "instructions.py": """
+from numba.core import types
+from numba.extending import intrinsic
+
+@intrinsic
+def shift(_context, x):
+    def generate(context, builder, signature, arguments):
+        return builder.fadd(arguments[0], context.get_constant(types.float64, {shift}))
+    return types.float64(types.float64), generate
+""",
     "inner.py": """
 from orderparams.compiled import kernel
 from rooms.constants import STEP, TABLE
+from rooms.instructions import shift
 from rooms.shapes import Pair
 
 @kernel()
 def inner(x):
-    return x + STEP + TABLE[0] + {number}
+    return shift(x) + STEP + TABLE[0] + {number}
 """,
     "middle.py": """
 from orderparams.compiled import kernel
@@ -41,7 +52,7 @@ def outer(x):
     return 10.0 * middle(x)
 """,
 }
-GIVEN = {"step": 0.0, "table": [0.0, 0.0], "fields": "first", "number": 1.0}
+GIVEN = {"shift": 0.0, "step": 0.0, "table": [0.0, 0.0], "fields": "first", "number": 1.0}
 
 
 def write(folder, **changes):
@@ -109,7 +120,8 @@ def forget():
 
 
 @pytest.mark.parametrize(
-    "change", [{"number": 2.0}, {"step": 0.5}, {"table": [0.0, 1.0]}, {"fields": "second"}]
+    "change",
+    [{"number": 2.0}, {"shift": 1.0}, {"step": 0.5}, {"table": [0.0, 1.0]}, {"fields": "second"}],
 )
 def test_the_folder_of_a_kernel_depends_on_all_that_it_is_made_of(outer, tmp_path, change):
     write(tmp_path)

@@ -25,7 +25,8 @@ from orderparams import memory
 from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Moments
-from orderparams.expectations.sampling_kernels import LANES, accumulate, orthonormalize
+from orderparams.expectations.sampling_kernels import accumulate, orthonormalize
+from orderparams.expectations.vectors import LANES
 from orderparams.task import Task
 
 Array = NDArray[np.float64]
@@ -40,8 +41,8 @@ MATCHING_LIMIT = 2**32
 class Sampling:
     """Moments by sampling; an :class:`~orderparams.expectations.Engine`.
 
-    ``samples`` is rounded up to a power of two, 2048 or more. The nodes take
-    8·samples·L·(F+H) bytes, L the largest length (shorter sequences use the first tokens), and a
+    ``samples`` is rounded up to a power of two, 256 or more. The nodes take
+    4·samples·L·(F+H) bytes, L the largest length (shorter sequences use the first tokens), and a
     little more than as much again while they are drawn. The result depends on the arguments alone,
     to the last bit, whatever the number of ``threads``.
 
@@ -65,8 +66,8 @@ class Sampling:
         self.task = task
         self.activation = activation
         self.heads = heads
-        self.samples = max(BLOCKS * LANES, 1 << (samples - 1).bit_length())
-        self._nodes, self._masses = draw_nodes(task, heads, self.samples, seed)
+        self.samples = max(2 * BLOCKS * LANES, 1 << (samples - 1).bit_length())
+        self._nodes = draw_nodes(task, heads, self.samples, seed)
         parts = np.array_split(np.arange(BLOCKS), min(threads, BLOCKS))
         self._parts = [slice(part[0], part[-1] + 1) for part in parts]
         self._map: Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]] = map
@@ -83,45 +84,59 @@ class Sampling:
         heads, features = self.heads, self.task.signal.features
         if weights.shape != (heads, features + heads):
             raise ValueError(f"weights must be (H, F+H), not {weights.shape}")
-        mixing = np.ones(heads) if joint else head_weights
         label = self.task.noise**2 if scalar else -1.0
-        blocks = np.zeros((BLOCKS, heads, features + 2 * heads + 3))
-        longest = self._nodes.shape[2]
+        longest, directions = self._nodes[0].shape[2:4]
+        even = heads + heads % 2
+        columns = [features + features % 2, even, even, 3]
+        padding = even - heads
+        sums = aligned((BLOCKS, even * sum(columns), LANES))
+        sums[:] = 0.0
+        mixing = np.ones(heads) if joint else head_weights
 
         def add(part: slice) -> None:
+            nodes, centers, masses = (array[part] for array in self._nodes)
             accumulate(
-                self._nodes[part],
-                self._masses[part],
+                nodes,
+                centers,
+                masses,
                 self.task.lengths,
                 self.task.length_weights,
-                weights,
-                bias,
-                mixing,
+                np.vstack([weights, np.zeros((padding, directions))]),
+                np.append(bias, np.zeros(padding)),
+                np.append(mixing, np.zeros(padding)),
+                heads,
                 self.activation.kappa,
                 joint,
                 gradient_covariance,
                 label,
-                aligned(((heads + 1) * longest + 3 * heads + 6, LANES)),
-                blocks[part],
+                aligned(((3 * even + 2) * longest, LANES)),
+                sums[part],
             )
 
         list(self._map(add, self._parts))
-        blocks = np.concatenate([blocks.mean(axis=0, keepdims=True), blocks])
-        columns = np.cumsum([features, heads, heads, 1, 1])
-        drift, gamma, covariance, slope, mixing_slope, risk = np.split(blocks, columns, axis=2)
-        gamma = symmetric(gamma)
-        covariance = symmetric(covariance) * (2.0 if scalar else 1.0)
-        overlap = drift - 2 * gamma @ weights[:, :features]
-        risk = risk[:, 0, 0] + max(label, 0.0)
+        blocks = sums.sum(axis=-1)
+        blocks = np.vstack([blocks.mean(axis=0), blocks])
+        ends = even * np.cumsum(columns)
+        drift, gamma, covariance, rest = (
+            blocks[:, end - even * count : end].reshape(-1, even, count)[:, :heads]
+            for end, count in zip(ends, columns, strict=True)
+        )
+        gamma = symmetric(gamma[:, :, :heads])
+        covariance = symmetric(covariance[:, :, :heads]) * (2.0 if scalar else 1.0)
+        overlap = drift[:, :, :features] - 2 * gamma @ weights[:, :features]
+        risk = rest[:, :1, 2:] + max(label, 0.0)
+        sampled = [risk, overlap, gamma, covariance]
+        deviations = np.hstack([part[1:].reshape(BLOCKS, -1) for part in sampled]).std(0, ddof=1)
+        errors = deviations / np.sqrt(BLOCKS)
         return Moments(
-            risk=float(risk[0]),
+            risk=float(risk[0, 0, 0]),
             overlap_gradient=overlap[0],
             self_overlap_gradient=gamma[0],
-            bias_gradient=slope[0, :, 0],
-            head_weight_gradient=mixing_slope[0, :, 0] * (0.0 if joint else 1.0),
+            bias_gradient=rest[0, :, 0],
+            head_weight_gradient=rest[0, :, 1] * (0.0 if joint else 1.0),
             gradient_covariance=covariance[0] if gradient_covariance else None,
-            error=max(standard_error(part[1:]) for part in (risk, overlap, gamma)),
-            gradient_covariance_error=standard_error(covariance[1:]),
+            error=float(errors[: -(heads**2)].max()),
+            gradient_covariance_error=float(errors[-(heads**2) :].max()),
         )
 
 
@@ -135,25 +150,22 @@ def aligned(shape: tuple[int, ...]) -> Array:
 
 def symmetric(lower: Array) -> Array:
     """Symmetric matrices (..., H, H) from their lower triangles."""
-    return np.tril(lower) + np.swapaxes(np.tril(lower, -1), -1, -2)
+    rows, columns = np.indices(lower.shape[-2:])
+    return lower[..., np.maximum(rows, columns), np.minimum(rows, columns)]
 
 
-def standard_error(replicates: Array) -> float:
-    """The largest standard error of the mean over the first axis."""
-    return float(replicates.std(axis=0, ddof=1).max() / np.sqrt(len(replicates)))
+def draw_nodes(task: Task, heads: int, samples: int, seed: int) -> tuple[Array, Array, Array]:
+    """Nodes (BLOCKS, groups, L, F+H, LANES), centers (BLOCKS, groups, F, LANES), and their masses.
 
-
-def draw_nodes(task: Task, heads: int, samples: int, seed: int) -> tuple[Array, Array]:
-    """Nodes (BLOCKS, batches, L, F+H, LANES) and their masses (BLOCKS, batches, LANES).
-
-    Nodes are the projections x of the tokens, with the signal θ added at token 0; the second half
-    of a batch mirrors the first. The masses of a block sum to one.
+    Of a node y with its center c, x_ℓ = ±y_ℓ + δ_ℓ0 (c, 0) are the tokens of two samples: the
+    center is the mean of a component of P_θ, and F rounded up to an even number. masses (BLOCKS,
+    groups, LANES) are those of each of the two; in a block they sum to 1/2.
     """
     signal, features, length = task.signal, task.signal.features, int(task.lengths.max())
     check_size(samples, length, features + heads, len(signal.weights))
     hidden = features if signal.covariances.any() else 0
     columns = hidden + length * (features + heads)
-    points, half = samples // 2, LANES // 2
+    points = samples // 2
     normals, masses = np.empty((columns, points)), np.empty(points)
     component = np.empty(points, dtype=np.int64)
     draw = uniforms(1 + columns, seed)
@@ -167,31 +179,29 @@ def draw_nodes(task: Task, heads: int, samples: int, seed: int) -> tuple[Array, 
         orthonormalize(normals)
         normals /= roots
 
-    def batches(rows: Array) -> Array:
-        """(…, points) → (BLOCKS, batches, …, half of the lanes)."""
-        shape = (*rows.shape[:-1], BLOCKS, -1, half)
+    def grouped(rows: Array) -> Array:
+        """Of rows (…, points): (BLOCKS, groups, …, LANES)."""
+        shape = (*rows.shape[:-1], BLOCKS, -1, LANES)
         return np.moveaxis(rows.reshape(shape), (-3, -2), (0, 1))
 
     random_part, noise, residual = np.split(normals, [hidden, hidden + length * features])
-    nodes = aligned((BLOCKS, points // BLOCKS // half, length, features + heads, LANES))
-    nodes[..., :features, :half] = batches(noise.reshape(length, features, points))
-    nodes[..., features:, :half] = batches(residual.reshape(length, heads, points))
-    nodes[..., half:] = -nodes[..., :half]
-    center = signal.means[component].T
-    deviation = np.zeros_like(center)
+    nodes = aligned((BLOCKS, points // BLOCKS // LANES, length, features + heads, LANES))
+    nodes[..., :features, :] = grouped(noise.reshape(length, features, points))
+    nodes[..., features:, :] = grouped(residual.reshape(length, heads, points))
     if hidden:
-        deviation = np.einsum(
-            "nfg,gn->fn", square_roots(signal.covariances)[component], random_part
-        )
-    nodes[:, :, 0, :features, :half] += batches(center + deviation)
-    nodes[:, :, 0, :features, half:] += batches(center - deviation)
-    return nodes, np.tile(0.5 * batches(masses), 2)
+        for c, root in enumerate(square_roots(signal.covariances)):
+            part = component == c
+            random_part[:, part] = np.einsum("fg,gn->fn", root, random_part[:, part])
+        nodes[:, :, 0, :features] += grouped(random_part)
+    centers = np.zeros((*nodes.shape[:2], features + features % 2, LANES))
+    centers[:, :, :features] = grouped(signal.means[component].T)
+    return nodes, centers, np.ascontiguousarray(grouped(0.5 * masses))
 
 
 def check_size(samples: int, length: int, directions: int, components: int) -> None:
     """Refuses a node set that would not fit, or that has too few samples for P_θ."""
     memory.require(
-        18 * samples * length * directions,
+        9 * samples * ((length + 1) * directions + 8),
         f"{samples} samples of {length} tokens in F + H = {directions} directions",
         "lower expectation.samples or task.length, or use engine = 'quadrature', whose cost does "
         "not depend on the length",

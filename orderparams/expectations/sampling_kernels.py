@@ -1,10 +1,13 @@
-"""The arithmetic of the sampling engine: sums over batches of samples (theory 4, 5a).
+"""The arithmetic of the sampling engine: sums over samples, ``LANES`` at a time (theory 4, 5a).
 
-Samples stand in the last axis of every array, ``LANES`` of them, so that the inner loops run in
-vector registers (rows are taken by index: iterating over an array keeps LLVM from seeing that).
-``shares`` s_hℓ (H, L, LANES), ``attention`` a_ℓ (L, LANES), residual r_ℓ = a_ℓ − δ_ℓ0, ``center``
-c_h = Σ_ℓ r_ℓ s_hℓ (H, LANES), or Σ_ℓ r_ℓ a_ℓ for a joint normaliser, so that in both cases
-g_hℓ = 2 u_h s_hℓ (r_ℓ − c_h); ``mass`` the weights of the samples (LANES,).
+A group is ``LANES`` nodes y_ℓ with their images −y_ℓ; the tokens are x_ℓ = ±y_ℓ + δ_ℓ0 (center, 0).
+``logits``, ``shares`` s_hℓ and ``slopes`` g_hℓ (2, H, L) hold both, one after the other in the same
+place; ``residual`` is r_ℓ = a_ℓ − δ_ℓ0 with the attention a_ℓ = Σ_h u_h s_hℓ. With
+c_h = Σ_ℓ r_ℓ s_hℓ, or c = Σ_ℓ r_ℓ a_ℓ for a joint normaliser, g_hℓ = 2 u_h s_hℓ (r_ℓ − c_h).
+``mass`` is the weight of the samples.
+
+Products are summed in squares of two by two, so that each number loaded is used twice: H and F are
+even here, by heads and features of weight zero. The first ``heads`` are real.
 """
 
 from __future__ import annotations
@@ -12,17 +15,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.cpython.unsafe.numbers import viewer
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
+from orderparams.expectations.vectors import fma, maximum, power_of_two, splat, vectors
 
 Array = NDArray[np.float64]
-
-LANES = 128
-
-bitcast: Any = viewer  # as compiled code calls it, with one argument fewer than its definition has
+Vector = Any  # LANES numbers, of LANES samples
+Vectors = Any  # array of such
 
 LOG2_E = 1.4426950408889634
 LN2_HIGH = 0.6931471803691238  # log 2 cut to 32 bits: its product with an exponent is exact
@@ -30,284 +30,285 @@ LN2_LOW = 1.9082149292705877e-10
 ROUND = 6755399441055744.0  # 1.5·2^52: a sum with it keeps the nearest integer in its low bits
 
 
-@kernel(fastmath={"contract"})
-def exponential(x: float) -> float:
+@kernel()
+def exponential(x: Vector) -> Vector:
     """e^x for x ≤ 0 to 1 ulp; e^−708 = 3e−308 for everything below.
 
     Cody–Waite: x = n log 2 + r, and (e^r − 1)/r interpolated at the Chebyshev points of
-    |r| ≤ ½ log 2, to 1e−17. With reordered sums (``FAST``), adding and subtracting ROUND would
-    cancel.
+    |r| ≤ ½ log 2, to 1e−17.
     """
-    x = max(x, -708.0)
-    rounded = x * LOG2_E + ROUND
+    x = maximum(x, -708.0)
+    rounded = fma(x, LOG2_E, ROUND)
     exponent = rounded - ROUND
-    r = (x - exponent * LN2_HIGH) - exponent * LN2_LOW
-    p = 2.5105217004720745e-08
-    p = p * r + 2.7626371065696354e-07
-    p = p * r + 2.7557255400206422e-06
-    p = p * r + 2.480150431378554e-05
-    p = p * r + 0.00019841269874820627
-    p = p * r + 0.001388888893251478
-    p = p * r + 0.008333333333326136
-    p = p * r + 0.041666666666573066
-    p = p * r + 0.1666666666666667
-    p = p * r + 0.5000000000000006
-    p = p * r + 1.0
-    power = bitcast((bitcast(rounded, types.int64) + 1023) << 52, types.float64)
-    result: float = power + power * (p * r)
-    return result
+    r = fma(exponent, -LN2_LOW, fma(exponent, -LN2_HIGH, x))
+    p = fma(r, 2.5105217004720745e-08, 2.7626371065696354e-07)
+    p = fma(p, r, 2.7557255400206422e-06)
+    p = fma(p, r, 2.480150431378554e-05)
+    p = fma(p, r, 0.00019841269874820627)
+    p = fma(p, r, 0.001388888893251478)
+    p = fma(p, r, 0.008333333333326136)
+    p = fma(p, r, 0.041666666666573066)
+    p = fma(p, r, 0.1666666666666667)
+    p = fma(p, r, 0.5000000000000006)
+    p = fma(p, r, 1.0)
+    power = power_of_two(rounded)
+    return fma(power, p * r, power)
 
 
-@kernel(fastmath=FAST)
-def dot(a: Array, b: Array) -> float:
-    """Σ a b over the samples of a batch."""
-    total = 0.0
-    for i in range(LANES):
-        total += a[i] * b[i]
+@kernel()
+def project(weights: Array, bias: Array, y: Vectors, center: Vectors, logits: Vectors) -> None:
+    """Logits K_h·x_ℓ + β_h."""
+    heads, directions = weights.shape
+    for h in range(0, heads, 2):
+        for token in range(logits.shape[2]):
+            p0, p1 = splat(0.0), splat(0.0)
+            for d in range(directions):
+                p0, p1 = (
+                    fma(weights[h, d], y[token, d], p0),
+                    fma(weights[h + 1, d], y[token, d], p1),
+                )
+            logits[0, h, token], logits[1, h, token] = bias[h] + p0, bias[h] - p0
+            logits[0, h + 1, token], logits[1, h + 1, token] = bias[h + 1] + p1, bias[h + 1] - p1
+    for h in range(heads):
+        signal = splat(0.0)
+        for f in range(len(center)):
+            signal = fma(weights[h, f], center[f], signal)
+        logits[0, h, 0] += signal
+        logits[1, h, 0] += signal
+
+
+@kernel()
+def normalize(first: Vectors, second: Vectors, kappa: float) -> None:
+    """Logits (n,) of node and image to shares e^χ / (κ + Σ e^χ), in place; none overflows."""
+    least = splat(0.0 if kappa > 0.0 else -np.inf)
+    top0, top1 = least, least
+    for n in range(len(first)):
+        top0, top1 = maximum(top0, first[n]), maximum(top1, second[n])
+    total0, total1 = splat(0.0), splat(0.0)
+    if kappa > 0.0:
+        total0, total1 = kappa * exponential(0.0 - top0), kappa * exponential(0.0 - top1)
+    for n in range(len(first)):
+        share0, share1 = exponential(first[n] - top0), exponential(second[n] - top1)
+        first[n], second[n] = share0, share1
+        total0, total1 = total0 + share0, total1 + share1
+    factor0, factor1 = 1.0 / total0, 1.0 / total1
+    for n in range(len(first)):
+        first[n] *= factor0
+        second[n] *= factor1
+
+
+@kernel()
+def attend(shares: Vectors, heads: int, head_weights: Array, residual: Vectors) -> None:
+    """Residuals r_ℓ (2, L)."""
+    for token in range(shares.shape[2]):
+        r0 = splat(-1.0 if token == 0 else 0.0)
+        r1 = r0
+        for h in range(heads):
+            r0 = fma(head_weights[h], shares[0, h, token], r0)
+            r1 = fma(head_weights[h], shares[1, h, token], r1)
+        residual[0, token], residual[1, token] = r0, r1
+
+
+@kernel()
+def inner(a: Vectors, b: Vectors) -> Vector:
+    """Σ_ℓ a_ℓ b_ℓ."""
+    total = splat(0.0)
+    for token in range(len(a)):
+        total = fma(a[token], b[token], total)
     return total
 
 
-@kernel(fastmath=FAST)
-def project(weights: Array, bias: Array, tokens: Array, logits: Array) -> None:
-    """Logits K_h·x_ℓ + β_h of tokens x (L, F+H, LANES), four directions at a time."""
-    heads, directions = weights.shape
-    whole = directions - directions % 4
-    for token in range(logits.shape[1]):
-        x = tokens[token]
-        for h in range(heads):
-            row, k = logits[h, token], weights[h]
-            row[:] = bias[h]
-            for d in range(0, whole, 4):
-                x0, x1, x2, x3 = x[d], x[d + 1], x[d + 2], x[d + 3]
-                k0, k1, k2, k3 = k[d], k[d + 1], k[d + 2], k[d + 3]
-                for i in range(LANES):
-                    row[i] += k0 * x0[i] + k1 * x1[i] + k2 * x2[i] + k3 * x3[i]
-            for d in range(whole, directions):
-                x0, k0 = x[d], k[d]
-                for i in range(LANES):
-                    row[i] += k0 * x0[i]
+@kernel()
+def add_products(left: Vectors, right: Vectors, mass: Vector, products: Vectors) -> None:
+    """Adds Σ_ℓ left_hℓ right_h'ℓ (H, H), in its lower triangle at least."""
+    for h in range(0, len(left), 2):
+        for j in range(0, h + 1, 2):
+            p00, p01, p10, p11 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            for token in range(left.shape[1]):
+                a0, a1 = left[h, token], left[h + 1, token]
+                b0, b1 = right[j, token], right[j + 1, token]
+                p00, p01 = fma(a0, b0, p00), fma(a0, b1, p01)
+                p10, p11 = fma(a1, b0, p10), fma(a1, b1, p11)
+            add_square(h, j, p00, p01, p10, p11, mass, products)
 
 
-@kernel(fastmath=FAST)
-def normalize(shares: Array, kappa: float, space: Array) -> None:
-    """Logits (n, LANES) to shares e^χ / (κ + Σ_n e^χ), in place; no logit overflows."""
-    top, total = space[0], space[1]
-    top[:] = 0.0 if kappa > 0.0 else -np.inf
-    for n in range(len(shares)):
-        row = shares[n]
-        for i in range(LANES):
-            top[i] = max(top[i], row[i])
-    total[:] = 0.0
-    if kappa > 0.0:
-        for i in range(LANES):
-            total[i] = kappa * exponential(-top[i])
-    for n in range(len(shares)):
-        row = shares[n]
-        for i in range(LANES):
-            row[i] = exponential(row[i] - top[i])
-            total[i] += row[i]
-    for i in range(LANES):
-        total[i] = 1.0 / total[i]
-    for n in range(len(shares)):
-        row = shares[n]
-        for i in range(LANES):
-            row[i] *= total[i]
-
-
-@kernel(fastmath=FAST)
-def attend(
-    shares: Array, head_weights: Array, joint: bool, attention: Array, center: Array, loss: Array
+@kernel()
+def add_square(
+    h: int, j: int, p00: Vector, p01: Vector, p10: Vector, p11: Vector, mass: Vector, sums: Vectors
 ) -> None:
-    """Attention a_ℓ = Σ_h u_h s_hℓ, the centers c_h and the loss Σ_ℓ r_ℓ² (LANES,)."""
-    heads, length = shares.shape[:2]
-    center[:] = 0.0
-    loss[:] = 0.0
-    for token in range(length):
-        a = attention[token]
-        a[:] = 0.0
-        for h in range(heads):
-            u, s = head_weights[h], shares[h, token]
-            for i in range(LANES):
-                a[i] += u * s[i]
-        hit = 1.0 if token == 0 else 0.0
-        for i in range(LANES):
-            loss[i] += (a[i] - hit) ** 2
-        for h in range(heads):
-            c, s = center[h], a if joint else shares[h, token]
-            for i in range(LANES):
-                c[i] += (a[i] - hit) * s[i]
+    """Adds mass·p to the square of sums that begins at (h, j)."""
+    sums[h, j] = fma(mass, p00, sums[h, j])
+    sums[h, j + 1] = fma(mass, p01, sums[h, j + 1])
+    sums[h + 1, j] = fma(mass, p10, sums[h + 1, j])
+    sums[h + 1, j + 1] = fma(mass, p11, sums[h + 1, j + 1])
 
 
-@kernel(fastmath=FAST)
-def slopes(
-    shares: Array,
-    attention: Array,
-    center: Array,
-    head_weights: Array,
-    mass: Array,
-    token: int,
-    g: Array,
-    weighted: Array,
-) -> None:
-    """g_hℓ = ∂loss/∂χ_hℓ of one token (H, LANES) (theory 4), and the same times the masses."""
-    a = attention[token]
-    hit = 1.0 if token == 0 else 0.0
-    for h in range(len(g)):
-        row, s, c, u = g[h], shares[h, token], center[h], 2.0 * head_weights[h]
-        out = weighted[h]
-        for i in range(LANES):
-            slope = u * s[i] * (a[i] - hit - c[i])
-            row[i] = slope
-            out[i] = mass[i] * slope
+@kernel()
+def add_drift(slopes: Vectors, y: Vectors, center: Vectors, mass: Vector, drift: Vectors) -> None:
+    """Adds Σ_ℓ g_hℓ x_fℓ (H, F) of nodes and images."""
+    first, second = slopes[0], slopes[1]
+    for h in range(0, drift.shape[0], 2):
+        both0, both1 = first[h, 0] + second[h, 0], first[h + 1, 0] + second[h + 1, 0]
+        for f in range(0, drift.shape[1], 2):
+            p00, p01 = both0 * center[f], both0 * center[f + 1]
+            p10, p11 = both1 * center[f], both1 * center[f + 1]
+            for token in range(slopes.shape[2]):
+                a0 = first[h, token] - second[h, token]
+                a1 = first[h + 1, token] - second[h + 1, token]
+                b0, b1 = y[token, f], y[token, f + 1]
+                p00, p01 = fma(a0, b0, p00), fma(a0, b1, p01)
+                p10, p11 = fma(a1, b0, p10), fma(a1, b1, p11)
+            add_square(h, f, p00, p01, p10, p11, mass, drift)
 
 
-@kernel(fastmath=FAST)
-def add_products(left: Array, right: Array, products: Array) -> None:
-    """Adds Σ_samples left_h right_j to products (H, J)."""
-    for h in range(len(left)):
-        for j in range(products.shape[1]):
-            products[h, j] += dot(left[h], right[j])
-
-
-@kernel(fastmath=FAST)
-def add_symmetric(left: Array, right: Array, products: Array) -> None:
-    """The lower triangle of the same, where left and right differ by weights of the samples."""
-    for h in range(len(left)):
-        for j in range(h + 1):
-            products[h, j] += dot(left[h], right[j])
-
-
-@kernel(fastmath=FAST)
+@kernel()
 def add_separate_gram(
-    shares: Array, head_weights: Array, mass: Array, gram: Array, space: Array
+    shares: Vectors,
+    head_weights: Array,
+    mass: Vector,
+    gamma: Vectors,
+    spread: Vector,
+    scalar: bool,
+    v: Vectors,
 ) -> None:
-    """Adds E[Σ_ℓ J_hℓ·J_h'ℓ], J_hℓ = ∂a/∂χ_hℓ, for one normaliser a head (lower triangle).
+    """Adds Σ_ℓ J_hℓ·J_h'ℓ, J_hℓ = ∂a/∂χ_hℓ, for one normaliser a head (lower triangle).
 
-    Of one sample it is u_h u_h' (S + S² − Q) with S = Σ_ℓ s_hℓ s_h'ℓ and
-    Q = Σ_ℓ s_hℓ s_h'ℓ (s_hℓ + s_h'ℓ).
+    It is u_h u_h' (S + S² − Q) with S = Σ_ℓ s_hℓ s_h'ℓ and Q = Σ_ℓ s_hℓ s_h'ℓ (s_hℓ + s_h'ℓ). If
+    ``scalar``, the same with the weight ``spread`` is added to v.
     """
-    heads, length = shares.shape[:2]
-    overlap, cubic = space[0], space[1]
-    for h in range(heads):
-        for j in range(h + 1):
-            overlap[:] = 0.0
-            cubic[:] = 0.0
-            for token in range(length):
-                s, other = shares[h, token], shares[j, token]
-                for i in range(LANES):
-                    both = s[i] * other[i]
-                    overlap[i] += both
-                    cubic[i] += both * (s[i] + other[i])
-            for i in range(LANES):
-                overlap[i] += overlap[i] * overlap[i] - cubic[i]
-            gram[h, j] += head_weights[h] * head_weights[j] * dot(mass, overlap)
+    for h in range(0, len(shares), 2):
+        for j in range(0, h + 1, 2):
+            s00, s01, s10, s11 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            q00, q01, q10, q11 = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            for token in range(shares.shape[1]):
+                a0, a1 = shares[h, token], shares[h + 1, token]
+                b0, b1 = shares[j, token], shares[j + 1, token]
+                p00, p01, p10, p11 = a0 * b0, a0 * b1, a1 * b0, a1 * b1
+                s00, s01, s10, s11 = s00 + p00, s01 + p01, s10 + p10, s11 + p11
+                q00, q01 = fma(p00, a0 + b0, q00), fma(p01, a0 + b1, q01)
+                q10, q11 = fma(p10, a1 + b0, q10), fma(p11, a1 + b1, q11)
+            u0, u1, w0, w1 = (
+                head_weights[h],
+                head_weights[h + 1],
+                head_weights[j],
+                head_weights[j + 1],
+            )
+            g00, g01 = (
+                (u0 * w0) * (fma(s00, s00, s00) - q00),
+                (u0 * w1) * (fma(s01, s01, s01) - q01),
+            )
+            g10, g11 = (
+                (u1 * w0) * (fma(s10, s10, s10) - q10),
+                (u1 * w1) * (fma(s11, s11, s11) - q11),
+            )
+            add_square(h, j, g00, g01, g10, g11, mass, gamma)
+            if scalar:
+                add_square(h, j, g00, g01, g10, g11, spread, v)
 
 
-@kernel(fastmath=FAST)
-def add_joint_gram(
-    shares: Array,
-    attention: Array,
-    center: Array,
-    mass: Array,
-    bend: float,
-    gram: Array,
-    space: Array,
+@kernel()
+def weigh_shares(
+    shares: Vectors, residual: Vectors, c: Vector, bend: float, weighted: Vectors
 ) -> None:
-    """The same for a joint normaliser: Σ_ℓ p_hℓ p_h'ℓ (1 − 2a_ℓ + Σ_j a_j²).
+    """Shares p_hℓ of a joint normaliser times what makes Σ_ℓ p_h'ℓ weighted_hℓ the same sum.
 
-    ``bend`` = 1 adds Σ_j r_j ∂²a_j/∂χ_hℓ∂χ_h'ℓ, but for the part g_hℓ/2 on the diagonal:
-    −2 p_hℓ p_h'ℓ (r_ℓ − c).
+    This is 1 − 2a_ℓ + Σ_j a_j². ``bend`` = 1 adds Σ_j r_j ∂²a_j/∂χ_hℓ∂χ_h'ℓ, but for the part
+    g_hℓ/2 on the diagonal: −2 (r_ℓ − c).
     """
-    heads, length = shares.shape[:2]
-    squares, weight, weighted = space[0], space[1], space[2]
-    squares[:] = 0.0
-    for token in range(length):
-        a = attention[token]
-        for i in range(LANES):
-            squares[i] += a[i] * a[i]
-    c = center[0]
-    for token in range(length):
-        a = attention[token]
-        hit = 1.0 if token == 0 else 0.0
-        for i in range(LANES):
-            curvature = 1.0 - 2.0 * a[i] + squares[i] - 2.0 * bend * (a[i] - hit - c[i])
-            weight[i] = mass[i] * curvature
-        for h in range(heads):
-            p = shares[h, token]
-            for i in range(LANES):
-                weighted[i] = weight[i] * p[i]
-            for j in range(h + 1):
-                gram[h, j] += dot(weighted, shares[j, token])
+    square = splat(1.0)
+    for token in range(len(residual)):
+        a = residual[token] + (1.0 if token == 0 else 0.0)
+        square = fma(a, a, square)
+    for token in range(len(residual)):
+        r = residual[token]
+        a = r + (1.0 if token == 0 else 0.0)
+        weight = square - 2.0 * (a + bend * (r - c))
+        for h in range(len(shares)):
+            weighted[h, token] = weight * shares[h, token]
 
 
-@kernel(fastmath=FAST)
-def add_batch(
-    x: Array,
-    mass: Array,
-    length: int,
+@kernel()
+def slope(shares: Vectors, residual: Vectors, c: Vector, factor: float) -> Vector:
+    """Shares s_ℓ to slopes g_ℓ of one head (theory 4), in place; returns Σ_ℓ g_ℓ, Σ_ℓ g_ℓ s_ℓ."""
+    total, square = splat(0.0), splat(0.0)
+    for token in range(len(shares)):
+        s = shares[token]
+        g = (factor * s) * (residual[token] - c)
+        total += g
+        square = fma(g, s, square)
+        shares[token] = g
+    return total, square
+
+
+@kernel()
+def add_group(
+    y: Vectors,
+    center: Vectors,
+    mass: Vector,
     weights: Array,
     bias: Array,
     head_weights: Array,
+    heads: int,
     kappa: float,
     joint: bool,
     covariance: bool,
     label: float,
-    space: Array,
-    sums: Array,
+    shares: Vectors,
+    weighted: Vectors,
+    residual: Vectors,
+    drift: Vectors,
+    gamma: Vectors,
+    v: Vectors,
+    rest: Vectors,
 ) -> None:
-    """Adds the sums over one batch of sequences x (≥ length, F+H, LANES) to sums (H, F+2H+3)."""
-    heads, directions = weights.shape
-    features = directions - heads
-    drift, gamma = sums[:, :features], sums[:, features:directions]
-    v = sums[:, directions : directions + heads]
-    shares = space[: heads * length].reshape(heads, length, LANES)
-    space = space[heads * length :]
-    attention, center = space[:length], space[length : length + heads]
-    space = space[length + heads :]
-    g, weighted, space = space[:heads], space[heads : 2 * heads], space[2 * heads :]
-    loss, spread, space = space[0], space[1], space[2:]
-    project(weights, bias, x, shares)
+    """Adds the sums over one group."""
+    size = heads * shares.shape[2]
+    scalar = covariance and label >= 0.0
+    project(weights, bias, y, center, shares)
     if joint:
-        normalize(shares.reshape(heads * length, LANES), kappa, space)
+        normalize(shares[0, :heads].reshape(size), shares[1, :heads].reshape(size), kappa)
     else:
         for h in range(heads):
-            normalize(shares[h], kappa, space)
-    attend(shares, head_weights, joint, attention, center, loss)
-    sums[0, -1] += dot(mass, loss)
-    for token in range(length):
-        slopes(shares, attention, center, head_weights, mass, token, g, weighted)
-        add_products(weighted, x[token], drift)
-        if covariance:
-            add_symmetric(weighted, g, v)
+            normalize(shares[0, h], shares[1, h], kappa)
+    attend(shares, heads, head_weights, residual)
+    for image in range(2):
+        s, r = shares[image], residual[image]
+        loss = inner(r, r)
+        rest[0, 2] = fma(mass, loss, rest[0, 2])
+        spread = (2.0 * mass) * (loss + label)
+        c = loss + r[0]
+        if joint:
+            weigh_shares(s, r, c, 1.0, weighted)
+            add_products(weighted, s, mass, gamma)
+            if scalar:
+                weigh_shares(s, r, c, 0.0, weighted)
+                add_products(weighted, s, spread, v)
+        else:
+            add_separate_gram(s, head_weights, mass, gamma, spread, scalar, v)
         for h in range(heads):
-            total = dot(mass, g[h])
-            sums[h, -3] += total
-            gamma[h, h] += 0.5 * total
             if not joint:
-                gamma[h, h] -= dot(weighted[h], shares[h, token])
-    for h in range(heads):
-        sums[h, -2] += 2.0 * dot(mass, center[h])
-    for i in range(LANES):
-        spread[i] = 2.0 * mass[i] * (loss[i] + label)
-    if joint:
-        add_joint_gram(shares, attention, center, mass, 1.0, gamma, space)
-        if covariance and label >= 0.0:
-            add_joint_gram(shares, attention, center, spread, 0.0, v, space)
-    else:
-        add_separate_gram(shares, head_weights, mass, gamma, space)
-        if covariance and label >= 0.0:
-            add_separate_gram(shares, head_weights, spread, v, space)
+                c = inner(r, s[h])
+            total, square = slope(s[h], r, c, 2.0 * head_weights[h])
+            rest[h, 0] = fma(mass, total, rest[h, 0])
+            rest[h, 1] = fma(2.0 * mass, c, rest[h, 1])
+            bend = 0.5 * total if joint else 0.5 * total - square
+            gamma[h, h] = fma(mass, bend, gamma[h, h])
+        if covariance:
+            add_products(s, s, mass, v)
+    add_drift(shares, y, center, mass, drift)
 
 
-@kernel(fastmath=FAST)
+@kernel()
 def accumulate(
     nodes: Array,
+    centers: Array,
     masses: Array,
     lengths: NDArray[np.int64],
     length_weights: Array,
     weights: Array,
     bias: Array,
     head_weights: Array,
+    heads: int,
     kappa: float,
     joint: bool,
     covariance: bool,
@@ -315,34 +316,52 @@ def accumulate(
     space: Array,
     sums: Array,
 ) -> None:
-    """Adds the sums over the samples of each block to ``sums`` (blocks, H, F+2H+3).
+    """Adds the sums over the samples of each block to ``sums`` (blocks, H (F+2H+3), LANES).
 
-    nodes (blocks, batches, L, F+H, LANES): projections x of the tokens; masses (blocks, batches,
-    LANES); shorter lengths use the first tokens; head_weights: ones if joint. The columns are
-    E[Σ_ℓ g_hℓ x_fℓ] (F), Γ (H) and V (H) in their lower triangles, ∂E/∂β, ∂E/∂u, and the risk in
-    the first row of the last. V is left out unless ``covariance``. A ``label`` Δ² ≥ 0 means the
-    scalar target, and one half of its V. ``space`` is work space, (H·L + L + 3H + 6, LANES).
+    nodes (blocks, groups, L, D, LANES), centers (blocks, groups, F, LANES), masses (blocks, groups,
+    LANES); shorter lengths use the first tokens. weights (H, D); head_weights: ones if joint.
+
+    The sums are E[Σ_ℓ g_hℓ x_fℓ] (H, F), Γ (H, H) and V (H, H) in their lower triangles, and behind
+    these, (H, 3), ∂E/∂β, ∂E/∂u, and the risk in the first row. V is left out unless ``covariance``.
+    A ``label`` Δ² ≥ 0 means the scalar target, and one half of its V. ``space`` is work space,
+    ((3H + 2)·L, LANES).
     """
-    mass, rest = space[0], space[1:]
-    for block in range(nodes.shape[0]):
-        for n in range(len(lengths)):
-            for batch in range(nodes.shape[1]):
-                whole = masses[block, batch]
-                for i in range(LANES):
-                    mass[i] = length_weights[n] * whole[i]
-                add_batch(
-                    nodes[block, batch],
-                    mass,
-                    lengths[n],
+    ys, cs, whole, totals = vectors(nodes), vectors(centers), vectors(masses), vectors(sums)
+    padded, features = len(weights), cs.shape[2]
+    ends = padded * np.array([features, features + padded, features + 2 * padded])
+    for n in range(len(lengths)):
+        length = lengths[n]
+        size = padded * length
+        work = vectors(space)
+        shares = work[: 2 * size].reshape(2, padded, length)
+        weighted = work[2 * size : 3 * size].reshape(padded, length)
+        residual = work[3 * size : 3 * size + 2 * length].reshape(2, length)
+        for block in range(len(totals)):
+            total = totals[block]
+            drift = total[: ends[0]].reshape(padded, features)
+            gamma = total[ends[0] : ends[1]].reshape(padded, padded)
+            v = total[ends[1] : ends[2]].reshape(padded, padded)
+            rest = total[ends[2] :].reshape(padded, 3)
+            for group in range(nodes.shape[1]):
+                add_group(
+                    ys[block, group],
+                    cs[block, group],
+                    length_weights[n] * whole[block, group],
                     weights,
                     bias,
                     head_weights,
+                    heads,
                     kappa,
                     joint,
                     covariance,
                     label,
+                    shares,
+                    weighted,
+                    residual,
+                    drift,
+                    gamma,
+                    v,
                     rest,
-                    sums[block],
                 )
 
 

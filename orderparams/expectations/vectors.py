@@ -1,0 +1,149 @@
+"""A vector of ``LANES`` numbers as a type of compiled code: one register, or a few, of any CPU.
+
+Inside kernels, a :data:`Vector` takes ``+ - * /`` with vectors and with numbers, and the functions
+below. :func:`vectors` views a contiguous array (..., LANES) as an array (...) of them. Each
+operation is rounded as IEEE 754 has it, in the order it is written in, so that the bits of a result
+depend neither on the CPU nor on the compiler.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import extending
+from numba.core import cgutils, types, typing
+from numba.core.typing import templates
+from numba.np import arrayobj
+
+LANES = 8
+
+numba_arrays: Any = arrayobj
+numba_extending: Any = extending
+numba_templates: Any = templates
+numba_typing: Any = typing
+numba_utilities: Any = cgutils
+
+REGISTER = ir.VectorType(ir.DoubleType(), LANES)
+BITS = ir.VectorType(ir.IntType(64), LANES)
+
+
+class VectorType(types.Type):
+    """Numba's type of a vector."""
+
+    def __init__(self) -> None:
+        super().__init__(name=f"float64x{LANES}")
+
+
+Vector: Any = VectorType()
+
+
+@numba_extending.register_model(VectorType)
+class VectorModel(numba_extending.models.PrimitiveModel):  # type: ignore[misc]
+    """A vector is held as LLVM holds one."""
+
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, REGISTER)
+
+
+def register(builder: Any, value: Any) -> Any:
+    """A vector as it is, a number in every lane."""
+    if value.type == REGISTER:
+        return value
+    undefined = ir.Constant(REGISTER, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
+    return builder.shuffle_vector(first, undefined, lanes)
+
+
+def define(name: str, *operators: Callable[..., Any]) -> None:
+    """Give Python's operators the LLVM instruction of this name."""
+    pairs = [(Vector, Vector), (Vector, types.float64), (types.float64, Vector)]
+    cases = [numba_typing.signature(Vector, *pair) for pair in pairs]
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return getattr(builder, name)(*(register(builder, value) for value in arguments))
+
+    for operation in operators:
+        template = type(name, (numba_templates.ConcreteTemplate,), {"cases": cases})
+        numba_templates.infer_global(operation)(template)
+        for pair in pairs:
+            numba_extending.lower_builtin(operation, *pair)(generate)
+
+
+define("fadd", operator.add, operator.iadd)
+define("fsub", operator.sub, operator.isub)
+define("fmul", operator.mul, operator.imul)
+define("fdiv", operator.truediv, operator.itruediv)
+
+
+def instruction(describe: Callable[..., Any]) -> Any:
+    """Decorator: a function of compiled code, given by its types and its LLVM instructions."""
+    return numba_extending.intrinsic(describe)
+
+
+@instruction
+def splat(_context: Any, x: Any) -> Any:
+    """The vector with this number in every lane."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return register(builder, arguments[0])
+
+    return Vector(types.float64), generate
+
+
+@instruction
+def fma(_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """a·b + c, rounded once."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(REGISTER, [REGISTER] * 3)
+        name = f"llvm.fma.v{LANES}f64"
+        function = numba_utilities.get_or_insert_function(builder.module, kind, name)
+        return builder.call(function, [register(builder, value) for value in arguments])
+
+    return Vector(a, b, c), generate
+
+
+@instruction
+def maximum(_context: Any, a: Any, b: Any) -> Any:
+    """The larger number of each lane."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        left, right = (register(builder, value) for value in arguments)
+        return builder.select(builder.fcmp_ordered(">", left, right), left, right)
+
+    return Vector(a, b), generate
+
+
+@instruction
+def power_of_two(_context: Any, shifted: Any) -> Any:
+    """2^n of whole numbers −1022 ≤ n ≤ 1023, given as n + 1.5·2^52."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        bias, width = (ir.Constant(BITS, [number] * LANES) for number in (1023, 52))
+        bits = builder.add(builder.bitcast(arguments[0], BITS), bias)
+        return builder.bitcast(builder.shl(bits, width), REGISTER)
+
+    return Vector(shifted), generate
+
+
+@instruction
+def vectors(_context: Any, array: Any) -> Any:
+    """A C-contiguous float64 array (..., LANES) as an array (...) of vectors, on the same data."""
+    view = types.Array(Vector, array.ndim - 1, "C", aligned=False)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source = numba_arrays.make_array(signature.args[0])(context, builder, arguments[0])
+        target = numba_arrays.make_array(view)(context, builder)
+        shape, strides = (
+            numba_utilities.unpack_tuple(builder, counts)[: view.ndim]
+            for counts in (source.shape, source.strides)
+        )
+        data = builder.bitcast(source.data, REGISTER.as_pointer())
+        numba_arrays.populate_array(target, data, shape, strides, 8 * LANES, None)
+        return target._getvalue()
+
+    return view(array), generate
