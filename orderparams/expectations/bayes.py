@@ -61,10 +61,13 @@ class TokenLaw:
 
 def orthogonal_blocks(signal: Signal) -> list[Signal]:
     """Groups of components in mutually orthogonal subspaces; their weights sum to one together."""
-    squares = signal.covariances @ signal.covariances
-    squares = squares + signal.means[:, :, None] * signal.means[:, None, :]
-    flat = squares.reshape(len(squares), -1)
-    overlaps = flat @ flat.T  # zero if and only if the ranges of μμᵀ + Σ² are orthogonal
+    if signal.covariances.any():
+        squares = signal.covariances @ signal.covariances
+        squares += signal.means[:, :, None] * signal.means[:, None, :]
+        flat = squares.reshape(len(squares), -1)
+        overlaps = flat @ flat.T  # zero if and only if the ranges of μμᵀ + Σ² are orthogonal
+    else:
+        overlaps = (signal.means @ signal.means.T) ** 2
     linked = np.abs(overlaps) > 1e-14 * overlaps.max(initial=0.0)
     count, labels = connected_components(linked, directed=False)
     return [
@@ -86,6 +89,7 @@ def _classes(rows: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def independent_factors(signal: Signal) -> list[Signal]:
     """Signals in fewer coordinates whose product P_θ is; weights beyond the first sum to one."""
     if len(signal.weights) == 1:
+        signal = in_span(signal)
         variances, axes = np.linalg.eigh(signal.covariances[0])
         laws = zip((signal.means @ axes)[0], variances, strict=True)
         found = [Signal(np.ones(1), np.array([[m]]), np.array([[[v]]])) for m, v in laws]
@@ -116,10 +120,10 @@ def independent_factors(signal: Signal) -> list[Signal]:
 
 
 def in_span(signal: Signal) -> Signal:
-    """The same signal in principal coordinates of the span of its components."""
+    """The same signal in principal coordinates of the span of its components, at least one."""
     squares = np.einsum("cf,cg->fg", signal.means, signal.means) + signal.covariances.sum(axis=0)
     sizes, axes = np.linalg.eigh(squares)
-    axes = axes[:, sizes > 1e-14 * sizes.max()]
+    axes = axes[:, (sizes > 1e-14 * sizes.max()) | (sizes == sizes.max())]
     return Signal(signal.weights, signal.means @ axes, axes.T @ signal.covariances @ axes)
 
 
