@@ -121,8 +121,13 @@ def independent_factors(signal: Signal) -> list[Signal]:
 
 def in_span(signal: Signal) -> Signal:
     """The same signal in principal coordinates of the span of its components, at least one."""
-    squares = np.einsum("cf,cg->fg", signal.means, signal.means) + signal.covariances.sum(axis=0)
-    sizes, axes = np.linalg.eigh(squares)
+    if signal.covariances.any():
+        squares = np.einsum("cf,cg->fg", signal.means, signal.means)
+        squares += signal.covariances.sum(axis=0)
+        sizes, axes = np.linalg.eigh(squares)
+    else:
+        _, roots, rows = np.linalg.svd(signal.means, full_matrices=False)
+        sizes, axes = roots**2, rows.T
     axes = axes[:, (sizes > 1e-14 * sizes.max()) | (sizes == sizes.max())]
     return Signal(signal.weights, signal.means @ axes, axes.T @ signal.covariances @ axes)
 
@@ -291,7 +296,8 @@ def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:
     """
     signal = task.signal
     present = signal.weights > 0.0
-    signal = Signal(signal.weights[present], signal.means[present], signal.covariances[present])
+    if not present.all():
+        signal = Signal(signal.weights[present], signal.means[present], signal.covariances[present])
     blocks = [
         [in_span(factor) for factor in independent_factors(block)]
         for block in orthogonal_blocks(signal)

@@ -61,6 +61,7 @@ class Quadrature:
         self.serves_gradient_covariance = heads == 1 and task.target == "token"
         self.lengths = (task.lengths - 1, task.length_weights)
         self.shares = np.concatenate([[1.0], task.signal.weights])
+        self.covariances = task.signal.covariances if task.signal.covariances.any() else None
 
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
@@ -116,7 +117,9 @@ class Quadrature:
         """Law of the logits, and m Σ_c (C, H, F); :class:`SolverError` where it is out of range."""
         signal = self.task.signal
         overlap, self_overlap = weights[:, : signal.features], weights @ weights.T
-        spread = overlap @ signal.covariances
+        spread = np.zeros((len(signal.weights), *overlap.shape))
+        if self.covariances is not None:
+            spread = overlap @ self.covariances
         means = np.concatenate([bias[None], bias + signal.means @ overlap.T])
         covariances = np.concatenate([self_overlap[None], self_overlap + spread @ overlap.T])
         deviations = np.sqrt(np.maximum(np.einsum("chh->ch", covariances), 0.0))

@@ -161,7 +161,9 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize(("change", "words"), HOSTILE.items(), ids=[change.__name__ for change in HOSTILE])
+@pytest.mark.parametrize(
+    ("change", "words"), HOSTILE.items(), ids=[change.__name__ for change in HOSTILE]
+)
 def test_what_leads_out_of_a_file_is_refused(folder, change, words):
     (folder / "secret.bin").write_bytes(np.full(6, 42.0).tobytes())
     with h5py.File(folder / "other.h5", "w") as file:
