@@ -1,15 +1,18 @@
-"""The same bits from kernels that were just compiled and from those that were loaded."""
+"""The same bits from kernels that were just compiled, were loaded, or are for another processor."""
 
 import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
+import sys
 import numpy as np
 import orderparams as op
 from orderparams.expectations.auto import make_engine
 
-engine = make_engine(op.load("two-stage"))
+engine = make_engine(op.load("two-stage", overrides=sys.argv[1:]))
 generator = np.random.default_rng(1)
 for size in (0.3, 1.0, 2.0, 3.0):
     weights = size * generator.normal(size=(4, 7))
@@ -20,16 +23,34 @@ for size in (0.3, 1.0, 2.0, 3.0):
 """
 
 
+def moments(folder, *overrides, **environment):
+    """What the program prints in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *overrides],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(folder)} | environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.count("0x") == 4 * (1 + 4 * 3 + 4 * 4)
+    return done.stdout
+
+
 def test_compiled_and_loaded_kernels_agree_to_the_last_bit(tmp_path):
     """Copies of one kernel in several callers are compiled differently; none may be left to choose.
 
     Without inlining the sums over correlated heads differ here in their last bits.
     """
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", PROGRAM]
-    compiled, loaded = (
-        subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
-        for _ in range(2)
+    assert moments(tmp_path) == moments(tmp_path)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "bayes-softmax"])
+def test_sampling_gives_the_same_bits_on_every_processor(tmp_path, activation):
+    """Compiled for this processor, and for one of its kind without vectors or fused operations."""
+    settings = (
+        f"attention.activation={activation}",
+        "expectation.engine=sampling",
+        "expectation.samples=2048",
     )
-    assert compiled.count("0x") == 4 * (1 + 4 * 3 + 4 * 4)
-    assert compiled == loaded
+    plain = moments(tmp_path, *settings, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
+    assert moments(tmp_path, *settings) == plain

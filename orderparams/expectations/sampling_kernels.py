@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.compiled import FAST, kernel
+from orderparams.compiled import kernel
 from orderparams.expectations.vectors import fma, maximum, power_of_two, splat, vectors
 
 Array = NDArray[np.float64]
@@ -63,10 +63,8 @@ def project(weights: Array, bias: Array, y: Vectors, center: Vectors, logits: Ve
         for token in range(logits.shape[2]):
             p0, p1 = splat(0.0), splat(0.0)
             for d in range(directions):
-                p0, p1 = (
-                    fma(weights[h, d], y[token, d], p0),
-                    fma(weights[h + 1, d], y[token, d], p1),
-                )
+                x = y[token, d]
+                p0, p1 = fma(weights[h, d], x, p0), fma(weights[h + 1, d], x, p1)
             logits[0, h, token], logits[1, h, token] = bias[h] + p0, bias[h] - p0
             logits[0, h + 1, token], logits[1, h + 1, token] = bias[h + 1] + p1, bias[h + 1] - p1
     for h in range(heads):
@@ -111,10 +109,10 @@ def attend(shares: Vectors, heads: int, head_weights: Array, residual: Vectors) 
 
 @kernel()
 def inner(a: Vectors, b: Vectors) -> Vector:
-    """Σ_ℓ a_ℓ b_ℓ."""
+    """Σ a b."""
     total = splat(0.0)
-    for token in range(len(a)):
-        total = fma(a[token], b[token], total)
+    for n in range(len(a)):
+        total = fma(a[n], b[n], total)
     return total
 
 
@@ -162,6 +160,12 @@ def add_drift(slopes: Vectors, y: Vectors, center: Vectors, mass: Vector, drift:
 
 
 @kernel()
+def gram(weight: float, s: Vector, q: Vector) -> Vector:
+    """u_h u_h' (S + S² − Q), see :func:`add_separate_gram`."""
+    return weight * (fma(s, s, s) - q)
+
+
+@kernel()
 def add_separate_gram(
     shares: Vectors,
     head_weights: Array,
@@ -187,20 +191,10 @@ def add_separate_gram(
                 s00, s01, s10, s11 = s00 + p00, s01 + p01, s10 + p10, s11 + p11
                 q00, q01 = fma(p00, a0 + b0, q00), fma(p01, a0 + b1, q01)
                 q10, q11 = fma(p10, a1 + b0, q10), fma(p11, a1 + b1, q11)
-            u0, u1, w0, w1 = (
-                head_weights[h],
-                head_weights[h + 1],
-                head_weights[j],
-                head_weights[j + 1],
-            )
-            g00, g01 = (
-                (u0 * w0) * (fma(s00, s00, s00) - q00),
-                (u0 * w1) * (fma(s01, s01, s01) - q01),
-            )
-            g10, g11 = (
-                (u1 * w0) * (fma(s10, s10, s10) - q10),
-                (u1 * w1) * (fma(s11, s11, s11) - q11),
-            )
+            u0, u1 = head_weights[h], head_weights[h + 1]
+            w0, w1 = head_weights[j], head_weights[j + 1]
+            g00, g01 = gram(u0 * w0, s00, q00), gram(u0 * w1, s01, q01)
+            g10, g11 = gram(u1 * w0, s10, q10), gram(u1 * w1, s11, q11)
             add_square(h, j, g00, g01, g10, g11, mass, gamma)
             if scalar:
                 add_square(h, j, g00, g01, g10, g11, spread, v)
@@ -228,7 +222,7 @@ def weigh_shares(
 
 
 @kernel()
-def slope(shares: Vectors, residual: Vectors, c: Vector, factor: float) -> Vector:
+def slope(shares: Vectors, residual: Vectors, c: Vector, factor: float) -> tuple[Vector, Vector]:
     """Shares s_ℓ to slopes g_ℓ of one head (theory 4), in place; returns Σ_ℓ g_ℓ, Σ_ℓ g_ℓ s_ℓ."""
     total, square = splat(0.0), splat(0.0)
     for token in range(len(shares)):
@@ -365,23 +359,28 @@ def accumulate(
                 )
 
 
-@kernel(fastmath=FAST)
+@kernel()
+def over_lanes(x: Vector, space: Array) -> float:
+    """Sum of the lanes; space (1, LANES)."""
+    vectors(space)[0] = x
+    total = 0.0
+    for lane in range(space.size):
+        total += space[0, lane]
+    return total
+
+
+@kernel()
 def orthonormalize(columns: Array) -> None:
-    """Modified Gram–Schmidt in place: rows of columns (D, N) become orthogonal, of norm √N."""
-    count = columns.shape[1]
-    for d in range(len(columns)):
-        column = columns[d]
-        norm = 0.0
-        for i in range(count):
-            norm += column[i] * column[i]
-        factor = np.sqrt(count / norm)
-        for i in range(count):
-            column[i] *= factor
-        for later in range(d + 1, len(columns)):
-            other = columns[later]
-            overlap = 0.0
-            for i in range(count):
-                overlap += column[i] * other[i]
-            overlap /= count
-            for i in range(count):
-                other[i] -= overlap * column[i]
+    """Modified Gram–Schmidt in place: columns (D, N/LANES, LANES) become orthogonal, of norm √N."""
+    rows, space = vectors(columns), np.empty((1, columns.shape[2]))
+    count = columns[0].size
+    for d in range(len(rows)):
+        row = rows[d]
+        factor = np.sqrt(count / over_lanes(inner(row, row), space))
+        for i in range(len(row)):
+            row[i] *= factor
+        for later in range(d + 1, len(rows)):
+            other = rows[later]
+            overlap = over_lanes(inner(row, other), space) / count
+            for i in range(len(row)):
+                other[i] = fma(-overlap, row[i], other[i])
