@@ -144,7 +144,7 @@ class Counting(Quadrature):
             self.products += points * int(count)
         series = np.where(terms > 0, 4 * terms + 4, 0)
         self.products += int((series * np.outer(sizes, sizes)).sum())
-        self.terms, self.nodes = float(terms[terms > 0].mean()), round(sizes.mean())
+        self.terms, self.nodes = float(terms[terms > 0].mean()), sizes.max()
         return super()._integrate(law, grids, terms, head_weights, digits)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from orderparams.compiled import kernel
 from orderparams.expectations.laplace import Gradients, Grids, Integers, Law, Lengths, length_powers
 from orderparams.expectations.smoothing import smooth
+from orderparams.expectations.vectors import lane_sum, row_vectors, splat
 
 Array = NDArray[np.float64]
 
@@ -41,31 +42,32 @@ def integrate_head(
     K_2 = K_0″ − K_0′. The identity: −F′ has the integral 1 (see :mod:`laplace`).
     """
     size = weight.size
-    f = tables[0]
     deficit, powers = np.empty(size), np.empty((3, size))
     for i in range(size):
-        deficit[i] = -f[0, i]
+        deficit[i] = -tables[0, 0, i]
     length_powers(deficit, lengths, powers)
-    of_noise, of_token = adjoints[0], adjoints[1]
+    f, s, g = row_vectors(tables[0]), row_vectors(token), row_vectors(powers)
+    scales, weights, masses = row_vectors(scale), row_vectors(weight), row_vectors(mass)
+    of_noise, of_token = row_vectors(adjoints[0]), row_vectors(adjoints[1])
     u, square = head_weight, head_weight**2
-    attended, overlap, total = 0.0, 0.0, 0.0
-    for i in range(size):
-        w, g0, g1, g2 = weight[i], powers[0, i], powers[1, i], powers[2, i]
-        psi0, psi1, psi2 = 1.0 + token[0, i], -token[1, i], token[2, i] - token[1, i]
-        phi1, phi2 = -f[1, i], f[2, i] - f[1, i]
+    attended, overlap, identity = splat(0.0), splat(0.0), splat(0.0)
+    for i in range(len(weights)):
+        w, g0, g1, g2 = weights[i], g[0, i], g[1, i], g[2, i]
+        psi0, psi1, psi2 = 1.0 + s[0, i], 0.0 - s[1, i], s[2, i] - s[1, i]
+        phi1, phi2 = 0.0 - f[1, i], f[2, i] - f[1, i]
         attention = w * psi1 * g0
         concentration = w * (psi2 * g0 + phi2 * psi0 * g1)
         attended += attention
         overlap += concentration
-        mass[i] = square * concentration - 2.0 * u * attention
-        total += w * (psi1 * g0 + phi1 * psi0 * g1 + kappa * scale[i] * psi0 * g0)
+        masses[i] = square * concentration - 2.0 * u * attention
+        identity += w * (psi1 * g0 + phi1 * psi0 * g1 + kappa * scales[i] * psi0 * g0)
         of_token[0, i] = square * w * phi2 * g1
-        of_token[1, i] = w * (2.0 * u - square) * g0
+        of_token[1, i] = (2.0 * u - square) * w * g0
         of_token[2, i] = square * w * g0
         of_noise[0, i] = w * (square * (psi2 * g1 + phi2 * psi0 * g2) - 2.0 * u * psi1 * g1)
-        of_noise[1, i] = -square * w * psi0 * g1
+        of_noise[1, i] = 0.0 - square * w * psi0 * g1
         of_noise[2, i] = square * w * psi0 * g1
-    return attended, overlap, total - 1.0
+    return lane_sum(attended), lane_sum(overlap), lane_sum(identity) - 1.0
 
 
 @kernel(inline="always")  # which saves seconds of compiling it twice

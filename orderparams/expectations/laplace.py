@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
 from orderparams.expectations.smoothing import FINITE, decay_rows, normal_weights, progression
+from orderparams.expectations.vectors import LANES
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -194,7 +195,7 @@ def nodes_between(
 
 @kernel()
 def lay_grids(located: Array, kappa: float, step: float) -> Grids:
-    """A trapezoid rule, uniform in u, for every head of :func:`locate`."""
+    """A trapezoid rule, uniform in u, for every head of :func:`locate`; sizes are whole vectors."""
     heads = located.shape[0]
     first = np.empty(heads, dtype=np.int64)
     origin, stretch = np.empty(heads), np.empty(heads)
@@ -202,7 +203,7 @@ def lay_grids(located: Array, kappa: float, step: float) -> Grids:
     for h in range(heads):
         low, high, origin[h], stretch[h] = located[h]
         first[h], count = nodes_between(origin[h], stretch[h], low, high, step)
-        sizes[h] = count + -count % 4  # whole vector registers
+        sizes[h] = count + -count % LANES
     scale, weight = np.empty((heads, sizes.max())), np.empty((heads, sizes.max()))
     for h in range(heads):
         for i in range(sizes[h]):

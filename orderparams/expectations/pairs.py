@@ -26,6 +26,7 @@ from orderparams.expectations.laplace import (
 )
 from orderparams.expectations.smoothing import add_product, row_bounds
 from orderparams.expectations.splits import contract_split, split
+from orderparams.expectations.vectors import fma, lane_sum, row_vectors, splat
 
 Array = NDArray[np.float64]
 Series = tuple[Array, Array, Array]
@@ -93,35 +94,36 @@ def add_expectation(
     add_product(other_rows[:terms], scaled, out)
 
 
-@kernel(fastmath=FAST)
+@kernel()
 def contract_series(factors: Series, adjoint: Array, out: Array) -> None:
     """Derivatives in both means, both variances and the covariance, out (5,).
 
     adjoint (2, n', n) belongs to E[f f'] and E[f⁽¹⁾ f'⁽¹⁾]; the marginals of f are left out.
     """
     left, right, coefficients = factors
-    terms, size = coefficients.size, left.shape[1]
-    product = np.empty((terms + 2, size))
-    sums = np.zeros((5, size))
-    mean, other_mean, variance, other_variance, covariance = sums
+    terms = coefficients.size
+    product = np.empty((terms + 2, left.shape[1]))
+    x, y = row_vectors(left), row_vectors(product)
+    mean, other_mean, covariance = splat(0.0), splat(0.0), splat(0.0)
+    variance, other_variance = splat(0.0), splat(0.0)
     for p in range(2):
         product[:] = 0.0
         add_product(right[p : p + terms + 2].T, adjoint[p], product)
-        for r in range(terms):
-            factor = coefficients[r]
-            x0, x1, x2 = left[p + r], left[p + r + 1], left[p + r + 2]
-            y0, y1, y2 = product[r], product[r + 1], product[r + 2]
-            for i in range(size):
-                x, z = factor * x0[i], factor * x1[i]
-                mean[i] += z * y0[i]
-                other_mean[i] += x * y1[i]
-                variance[i] += 0.5 * factor * x2[i] * y0[i]
-                other_variance[i] += 0.5 * x * y2[i]
-                covariance[i] += z * y1[i]
-    for k in range(5):
-        out[k] = 0.0
-        for i in range(size):
-            out[k] += sums[k, i]
+        for i in range(x.shape[1]):
+            for r in range(terms):
+                factor = coefficients[r]
+                x0, x1, x2 = (
+                    factor * x[p + r, i],
+                    factor * x[p + r + 1, i],
+                    factor * x[p + r + 2, i],
+                )
+                y0, y1, y2 = y[r, i], y[r + 1, i], y[r + 2, i]
+                mean, other_mean = fma(x1, y0, mean), fma(x0, y1, other_mean)
+                variance, other_variance = fma(x2, y0, variance), fma(x0, y2, other_variance)
+                covariance = fma(x1, y1, covariance)
+    out[0], out[1] = lane_sum(mean), lane_sum(other_mean)
+    out[2], out[3] = 0.5 * lane_sum(variance), 0.5 * lane_sum(other_variance)
+    out[4] = lane_sum(covariance)
 
 
 @kernel(fastmath=FAST)
@@ -130,11 +132,11 @@ def margins(adjoint: Array, by_first: Array, by_second: Array) -> None:
     for i in range(by_first.size):
         by_first[i] = 0.0
     for j in range(by_second.size):
-        total = 0.0
+        row = 0.0
         for i in range(by_first.size):
             by_first[i] += adjoint[j, i]
-            total += adjoint[j, i]
-        by_second[j] = total
+            row += adjoint[j, i]
+        by_second[j] = row
 
 
 @kernel(fastmath=FAST)
@@ -159,7 +161,7 @@ def integrate_pair(
     deficit, integrand = np.empty(size), np.empty(size)
     powers = np.empty((3, size))
     g0, g1, g2 = powers[0], powers[1], powers[2]
-    total = 0.0
+    overlap = 0.0
     for j in range(other_weight.size):
         n0, n1, t0, t1 = noise[0, j], noise[1, j], token[0, j], token[1, j]
         for i in range(size):
@@ -179,8 +181,8 @@ def integrate_pair(
         for i in range(size):
             mass[i] += factor * integrand[i]
         other_mass[j] += factor * column
-        total += column
-    return total
+        overlap += column
+    return overlap
 
 
 @kernel(inline="always")  # which saves seconds of compiling it twice

@@ -60,6 +60,7 @@ class Quadrature:
         self.task, self.kappa, self.tolerance = task, activation.kappa, tolerance
         self.serves_gradient_covariance = heads == 1 and task.target == "token"
         self.lengths = (task.lengths - 1, task.length_weights)
+        self.pairs = np.triu_indices(heads, 1)
         self.shares = np.concatenate([[1.0], task.signal.weights])
         self.covariances = task.signal.covariances if task.signal.covariances.any() else None
 
@@ -138,7 +139,7 @@ class Quadrature:
         """See :func:`pairs.risk_integrals`; :class:`SolverError` for tables that would not fit."""
         (components, heads), size = law[0].shape, grids[0].shape[1]
         rows = np.maximum(5, np.maximum(terms.max(axis=1), terms.max(axis=2)) + 3)
-        split = (terms == 0).sum(axis=0)[np.triu_indices(heads, 1)].max(initial=0)
+        split = (terms == 0).sum(axis=0)[self.pairs].max(initial=0)
         nodes = gaussian_rule(law[2].max(), 4, digits)[0].size
         check_memory(8 * size * (heads * components * rows.max() + 6 * split * nodes))
         return risk_integrals(

@@ -176,7 +176,7 @@ def draw_nodes(task: Task, heads: int, samples: int, seed: int) -> tuple[Array, 
     if points * columns**2 <= MATCHING_LIMIT and 4 * columns <= points:
         roots = np.sqrt(masses * (points / BLOCKS))
         normals *= roots
-        orthonormalize(normals.reshape(columns, -1, LANES))
+        orthonormalize(normals)
         normals /= roots
 
     def grouped(rows: Array) -> Array:

@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.expectations.vectors import fma, maximum, power_of_two, splat, vectors
+from orderparams.expectations.vectors import (
+    fma,
+    lane_sum,
+    maximum,
+    power_of_two,
+    row_vectors,
+    splat,
+    vectors,
+)
 
 Array = NDArray[np.float64]
 Vector = Any  # LANES numbers, of LANES samples
@@ -360,27 +368,16 @@ def accumulate(
 
 
 @kernel()
-def over_lanes(x: Vector, space: Array) -> float:
-    """Sum of the lanes; space (1, LANES)."""
-    vectors(space)[0] = x
-    total = 0.0
-    for lane in range(space.size):
-        total += space[0, lane]
-    return total
-
-
-@kernel()
 def orthonormalize(columns: Array) -> None:
-    """Modified Gram–Schmidt in place: columns (D, N/LANES, LANES) become orthogonal, of norm √N."""
-    rows, space = vectors(columns), np.empty((1, columns.shape[2]))
-    count = columns[0].size
+    """Modified Gram–Schmidt in place: rows of columns (D, N) become orthogonal, of norm √N."""
+    rows, count = row_vectors(columns), columns.shape[1]
     for d in range(len(rows)):
         row = rows[d]
-        factor = np.sqrt(count / over_lanes(inner(row, row), space))
+        factor = np.sqrt(count / lane_sum(inner(row, row)))
         for i in range(len(row)):
             row[i] *= factor
         for later in range(d + 1, len(rows)):
             other = rows[later]
-            overlap = over_lanes(inner(row, other), space) / count
+            overlap = lane_sum(inner(row, other)) / count
             for i in range(len(row)):
                 other[i] = fma(-overlap, row[i], other[i])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
+from orderparams.expectations.vectors import fma, row_vectors
 
 Array = NDArray[np.float64]
 
@@ -23,25 +24,25 @@ FINITE = 700.0
 """Exponents are clipped here; exp of it is finite."""
 
 
-@kernel(fastmath=FAST)
+@kernel()
 def add_product(left: Array, right: Array, out: Array) -> None:
     """Adds leftᵀ right to out (R, n), for left (S, R) and right (S, n)."""
+    factors, sums = row_vectors(right), row_vectors(out)
     terms, rows = left.shape
-    columns = right.shape[1]
-    whole = terms - terms % 4
-    for s in range(0, whole, 4):
-        b0, b1, b2, b3 = right[s], right[s + 1], right[s + 2], right[s + 3]
-        for r in range(rows):
-            a0, a1, a2, a3 = left[s, r], left[s + 1, r], left[s + 2, r], left[s + 3, r]
-            row = out[r]
-            for i in range(columns):
-                row[i] += a0 * b0[i] + a1 * b1[i] + a2 * b2[i] + a3 * b3[i]
-    for s in range(whole, terms):
-        b0 = right[s]
-        for r in range(rows):
-            a0, row = left[s, r], out[r]
-            for i in range(columns):
-                row[i] += a0 * b0[i]
+    whole = rows - rows % 4
+    for i in range(sums.shape[1]):
+        for r in range(0, whole, 4):
+            a0, a1, a2, a3 = sums[r, i], sums[r + 1, i], sums[r + 2, i], sums[r + 3, i]
+            for s in range(terms):
+                b = factors[s, i]
+                a0, a1 = fma(left[s, r], b, a0), fma(left[s, r + 1], b, a1)
+                a2, a3 = fma(left[s, r + 2], b, a2), fma(left[s, r + 3], b, a3)
+            sums[r, i], sums[r + 1, i], sums[r + 2, i], sums[r + 3, i] = a0, a1, a2, a3
+        for r in range(whole, rows):
+            a0 = sums[r, i]
+            for s in range(terms):
+                a0 = fma(left[s, r], factors[s, i], a0)
+            sums[r, i] = a0
 
 
 @kernel(fastmath=FAST)

@@ -1,13 +1,14 @@
 """A vector of ``LANES`` numbers as a type of compiled code: one register, or a few, of any CPU.
 
 Inside kernels, a :data:`Vector` takes ``+ - * /`` with vectors and with numbers, and the functions
-below. :func:`vectors` views a contiguous array (..., LANES) as an array (...) of them. Each
-operation is rounded as IEEE 754 has it, in the order it is written in, so that the bits of a result
-depend neither on the CPU nor on the compiler.
+below. :func:`vectors` and :func:`row_vectors` view contiguous arrays of numbers, which have to
+outlive the view, as arrays of them. Each operation is rounded as IEEE 754 has it, in the order it
+is written in, so that the bits of a result depend neither on the CPU nor on the compiler.
 """
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -119,6 +120,17 @@ def maximum(_context: Any, a: Any, b: Any) -> Any:
 
 
 @instruction
+def lane_sum(_context: Any, x: Any) -> Any:
+    """Sum of the lanes, from the first to the last."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        lanes = [builder.extract_element(arguments[0], ir.IntType(32)(n)) for n in range(LANES)]
+        return functools.reduce(builder.fadd, lanes)
+
+    return types.float64(x), generate
+
+
+@instruction
 def power_of_two(_context: Any, shifted: Any) -> Any:
     """2^n of whole numbers −1022 ≤ n ≤ 1023, given as n + 1.5·2^52."""
 
@@ -130,20 +142,39 @@ def power_of_two(_context: Any, shifted: Any) -> Any:
     return Vector(shifted), generate
 
 
-@instruction
-def vectors(_context: Any, array: Any) -> Any:
-    """A C-contiguous float64 array (..., LANES) as an array (...) of vectors, on the same data."""
-    view = types.Array(Vector, array.ndim - 1, "C", aligned=False)
+def view(array: Any, dimensions: int) -> Any:
+    """Type and code of an array of vectors on the data of a C-contiguous float64 array.
+
+    With as many dimensions the last axis is divided by LANES, with one less it is the lanes.
+    """
+    if array.layout != "C" or array.dtype != types.float64:
+        return None
+    kind = types.Array(Vector, dimensions, "C", aligned=False)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        source = numba_arrays.make_array(signature.args[0])(context, builder, arguments[0])
-        target = numba_arrays.make_array(view)(context, builder)
+        source = numba_arrays.make_array(array)(context, builder, arguments[0])
+        target = numba_arrays.make_array(kind)(context, builder)
         shape, strides = (
-            numba_utilities.unpack_tuple(builder, counts)[: view.ndim]
+            numba_utilities.unpack_tuple(builder, counts)[:dimensions]
             for counts in (source.shape, source.strides)
         )
+        if dimensions == array.ndim:
+            shape[-1] = builder.udiv(shape[-1], shape[-1].type(LANES))
+            strides[-1] = strides[-1].type(8 * LANES)
         data = builder.bitcast(source.data, REGISTER.as_pointer())
         numba_arrays.populate_array(target, data, shape, strides, 8 * LANES, None)
         return target._getvalue()
 
-    return view(array), generate
+    return kind(array), generate
+
+
+@instruction
+def vectors(_context: Any, array: Any) -> Any:
+    """An array (..., LANES) as an array (...) of vectors."""
+    return view(array, array.ndim - 1)
+
+
+@instruction
+def row_vectors(_context: Any, array: Any) -> Any:
+    """An array (..., n), n a multiple of LANES, as an array (..., n/LANES) of vectors."""
+    return view(array, array.ndim)

@@ -5,10 +5,21 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from numba import njit
+from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
-from orderparams.expectations.vectors import LANES, fma, maximum, power_of_two, splat, vectors
+from orderparams.expectations.vectors import (
+    LANES,
+    fma,
+    lane_sum,
+    maximum,
+    power_of_two,
+    row_vectors,
+    splat,
+    vectors,
+)
 
 Array = NDArray[np.float64]
 
@@ -58,3 +69,28 @@ def test_views_share_the_data_of_an_array() -> None:
     expected = values * np.array([0.5, 1.0, 2.0])[:, None]
     scale(values)
     np.testing.assert_array_equal(values, expected)
+
+
+@njit
+def row_totals(values: Array, out: Array) -> None:
+    rows = row_vectors(values)
+    for n in range(rows.shape[0]):
+        sums = splat(0.0)
+        for i in range(rows.shape[1]):
+            sums += rows[n, i]
+        out[n] = lane_sum(sums)
+
+
+def test_rows_of_vectors() -> None:
+    """Oracle: sums in the same order."""
+    values = np.random.default_rng(0).standard_normal((3, 4 * LANES))
+    out = np.empty(3)
+    row_totals(values, out)
+    lanes = np.cumsum(values.reshape(3, 4, LANES), axis=1)[:, -1]
+    np.testing.assert_array_equal(out, np.cumsum(lanes, axis=1)[:, -1])
+
+
+def test_only_contiguous_numbers_can_be_viewed() -> None:
+    for array in (np.zeros((8, 16))[:, ::2], np.zeros((2, 8), dtype=np.int64)):
+        with pytest.raises(TypingError):
+            row_totals(array, np.empty(8))
