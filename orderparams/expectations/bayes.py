@@ -38,6 +38,10 @@ Array = NDArray[np.float64]
 LARGEST_GRID = 4_000_000
 """Nodes × components that a tensor grid may have before quasi-Monte Carlo takes over."""
 
+LARGEST_SCORE = 700.0
+"""|log Λ| is cut here. Noise exceeds it, or a signal falls below its negative, with a probability
+below e^−700; on the other sides a token is decided anyway."""
+
 SOBOL_POINTS = 8192
 REPLICAS = 16
 
@@ -68,7 +72,8 @@ def orthogonal_blocks(signal: Signal) -> list[Signal]:
         overlaps = flat @ flat.T  # zero if and only if the ranges of μμᵀ + Σ² are orthogonal
     else:
         overlaps = (signal.means @ signal.means.T) ** 2
-    linked = np.abs(overlaps) > 1e-14 * overlaps.max(initial=0.0)
+    sizes = np.sqrt(np.diag(overlaps))
+    linked = np.abs(overlaps) > 1e-14 * np.outer(sizes, sizes)
     count, labels = connected_components(linked, directed=False)
     return [
         Signal(
@@ -167,6 +172,13 @@ class Likelihood:
         return slopes
 
 
+def _score_nodes(logits: Array, weights: Array) -> Nodes:
+    """Nodes at logits (n, C) of the components of Λ, with weights (n,)."""
+    score = np.logaddexp.reduce(logits, axis=1)
+    excess = score - np.clip(score, -LARGEST_SCORE, LARGEST_SCORE)
+    return logit_nodes(logits - excess[:, None], weights)
+
+
 def _grid_nodes(signal: Signal, resolution: Resolution, tokens: float) -> list[Nodes] | None:
     """Nodes of log Λ on tensor grids, one for a noise token and one for each component.
 
@@ -189,7 +201,8 @@ def _grid_nodes(signal: Signal, resolution: Resolution, tokens: float) -> list[N
     nodes = []
     for center, mass, (axes, grid) in zip(centers, [1.0, *signal.weights], grids, strict=True):
         varied, points, weights = grid.points_without(0)
-        nodes.append(logit_nodes(likelihood(center + points @ axes[:, varied].T), mass * weights))
+        logits = likelihood(center + points @ axes[:, varied].T)
+        nodes.append(_score_nodes(logits, mass * weights))
     return nodes
 
 
@@ -208,8 +221,8 @@ def _sobol_nodes(signal: Signal, replica: int) -> list[Nodes]:
     score = np.logaddexp.reduce(logits, axis=1)
     per_draw = np.logaddexp(np.log(0.5), score - np.log(2.0 * signal.weights.sum()))
     return [
-        logit_nodes(logits, drawn * np.exp(-per_draw)),
-        logit_nodes(logits, drawn * np.exp(score - per_draw)),
+        _score_nodes(logits, drawn * np.exp(-per_draw)),
+        _score_nodes(logits, drawn * np.exp(score - per_draw)),
     ]
 
 
@@ -278,15 +291,15 @@ def _risk(
     low = -resolution.digits - np.log(float(task.lengths.max())) - DEAD
     high = DEAD - min(law.lattice.extent[0] for law in laws)
     grid = TauGrid.over(low, max(high, DEAD), resolution)
-    survival, missing = np.zeros(grid.size), np.zeros(grid.size)
+    deficit, signal = np.zeros(grid.size), np.zeros(grid.size)  # 1 − Φ and Ψ
     for law in laws:
         table = kernel_table(grid, law.lattice, 0)
-        deficit = np.clip(transform(table[:1], law.noise, grid)[0], 0.0, 1.0 - 1e-16)
-        signal = transform(table[1:], law.signal, grid)[0]
-        missing = missing * (1.0 - deficit) + signal * (1.0 - survival)
-        survival = survival + deficit - survival * deficit
-    others = other_tokens(survival, task, 1)[1]
-    return np.array([grid.step * (grid.rates * missing**2) @ others])
+        own = np.clip(transform(table[:1], law.noise, grid)[0], 0.0, 1.0 - 1e-16)
+        own_signal = transform(table[1:], law.signal, grid)[0]
+        signal = signal * (1.0 - own) + own_signal * (1.0 - deficit)
+        deficit = deficit + own - deficit * own
+    others = other_tokens(deficit, task, 1)[1]
+    return np.array([grid.step * (grid.rates * signal**2) @ others])
 
 
 def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:

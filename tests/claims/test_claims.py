@@ -23,7 +23,7 @@ from orderparams.trajectory import Trajectory
 
 @pytest.mark.parametrize(("length", "strength"), [(2, 1.0), (7, 3.0), (50, 9.0)])
 def test_the_best_linear_attention_has_the_risk_of_the_closed_form(length, strength):
-    """[D26]: L(L−1)/(L² + (L−1)ν)."""
+    """Duranthon et al. (arXiv:2509.21936): L(L−1)/(L² + (L−1)ν)."""
     formula = length * (length - 1) / (length**2 + (length - 1) * strength)
     assert linear_attention.best_linear_risk(length, strength) == pytest.approx(formula, abs=1e-14)
 

@@ -52,7 +52,7 @@ def rotated(signal: Signal) -> Signal:
     ("strength", "value"), [(1, 0.6897570), (4, 0.3804335), (9, 0.1123838), (16, 0.0185783)]
 )
 def test_one_flipped_spike(strength: float, value: float) -> None:
-    """Theory 7, all digits given there."""
+    """Values of an independent program, all its digits."""
     assert bayes_risk(make_task(flipped_spikes([strength]))).value == pytest.approx(value, abs=5e-8)
 
 
@@ -61,7 +61,7 @@ def test_one_flipped_spike(strength: float, value: float) -> None:
     [(2, 1, 0.3249432977), (3, 4, 0.1941239737), (50, 9, 0.3399377202)],
 )
 def test_one_spike(length: int, strength: float, value: float) -> None:
-    """Values of D26, Prop. 4.2, that one softmax head attains."""
+    """Values of Duranthon et al. (arXiv:2509.21936), Prop. 4.2, that one softmax head attains."""
     found = bayes_risk(make_task(spikes([strength]), length), tolerance=1e-11)
     assert found.value == pytest.approx(value, abs=6e-11)
 
@@ -180,6 +180,20 @@ def test_error_estimate_is_honest(name: str) -> None:
         fine = bayes_risk(make_task(SIGNALS[name], length), tolerance=1e-11)
         rough = bayes_risk(make_task(SIGNALS[name], length), tolerance=1e-6)
         assert abs(fine.value - rough.value) <= rough.error <= 1e-6
+
+
+def test_a_strong_signal_decides_nothing_about_a_weak_one() -> None:
+    """A strong one that is absent is seen to be absent: the other half has the weak one's risk."""
+    both = bayes_risk(make_task(flipped_spikes([1e4, 1e-3]))).value
+    weak = bayes_risk(make_task(flipped_spikes([1e-3]))).value
+    assert both == pytest.approx(0.5 * weak, abs=1e-8)
+
+
+def test_scores_beyond_certainty_change_nothing() -> None:
+    """Strengths of 10³ and 10⁸ are as good as infinite; the grid does not grow with them."""
+    risks = [bayes_risk(make_task(spikes([strength, 2.0]))).value for strength in (1e3, 1e8)]
+    assert risks[0] == pytest.approx(risks[1], abs=1e-12)
+    assert risks[0] > 0.1
 
 
 def test_components_of_no_weight_are_ignored() -> None:
