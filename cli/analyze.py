@@ -215,7 +215,8 @@ def end(result: Analysis) -> list[str]:
         residual = f"{final.point.residual:.0e}"
         return [
             *lines,
-            f"  No stationary point was found near the end, only a slope of {residual}.",
+            "  No stationary point was found near the end; the search for one stopped at a",
+            f"  slope of {residual}.",
         ]
     residual = f"residual {final.point.residual:.0e}"
     lines.append(f"  nearest {kind}: risk {final.point.risk:.10f}, {residual}")
@@ -247,7 +248,12 @@ def best(result: Analysis) -> list[str]:
         f"  least risk  {found.risk:.10f}, residual {found.point.residual:.0e}",
         f"  {excess}; the run {end}",
         f"  reached from {reached} of {len(found.risks)} starts",
-        *options.overlap_table(heads.overlap, heads.self_overlap),
+        *options.overlap_table(
+            heads.overlap,
+            heads.self_overlap,
+            heads.bias if run.problem.attention.bias == "learned" else None,
+            heads.head_weights if run.problem.attention.head_weights == "learned" else None,
+        ),
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shlex
 import signal
 import sys
@@ -16,6 +15,7 @@ import click
 
 from orderparams import description
 from orderparams.cli import completion
+from orderparams.processors import processors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +54,7 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Print no progress and 
 workers = click.option(
     "--workers",
     type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
+    default=processors(),
     show_default="all cores",
     metavar="N",
     help="Threads. The result does not depend on it.",
@@ -128,15 +128,24 @@ def describe(problem: Problem, rule: str | None = None) -> list[str]:
 MOST_HEADS, MOST_FEATURES = 24, 7
 
 
-def overlap_table(overlap: np.ndarray, self_overlap: np.ndarray) -> list[str]:
-    """Overlaps m (H, F) and squared lengths q_hh as lines of at most 80 columns."""
+def overlap_table(
+    overlap: np.ndarray,
+    self_overlap: np.ndarray,
+    bias: np.ndarray | None = None,
+    head_weight: np.ndarray | None = None,
+) -> list[str]:
+    """Overlaps m (H, F), squared lengths q_hh, and what is learned beside (H,), in 80 columns."""
     heads, features = overlap.shape
-    shown = min(features, MOST_FEATURES)
-    title = "  head" + "".join(f"{f'm_{f + 1}':>9}" for f in range(shown)) + f"{'q':>9}"
-    lines = [title]
+    learned = {"bias": bias, "weight": head_weight}
+    more = {name: values for name, values in learned.items() if values is not None}
+    shown = min(features, MOST_FEATURES - len(more))
+    columns = {f"m_{f + 1}": overlap[:, f] for f in range(shown)}
+    columns |= {"q": self_overlap.diagonal()} | more
+    largest = max(abs(values).max() for values in columns.values())
+    style = "9.1e" if 0.0 < largest < 0.01 else "9.4f"
+    lines = ["  head" + "".join(f"{name:>9}" for name in columns)]
     for h in range(min(heads, MOST_HEADS)):
-        cells = [*overlap[h, :shown], self_overlap[h, h]]
-        lines.append(f"  {h + 1:4d}" + "".join(f"{cell:9.4f}" for cell in cells))
-    if heads > MOST_HEADS or features > MOST_FEATURES:
+        lines.append(f"  {h + 1:4d}" + "".join(f"{of[h]:{style}}" for of in columns.values()))
+    if heads > MOST_HEADS or features > shown:
         lines.append(f"  (the first of {heads} heads and {features} directions; the file has all)")
     return lines

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +171,7 @@ CONTRADICTIONS = {
     ("zipped", "points"): "--zip pairs lists and --random draws points",
     ("shard", "collecting"): "--shard runs points and --collect what was run by all shards",
     ("scheduler", "scheduler_file"): "--scheduler and --scheduler-file name the same",
+    ("shard", "force"): "--shard goes on with a folder of points and --force begins a file anew",
     ("as_json", "json_lines"): "--json and --json-lines both write to standard output",
 }
 
@@ -214,6 +214,10 @@ def make_plan(
         return make_plan(base_table(stored))
     table = base_table(config or "two-stage")
     if varied:
+        keys = [key for key, _ in map(parts, varied)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise click.UsageError(f"--vary {key} stands twice; give one list of its values")
         given["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
     return make_plan(table, given, assignments)
 
@@ -237,7 +241,7 @@ class Screen:
 
         self.plan, self.lines = plan, lines
         self.bar = None if quiet or lines else ProgressLine()
-        self.started = time.monotonic()
+        self.seconds = 0.0
         self.failures: list[dict[str, Any]] = []
         self.done = 0
 
@@ -249,6 +253,7 @@ class Screen:
 
     def point(self, point: Point, reply: Reply) -> None:
         self.done += 1
+        self.seconds += reply.seconds
         entry: dict[str, Any] = {"point": point.number, "parameters": parameters(self.plan, point)}
         if reply.status != "finished":
             self.failures.append(entry | {"message": reply.message})
@@ -268,7 +273,7 @@ class Screen:
             "points": self.done,
             "finished": self.done - len(self.failures),
             "failed": len(self.failures),
-            "seconds": time.monotonic() - self.started,
+            "seconds": self.seconds,
             "failures": self.failures,
             "output": str(Folder.beside(output)),
         }

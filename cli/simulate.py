@@ -105,6 +105,9 @@ def simulate(
             f"orderparams: interrupted; go on with: orderparams simulate {path} --resume", err=True
         )
         return 130
+    if run.status == "failed":
+        click.echo(f"orderparams: {run.message}; {path} holds what was simulated", err=True)
+        return 3
     return 0
 
 
@@ -118,15 +121,15 @@ def summary(run: SimulationRun) -> list[str]:
     lines += [f"  {line}" for line in options.describe(problem, "sgd")]
     lines += [
         f"  simulation {settings.backend}, D = {settings.dimension}, "
-        f"{settings.replicas} replicas of {steps} steps",
+        f"{settings.replicas} replica{'s' * (settings.replicas > 1)} of {steps} steps",
         "",
     ]
     if run.status == "finished":
         risk, loss = run.risk[:, -1], records.loss[:, -1]
         spread = run.risk.std(axis=0, ddof=1)[-1] if len(risk) > 1 else np.nan
         lines += [
-            f"  population risk  {risk.mean():.6f} at t = {records.time[-1]:g}, "
-            f"spread over replicas {spread:.6f}",
+            f"  population risk  {risk.mean():.6f} at t = {records.time[-1]:g}"
+            + (f", spread over replicas {spread:.6f}" if len(risk) > 1 else ""),
             f"  measured loss    {loss.mean():.6f} over the last interval",
             "",
             "  final overlaps, first replica",

@@ -86,6 +86,11 @@ def summary(trajectory: Trajectory) -> list[str]:
     lines += [f"  risk        {first:.8f} at t = 0"]
     lines += [f"              {last:.8f} at t = {trajectory.time[-1]:g}"]
     lines += [f"  Bayes risk  {trajectory.bayes_risk:.8f}", "", "  final overlaps"]
-    lines += options.overlap_table(trajectory.overlap[-1], trajectory.self_overlap[-1])
+    learned = (trajectory.bias, trajectory.head_weight)
+    lines += options.overlap_table(
+        trajectory.overlap[-1],
+        trajectory.self_overlap[-1],
+        *(None if values is None else values[-1] for values in learned),
+    )
     work = f"{count.get('right_hand_sides', 0)} right-hand sides in {count['steps']} steps"
     return [*lines, "", f"  {work}, {trajectory.seconds:.1f} s"]

@@ -149,7 +149,9 @@ def solve(
         if progress is not None:
             progress(t / times[-1], risk)
 
-    ending = integrate(flow, times, problem.integrator, record, max_seconds)
+    bayes_risk = bayes_risk_of(problem.task)  # first: what is interrupted here loses nothing
+    remaining = max_seconds - (clock.monotonic() - started)
+    ending = integrate(flow, times, problem.integrator, record, remaining)
     if not rows:  # stopped before the first step: the start is known all the same
         heads = flow.start
         rows.append((heads.overlap, heads.self_overlap, np.nan, heads.bias, heads.head_weights))
@@ -162,7 +164,7 @@ def solve(
         risk=risk,
         bias=bias if flow.learns_bias else None,
         head_weight=head_weight if flow.learns_head_weights else None,
-        bayes_risk=bayes_risk_of(problem.task),
+        bayes_risk=bayes_risk,
         status=ending.status,
         message=ending.message,
         engine=engine.name,

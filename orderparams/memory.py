@@ -22,12 +22,26 @@ def available() -> int:
         name, amount, *_ = line.split()
         if name == "MemAvailable:":
             bounds.append(int(amount) * 1024)
-    bounds += [int(line) for line in lines("/sys/fs/cgroup/memory.max") if line != "max"]
+    bounds += group_limits()
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         taken = sum(int(line.split()[0]) * PAGE for line in lines("/proc/self/statm"))
         bounds.append(max(0, limit - taken))
     return min(bounds)
+
+
+def group_limits() -> list[int]:
+    """Bytes that the control groups (version 2) of this process leave it."""
+    found = []
+    for line in lines("/proc/self/cgroup"):
+        if line.startswith("0::"):
+            group = Path("/sys/fs/cgroup", line[3:].strip("/"))
+            for folder in (group, *group.parents):
+                limits = [int(limit) for limit in lines(f"{folder}/memory.max") if limit != "max"]
+                used = [entry.split() for entry in lines(f"{folder}/memory.stat")]
+                taken = sum(int(size) for name, size in used if name == "anon")
+                found += [max(0, limit - taken) for limit in limits]
+    return found
 
 
 def lines(path: str) -> list[str]:

@@ -161,6 +161,8 @@ def validate(
         run = simulate(setting, workers=workers, progress=progress)
         if run.status == "interrupted":
             raise KeyboardInterrupt
+        if run.status == "failed":
+            raise SolverError(run.message)
         simulations[dimension] = run
         if report is not None:
             report((finished + dimension) / total, f"theory, D = {dimension}")

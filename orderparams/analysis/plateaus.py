@@ -18,6 +18,10 @@ after it. Its ends are where the slope is the geometric mean of both."""
 AT_REST = 1e-3
 """Slopes that in the whole run would make less than this part of the series' range are zero."""
 
+AT_END = 0.1
+"""What follows the last plateau is not known: over it the series changes by less than this part of
+its range."""
+
 
 @dataclass(frozen=True)
 class Plateau:
@@ -46,7 +50,8 @@ def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
         start, end = fast[fast < high][-1], fast[fast > high][0] - 2  # without the padding
         slowest = np.flatnonzero(rest[start + 1 : end + 2] == rest[high])
         center = start + int(slowest[len(slowest) // 2])
-        if start < end:
+        rests = end < len(series) - 1 or abs(level[end] - level[start]) < AT_END * total
+        if start < end and rests:
             rested = (time[start], time[end], time[center], level[center])
             plateaus.append(Plateau(*map(float, rested)))
     return tuple(plateaus)

@@ -134,8 +134,8 @@ def check_attention(attention: AttentionConfig) -> None:
         )
     if attention.activation == "softmax-1" and kappa == 0:
         raise ConfigurationError(
-            "attention.kappa is positive for softmax-1; use attention.activation = 'softmax' for "
-            "kappa = 0"
+            "attention.kappa is positive for softmax-1; set it, such as attention.kappa = 1, or "
+            "use attention.activation = 'softmax' for kappa = 0"
         )
     if attention.activation == "bayes-softmax" and attention.head_weights not in ("mean", "sum"):
         raise ConfigurationError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from orderparams.config.sections import Problem, known_keys, to_table, unknown_key
 from orderparams.config.values import shortened, toml_value
 from orderparams.errors import ConfigurationError
+
+ENTRY = re.compile(r"(\[\d+\])+$")
+"""Indices behind a key that name an entry of a list."""
 
 
 def parse_toml(document: str) -> dict[str, Any]:
@@ -24,6 +28,7 @@ def parse_toml(document: str) -> dict[str, Any]:
 def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """A copy of the table with ``key.path=TOML value`` assignments applied in order.
 
+    ``key.path[i]`` is an entry, counted from 0, of a list that the table has.
     A value that is not valid TOML but a plain word is taken as a string.
     """
     known = set(known_keys())
@@ -35,16 +40,33 @@ def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any
             raise ConfigurationError(
                 f"-s {assignment}: expected KEY=VALUE, such as -s attention.heads=8"
             )
-        if key not in known:
+        if ENTRY.sub("", key) not in known:
             raise unknown_key(key)
-        *parents, leaf = key.split(".")
-        branch = result
-        for parent in parents:
-            inner = branch.get(parent)
-            branch[parent] = dict(inner) if isinstance(inner, Mapping) else {}
-            branch = branch[parent]
-        branch[leaf] = override_value(key, written.strip())
+        result = assign(result, key, override_value(key, written.strip()))
     return result
+
+
+def assign(table: Any, key: str, value: Any) -> Any:
+    """A copy of a configuration table with one value replaced; ``key`` may end in ``[i]``."""
+    path = [int(part) if part.isdigit() else part for part in re.findall(r"[\w-]+", key)]
+    return _assign(table, path, value, key)
+
+
+def _assign(branch: Any, path: list[str | int], value: Any, key: str) -> Any:
+    if not path:
+        return value
+    head, *rest = path
+    if isinstance(head, str):
+        table = dict(branch) if isinstance(branch, Mapping) else {}
+        return table | {head: _assign(table.get(head), rest, value, key)}
+    if not isinstance(branch, list | tuple) or head >= len(branch):
+        raise ConfigurationError(
+            f"{key}: there is no entry [{head}] to replace; the configuration must give the list, "
+            "and its entries are counted from 0"
+        )
+    entries = list(branch)
+    entries[head] = _assign(entries[head], rest, value, key)
+    return entries
 
 
 def override_value(key: str, written: str) -> Any:

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from orderparams.processors import THREADS, processors
+
 FEATURES = ("avx2", "fma", "avx512f", "neon", "sve")
 """Vector instructions that the kernels gain from."""
-
-VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def installed(name: str) -> str | None:
@@ -50,11 +50,6 @@ def processor() -> dict[str, Any]:
     }
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
 def kernel_cache() -> dict[str, str | None]:
     """Folder of compiled kernels, None if there is none, and what is to be said about it."""
     try:
@@ -78,8 +73,8 @@ def describe_machine() -> dict[str, Any]:
         "executable": sys.executable,
         "platform": platform.platform(),
         "processor": processor(),
-        "cores": cores(),
-        "threads": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "cores": processors(),
+        "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
         "kernel_cache": kernel_cache(),
         "libraries": libraries(),
     }

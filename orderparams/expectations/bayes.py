@@ -157,10 +157,16 @@ class Likelihood:
     def __call__(self, x: Array) -> Array:
         """Values (n, C) at points x (n, F)."""
         values = self.constants + x @ self.linear.T
-        for component, quadratic in enumerate(self.quadratic):
-            if quadratic.any():
-                values[:, component] += 0.5 * ((x @ quadratic) * x).sum(axis=1)
+        for component in np.flatnonzero(self.quadratic.any(axis=(1, 2))):
+            values[:, component] += 0.5 * ((x @ self.quadratic[component]) * x).sum(axis=1)
         return values
+
+    def score(self, x: Array) -> Array:
+        """log Λ (n,) at points x (n, F)."""
+        logits = self(x)
+        top = logits.max(axis=1)
+        score: Array = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
+        return score
 
     def slopes(self, center: Array, axes: Array) -> Array:
         """How differently the components may vary along the axes (F, F) within two of each."""
@@ -172,11 +178,9 @@ class Likelihood:
         return slopes
 
 
-def _score_nodes(logits: Array, weights: Array) -> Nodes:
-    """Nodes at logits (n, C) of the components of Λ, with weights (n,)."""
-    score = np.logaddexp.reduce(logits, axis=1)
-    excess = score - np.clip(score, -LARGEST_SCORE, LARGEST_SCORE)
-    return logit_nodes(logits - excess[:, None], weights)
+def _score_nodes(score: Array, weights: Array) -> Nodes:
+    """Nodes at values (n,) of log Λ, with weights (n,)."""
+    return logit_nodes(np.clip(score, -LARGEST_SCORE, LARGEST_SCORE)[:, None], weights)
 
 
 def _grid_nodes(signal: Signal, resolution: Resolution, tokens: float) -> list[Nodes] | None:
@@ -201,8 +205,8 @@ def _grid_nodes(signal: Signal, resolution: Resolution, tokens: float) -> list[N
     nodes = []
     for center, mass, (axes, grid) in zip(centers, [1.0, *signal.weights], grids, strict=True):
         varied, points, weights = grid.points_without(0)
-        logits = likelihood(center + points @ axes[:, varied].T)
-        nodes.append(_score_nodes(logits, mass * weights))
+        score = likelihood.score(center + points @ axes[:, varied].T)
+        nodes.append(_score_nodes(score, mass * weights))
     return nodes
 
 
@@ -212,17 +216,24 @@ def _sobol_nodes(signal: Signal, replica: int) -> list[Nodes]:
     Points are drawn half from the noise's law and half from the signal's, so that neither
     likelihood ratio to what is drawn exceeds two, however rare the decisive noise tokens are.
     """
+    likelihood, count = Likelihood.of(signal), len(signal.weights)
     normals = sobol_points(SOBOL_POINTS, signal.features, replica)
+    some = normals[: max(256, SOBOL_POINTS >> max(0, (count - 1).bit_length() - 2))]
     roots = np.linalg.cholesky(np.eye(signal.features) + signal.covariances)
+    scores = [likelihood.score(normals)]
+    scores += [
+        likelihood.score(mean + some @ root.T)
+        for mean, root in zip(signal.means, roots, strict=True)
+    ]
     shares = signal.weights / signal.weights.sum()
-    points = [normals, *(signal.means[:, None] + normals @ roots.transpose(0, 2, 1))]
-    drawn = np.repeat([0.5, *(0.5 * shares)], SOBOL_POINTS) / SOBOL_POINTS
-    logits = Likelihood.of(signal)(np.concatenate(points))
-    score = np.logaddexp.reduce(logits, axis=1)
+    drawn = np.concatenate(
+        [np.full(len(normals), 0.5 / len(normals)), np.repeat(0.5 * shares / len(some), len(some))]
+    )
+    score = np.concatenate(scores)
     per_draw = np.logaddexp(np.log(0.5), score - np.log(2.0 * signal.weights.sum()))
     return [
-        _score_nodes(logits, drawn * np.exp(-per_draw)),
-        _score_nodes(logits, drawn * np.exp(score - per_draw)),
+        _score_nodes(score, drawn * np.exp(-per_draw)),
+        _score_nodes(score, drawn * np.exp(score - per_draw)),
     ]
 
 

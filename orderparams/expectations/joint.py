@@ -14,6 +14,7 @@ one for the signal token; the head's share in its token p_h = e^{χ_h+β_h−x} 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -91,6 +92,7 @@ class JointQuadrature:
         laws = self._laws(weights[order], bias[order])
 
         def on_grid(resolution: Resolution) -> Array | None:
+            resolution = dataclasses.replace(resolution, covariance=gradient_covariance)
             nodes = self._grid(laws, resolution)
             if nodes is None:
                 return None

@@ -25,6 +25,9 @@ ATTEMPTS = 8
 MOST_NODES = 1024
 """Rules tried, and nodes in τ that a second one may have, before a larger error is reported."""
 
+HEAVIEST = 1e5
+"""Head weights up to which risk and gradient are known to some digits."""
+
 MARGIN = 16.0
 """The error of risk and gradients in units of what a rule misses of two identities."""
 
@@ -73,6 +76,11 @@ class Quadrature:
                 "the quadrature engine gives the gradient covariance V for a single head and the "
                 "token target only; use expectation.engine = 'sampling' (or 'auto')"
             )
+        if np.abs(head_weights).max() > HEAVIEST:
+            raise SolverError(
+                f"the head weights are as large as {np.abs(head_weights).max():.3g}, quadrature "
+                f"serves up to {HEAVIEST:g}; use smaller ones"
+            )
         law, spread = self._law(weights, bias)
         # P carries factors μ_c and m Σ_c, and pairs of heads factors u_h u_h'
         size = max(1.0, np.abs(self.task.signal.means).max(), 2.0 * np.abs(spread).max())
@@ -92,7 +100,7 @@ class Quadrature:
             error = 0.3 * tolerance + MARGIN * missed
             if error <= tolerance:
                 break
-            step *= min(0.85, np.log(100.0 / missed) / np.log(3000.0 / tolerance))
+            step *= np.clip(np.log(100.0 / missed) / np.log(3000.0 / tolerance), 0.3, 0.85)
         covariance, covariance_error = None, 0.0
         if gradient_covariance:
             variance, covariance_error = single_covariance(

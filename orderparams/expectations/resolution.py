@@ -1,7 +1,7 @@
 """How finely to discretise for a given error, and how to know the error that remains.
 
 Along one Gaussian axis the integrands of a single normaliser are analytic in a strip (see
-:func:`axis_rule`), so that the trapezoid rule converges exponentially; where the integrand hardly
+:func:`axis_rules`), so that the trapezoid rule converges exponentially; where the integrand hardly
 varies a few Gauss–Hermite nodes do better. In τ the trapezoid rule converges as e^{−π²/step}.
 """
 
@@ -36,9 +36,10 @@ COARSEST = 1e-5
 
 @dataclass(frozen=True)
 class Resolution:
-    """A discretisation meant for an absolute error of about ``error``."""
+    """A discretisation meant for an absolute error of about ``error``, or that of V too."""
 
     error: float
+    covariance: bool = False
 
     @property
     def digits(self) -> float:
@@ -47,8 +48,11 @@ class Resolution:
 
     @property
     def tau_step(self) -> float:
-        """Step in τ; |Γ(4+ik)|/3! at k = 2π/step, the Laplace transform's error, is ≤ error."""
-        return float(np.pi**2 / (self.digits + 9.0))
+        """Step in τ; the Laplace transform's error at k = 2π/step is ≤ error.
+
+        It is |Γ(4+ik)|/3! for the gradient, |Γ(6+ik)|/5! for V.
+        """
+        return float(np.pi**2 / (self.digits + (13.0 if self.covariance else 9.0)))
 
     @property
     def score_step(self) -> float:

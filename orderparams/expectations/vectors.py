@@ -110,7 +110,7 @@ def fma(_context: Any, a: Any, b: Any, c: Any) -> Any:
 
 @instruction
 def maximum(_context: Any, a: Any, b: Any) -> Any:
-    """The larger number of each lane."""
+    """The larger number of each lane; the second where either is not a number."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         left, right = (register(builder, value) for value in arguments)

@@ -117,7 +117,7 @@ def panels(
     first.set_ylabel("overlap m")
     below[0].set(xlabel=TIME, ylabel="risk E")
     if title:
-        figure.suptitle(title)
+        figure.suptitle(title, parse_math=False, wrap=True)
     return overlaps, below
 
 

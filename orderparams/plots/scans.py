@@ -93,7 +93,7 @@ def plot_scan(scan: Scan, at: Mapping[str, str] | None = None, over: Sequence[st
     figure = (draw_lines if len(choice.over) == 1 else draw_maps)(choice, found)
     title = [text for text in (scan.problem.title, choice.fixed) if text]
     if title:
-        figure.suptitle("\n".join(title))
+        figure.suptitle("\n".join(title), parse_math=False, wrap=True)
     return figure
 
 

@@ -77,7 +77,10 @@ def of_simulation(run: SimulationRun) -> list[str]:
         "steps each": f"{steps}",
     }
     if run.status != "finished":
-        words = "The simulation is not finished: orderparams simulate FILE.h5 --resume goes on."
+        words = run.message and f"The simulation failed: {run.message}."
+        words = words or (
+            "The simulation is not finished: orderparams simulate FILE.h5 --resume goes on."
+        )
         return [section("Result", verdict(words, good=False), terms(facts, "facts"))]
     risk, loss = run.risk[:, -1], run.records.loss[:, -1]
     facts |= {

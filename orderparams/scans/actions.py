@@ -101,6 +101,8 @@ def simulate(problem: Problem, start: Heads | None) -> Outcome:
     from orderparams.storage.simulations import write_simulation
 
     result = simulate(problem)
+    if result.status != "finished":
+        return Outcome("failed", result.message, store=partial(write_simulation, result))
     records = result.records
     values = {
         "risk": result.risk[:, -1].mean(),

@@ -175,29 +175,6 @@ def takes_whole_numbers(key: str) -> bool:
     return int in (hint, *typing.get_args(hint))
 
 
-def assign(table: Any, key: str, value: Any) -> Any:
-    """A copy of a configuration table with one value replaced; ``key`` may end in ``[i]``."""
-    path = [int(part) if part.isdigit() else part for part in re.findall(r"[\w-]+", key)]
-    return _assign(table, path, value, key)
-
-
-def _assign(branch: Any, path: list[str | int], value: Any, key: str) -> Any:
-    if not path:
-        return value
-    head, *rest = path
-    if isinstance(head, str):
-        table = dict(branch) if isinstance(branch, Mapping) else {}
-        return table | {head: _assign(table.get(head), rest, value, key)}
-    if not isinstance(branch, list | tuple) or head >= len(branch):
-        raise ConfigurationError(
-            f"varied key {key}: there is no entry [{head}] to vary; the configuration must give "
-            "the list, and its entries are counted from 0"
-        )
-    entries = list(branch)
-    entries[head] = _assign(entries[head], rest, value, key)
-    return entries
-
-
 def coordinates(values: Sequence[Any]) -> NDArray[Any]:
     """Values of one key as an array: numbers where all are, else texts (lists written as TOML)."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):

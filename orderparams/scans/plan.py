@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from orderparams import memory
 from orderparams.config import Problem, parse, to_table, to_toml
 from orderparams.config.sections import ACTIVATION_DEFAULTS, option, seed
-from orderparams.config.toml import override
+from orderparams.config.toml import assign, override
 from orderparams.config.values import choice, integer, shown, text, toml_value
 from orderparams.errors import ConfigurationError
 from orderparams.scans.actions import ACTIONS, WARM_ACTIONS
-from orderparams.scans.axes import Axis, Range, assign, coordinates, read_axes
+from orderparams.scans.axes import Axis, Range, coordinates, read_axes
 from orderparams.scans.axes import shown as value_shown
 from orderparams.sources import read_table
 from orderparams.storage.schema import AXES, POINT, SCAN

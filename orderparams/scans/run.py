@@ -13,11 +13,12 @@ from typing import Any
 
 from orderparams.config import Problem
 from orderparams.errors import ConfigurationError, FileError
+from orderparams.processors import processors
 from orderparams.scans.actions import END
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import Plan, Point, base_table, make_plan
-from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected, processors
+from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected
 from orderparams.scans.result import Scan
 from orderparams.scans.worker import Reply, Task, failed
 from orderparams.storage.files import check_target
@@ -275,11 +276,11 @@ def scan(
     vary: Mapping[str, Any],
     *,
     output: str | Path | None = None,
-    action: str = "solve",
-    mode: str = "product",
+    action: str | None = None,
+    mode: str | None = None,
     points: int | None = None,
-    seed: int = 0,
-    trajectories: bool = False,
+    seed: int | None = None,
+    trajectories: bool | None = None,
     warm_start: str | None = None,
     workers: int | None = None,
     timeout: float | None = None,
@@ -292,6 +293,7 @@ def scan(
 ) -> Scan:
     """Run a scan over ``vary``: configuration keys → lists, or texts as for ``--vary``.
 
+    What is left out is as the table ``[scan]`` of the source has it.
     ``scan(problem, {"attention.heads": [1, 2, 4], "task.length": "log:4:4000:7"})``. With
     ``output`` the result is written there and unfinished work can be resumed; see
     :func:`run_plan`, and :class:`Machine` for what says where the points run. Raises

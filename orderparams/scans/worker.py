@@ -21,10 +21,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from orderparams.processors import THREADS
+
 COMPILATION = 120.0
 """Seconds that a process may take to start and to compile its kernels, beside a point's time."""
-
-THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)

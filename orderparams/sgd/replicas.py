@@ -33,6 +33,7 @@ BACKENDS: dict[str, ModuleType] = {"gram": gram, "direct": direct}
 SLICE = 0.5
 """Seconds between two chances to report, to stop, and to hand a thread to another replica."""
 
+MOST_STEPS = 2.0**53
 OVERHEAD = 2048
 """Bytes that a replica takes beside its numbers."""
 
@@ -60,8 +61,8 @@ class Ensemble:
 
     time (T,), non-decreasing from zero on, is rounded to steps t·D/γ. ``heads`` are realised
     exactly; with a ``variance`` every replica draws its own heads from N(0, variance·I_D) instead.
-    :class:`~orderparams.errors.ConfigurationError` if there are no replicas, if D is too small, or
-    for more than fits into memory.
+    :class:`~orderparams.errors.ConfigurationError` if there are no replicas, if D is too small, for
+    no step or too many, or for more than fits into memory.
     """
 
     def __init__(
@@ -82,7 +83,14 @@ class Ensemble:
         self.model: Model = build_model(task, activation)
         self.rule = rule
         self.dimension = dimension
-        self.step = np.rint(np.asarray(time) * dimension / rule.learning_rate).astype(np.int64)
+        steps = np.asarray(time) * dimension / rule.learning_rate
+        if not (0.5 < steps[-1] < MOST_STEPS or steps[-1] == 0.0):
+            raise ConfigurationError(
+                "training.duration · simulation.dimension / training.learning_rate = "
+                f"{steps[-1]:.3g} steps of SGD; between 1 and {MOST_STEPS:.3g} are possible: "
+                "change the duration or the learning rate"
+            )
+        self.step = np.rint(steps).astype(np.int64)
         count, features = heads.overlap.shape
         least = self.backend.least_dimension(self.model, rule, count)
         if dimension < least:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
-from orderparams.errors import ConfigurationError
+from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations.auto import make_engine
 from orderparams.integrate import output_times
 from orderparams.problem import build_activation, build_task, initial_heads, residual_factor
@@ -28,8 +28,8 @@ class SimulationRun:
     """Replicas of SGD at finite dimension, and what they were made from.
 
     ``records`` has the order parameters; risk (R, T) is the population risk of theory 3 at each of
-    them, NaN where it is not known. ``state`` is what a run that did not finish goes on from, None
-    for one that did. ``status`` is "finished" or "interrupted".
+    them, NaN where it is not known. ``status`` is "finished", "interrupted", or "failed" where SGD
+    diverged, and ``message`` says why. ``state`` is what an interrupted run goes on from, or None.
     """
 
     problem: Problem
@@ -38,6 +38,7 @@ class SimulationRun:
     status: str
     seconds: float
     state: Mapping[str, NDArray[Any]] | None = None
+    message: str = ""
 
     def save(self, path: str | Path, *, force: bool = False, command: str = "") -> None:
         """Write an HDF5 file (docs/file-format.md).
@@ -66,8 +67,7 @@ def make_ensemble(problem: Problem) -> Ensemble:
     """The replicas of a problem at step zero.
 
     An ``explicit`` start is realised exactly; a ``random`` one is drawn anew for every replica, in
-    the dimension of the simulation. :class:`ConfigurationError` if that dimension is too small, or
-    the learning rate is too large for the stored times to be apart.
+    the dimension of the simulation. :class:`ConfigurationError` as of :class:`Ensemble`.
     """
     settings, initial = problem.simulation, problem.initial
     return Ensemble(
@@ -84,18 +84,26 @@ def make_ensemble(problem: Problem) -> Ensemble:
     )
 
 
-def population_risk(problem: Problem, records: Simulation) -> Array:
-    """The risk of theory 3 at every recorded state, (R, T)."""
+def population_risk(problem: Problem, records: Simulation) -> tuple[Array, str]:
+    """The risk of theory 3 at every recorded state (R, T).
+
+    NaN where SGD diverged, with a message about the first such state.
+    """
     drift = dataclasses.replace(
         problem, training=dataclasses.replace(problem.training, rule="gradient-flow")
     )
     engine = make_engine(drift)
-    risk = np.full(records.loss.shape, np.nan)
-    for index in np.argwhere(np.isfinite(records.overlap).all(axis=(2, 3))):
-        r, i = map(int, index)
-        weights = reduced_weights(records.overlap[r, i], records.self_overlap[r, i])
-        risk[r, i] = engine.evaluate(weights, records.bias[r, i], records.head_weight[r, i]).risk
-    return risk
+    risk, message = np.full(records.loss.shape, np.nan), ""
+    for i, r in np.ndindex(risk.shape[::-1]):
+        bias, head_weights = records.bias[r, i], records.head_weight[r, i]
+        try:
+            weights = reduced_weights(records.overlap[r, i], records.self_overlap[r, i])
+            risk[r, i] = engine.evaluate(weights, bias, head_weights).risk
+        except (SolverError, np.linalg.LinAlgError) as error:
+            finite = isinstance(error, SolverError)
+            reason = str(error) if finite else "SGD diverged; lower training.learning_rate"
+            message = message or f"replica {r + 1} at t = {records.time[i]:g}: {reason}"
+    return risk, message
 
 
 def reduced_weights(overlap: Array, self_overlap: Array) -> Array:
@@ -149,8 +157,9 @@ def simulate(
 
     try:
         records = ensemble.run(workers, report)
-        risk = population_risk(problem, records)
+        risk, message = population_risk(problem, records)
     except KeyboardInterrupt:
         return so_far("interrupted")
     seconds = before + clock.monotonic() - started
-    return SimulationRun(problem, records, risk, "finished", seconds)
+    status = "failed" if message else "finished"
+    return SimulationRun(problem, records, risk, status, seconds, message=message)

@@ -175,6 +175,10 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 def stored_problem(file: h5py.File) -> Problem:
     """The problem that a file was made from."""
+    if "scan" in file:
+        raise FileError(
+            f"{file.filename} is a scan; name one of the runs in it by its configuration"
+        )
     try:
         return parse(parse_toml(str(file.attrs["config"])))
     except ConfigurationError as error:

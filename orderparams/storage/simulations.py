@@ -33,6 +33,7 @@ def write_simulation(run: SimulationRun, file: h5py.File, name: str = "simulatio
     group.attrs["dimension"] = run.problem.simulation.dimension
     group.attrs["steps"] = int(run.records.step[-1])
     group.attrs["seconds"] = run.seconds
+    group.attrs["message"] = run.message
 
 
 def save(run: SimulationRun, path: Path, *, force: bool, command: str) -> None:
@@ -66,7 +67,13 @@ def read_simulation(group: h5py.Group, problem: Problem, status: str) -> Simulat
         time=time, step=steps.astype(np.int64), **(dict.fromkeys(LEARNED, absent) | arrays)
     )
     return SimulationRun(
-        problem, records, risk, status, float(group.attrs["seconds"]), read_state(group.parent)
+        problem,
+        records,
+        risk,
+        status,
+        seconds=float(group.attrs["seconds"]),
+        state=read_state(group.parent),
+        message=str(group.attrs.get("message", "")),
     )
 
 

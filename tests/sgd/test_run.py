@@ -12,6 +12,7 @@ import pytest
 import xarray
 
 import orderparams as op
+from orderparams.analysis.simulated import replica_trajectory
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.sgd.run import simulate
 from orderparams.storage.hdf5 import open_trajectory
@@ -110,6 +111,46 @@ def test_resuming_another_configuration_is_refused(whole):
 def test_a_dimension_too_small_for_gram_is_refused():
     with pytest.raises(ConfigurationError, match=r"simulation\.dimension = 8 is too small"):
         simulate(problem("simulation.dimension=8"))
+
+
+@pytest.mark.parametrize(
+    ("rate", "duration"), [(1.0, 1e17), (1e6, 100.0)], ids=["too many", "none"]
+)
+def test_numbers_of_steps_that_cannot_be_made_are_refused(rate, duration):
+    with pytest.raises(ConfigurationError, match="steps of SGD; between 1 and"):
+        simulate(problem(f"training={{learning_rate={rate}, duration={duration}}}"))
+
+
+@pytest.mark.parametrize(
+    ("training", "overflows"),
+    [
+        ("learning_rate=8, weight_decay=20, duration=600", True),
+        ("learning_rate=200, duration=6000", False),
+    ],
+)
+def test_sgd_that_diverges_fails_and_keeps_what_it_had(training, overflows, tmp_path, run):
+    """Exit status 3 and a message, which the file holds; what is known can be analyzed."""
+    settings = [
+        *("simulation={dimension=60, replicas=2}", "output.points=300"),
+        f"training={{{training}}}",
+    ]
+    path = tmp_path / "sgd.h5"
+    overrides = [f"-s{text}" for text in settings]
+    status, _, error = run("simulate", "two-stage", *overrides, "-q", "-o", path)
+    assert status == 3
+    assert "the logits have standard deviations up to" in error
+    result = open_simulation(path)
+    assert result.status == "failed"
+    assert result.message in error
+    assert np.isfinite(result.records.overlap).all() != overflows
+    if overflows:
+        with pytest.raises(ConfigurationError, match="nothing is known beyond the start"):
+            replica_trajectory(result, 0)
+    else:
+        course = replica_trajectory(result, 0)
+        assert 2 <= len(course.time) < 300
+        assert np.isfinite(course.risk).all()
+        assert np.isnan(result.risk[0, len(course.time)])
 
 
 COMMAND = [sys.executable, "-m", "orderparams", "simulate"]
