@@ -76,10 +76,22 @@ def analyze(
         return
     problem = result.trajectory.problem
     lines = [problem.title] if problem.title else []
-    lines += [f"  {line}" for line in options.describe(problem)]
+    if simulated(config, assignments):
+        lines += [f"  {line}" for line in options.describe(problem, "sgd")]
+        lines.append(f"  simulation replica {replica} of {problem.simulation.replicas}")
+    else:
+        lines += [f"  {line}" for line in options.describe(problem)]
     for part in (happened, why, end, best, pruning):
         lines += ["", *part(result)]
     click.echo("\n".join(lines))
+
+
+def simulated(config: str, assignments: tuple[str, ...]) -> bool:
+    """Whether a replica of a simulation is analyzed."""
+    from orderparams.storage.hdf5 import read_attributes
+
+    stored = config.endswith((".h5", ".hdf5")) and not assignments
+    return stored and "simulation" in read_attributes(Path(config))
 
 
 def given_run(config: str, assignments: tuple[str, ...], replica: int) -> Trajectory:
@@ -94,10 +106,10 @@ def given_run(config: str, assignments: tuple[str, ...], replica: int) -> Trajec
 
         return solve(problem)
 
-    from orderparams.storage.hdf5 import open_trajectory, read_attributes
-
     path = Path(config)
-    if "simulation" not in read_attributes(path):
+    if not simulated(config, assignments):
+        from orderparams.storage.hdf5 import open_trajectory
+
         return open_trajectory(path)
 
     from orderparams.analysis.simulated import replica_trajectory

@@ -69,13 +69,15 @@ def integrate(
     settings: IntegratorConfig,
     record: Callable[[float, Array], None],
     max_seconds: float = np.inf,
+    started: float | None = None,
 ) -> Ending:
     """Advance the flow from times[0] to times[-1] and hand each requested state to ``record``.
 
     Stops early, with what was recorded, when a state or a velocity is not finite, when the method
-    gives up, after ``settings.max_steps`` steps or ``max_seconds``, or on an interrupt.
+    gives up, after ``settings.max_steps`` steps or ``max_seconds`` (since ``started`` on the
+    monotonic clock, or the call), or on an interrupt.
     """
-    deadline = clock.monotonic() + max_seconds
+    deadline = (clock.monotonic() if started is None else started) + max_seconds
     method = getattr(scipy.integrate, settings.method)
     steps, done = 0, 0
     status, message = "finished", ""
@@ -150,8 +152,7 @@ def solve(
             progress(t / times[-1], risk)
 
     bayes_risk = bayes_risk_of(problem.task)  # first: what is interrupted here loses nothing
-    remaining = max_seconds - (clock.monotonic() - started)
-    ending = integrate(flow, times, problem.integrator, record, remaining)
+    ending = integrate(flow, times, problem.integrator, record, max_seconds, started)
     if not rows:  # stopped before the first step: the start is known all the same
         heads = flow.start
         rows.append((heads.overlap, heads.self_overlap, np.nan, heads.bias, heads.head_weights))

@@ -34,6 +34,12 @@ def test_defaults_of_each_activation():
     assert attention("bayes-softmax").kappa == 0.0
 
 
+def test_an_entry_of_a_list_can_be_overridden():
+    table = override(TINY, ["task.signal.strengths[1]=2.5"])
+    assert table["task"]["signal"]["strengths"] == [4.0, 2.5]
+    assert TINY["task"]["signal"]["strengths"] == [4.0, 1.0]
+
+
 finite = st.floats(-1e3, 1e3)
 positive = st.floats(0, 1e3)
 

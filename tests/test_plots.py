@@ -1,5 +1,7 @@
 """Figures: drawn from every kind of file, deterministic, and refused with a message."""
 
+from pathlib import Path
+
 import matplotlib
 import numpy as np
 import pytest
@@ -43,6 +45,16 @@ def test_a_trajectory_has_a_panel_a_direction_and_a_line_a_head(run_file):
     lines = {line.get_label(): line.get_ydata() for line in risk.lines}
     np.testing.assert_array_equal(lines["risk"], trajectory.risk)
     assert all(axes.get_xlabel().startswith("time") for axes in (*overlaps, risk))
+
+
+def test_a_title_is_text_not_a_formula(run):
+    title = "a $5 \\frac{$"
+    assert (
+        run("solve", "single-head", "-s", "training.duration=1", "-s", f"title='{title}'")[0] == 0
+    )
+    figure = plot_courses(Path("single-head.h5"))
+    figure.canvas.draw()
+    assert figure.get_suptitle() == title
 
 
 def test_a_simulation_is_drawn_as_bands_and_a_validation_with_the_theory_through_them(tmp_path):

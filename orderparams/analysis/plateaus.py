@@ -18,9 +18,11 @@ after it. Its ends are where the slope is the geometric mean of both."""
 AT_REST = 1e-3
 """Slopes that in the whole run would make less than this part of the series' range are zero."""
 
+LEAVING = 2.0
+"""A run that ends so many times faster than it rested has left its last plateau."""
+
 AT_END = 0.1
-"""What follows the last plateau is not known: over it the series changes by less than this part of
-its range."""
+"""Over a plateau that lasts to the end the series changes by less than this part of its range."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
     valleys = [*(low for low, _ in found), len(rest) - 1]
     plateaus = []
     for (low, high), valley in zip(found, valleys[1:], strict=True):
-        fast = np.flatnonzero(rest < 0.5 * (max(rest[low], rest[valley]) + rest[high]))
+        after = rest[valley]
+        if valley == len(rest) - 1 and rest[high] - rest[high:-1].min() > np.log(LEAVING):
+            after = rest[high:-1].min()
+        fast = np.flatnonzero(rest < 0.5 * (max(rest[low], after) + rest[high]))
         start, end = fast[fast < high][-1], fast[fast > high][0] - 2  # without the padding
         slowest = np.flatnonzero(rest[start + 1 : end + 2] == rest[high])
         center = start + int(slowest[len(slowest) // 2])

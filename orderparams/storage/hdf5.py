@@ -103,7 +103,12 @@ def write_trajectory(trajectory: Trajectory, file: h5py.Group) -> None:
 def read(path: Path) -> Iterator[h5py.File]:
     """An existing file of this program, open for reading; else :class:`FileError`."""
     if not path.is_file():
-        raise FileError(f"{path} does not exist" if not path.exists() else f"{path} is not a file")
+        if path.exists():
+            raise FileError(f"{path} is not a file")
+        remedy = (
+            "" if path.suffix else "; a result file is expected, such as orderparams solve writes"
+        )
+        raise FileError(f"{path} does not exist{remedy}")
     try:
         check_seal(path)
         file = h5py.File(path, "r")

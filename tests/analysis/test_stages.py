@@ -225,6 +225,11 @@ def test_an_exponential_approach_has_one_plateau_at_its_end():
     assert plateaus[0].start == pytest.approx(expected, abs=5)
 
 
+def test_a_run_that_ends_while_it_falls_has_no_plateau_there():
+    time = np.linspace(0, 100, 400)
+    assert find_plateaus(time, np.exp(-time / 40) - 0.3 * np.exp(-time / 5)) == ()
+
+
 def test_directions_are_the_eigenspaces_of_the_covariance():
     names = [direction.name for direction in principal_directions(SIGNAL)]
     assert names == ["2", "3", "1"]

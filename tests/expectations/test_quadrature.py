@@ -476,6 +476,16 @@ def test_heads_out_of_range_are_an_error(value: float) -> None:
         evaluate(make_task(MIXTURE), weights)
 
 
+def test_heavy_heads_end_with_a_larger_error() -> None:
+    """Rounding hides both identities from the rule that looks for a finer grid."""
+    weights = np.array([[0.5, 0.1, 0.2, 0.0], [0.1, 0.4, 0.0, 0.3]])
+    task = make_task(MIXTURE)
+    moments = Quadrature(task, SOFTMAX, 2).evaluate(weights, np.zeros(2), np.array([9e4, 1.0]))
+    assert moments.error > 1e-8
+    with pytest.raises(SolverError, match="head weights are as large as 2e"):
+        Quadrature(task, SOFTMAX, 2).evaluate(weights, np.zeros(2), np.array([2e5, 1.0]))
+
+
 def test_tables_that_would_not_fit_are_refused() -> None:
     signal = hypercube(np.zeros(10), np.ones(10))
     weights = np.zeros((2, 12))

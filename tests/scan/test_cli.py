@@ -130,6 +130,8 @@ REFUSED = [
     (["-o", "a.h5", *HEADS, "--shard", "1:2"], 2, "I from 1 to N"),
     (["-o", "a.h5", *HEADS, "--shard", "1/3"], 2, "only 2 points"),
     (["-o", "a.h5", *HEADS, "--shard", "1/2", "--collect"], 2, "choose one"),
+    (["-o", "a.h5", *HEADS, "--shard", "1/2", "--force"], 2, "choose one"),
+    (["-o", "a.h5", *HEADS, "--vary", "attention.heads=3"], 2, "stands twice"),
     (["-o", "a.h5", *HEADS, "--scheduler-file", "none.json"], 2, "no such file"),
     (["-o", "a.h5", *HEADS, "--scheduler", "a", "--scheduler-file", "b"], 2, "choose one"),
     (["-o", "taken.h5", *HEADS], 5, "--force"),
