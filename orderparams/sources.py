@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orderparams.config import Problem, override, parse, parse_toml
+from orderparams.config.sections import ACTIVATION_DEFAULTS
 from orderparams.errors import ConfigurationError, FileError
 
 DEFAULT_PRESET = "two-stage"
@@ -68,6 +69,17 @@ def read_table(source: str | Path | Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigurationError(f"{source}: {error}") from None
 
 
+def without_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A resolved configuration without what equals the defaults of its activation.
+
+    When the activation is changed, the other one takes its own.
+    """
+    attention = table["attention"]
+    defaults = ACTIVATION_DEFAULTS[attention["activation"]]
+    kept = {key: value for key, value in attention.items() if value != defaults.get(key)}
+    return dict(table) | {"attention": kept}
+
+
 def load(
     source: str | Path | Mapping[str, Any] = DEFAULT_PRESET, overrides: Iterable[str] = ()
 ) -> Problem:
@@ -77,6 +89,10 @@ def load(
     :class:`ConfigurationError` or :class:`FileError`.
     """
     table = {key: value for key, value in read_table(source).items() if key != "scan"}
+    overrides = list(overrides)
+    changed = {assignment.partition("=")[0].strip() for assignment in overrides}
+    if str(source).endswith((".h5", ".hdf5")) and "attention.activation" in changed:
+        table = without_defaults(table)
     try:
         return parse(override(table, overrides))
     except ConfigurationError as error:

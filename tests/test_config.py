@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from orderparams.config import override, parse, parse_toml, to_table, to_toml
 from orderparams.config.sections import known_keys
 from orderparams.errors import ConfigurationError
+from orderparams.integrate import solve
 from orderparams.sources import load, preset_names
 
 SPIKES = {"kind": "spikes", "strengths": [4.0, 1.0]}
@@ -32,6 +33,13 @@ def test_defaults_of_each_activation():
     assert attention("bayes-softmax").bias == "norm"
     assert attention("softmax-1").kappa == 1.0
     assert attention("bayes-softmax").kappa == 0.0
+
+
+def test_another_activation_for_a_stored_run_takes_its_own_defaults(tmp_path):
+    path = tmp_path / "run.h5"
+    solve(load("single-head", ["training.duration=1"])).save(path)
+    changed = load(path, ["attention.activation=softmax-1"]).attention
+    assert (changed.bias, changed.head_weights, changed.kappa) == ("norm", "sum", 1.0)
 
 
 def test_an_entry_of_a_list_can_be_overridden():

@@ -24,8 +24,13 @@ MOST_FEATURES, MOST_NAMED, MOST_TICKS = 6, 8, 12
 TIME = "time t = γ steps / D"
 
 
-def draw_overlaps(axes: Axes, time: Array, overlap: Array, feature: int) -> None:
-    """m_hf(t) of every head with one direction; overlap (T, H, F), or (R, T, H, F) as bands."""
+def draw_overlaps(
+    axes: Axes, time: Array, overlap: Array, feature: int, *, named: bool = True
+) -> None:
+    """m_hf(t) of every head with one direction; overlap (T, H, F), or (R, T, H, F) as bands.
+
+    Bands are in the legend if ``named``.
+    """
     for head in range(overlap.shape[-2]):
         course = overlap[..., head, feature]
         style = line_style(head)
@@ -33,7 +38,15 @@ def draw_overlaps(axes: Axes, time: Array, overlap: Array, feature: int) -> None
             axes.plot(time, course, label=f"head {head + 1}", **style)
         else:
             low, middle, high = np.quantile(course, [0, 0.5, 1], axis=0)
-            axes.fill_between(time, low, high, color=style["color"], alpha=0.25, linewidth=0)
+            axes.fill_between(
+                time,
+                low,
+                high,
+                color=style["color"],
+                alpha=0.25,
+                linewidth=0,
+                label=f"head {head + 1}" if named else None,
+            )
             axes.plot(time, middle, color=style["color"], linewidth=0.6, alpha=0.6)
 
 
@@ -60,7 +73,9 @@ def draw_risk(axes: Axes, time: Array, risk: Array, bayes_risk: float) -> None:
         axes.plot(time, risk, color="black", linewidth=1.4, label="risk")
     else:
         low, high = np.quantile(risk, [0, 1], axis=0)
-        axes.fill_between(time, low, high, color="black", alpha=0.25, linewidth=0)
+        axes.fill_between(
+            time, low, high, color="black", alpha=0.25, linewidth=0, label="risk of the replicas"
+        )
     if np.isfinite(bayes_risk):
         axes.axhline(bayes_risk, color=COLOURS[1], linestyle="--", linewidth=1, label="Bayes risk")
 
@@ -160,14 +175,14 @@ def plot_courses(path: Path) -> Figure:
         if simulation is not None:
             time = simulation["time"][...]
             for f, axes in enumerate(overlaps):
-                draw_overlaps(axes, time, simulation["overlap"][...], f)
+                draw_overlaps(axes, time, simulation["overlap"][...], f, named=theory is None)
             draw_risk(risk, time, simulation["risk"][...], float("nan"))
         if theory is not None:  # one theory line a replica would hide the bands: their mean
             time, overlap, level = (theory[name][...] for name in ("time", "overlap", "risk"))
             for f, axes in enumerate(overlaps):
                 draw_overlaps(axes, time, overlap.mean(axis=0), f)
             draw_risk(risk, time, level.mean(axis=0), float(theory.attrs["bayes_risk"]))
-            draw_heads(overlaps[0])
-            risk.legend(fontsize=8)
+        draw_heads(overlaps[0])
+        risk.legend(fontsize=8)
         overlaps[0].margins(x=0)
     return figure

@@ -42,14 +42,14 @@ class Range:
         return ends if self.count is None else f"{ends}:{self.count}"
 
     def grid(self) -> list[Any]:
-        """``count`` values, even or even in the logarithm; rounded to whole numbers where needed,
-        each of them once."""
+        """``count`` values, even or even in the logarithm, to 15 digits; rounded to whole numbers
+        where needed, each of them once."""
         assert self.count is not None
         space = np.geomspace if self.logarithmic else np.linspace
         values = space(self.low, self.high, self.count)
         if self.whole:
             return list(dict.fromkeys(int(value) for value in np.rint(values)))
-        return [float(value) for value in values]
+        return [float(f"{value:.15g}") for value in values]
 
     def at(self, fraction: float) -> Any:
         """The value at a fraction in [0, 1) of the range; whole numbers are equally likely."""

@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from orderparams import memory
 from orderparams.config import Problem, parse, to_table, to_toml
-from orderparams.config.sections import ACTIVATION_DEFAULTS, option, seed
+from orderparams.config.sections import option, seed
 from orderparams.config.toml import assign, override
 from orderparams.config.values import choice, integer, shown, text, toml_value
 from orderparams.errors import ConfigurationError
 from orderparams.scans.actions import ACTIONS, WARM_ACTIONS
 from orderparams.scans.axes import Axis, Range, coordinates, read_axes
 from orderparams.scans.axes import shown as value_shown
-from orderparams.sources import read_table
+from orderparams.sources import read_table, without_defaults
 from orderparams.storage.schema import AXES, POINT, SCAN
 
 MAX_POINTS = 1_000_000
@@ -180,10 +180,7 @@ def base_table(source: str | Path | Mapping[str, Any] | Problem) -> dict[str, An
     table = to_table(source) if isinstance(source, Problem) else read_table(source)
     if not resolved or "scan" in table:
         return table
-    attention = table["attention"]
-    defaults = ACTIVATION_DEFAULTS[attention["activation"]]
-    kept = {key: value for key, value in attention.items() if value != defaults.get(key)}
-    return table | {"attention": kept}
+    return without_defaults(table)
 
 
 def make_plan(
