@@ -95,14 +95,15 @@ def population_risk(problem: Problem, records: Simulation) -> tuple[Array, str]:
     engine = make_engine(drift)
     risk, message = np.full(records.loss.shape, np.nan), ""
     for i, r in np.ndindex(risk.shape[::-1]):
+        overlap, self_overlap = records.overlap[r, i], records.self_overlap[r, i]
         bias, head_weights = records.bias[r, i], records.head_weight[r, i]
         try:
-            weights = reduced_weights(records.overlap[r, i], records.self_overlap[r, i])
+            if not np.isfinite(self_overlap - overlap @ overlap.T).all():
+                raise SolverError("SGD diverged; lower training.learning_rate")
+            weights = reduced_weights(overlap, self_overlap)
             risk[r, i] = engine.evaluate(weights, bias, head_weights).risk
-        except (SolverError, np.linalg.LinAlgError) as error:
-            finite = isinstance(error, SolverError)
-            reason = str(error) if finite else "SGD diverged; lower training.learning_rate"
-            message = message or f"replica {r + 1} at t = {records.time[i]:g}: {reason}"
+        except SolverError as error:
+            message = message or f"replica {r + 1} at t = {records.time[i]:g}: {error}"
     return risk, message
 
 
