@@ -33,7 +33,10 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps(result.document()))
         return
     lines = [f"  {line}" for line in options.describe(problem)]
-    lines += [f"  engine     {result.engine}, error estimate {result.error_estimate:.1e}", ""]
+    error = f"error estimate {result.error_estimate:.1e}"
+    if result.covariance_error is not None:
+        error += f", of V {result.covariance_error:.1e}"
+    lines += [f"  engine     {result.engine}", f"             {error}", ""]
     lines += [f"  risk        {result.risk:.10f}", f"  Bayes risk  {result.bayes_risk:.10f}"]
     heads, velocity = result.heads, result.velocity
     for title, overlap, self_overlap in (

@@ -22,7 +22,8 @@ class Evaluation:
 
     overlap_gradient is P = ∂E/∂m at fixed q, (H, F); self_overlap_gradient is Γ = ∂E/∂q, symmetric
     with all entries independent, (H, H); both are total derivatives, the norm bias is
-    differentiated through. ``error_estimate`` bounds risk, P and Γ.
+    differentiated through. ``error_estimate`` is that of risk, P and Γ, ``covariance_error`` that
+    of V where SGD has noise, else None.
     """
 
     heads: Heads
@@ -33,6 +34,7 @@ class Evaluation:
     velocity: Velocity
     engine: str
     error_estimate: float
+    covariance_error: float | None
 
     def document(self) -> dict[str, Any]:
         """What ``orderparams evaluate --json`` prints."""
@@ -49,6 +51,7 @@ class Evaluation:
             },
             "engine": self.engine,
             "error_estimate": self.error_estimate,
+            "covariance_error": self.covariance_error,
         }
 
 
@@ -66,4 +69,5 @@ def evaluate(problem: Problem) -> Evaluation:
         velocity=flow.velocity(flow.initial_state, moments),
         engine=engine.name,
         error_estimate=moments.error,
+        covariance_error=moments.gradient_covariance_error if flow.stochastic else None,
     )

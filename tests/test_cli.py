@@ -75,6 +75,9 @@ def test_evaluate_prints_one_json_document(run):
     assert document["risk"] > document["bayes_risk"] > 0
     status, out, _ = run("evaluate", "excursion")
     assert f"{document['risk']:.10f}" in out
+    assert document["covariance_error"] is None
+    status, out, _ = run("evaluate", "finite-learning-rate", "--json")
+    assert 1e-6 < json.loads(out)["covariance_error"] < 1e-3
 
 
 def test_info_shows_settings_and_contents(run):
