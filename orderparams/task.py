@@ -1,4 +1,4 @@
-"""The task: sequence lengths, the law P_θ of the signal, and its likelihood ratio (theory 1)."""
+"""The task: sequence lengths, and the law P_θ of the signal (theory 1)."""
 
 from __future__ import annotations
 
@@ -46,22 +46,6 @@ class Signal:
     def covariance(self) -> Array:
         """Cov θ, shape (F, F)."""
         return self.second_moment - np.outer(self.mean, self.mean)
-
-    def log_likelihood_ratio(self, x: Array) -> Array:
-        """log Λ(x) = log Σ_c w_c N(x; μ_c, I+Σ_c)/N(x; 0, I) of projections x (..., F) (theory 5c).
-
-        Returns an array of shape (...). The posterior of the hidden position is ∝ Λ(x_ℓ).
-        """
-        terms = []
-        for weight, mean, covariance in zip(
-            self.weights, self.means, self.covariances, strict=True
-        ):
-            eigenvalues, axes = np.linalg.eigh(np.eye(self.features) + covariance)
-            squares = ((x - mean) @ axes) ** 2 / eigenvalues
-            constant = np.log(weight) - 0.5 * np.log(eigenvalues).sum()
-            terms.append(constant + 0.5 * ((x**2).sum(-1) - squares.sum(-1)))
-        total: Array = np.logaddexp.reduce(terms, axis=0)
-        return total
 
 
 def point_masses(points: ArrayLike) -> Signal:
