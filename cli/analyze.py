@@ -58,7 +58,8 @@ def analyze(
     """
     if output is not None:
         options.target(output, config, force=force)
-    run = given_run(config, assignments, replica)
+    simulation = simulated(config, assignments)
+    run = given_run(config, assignments, replica if simulation else None)
 
     from orderparams.analysis.analyze import analyze
 
@@ -76,11 +77,9 @@ def analyze(
         return
     problem = result.trajectory.problem
     lines = [problem.title] if problem.title else []
-    if simulated(config, assignments):
-        lines += [f"  {line}" for line in options.describe(problem, "sgd")]
+    lines += [f"  {line}" for line in options.describe(problem, "sgd" if simulation else None)]
+    if simulation:
         lines.append(f"  simulation replica {replica} of {problem.simulation.replicas}")
-    else:
-        lines += [f"  {line}" for line in options.describe(problem)]
     for part in (happened, why, end, best, pruning):
         lines += ["", *part(result)]
     click.echo("\n".join(lines))
@@ -94,8 +93,8 @@ def simulated(config: str, assignments: tuple[str, ...]) -> bool:
     return stored and "simulation" in read_attributes(Path(config))
 
 
-def given_run(config: str, assignments: tuple[str, ...], replica: int) -> Trajectory:
-    """The run in a file, or that of a configuration."""
+def given_run(config: str, assignments: tuple[str, ...], replica: int | None) -> Trajectory:
+    """The run in a file, of a simulation this replica, or that of a configuration."""
     from orderparams.sources import load
 
     if not config.endswith((".h5", ".hdf5")) or assignments:
@@ -107,7 +106,7 @@ def given_run(config: str, assignments: tuple[str, ...], replica: int) -> Trajec
         return solve(problem)
 
     path = Path(config)
-    if not simulated(config, assignments):
+    if replica is None:
         from orderparams.storage.hdf5 import open_trajectory
 
         return open_trajectory(path)

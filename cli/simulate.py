@@ -113,8 +113,6 @@ def simulate(
 
 def summary(run: SimulationRun) -> list[str]:
     """What was simulated, in lines of at most 80 columns."""
-    import numpy as np
-
     problem, settings, records = run.problem, run.problem.simulation, run.records
     steps = int(records.step[-1])
     lines = [problem.title] if problem.title else []
@@ -126,10 +124,9 @@ def summary(run: SimulationRun) -> list[str]:
     ]
     if run.status == "finished":
         risk, loss = run.risk[:, -1], records.loss[:, -1]
-        spread = run.risk.std(axis=0, ddof=1)[-1] if len(risk) > 1 else np.nan
+        spread = f", spread over replicas {risk.std(ddof=1):.6f}" if len(risk) > 1 else ""
         lines += [
-            f"  population risk  {risk.mean():.6f} at t = {records.time[-1]:g}"
-            + (f", spread over replicas {spread:.6f}" if len(risk) > 1 else ""),
+            f"  population risk  {risk.mean():.6f} at t = {records.time[-1]:g}{spread}",
             f"  measured loss    {loss.mean():.6f} over the last interval",
             "",
             "  final overlaps, first replica",

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+import orderparams as op
 from orderparams.cli.main import orderparams
 
 QUICK = ["-s", "training.duration=2", "-s", "output.points=5", "-s", "expectation.tolerance=1e-6"]
@@ -50,6 +51,15 @@ def test_solve_writes_a_file_and_a_summary_that_fits_the_screen(run, tmp_path):
         assert "-o run.h5" in file.attrs["command"]
 
 
+def test_learned_biases_and_weights_stand_beside_the_overlaps(run):
+    learned = ("-s", "attention.bias=learned", "-s", "attention.head_weights=learned")
+    status, out, _ = run("solve", "softmax-1", *learned, "-s", "training.duration=2", "-o", "x.h5")
+    assert status == 0
+    written = op.open("x.h5")
+    assert "        q     bias   weight" in out
+    assert f"{written.bias[-1, 0]:9.4f}{written.head_weight[-1, 0]:9.4f}" in out
+
+
 def test_solve_names_its_file_after_the_configuration(run, tmp_path):
     for _ in range(2):
         assert run("solve", "single-head", *QUICK, "-q")[:2] == (0, "")
@@ -76,6 +86,8 @@ def test_evaluate_prints_one_json_document(run):
     status, out, _ = run("evaluate", "excursion")
     assert f"{document['risk']:.10f}" in out
     assert document["covariance_error"] is None
+    status, out, _ = run("evaluate", "-s", "task.length=1000000")
+    assert "e-07" in out.split("velocity")[1]
     status, out, _ = run("evaluate", "finite-learning-rate", "--json")
     assert 1e-6 < json.loads(out)["covariance_error"] < 1e-3
 
@@ -140,6 +152,12 @@ def test_bad_input_gets_one_message_and_touches_no_file(run, tmp_path, arguments
     assert words in err
     assert "Traceback" not in err
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_scan_is_not_analyzed(run, result_paths):
+    status, out, err = run("analyze", result_paths["solve"])
+    assert (status, out) == (5, "")
+    assert "is a scan, not one run" in err
 
 
 def test_force_replaces_a_file(run, tmp_path):

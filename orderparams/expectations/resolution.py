@@ -52,7 +52,7 @@ class Resolution:
 
         It is |Γ(4+ik)|/3! for the gradient, |Γ(6+ik)|/5! for V.
         """
-        return float(np.pi**2 / (self.digits + (13.0 if self.covariance else 9.0)))
+        return float(np.pi**2 / (self.digits + (14.0 if self.covariance else 9.0)))
 
     @property
     def score_step(self) -> float:

@@ -26,7 +26,7 @@ FINITE = 700.0
 
 @kernel()
 def add_product(left: Array, right: Array, out: Array) -> None:
-    """Adds leftᵀ right to out (R, n), for left (S, R) and right (S, n)."""
+    """Adds leftᵀ right to out (R, n), for left (S, R) and right (S, n); n is whole vectors."""
     factors, sums = row_vectors(right), row_vectors(out)
     terms, rows = left.shape
     whole = rows - rows % 4

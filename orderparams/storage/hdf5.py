@@ -181,9 +181,7 @@ def read_attributes(path: Path) -> dict[str, Any]:
 def stored_problem(file: h5py.File) -> Problem:
     """The problem that a file was made from."""
     if "scan" in file:
-        raise FileError(
-            f"{file.filename} is a scan; name one of the runs in it by its configuration"
-        )
+        raise FileError(f"{file.filename} is a scan, not one run; plot, report and export show it")
     try:
         return parse(parse_toml(str(file.attrs["config"])))
     except ConfigurationError as error:

@@ -230,6 +230,13 @@ def test_a_run_that_ends_while_it_falls_has_no_plateau_there():
     assert find_plateaus(time, np.exp(-time / 40) - 0.3 * np.exp(-time / 5)) == ()
 
 
+def test_a_run_that_ends_while_it_speeds_up_has_left_its_plateau():
+    """At its end it is 3 times as fast as at rest; between changes a plateau asks for 4."""
+    time = np.linspace(0, 100, 400)
+    (plateau,) = find_plateaus(time, np.exp(-time / 3) - 2e-3 * np.exp(time / 60))
+    assert plateau.start < plateau.center < 50 < plateau.end < 80
+
+
 def test_directions_are_the_eigenspaces_of_the_covariance():
     names = [direction.name for direction in principal_directions(SIGNAL)]
     assert names == ["2", "3", "1"]

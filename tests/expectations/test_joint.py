@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,23 @@ def test_closed_form_without_heads(activation: Activation, length: int, scale: f
     moments = evaluate(make_task(MIXTURE, length), weights, bias, activation)
     expected = (1 - attention) ** 2 + (length - 1) * attention**2
     assert abs(moments.risk - expected) < 1e-8
+
+
+@pytest.mark.parametrize("length", [2, 3, 8, 50])
+def test_the_error_of_v_is_honest_without_heads(length: int) -> None:
+    """K = 0: V = Σ_ℓ g_hℓ g_h'ℓ of g_hℓ = 2p_h (r_ℓ − c), the same in every sequence."""
+    task, weights = make_task(spikes([1.0, 2.0]), length), np.zeros((2, 4))
+    for kappa, tolerance, bias in itertools.product(
+        (0.0, 1.0, 30.0), (1e-4, 1e-6, 1e-8), np.linspace(-3, 12, 31)
+    ):
+        biases, activation = np.array([bias, 0.5 * bias - 0.3]), Activation("joint", True, kappa)
+        moments = evaluate(task, weights, biases, activation, tolerance, gradient_covariance=True)
+        shares = np.exp(biases) / (kappa + length * np.exp(biases).sum())
+        a = shares.sum()
+        c = a * (length * a - 1)
+        squares = (a - 1 - c) ** 2 + (length - 1) * (a - c) ** 2
+        error = np.abs(moments.gradient_covariance - 4 * squares * np.outer(shares, shares)).max()
+        assert error <= moments.gradient_covariance_error + 1e-12
 
 
 @pytest.mark.parametrize("length", [2, 4, 1000, 10**6])

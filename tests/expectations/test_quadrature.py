@@ -15,7 +15,8 @@ from scipy import integrate, special, stats
 
 from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError, SolverError
-from orderparams.expectations import Moments
+from orderparams.expectations import Moments, quadrature
+from orderparams.expectations.laplace import lay_grids
 from orderparams.expectations.quadrature import Quadrature
 from orderparams.task import Signal, Task, flipped_spikes, hypercube, point_masses, spikes
 
@@ -476,12 +477,21 @@ def test_heads_out_of_range_are_an_error(value: float) -> None:
         evaluate(make_task(MIXTURE), weights)
 
 
-def test_heavy_heads_end_with_a_larger_error() -> None:
-    """Rounding hides both identities from the rule that looks for a finer grid."""
-    weights = np.array([[0.5, 0.1, 0.2, 0.0], [0.1, 0.4, 0.0, 0.3]])
-    task = make_task(MIXTURE)
-    moments = Quadrature(task, SOFTMAX, 2).evaluate(weights, np.zeros(2), np.array([9e4, 1.0]))
-    assert moments.error > 1e-8
+def test_heavy_heads_end_with_a_larger_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much the first rules miss, the next ones are finer; a negative step would not end."""
+    steps = []
+
+    def lay(located: Array, kappa: float, step: float) -> Any:
+        assert step > 0
+        steps.append(step)
+        return lay_grids(located, kappa, step)
+
+    monkeypatch.setattr(quadrature, "lay_grids", lay)
+    weights = np.array([[2.0, 0.4, 0.8, 0.0], [0.4, 1.6, 0.0, 1.2]])
+    task, heavy = make_task(MIXTURE), np.array([9e4, 1.0])
+    moments = Quadrature(task, SOFTMAX, 2, tolerance=1e-2).evaluate(weights, np.zeros(2), heavy)
+    assert moments.error > 1e-2
+    assert len(steps) > 2
     with pytest.raises(SolverError, match="head weights are as large as 2e"):
         Quadrature(task, SOFTMAX, 2).evaluate(weights, np.zeros(2), np.array([2e5, 1.0]))
 

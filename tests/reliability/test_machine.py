@@ -12,8 +12,8 @@ import pytest
 from reliability.shell import check_refusal, command
 
 import orderparams
-
-THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from orderparams import memory
+from orderparams.processors import THREADS
 
 RESULTS = """
 import hashlib, json, sys
@@ -96,6 +96,18 @@ def test_a_home_that_cannot_be_written(tmp_path):
 
 
 HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
+
+
+def test_the_memory_of_a_job_is_that_of_its_control_groups(monkeypatch):
+    """The limit of the job, above that of its step, less what is taken already."""
+    files = {
+        "/proc/self/cgroup": ["4:memory:/old", "0::/jobs/step"],
+        "/sys/fs/cgroup/jobs/step/memory.max": ["max"],
+        "/sys/fs/cgroup/jobs/memory.max": ["1000000"],
+        "/sys/fs/cgroup/jobs/memory.stat": ["anon 400000", "file 500000"],
+    }
+    monkeypatch.setattr(memory, "lines", lambda path: files.get(path, []))
+    assert memory.available() == 600_000
 
 
 @pytest.mark.parametrize(
