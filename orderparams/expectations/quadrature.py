@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Moments
-from orderparams.expectations.laplace import Gradients, Grids, Integers, Law, lay_grids, locate
+from orderparams.expectations.laplace import (
+    Gradients,
+    Grids,
+    Integers,
+    Law,
+    Seeds,
+    lay_grids,
+    locate,
+)
 from orderparams.expectations.pairs import risk_integrals, series_lengths
 from orderparams.expectations.single_covariance import single_covariance
 from orderparams.expectations.smoothing import gaussian_rule
@@ -82,6 +90,7 @@ class Quadrature:
                 f"serves up to {HEAVIEST:g}; use smaller ones"
             )
         law, spread = self._law(weights, bias)
+        seeds = -2.0 * head_weights, np.outer(head_weights, head_weights)
         # P carries factors μ_c and m Σ_c, and pairs of heads factors u_h u_h'
         size = max(1.0, np.abs(self.task.signal.means).max(), 2.0 * np.abs(spread).max())
         tolerance = self.tolerance / size
@@ -95,7 +104,7 @@ class Quadrature:
             if attempt > 0 and grids[0].shape[1] > MOST_NODES:
                 break
             attended, products, gradients, missed = self._integrate(
-                law, grids, terms, head_weights, digits
+                law, grids, terms, seeds, digits
             )
             error = 0.3 * tolerance + MARGIN * missed
             if error <= tolerance:
@@ -142,7 +151,7 @@ class Quadrature:
         return (means, covariances, deviations, self.shares), spread
 
     def _integrate(
-        self, law: Law, grids: Grids, terms: Integers, head_weights: Array, digits: float
+        self, law: Law, grids: Grids, terms: Integers, seeds: Seeds, digits: float
     ) -> tuple[Array, Array, Gradients, float]:
         """See :func:`pairs.risk_integrals`; :class:`SolverError` for tables that would not fit."""
         (components, heads), size = law[0].shape, grids[0].shape[1]
@@ -151,7 +160,7 @@ class Quadrature:
         nodes = gaussian_rule(law[2].max(), 4, digits)[0].size
         check_memory(8 * size * (heads * components * rows.max() + 6 * split * nodes))
         return risk_integrals(
-            grids, law, self.lengths, self.kappa, head_weights, rows, terms, digits
+            grids, law, self.lengths, self.kappa, seeds, rows, terms, digits
         )
 
 
