@@ -159,9 +159,7 @@ class Quadrature:
         split = (terms == 0).sum(axis=0)[self.pairs].max(initial=0)
         nodes = gaussian_rule(law[2].max(), 4, digits)[0].size
         check_memory(8 * size * (heads * components * rows.max() + 6 * split * nodes))
-        return risk_integrals(
-            grids, law, self.lengths, self.kappa, seeds, rows, terms, digits
-        )
+        return risk_integrals(grids, law, self.lengths, self.kappa, seeds, rows, terms, digits)
 
 
 def check_memory(size: int) -> None:
