@@ -15,7 +15,7 @@ from orderparams.cli import options
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.NewFile(),
     metavar="PAGE.html",
     help="Page to write; left out, FILE with .html.",
 )
@@ -50,16 +50,12 @@ def report(file: Path, output: Path | None, force: bool) -> None:
 def figure_of(file: Path) -> bytes | None:
     """The figure of a result file as SVG, None where it cannot be drawn."""
     from orderparams.errors import ConfigurationError, FileError
+    from orderparams.plots import drawing, installed, plot_file, save_figure
 
-    try:
-        import matplotlib
-    except ImportError:
+    if not installed():
         click.echo("no figure: it needs pip install 'orderparams[plot]'", err=True)
         return None
-
-    from orderparams.plots import SETTINGS, plot_file, save_figure
-
-    with matplotlib.rc_context(SETTINGS), tempfile.TemporaryDirectory() as folder:
+    with drawing(), tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "figure.svg"
         try:
             save_figure(plot_file(file), picture)

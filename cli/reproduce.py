@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,16 +75,15 @@ def reproduce(
 
 def make_folder(claims: list[Claim], output: Path, *, force: bool) -> bool:
     """Make the folder and check what is to be written; False if figures cannot be drawn."""
-    import importlib.util
-
     from orderparams.errors import FileError
+    from orderparams.plots import installed
     from orderparams.storage.files import check_target
 
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{output} could not be made: {error}") from None
-    figures = importlib.util.find_spec("matplotlib") is not None
+    figures = installed()
     if not figures:
         click.echo("no figures: they need pip install 'orderparams[plot]'", err=True)
     for claim in claims:
@@ -97,13 +97,11 @@ def write(claim: Claim, evidence: Evidence, output: Path, *, force: bool, figure
     """The file of a claim and its figure."""
     from orderparams.storage.claims import save
 
-    save(evidence, output / f"{claim.name}.h5", force=force, command=options.command_line())
+    options.save(partial(save, evidence), output / f"{claim.name}.h5", force=force)
     if figure:
-        import matplotlib
+        from orderparams.plots import drawing, plot_evidence, save_figure
 
-        from orderparams.plots import SETTINGS, plot_evidence, save_figure
-
-        with matplotlib.rc_context(SETTINGS):
+        with drawing():
             save_figure(plot_evidence(evidence), output / f"{claim.name}.png")
 
 

@@ -67,9 +67,7 @@ def shard_of(
     metavar="KEY",
     help="Start each optimum from its neighbour along this varied key.",
 )
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE.h5", help="File to write."
-)
+@click.option("-o", "--output", type=options.NewFile(), metavar="FILE.h5", help="File to write.")
 @options.force
 @click.option("--resume", is_flag=True, help="Run only what is missing or has failed.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and estimate its time; run nothing.")

@@ -55,7 +55,7 @@ def simulate(
       orderparams simulate -s simulation.dimension=4000 -o sgd.h5
       orderparams simulate sgd.h5 --resume
     """
-    from orderparams.errors import ConfigurationError
+    from orderparams.errors import ConfigurationError, FileError
     from orderparams.sources import load
 
     problem = load(config, assignments)
@@ -84,14 +84,20 @@ def simulate(
     def keep(run: SimulationRun) -> None:
         nonlocal written
         replace, written = written, True  # first: an interrupt may come when the file is there
-        run.save(path, force=replace, command=options.command_line())
+        options.save(run.save, path, force=replace)
+
+    def checkpoint(run: SimulationRun) -> None:
+        try:
+            keep(run)
+        except FileError as error:  # the disk may have space again by the end
+            click.echo(f"orderparams: a checkpoint is missing: {error}", err=True)
 
     with options.termination_as_interrupt():
         run = simulate(
             problem,
             workers=workers,
             progress=progress,
-            checkpoint=keep,
+            checkpoint=checkpoint,
             interval=interval,
             resume=earlier,
         )

@@ -64,7 +64,7 @@ def solve(
     )
     if line is not None:
         line.close()
-    trajectory.save(path, force=force, command=options.command_line())
+    options.save(trajectory.save, path, force=force)
     if not quiet:
         click.echo("\n".join([*summary(trajectory), "", f"  written to {path}"]))
     if trajectory.status != "finished":

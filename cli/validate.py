@@ -102,7 +102,7 @@ def validate(
         )
     if line is not None:
         line.close()
-    result.save(path, force=force, command=options.command_line())
+    options.save(result.save, path, force=force)
     if not quiet:
         click.echo("\n".join([*summary(result), "", f"  written to {path}"]))
     return 0 if result.comparison.verdict == "agree" else 4

@@ -81,9 +81,17 @@ def check_storage(data: h5py.h5d.DatasetID, name: str) -> None:
             f"{name} needs the HDF5 filter {min(unknown)}, and only those that HDF5 has built in "
             "are read; h5repack -f NONE makes a file without"
         )
+    if not data.get_storage_size() and is_bare_dimension(h5py.Dataset(data)):
+        return
     claimed = data.get_space().get_select_npoints() * data.get_type().get_size()
     if claimed > (DEFLATION if filters else 1) * data.get_storage_size():
         raise FileError(f"{name} is damaged: it holds less than the {claimed} bytes that it claims")
+
+
+def is_bare_dimension(data: h5py.Dataset) -> bool:
+    """Whether netCDF made this for an axis that has a length and no values."""
+    name = attribute(data, "NAME") if data.is_scale and "NAME" in data.attrs else ""
+    return str(name).startswith("This is a netCDF dimension but not a netCDF variable")
 
 
 def check_attributes(item: h5py.Group | h5py.Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -129,14 +130,17 @@ def save_scan(
         if folder is not None:
             for number, status in enumerate(scan["status"].ravel(), 1):
                 if status != "missing":
-                    copy_point(folder, file, point_name(number))
+                    with contextlib.suppress(FileError):  # what cannot be read has failed, and why
+                        copy_point(folder, file, point_name(number))
 
 
 def copy_point(folder: Path, file: h5py.File, name: str) -> None:
     """Copy what the file of a point stores into /points."""
     with read(folder / f"{name}.h5") as source:
         target = file.create_group(f"points/{name}")
-        target.attrs.update({name: attribute(source, name) for name in ("config", "status", "message")})
+        target.attrs.update(
+            {name: attribute(source, name) for name in ("config", "status", "message")}
+        )
         for name in source.keys() - {"point"}:
             copy_group(source[name], target.create_group(name))
 
@@ -152,7 +156,9 @@ def open_scan(path: str | Path) -> Scan:
         if "scan" not in file:
             raise FileError(f"{path} holds no scan; it has {', '.join(file) or 'no groups'}")
         group, config = file["scan"], str(attribute(file, "config"))
-        keys = {name: str(attribute(data, "key")) for name, data in group.items() if "key" in data.attrs}
+        keys = {
+            name: str(attribute(data, "key")) for name, data in group.items() if "key" in data.attrs
+        }
         return Scan(
             problem=load(parse_toml(config)),
             config=config,
