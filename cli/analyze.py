@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams.cli import options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.analysis.analyze import Analysis
@@ -89,7 +90,7 @@ def tell(result: Analysis, replica: int | None) -> None:
         lines.append(f"  simulation replica {replica} of {problem.simulation.replicas}")
     for part in (happened, why, end, best, pruning):
         lines += ["", *part(result)]
-    click.echo("\n".join(lines))
+    show(lines)
 
 
 def simulated(config: str, assignments: tuple[str, ...]) -> bool:

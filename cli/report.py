@@ -55,13 +55,13 @@ def figure_of(file: Path) -> bytes | None:
     if not installed():
         click.echo("no figure: it needs pip install 'orderparams[plot]'", err=True)
         return None
-    with drawing(), tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "figure.svg"
-        try:
+    try:
+        with drawing(), tempfile.TemporaryDirectory() as folder:
+            picture = Path(folder) / "figure.svg"
             save_figure(plot_file(file), picture)
-        except ConfigurationError as error:
-            click.echo(f"no figure; orderparams plot needs a choice: {error}", err=True)
-            return None
-        except FileError:  # nothing to draw; what cannot be read is refused with the page
-            return None
-        return picture.read_bytes()
+            return picture.read_bytes()
+    except ConfigurationError as error:  # such as a scan over more than a figure shows
+        click.echo(f"no figure: {error}", err=True)
+    except FileError:  # nothing to draw; what cannot be read is refused with the page
+        pass
+    return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orderparams.cli import completion, options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.scans.plan import Plan, Point
@@ -132,7 +133,7 @@ def scan(
 
     machine = run.Machine(workers, timeout, scheduler, scheduler_file)
     if dry_run:
-        click.echo("\n".join([*describe(plan), "", estimate(plan, machine)]))
+        show([*describe(plan), "", estimate(plan, machine)])
         return 0
     assert output is not None
     screen = Screen(plan, quiet=quiet or as_json, lines=json_lines)
@@ -161,7 +162,7 @@ def scan(
     if as_json:
         click.echo(json.dumps(report))
     elif not quiet and not json_lines:
-        click.echo("\n".join(summary_lines(report)))
+        show(summary_lines(report))
     return FAILED_POINTS if report["finished"] < report["points"] else 0
 
 

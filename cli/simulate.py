@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams.cli import options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.sgd.run import SimulationRun
@@ -63,7 +64,7 @@ def simulate(
         if not config.endswith((".h5", ".hdf5")):
             raise ConfigurationError("--resume needs the file to go on with; name it with -o")
         output = Path(config)
-    path = output if resume and output else options.target(output, config, force=force)
+    path = options.target(output, config, force=force or resume)
     if not quiet:
         options.announce_compilation()
 
@@ -105,7 +106,7 @@ def simulate(
         line.close()
     keep(run)
     if not quiet:
-        click.echo("\n".join([*summary(run), "", f"  written to {path}"]))
+        show([*summary(run), "", f"  written to {path}"])
     if run.status == "interrupted":
         click.echo(
             f"orderparams: interrupted; go on with: orderparams simulate {path} --resume", err=True

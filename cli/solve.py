@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams.cli import options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.trajectory import Trajectory
@@ -66,7 +67,7 @@ def solve(
         line.close()
     options.save(trajectory.save, path, force=force)
     if not quiet:
-        click.echo("\n".join([*summary(trajectory), "", f"  written to {path}"]))
+        show([*summary(trajectory), "", f"  written to {path}"])
     if trajectory.status != "finished":
         click.echo(
             f"orderparams: the run did not finish: {trajectory.message}; {path} holds what was "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams.cli import options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.validation import Validation
@@ -104,7 +105,7 @@ def validate(
         line.close()
     options.save(result.save, path, force=force)
     if not quiet:
-        click.echo("\n".join([*summary(result), "", f"  written to {path}"]))
+        show([*summary(result), "", f"  written to {path}"])
     return 0 if result.comparison.verdict == "agree" else 4
 
 

@@ -29,6 +29,9 @@ SHORT = 50
 TRIAL = 4096
 """Bytes that are written to see whether files can be."""
 
+STREAMS = ("/dev/std", "/dev/fd/", "/proc/")
+"""Names of what a process has open already: a file behind them must not be replaced."""
+
 WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
 """How file systems answer that cannot sync, or not what it is asked for."""
@@ -66,13 +69,14 @@ def check_name(path: Path, *, force: bool) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # too long, a circle of links, a null byte
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileError(f"{path} could not be written: {reason}") from None
+    parent = place.parent if path.is_symlink() else path.parent
     if stat.S_ISDIR(mode):
         raise FileError(f"{path} is a directory; name a file in it")
     if not folder:
-        raise FileError(f"{path}: the directory {path.parent} does not exist; create it first")
+        raise FileError(f"{path}: the directory {parent} does not exist; create it first")
     if not stat.S_ISDIR(folder):
-        raise FileError(f"{path}: {path.parent} is not a directory")
-    if mode and not stat.S_ISREG(mode):
+        raise FileError(f"{path}: {parent} is not a directory")
+    if (mode and not stat.S_ISREG(mode)) or str(path.absolute()).startswith(STREAMS):
         raise FileError(f"{path} is a device or a pipe; results are written to files only")
     if mode and not force:
         raise FileError(f"{path} exists; use --force to replace it, or -o to name another file")
