@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -112,7 +114,7 @@ def read(path: Path) -> Iterator[h5py.File]:
         raise FileError(f"{path} does not exist{remedy}")
     try:
         check_seal(path)
-        file = h5py.File(path, "r", locking=False)  # files appear whole: no lock is needed
+        file = open_unlocked(path)
     except FileError:
         raise
     except OSError as error:
@@ -126,6 +128,36 @@ def read(path: Path) -> Iterator[h5py.File]:
             raise
         except DAMAGE as error:
             raise FileError(f"{path} is damaged or incomplete: {error}") from None
+
+
+class Source(io.FileIO):
+    """A file that Python reads for HDF5, which calls it by its path."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __repr__(self) -> str:
+        return str(self.path)
+
+
+def open_unlocked(path: Path) -> h5py.File:
+    """Open for reading. Files appear whole under their names: reading needs no lock.
+
+    HDF5 has to be led around its locks where HDF5_USE_FILE_LOCKING asks for them, or where this
+    process has the same file open with a lock already.
+    """
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError:
+        source = Source(path)
+    try:
+        file = h5py.File(source, "r")
+    except BaseException:
+        source.close()
+        raise
+    weakref.finalize(file, source.close)
+    return file
 
 
 DAMAGE = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
