@@ -6,12 +6,14 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from orderparams.cli import options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.analysis.analyze import Analysis
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.NewFile(),
     metavar="FILE.h5",
     help="Write the run and its stages to a file.",
 )
@@ -68,21 +70,27 @@ def analyze(
             click.echo(f"{what} ...", err=True)
 
     result = analyze(run, progress=progress)
+    if as_json:
+        click.echo(json.dumps(result.document()))
+    else:
+        tell(result, replica if simulation else None)
     if output is not None:
         from orderparams.storage.stages import save
 
-        save(result.trajectory, result.stages, output, force=force, command=options.command_line())
-    if as_json:
-        click.echo(json.dumps(result.document()))
-        return
+        write = partial(save, result.trajectory, result.stages)
+        options.save(write, output, force=force)
+
+
+def tell(result: Analysis, replica: int | None) -> None:
+    """Print the story of a run, or of this replica of a simulation."""
     problem = result.trajectory.problem
     lines = [problem.title] if problem.title else []
-    lines += [f"  {line}" for line in options.describe(problem, "sgd" if simulation else None)]
-    if simulation:
+    lines += [f"  {line}" for line in options.describe(problem, "sgd" if replica else None)]
+    if replica:
         lines.append(f"  simulation replica {replica} of {problem.simulation.replicas}")
     for part in (happened, why, end, best, pruning):
         lines += ["", *part(result)]
-    click.echo("\n".join(lines))
+    show(lines)
 
 
 def simulated(config: str, assignments: tuple[str, ...]) -> bool:

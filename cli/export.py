@@ -17,7 +17,7 @@ FORMATS = ("csv", "npz", "netcdf", "json")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.NewFile(),
     metavar="OUT",
     help="File to write; left out, FILE with .csv, .npz, .nc or .json.",
 )

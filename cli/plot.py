@@ -22,7 +22,7 @@ def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.NewFile(),
     metavar="FIGURE",
     help="Figure to write, .png, .pdf or .svg; left out, FILE with .png.",
 )
@@ -58,20 +58,11 @@ def plot(
       orderparams plot run.h5 -o run.pdf
       orderparams plot scan.h5 --over task.length --at attention.heads=4
     """
-    from orderparams.errors import ConfigurationError
+    from orderparams.plots import drawing, plot_file, save_figure
     from orderparams.storage.files import check_target, unused
-
-    try:
-        import matplotlib
-    except ImportError:
-        raise ConfigurationError(
-            "figures need matplotlib; install it with: pip install 'orderparams[plot]'"
-        ) from None
-
-    from orderparams.plots import SETTINGS, plot_file, save_figure
 
     path = unused(file.with_suffix(".png")) if output is None else output
     check_target(path, force=force)
-    with matplotlib.rc_context(SETTINGS):
+    with drawing():
         save_figure(plot_file(file, fixed, over), path)
     click.echo(f"written to {path}", err=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orderparams.cli import completion, options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.scans.plan import Plan, Point
@@ -67,9 +68,7 @@ def shard_of(
     metavar="KEY",
     help="Start each optimum from its neighbour along this varied key.",
 )
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE.h5", help="File to write."
-)
+@click.option("-o", "--output", type=options.NewFile(), metavar="FILE.h5", help="File to write.")
 @options.force
 @click.option("--resume", is_flag=True, help="Run only what is missing or has failed.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and estimate its time; run nothing.")
@@ -134,7 +133,7 @@ def scan(
 
     machine = run.Machine(workers, timeout, scheduler, scheduler_file)
     if dry_run:
-        click.echo("\n".join([*describe(plan), "", estimate(plan, machine)]))
+        show([*describe(plan), "", estimate(plan, machine)])
         return 0
     assert output is not None
     screen = Screen(plan, quiet=quiet or as_json, lines=json_lines)
@@ -163,7 +162,7 @@ def scan(
     if as_json:
         click.echo(json.dumps(report))
     elif not quiet and not json_lines:
-        click.echo("\n".join(summary_lines(report)))
+        show(summary_lines(report))
     return FAILED_POINTS if report["finished"] < report["points"] else 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams.cli import options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.sgd.run import SimulationRun
@@ -55,7 +56,7 @@ def simulate(
       orderparams simulate -s simulation.dimension=4000 -o sgd.h5
       orderparams simulate sgd.h5 --resume
     """
-    from orderparams.errors import ConfigurationError
+    from orderparams.errors import ConfigurationError, FileError
     from orderparams.sources import load
 
     problem = load(config, assignments)
@@ -63,7 +64,7 @@ def simulate(
         if not config.endswith((".h5", ".hdf5")):
             raise ConfigurationError("--resume needs the file to go on with; name it with -o")
         output = Path(config)
-    path = output if resume and output else options.target(output, config, force=force)
+    path = options.target(output, config, force=force or resume)
     if not quiet:
         options.announce_compilation()
 
@@ -84,14 +85,20 @@ def simulate(
     def keep(run: SimulationRun) -> None:
         nonlocal written
         replace, written = written, True  # first: an interrupt may come when the file is there
-        run.save(path, force=replace, command=options.command_line())
+        options.save(run.save, path, force=replace)
+
+    def checkpoint(run: SimulationRun) -> None:
+        try:
+            keep(run)
+        except FileError as error:  # the disk may have space again by the end
+            click.echo(f"orderparams: a checkpoint is missing: {error}", err=True)
 
     with options.termination_as_interrupt():
         run = simulate(
             problem,
             workers=workers,
             progress=progress,
-            checkpoint=keep,
+            checkpoint=checkpoint,
             interval=interval,
             resume=earlier,
         )
@@ -99,7 +106,7 @@ def simulate(
         line.close()
     keep(run)
     if not quiet:
-        click.echo("\n".join([*summary(run), "", f"  written to {path}"]))
+        show([*summary(run), "", f"  written to {path}"])
     if run.status == "interrupted":
         click.echo(
             f"orderparams: interrupted; go on with: orderparams simulate {path} --resume", err=True

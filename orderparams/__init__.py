@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from orderparams.trajectory import Trajectory as Trajectory
     from orderparams.validation import Validation as Validation
     from orderparams.validation import validate as validate
+
+if not os.path.isdir(os.path.join(__path__[0], "cli")):
+    # A checkout: cli/ and data/, which an installation has inside, stand beside this folder.
+    __path__.append(os.path.dirname(__path__[0]))
 
 _HOMES = {
     "Problem": ("config", "Problem"),

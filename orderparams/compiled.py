@@ -19,13 +19,29 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-import numba
 import numpy as np
+
+from orderparams.errors import ConfigurationError
+
+try:
+    import numba
+except Exception as error:  # such as NUMBA_NUM_THREADS=0
+    chosen = ", ".join(f"{name}={os.environ[name]}" for name in os.environ if "NUMBA_" in name)
+    raise ConfigurationError(
+        f"numba, which compiles the kernels, does not start: {error} Its settings here are "
+        f"{chosen or 'those it comes with'}; unset or correct them"
+    ) from None
+
 from numba import extending
 from numba.core import caching, config, sigutils
 from numba.core.dispatcher import Dispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+if config.DISABLE_JIT:
+    raise ConfigurationError(
+        "NUMBA_DISABLE_JIT is set, and the kernels run compiled only; unset it"
+    )
 
 numba_config: Any = config
 numba_caching: Any = caching
@@ -124,6 +140,8 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
             numba_config.CACHE_DIR = str(root / source_hash(function.__module__))
             try:
                 compiled._cache = KernelCache(function)  # type: ignore[attr-defined]
+            except (OSError, RuntimeError):  # its own folder in there cannot be written: no cache
+                pass
             finally:
                 numba_config.CACHE_DIR = previous
         return compiled

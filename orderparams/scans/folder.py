@@ -102,11 +102,14 @@ class Folder:
         return self.path / f"{point_name(number)}.h5"
 
     def record(self, point: Point) -> Record | None:
-        """What is known of a point; None if there is no file of it that can be read."""
-        try:
-            record = read_point(self.file(point.number))
-        except FileError:
+        """What is known of a point, None if nothing; it failed if its file cannot be read."""
+        path = self.file(point.number)
+        if not path.exists():
             return None
+        try:
+            record = read_point(path)
+        except FileError as error:
+            return Record(point.hash, "failed", str(error), 0.0, {})
         return record if record.hash == point.hash else None
 
     def remove(self) -> None:

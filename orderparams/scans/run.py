@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected
 from orderparams.scans.result import Scan
 from orderparams.scans.worker import Reply, Task, failed
 from orderparams.storage.files import check_target
+from orderparams.storage.rescue import save_somewhere
 from orderparams.storage.scans import Record, open_scan, read_image, save_scan
 
 SHOW_INTERVAL = 0.5  # seconds between looks at the clock while points run
@@ -256,7 +258,8 @@ def write_collected(plan: Plan, output: Path, *, force: bool, command: str = "")
     check_target(output, force=force)
     scan = collect(plan, folder)
     kept = folder.path if plan.settings.trajectories else None
-    save_scan(scan, output, force=force, command=command, folder=kept)
+    write = partial(save_scan, scan, command=command, folder=kept)
+    save_somewhere(write, output, force=force)
     if scan.count("finished") == len(plan.points):
         folder.remove()
     return scan

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem, parse, parse_toml
 from orderparams.errors import ConfigurationError, FileError, OrderparamsError
 from orderparams.provenance import provenance
+from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.files import atomic, destination, remove_leftovers
 from orderparams.storage.inspection import check_attributes, inspect
 from orderparams.storage.schema import AXES, LEARNED, PROGRAM, SCHEMA_VERSION, TRAJECTORY, Variable
@@ -27,7 +30,6 @@ def create(
 ) -> Iterator[h5py.File]:
     """A new file with the root attributes; it appears under its name when all is written."""
     attributes = provenance(problem, command) | {"program": PROGRAM, "status": status}
-    remove_leftovers(path)
     # Attributes above 64 KiB (a configuration with many components) need the format of HDF5 1.10.
     with (
         atomic(path, force=force) as temporary,
@@ -37,6 +39,7 @@ def create(
         file.attrs["schema_version"] = SCHEMA_VERSION
         for name, value in attributes.items():
             file.attrs[name] = value
+        remove_leftovers(path)
         yield file
 
 
@@ -71,7 +74,7 @@ def write_variables(
 def loaded(data: h5py.Dataset) -> NDArray[Any]:
     """The values of a dataset; texts as Python's."""
     texts = h5py.check_string_dtype(data.dtype) is not None
-    return np.asarray(data.asstr()[()] if texts else data[()])
+    return np.asarray(data.asstr("utf-8")[()] if texts else data[()])
 
 
 def save_trajectory(trajectory: Trajectory, path: Path, *, force: bool, command: str) -> None:
@@ -111,7 +114,7 @@ def read(path: Path) -> Iterator[h5py.File]:
         raise FileError(f"{path} does not exist{remedy}")
     try:
         check_seal(path)
-        file = h5py.File(path, "r")
+        file = open_unlocked(path)
     except FileError:
         raise
     except OSError as error:
@@ -127,6 +130,36 @@ def read(path: Path) -> Iterator[h5py.File]:
             raise FileError(f"{path} is damaged or incomplete: {error}") from None
 
 
+class Source(io.FileIO):
+    """A file that Python reads for HDF5, which calls it by its path."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __repr__(self) -> str:
+        return str(self.path)
+
+
+def open_unlocked(path: Path) -> h5py.File:
+    """Open for reading. Files appear whole under their names: reading needs no lock.
+
+    HDF5 has to be led around its locks where HDF5_USE_FILE_LOCKING asks for them, or where this
+    process has the same file open with a lock already.
+    """
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError:
+        source = Source(path)
+    try:
+        file = h5py.File(source, "r")
+    except BaseException:
+        source.close()
+        raise
+    weakref.finalize(file, source.close)
+    return file
+
+
 DAMAGE = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 """What reading raises where something is missing or not what it should be."""
 
@@ -134,9 +167,10 @@ DAMAGE = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueEr
 def check_origin(file: h5py.File) -> None:
     """:class:`FileError` for a file of another program, or of a schema that is not known yet."""
     check_attributes(file)
-    if file.attrs.get("program") != PROGRAM:
+    root = plain(file)
+    if root.get("program") != PROGRAM:
         raise FileError(f"{file.filename} was not written by {PROGRAM}")
-    found = file.attrs.get("schema_version", 0)
+    found = root.get("schema_version", 0)
     if not 1 <= found <= SCHEMA_VERSION:
         raise FileError(
             f"{file.filename} has schema version {found}; this program reads 1 to "
@@ -147,26 +181,14 @@ def check_origin(file: h5py.File) -> None:
 def read_configuration(path: Path) -> str:
     """The TOML text of the configuration that a file was made from."""
     with read(path) as file:
-        return str(file.attrs["config"])
-
-
-def plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as plain Python values; what is neither a number nor a text as a text."""
-    values = {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in attributes.items()
-    }
-    return {
-        name: value if isinstance(value, bool | int | float | str) else str(value)
-        for name, value in values.items()
-    }
+        return str(attribute(file, "config"))
 
 
 def read_attributes(path: Path) -> dict[str, Any]:
     """The root attributes of a file, and those of each of its groups under the group's name."""
     with read(path) as file:
-        return plain(file.attrs) | {
-            name: plain(group.attrs)
+        return plain(file) | {
+            name: plain(group)
             | {
                 "variables": {
                     key: list(dataset.shape)
@@ -183,7 +205,7 @@ def stored_problem(file: h5py.File) -> Problem:
     if "scan" in file:
         raise FileError(f"{file.filename} is a scan, not one run; plot, report and export show it")
     try:
-        return parse(parse_toml(str(file.attrs["config"])))
+        return parse(parse_toml(str(attribute(file, "config"))))
     except ConfigurationError as error:
         raise FileError(f"{file.filename}: its configuration cannot be read: {error}") from None
 
@@ -194,7 +216,7 @@ def open_trajectory(path: str | Path) -> Trajectory:
         problem = stored_problem(file)
         if "trajectory" not in file:
             raise FileError(f"{path} holds no trajectory; it has {', '.join(file) or 'no groups'}")
-        return read_trajectory(file["trajectory"], problem, str(file.attrs["status"]))
+        return read_trajectory(file["trajectory"], problem, str(attribute(file, "status")))
 
 
 def read_courses(
@@ -228,7 +250,7 @@ def read_trajectory(group: h5py.Group, problem: Problem, status: str) -> Traject
     arrays: dict[str, Any] = read_courses(group, problem, TRAJECTORY)
     check_course(arrays["time"], arrays["overlap"], arrays["self_overlap"])
     own = {"bayes_risk", "engine", "message", "seconds"}
-    attributes = plain(group.attrs)
+    attributes = plain(group)
     return Trajectory(
         problem=problem,
         status=status,
