@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orderparams.config import parse_toml
-from orderparams.errors import ConfigurationError, FileError
+from orderparams.errors import ConfigurationError, FileError, reason
 from orderparams.provenance import version
 from orderparams.scans.plan import Plan, Point, make_plan
 from orderparams.storage.files import atomic, destination
@@ -45,7 +45,9 @@ class Folder:
         try:
             self.path.mkdir(exist_ok=True)
         except OSError as error:
-            raise FileError(f"{self}: the folder for the points cannot be made: {error}") from None
+            raise FileError(
+                f"{self}: the folder for the points cannot be made: {reason(error)}", "rename"
+            ) from None
         try:
             with atomic(self.path / PLAN, force=False) as temporary:
                 temporary.write_text(json.dumps(document, indent=1), "utf-8")
@@ -64,13 +66,14 @@ class Folder:
             other = next((line for line in there if line not in here), "")
             own = next((line for line in here if line not in there), "")
             raise ConfigurationError(
-                f"{self} holds the points of another plan: there {other!r}, here {own!r}; "
-                "name another output with -o, or start anew with --force"
+                f"{self} holds the points of another plan: there {other!r}, here {own!r}",
+                "restart",
             )
         if found["version"] != version():
             raise ConfigurationError(
                 f"{self} holds points made by version {found['version']} and this is version "
-                f"{version()}; finish with that one, or start anew with --force"
+                f"{version()}; finish with that one, or start anew",
+                "restart",
             )
 
     def read(self) -> dict[str, Any]:
@@ -82,7 +85,7 @@ class Folder:
         except FileNotFoundError:
             raise FileError(f"{path} does not exist; no scan was started there") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise FileError(f"{path} is damaged: {error}") from None
+            raise FileError(f"{path} is damaged: {error}", "restart") from None
         return document
 
     def plan(self) -> Plan:

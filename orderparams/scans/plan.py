@@ -38,8 +38,7 @@ def varied_keys(value: Any, key: str) -> Mapping[str, Any]:
     """A non-empty table of varied keys."""
     if not isinstance(value, Mapping) or not value:
         raise ConfigurationError(
-            f"{key}: a scan needs at least one varied key, such as --vary attention.heads=1,2,4 or "
-            'a table [scan.vary] with "attention.heads" = [1, 2, 4]'
+            f"{key}: a scan needs at least one varied key", "vary"
         )
     return value
 
@@ -81,8 +80,7 @@ def read_settings(table: Mapping[str, Any]) -> ScanConfig:
     )
     if (settings.points is not None) != (settings.mode == "random"):
         raise ConfigurationError(
-            "scan.points: the number of points is given for mode = 'random' (--random N), and only "
-            "there"
+            "scan.points: the number of points is given for mode = 'random', and only there"
         )
     check_warm_start(settings)
     return settings
@@ -220,7 +218,8 @@ def grid(axis: Axis) -> Sequence[Any]:
     if axis.values.count is None:
         raise ConfigurationError(
             f"varied key {axis.key}: the range {axis.values} lacks the number of its values, such "
-            f"as {axis.values}:16; without it points are drawn at random (--random N)"
+            f"as {axis.values}:16",
+            "draw",
         )
     return axis.values.grid()
 

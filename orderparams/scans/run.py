@@ -193,7 +193,7 @@ def share(plan: Plan, shard: tuple[int, int]) -> list[list[Point]]:
     chains = plan.chains
     if count > len(chains):
         raise ConfigurationError(
-            f"--shard {index}/{count}: the scan has only {len(chains)} points that can run at the "
+            f"shard {index}/{count}: the scan has only {len(chains)} points that can run at the "
             "same time; use at most as many shards"
         )
     return chains[index - 1 :: count]
@@ -234,14 +234,13 @@ def run_plan(
     if resume and output.exists() and not force:
         scan = open_scan(output)
         if not same_plan(scan, plan):
-            raise ConfigurationError(f"{output} is the file of another scan; name another with -o")
+            raise ConfigurationError(f"{output} is the file of another scan", "restart")
         if scan.count("finished") == len(plan.points):
             return scan
     check_target(output, force=force or resume)
     if folder.exists() and not (resume or force):
         raise FileError(
-            f"{folder} holds the points of a scan that did not finish; go on with --resume, or "
-            "start anew with --force"
+            f"{folder} holds the points of a scan that did not finish", "resume"
         )
     if force and not resume:
         folder.remove()

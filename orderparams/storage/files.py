@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orderparams.errors import FileError
+from orderparams.errors import FileError, reason
 from orderparams.storage.seal import seal
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def check_target(path: Path, *, force: bool) -> None:
     if not path.parent.is_dir():
         raise FileError(f"{path}: the directory {path.parent} does not exist; create it first")
     if path.exists() and not force:
-        raise FileError(f"{path} exists; use --force to replace it, or -o to name another file")
+        raise FileError(f"{path} exists", "replace")
     if not os.access(path.parent, os.W_OK):
-        raise FileError(f"{path}: the directory {path.parent} is not writable")
+        raise FileError(f"{path}: the directory {path.parent} is not writable", "rename")
 
 
 def unused(path: Path) -> Path:
@@ -64,11 +64,11 @@ def atomic(path: Path, *, force: bool) -> Iterator[Path]:
         os.fsync(directory)
         os.close(directory)
     except FileExistsError:
-        raise FileError(f"{path} was written by another process in the meantime") from None
+        raise FileError(f"{path} was written by another process in the meantime", "rename") from None
     except FileError:
         raise
     except OSError as error:
-        raise FileError(f"{path} could not be written: {error}") from None
+        raise FileError(f"{path} could not be written: {reason(error)}", "rename") from None
     finally:
         temporary.unlink(missing_ok=True)
 
