@@ -71,7 +71,11 @@ def kind_of_text(text: str, suffix: str) -> str:
 
     start = text.lstrip()[:200].lower()
     if start.startswith("<"):
-        kinds = {"<svg": "an SVG picture", "<!doctype html": "an HTML page", "<html": "an HTML page"}
+        kinds = {
+            "<svg": "an SVG picture",
+            "<!doctype html": "an HTML page",
+            "<html": "an HTML page",
+        }
         named = [kind for mark, kind in kinds.items() if mark in text[:2000].lower()]
         return named[0] if named else "an XML document"
     if suffix == ".toml":

@@ -103,7 +103,9 @@ def read_text(source: str) -> str:
     kind = kind_of_content(content, path.suffix.lower())
     if len(content) > LONGEST or kind not in (TABLE, TEXT, EMPTY):
         what = f"{kind} of more than {LONGEST} bytes" if len(content) > LONGEST else kind
-        raise ConfigurationError(f"{source} is {what}; a configuration is a text in TOML", "presets")
+        raise ConfigurationError(
+            f"{source} is {what}; a configuration is a text in TOML", "presets"
+        )
     try:
         return content.decode("utf-8-sig")  # editors of Windows begin with a mark
     except UnicodeDecodeError:

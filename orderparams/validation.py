@@ -12,6 +12,7 @@ from scipy.interpolate import CubicSpline
 
 from orderparams.compare import Comparison, Scaling, compare, course_pvalue, scaling, without_bias
 from orderparams.config import Problem
+from orderparams.config.plain import plain
 from orderparams.config.toml import Settings
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.integrate import solve
@@ -139,10 +140,10 @@ def validate(
     the theory cannot be solved.
     """
     problem = load(source, settings=settings)
-    sizes = sorted(set(dimensions or default_dimensions(problem)))
+    sizes = sorted(set(plain(dimensions) or default_dimensions(problem)))
     if len(sizes) < 2:
         raise ConfigurationError(
-            "validation takes out the bias of order 1/D with two dimensions; give two different ones",
+            "validation takes out the bias of order 1/D with two dimensions, not one",
             "dimensions",
         )
     if problem.simulation.replicas < 2:

@@ -16,7 +16,7 @@ from orderparams.config.sections import Problem, read_section, to_table
 from orderparams.config.toml import override, parse_toml, to_toml
 from orderparams.config.unknown import Errors, Unknown
 
-__all__ = ["Problem", "override", "parse", "parse_toml", "to_table", "to_toml"]
+__all__ = ["Problem", "override", "parse", "parse_toml", "resolve", "to_table", "to_toml"]
 
 
 def parse(table: Mapping[str, Any]) -> Problem:

@@ -23,7 +23,7 @@ def plain(value: Any) -> Any:
     ranges, generators, and series and arrays of other libraries become what they stand for. What
     stands for nothing is left as it is, to be refused by the check of its key.
     """
-    if type(value) in KEPT:
+    if type(value) in KEPT or isinstance(value, Unknown):
         return value
     if isinstance(value, Mapping):
         return {name(key): nested(entry) for key, entry in value.items()}
@@ -46,8 +46,6 @@ def name(key: Any) -> str:
 
 def converted(value: Any) -> Any:
     """What a value of another type stands for."""
-    if isinstance(value, Unknown):
-        return value
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, numbers.Integral):

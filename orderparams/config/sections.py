@@ -13,6 +13,7 @@ from typing import Any
 from orderparams.config.unknown import Errors, Unknown
 from orderparams.config.values import (
     Check,
+    Choice,
     Matrix,
     Numbers,
     choice,
@@ -31,20 +32,19 @@ from orderparams.config.values import (
 from orderparams.errors import ConfigurationError
 
 
-def section(cls: type[Any]) -> Check:
-    """A table whose keys are the fields of a dataclass."""
+@dataclass(frozen=True)
+class Section:
+    """A table whose keys are the fields of a dataclass, or one value that passes ``otherwise``."""
 
-    def check(value: Any, key: str) -> Any:
-        return value if isinstance(value, cls) else read_section(cls, value, key)
+    table: type[Any]
+    otherwise: Check | None = None
 
-    return check
-
-
-def length_law(value: Any, key: str) -> int | LengthLaw:
-    """A number of tokens, or a law on it."""
-    if isinstance(value, Mapping | LengthLaw):
-        return typing.cast(LengthLaw, section(LengthLaw)(value, key))
-    return typing.cast(int, token_count(value, key))
+    def __call__(self, value: Any, key: str) -> Any:
+        if isinstance(value, self.table):
+            return value
+        if self.otherwise is not None and not isinstance(value, Mapping):
+            return self.otherwise(value, key)
+        return read_section(self.table, value, key)
 
 
 def option(check: Check, default: Any = dataclasses.MISSING, *, example: str = "") -> Any:
@@ -98,7 +98,7 @@ class SignalConfig:
     variances: Numbers | None = option(sequence(number(low=0.0), "list of variances"), None)
     covariance: Matrix | None = option(matrix, None)
     components: tuple[ComponentConfig, ...] | None = option(
-        sequence(section(ComponentConfig), "list of components"), None
+        sequence(Section(ComponentConfig), "list of components"), None
     )
 
     @property
@@ -118,8 +118,8 @@ EXAMPLE = 'a table [task.signal] with kind = "spikes" and strengths = [4, 1]'
 class TaskConfig:
     """Single-location regression (theory 1)."""
 
-    signal: SignalConfig = option(section(SignalConfig), example=EXAMPLE)
-    length: int | LengthLaw = option(length_law, 4)
+    signal: SignalConfig = option(Section(SignalConfig), example=EXAMPLE)
+    length: int | LengthLaw = option(Section(LengthLaw, otherwise=token_count), 4)
     target: str = option(choice("token", "scalar"), "token")
     noise: float = option(number(low=0.0), 0.0)
 
@@ -211,18 +211,23 @@ class SimulationConfig:
 class Problem:
     """A complete, validated configuration. Equal configurations give bit-identical results."""
 
-    task: TaskConfig = option(section(TaskConfig), example=EXAMPLE)
+    task: TaskConfig = option(Section(TaskConfig), example=EXAMPLE)
     title: str = option(text, "")
-    attention: AttentionConfig = option(section(AttentionConfig), AttentionConfig())
-    training: TrainingConfig = option(section(TrainingConfig), TrainingConfig())
-    initial: InitialConfig = option(section(InitialConfig), InitialConfig())
-    expectation: ExpectationConfig = option(section(ExpectationConfig), ExpectationConfig())
-    integrator: IntegratorConfig = option(section(IntegratorConfig), IntegratorConfig())
-    output: OutputConfig = option(section(OutputConfig), OutputConfig())
-    simulation: SimulationConfig = option(section(SimulationConfig), SimulationConfig())
+    attention: AttentionConfig = option(Section(AttentionConfig), AttentionConfig())
+    training: TrainingConfig = option(Section(TrainingConfig), TrainingConfig())
+    initial: InitialConfig = option(Section(InitialConfig), InitialConfig())
+    expectation: ExpectationConfig = option(Section(ExpectationConfig), ExpectationConfig())
+    integrator: IntegratorConfig = option(Section(IntegratorConfig), IntegratorConfig())
+    output: OutputConfig = option(Section(OutputConfig), OutputConfig())
+    simulation: SimulationConfig = option(Section(SimulationConfig), SimulationConfig())
 
 
 UNKNOWN: Any = Unknown()
+
+
+def settings_of(cls: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    """The keys of a section."""
+    return {entry.name: entry for entry in dataclasses.fields(cls) if "check" in entry.metadata}
 
 
 @functools.cache
@@ -230,13 +235,32 @@ def known_keys(cls: type[Any] = Problem, path: str = "") -> tuple[str, ...]:
     """All dotted keys of the configuration."""
     keys: list[str] = []
     hints = typing.get_type_hints(cls)
-    for entry in dataclasses.fields(cls):
-        key, hint = f"{path}{entry.name}", hints[entry.name]
+    for name in settings_of(cls):
+        key, hint = f"{path}{name}", hints[name]
         keys.append(key)
         for kind in typing.get_args(hint) or (hint,):
             if dataclasses.is_dataclass(kind) and isinstance(kind, type):
                 keys += known_keys(kind, key + ".")
     return tuple(keys)
+
+
+def check_of(key: str) -> Check:
+    """The check of a dotted key, which may lead to an entry of a list; :class:`ConfigurationError`
+    if there is no such key."""
+    check: Any = Section(Problem)
+    for part in re.findall(r"[\w-]+", key):
+        if part.isdigit():
+            check = numbers if isinstance(check, Choice) and check.numbers else check
+            entry = getattr(check, "item", None)
+        elif isinstance(check, Section):
+            fields = settings_of(check.table)
+            entry = fields[part].metadata["check"] if part in fields else None
+        else:
+            entry = None
+        if entry is None:
+            raise unknown_key(key)
+        check = entry
+    return typing.cast(Check, check)
 
 
 def meant(key: str) -> str:
@@ -272,7 +296,7 @@ def read_section(cls: type[Any], table: Any, path: str) -> Any:
         raise ConfigurationError(f"{path}: expected a table, got {shown(table)}")
     errors = Errors()
     prefix = path + "." if path else ""
-    entries = {entry.name: entry for entry in dataclasses.fields(cls)}
+    entries = settings_of(cls)
     strange = [f"{prefix}{key}" for key in table if key not in entries]
     errors.found += map(unknown_key, strange)
     misspelt = set(map(meant, strange))
@@ -293,8 +317,11 @@ def read_section(cls: type[Any], table: Any, path: str) -> Any:
 def to_table(config: Any) -> dict[str, Any]:
     """A section as a plain table, without the keys that were left out."""
     table: dict[str, Any] = {}
-    for key, value in vars(config).items():
-        if dataclasses.is_dataclass(value):
+    for key in settings_of(type(config)):
+        value = getattr(config, key)
+        if isinstance(value, Unknown):
+            table[key] = value
+        elif dataclasses.is_dataclass(value):
             table[key] = to_table(value)
         elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
             table[key] = [to_table(entry) for entry in value]

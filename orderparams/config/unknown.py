@@ -18,7 +18,8 @@ class Undecidable(Exception):
 class Unknown:
     """Stands where a value could not be read, or is left open.
 
-    It can be passed on; whatever else is done with it raises :class:`Undecidable`.
+    It can be passed on; whatever else is done with it raises :class:`Undecidable`, also to ask for
+    its type, unless that is this one.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -26,6 +27,10 @@ class Unknown:
 
     def _undecidable(self, *_: object) -> NoReturn:
         raise Undecidable(self.name)
+
+    @property
+    def __class__(self) -> Any:
+        self._undecidable()
 
     __getattr__ = __getitem__ = __call__ = _undecidable
     __len__ = __iter__ = __contains__ = __bool__ = __hash__ = _undecidable

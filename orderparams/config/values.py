@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -65,16 +64,23 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
     return check
 
 
-def integer(low: int, high: int) -> Check:
+@dataclass(frozen=True)
+class Whole:
     """A whole number in [low, high]; 8.0 is one too."""
 
-    def check(value: Any, key: str) -> int:
+    low: int
+    high: int
+
+    def __call__(self, value: Any, key: str) -> int:
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        if not whole or isinstance(value, bool) or not low <= value <= high:
-            raise refusal(key, f"a whole number from {low} to {high}", value)
+        if not whole or isinstance(value, bool) or not self.low <= value <= self.high:
+            raise refusal(key, f"a whole number from {self.low} to {self.high}", value)
         return int(value)
 
-    return check
+
+def integer(low: int, high: int) -> Whole:
+    """A whole number in [low, high]."""
+    return Whole(low, high)
 
 
 def text(value: Any, key: str) -> str:
@@ -84,11 +90,19 @@ def text(value: Any, key: str) -> str:
     return value
 
 
-def switch(value: Any, key: str) -> bool:
+@dataclass(frozen=True)
+class Boolean:
     """true or false."""
-    if not isinstance(value, bool):
-        raise refusal(key, "true or false", value)
-    return value
+
+    words: tuple[str, ...] = ("true", "false")
+
+    def __call__(self, value: Any, key: str) -> bool:
+        if not isinstance(value, bool):
+            raise refusal(key, "true or false", value)
+        return value
+
+
+boolean = Boolean()
 
 
 @dataclass(frozen=True)
@@ -126,45 +140,61 @@ def nearest(written: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     return folded[close[0]] if close else ""
 
 
-def sequence(item: Check, what: str) -> Check:
+@dataclass(frozen=True)
+class ListOf:
     """A non-empty list whose entries pass ``item``."""
 
-    def check(value: Any, key: str) -> tuple[Any, ...]:
+    item: Check
+    what: str
+
+    def __call__(self, value: Any, key: str) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple) or not value:
-            raise ConfigurationError(f"{key}: expected a non-empty {what}, got {shown(value)}")
+            raise ConfigurationError(f"{key}: expected a non-empty {self.what}, got {shown(value)}")
         errors = Errors()
         entries = tuple(
-            entry if isinstance(entry, Unknown) else errors.attempt(item, entry, f"{key}[{i}]")
+            entry if isinstance(entry, Unknown) else errors.attempt(self.item, entry, f"{key}[{i}]")
             for i, entry in enumerate(value)
         )
         return errors.conclude(entries)
 
-    return check
+
+class Rows(ListOf):
+    """Lists of one length."""
+
+    def __call__(self, value: Any, key: str) -> Matrix:
+        checked: Matrix = super().__call__(value, key)
+        if len({len(row) for row in checked}) > 1:
+            raise ConfigurationError(f"{key}: the rows of a matrix must have the same length")
+        return checked
 
 
-numbers = sequence(number(), "list of numbers")
-rows = sequence(numbers, "list of rows, such as [[1.0, 0.0], [0.0, 1.0]]")
-
-
-def matrix(value: Any, key: str) -> Matrix:
-    """Rows of numbers of one length."""
-    checked: Matrix = rows(value, key)
-    if len({len(row) for row in checked}) > 1:
-        raise ConfigurationError(f"{key}: the rows of a matrix must have the same length")
-    return checked
-
-
-def weights(value: Any, key: str) -> Numbers:
+class Weights(ListOf):
     """Non-negative numbers with a positive sum, not necessarily one."""
-    checked: Numbers = sequence(number(low=0.0), "list of weights")(value, key)
-    if sum(checked) <= 0:
-        raise ConfigurationError(f"{key}: the weights sum to zero; at least one must be positive")
-    return checked
+
+    def __call__(self, value: Any, key: str) -> Numbers:
+        checked: Numbers = super().__call__(value, key)
+        if sum(checked) <= 0:
+            raise ConfigurationError(
+                f"{key}: the weights sum to zero; at least one must be positive"
+            )
+        return checked
+
+
+def sequence(item: Check, what: str) -> ListOf:
+    """A non-empty list whose entries pass ``item``."""
+    return ListOf(item, what)
+
+
+numbers = ListOf(number(), "list of numbers")
+matrix = Rows(numbers, "list of rows, such as [[1.0, 0.0], [0.0, 1.0]]")
+weights = Weights(number(low=0.0), "list of weights")
 
 
 def toml_value(value: Any) -> str:
     """A number, text, list or small table as TOML; an Unknown as its name between NULs, which no
     TOML has."""
+    if isinstance(value, Unknown):
+        return f"\0{value.name}\0"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -177,6 +207,4 @@ def toml_value(value: Any) -> str:
         return "{ " + ", ".join(f"{key} = {toml_value(v)}" for key, v in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(toml_value, value)) + "]"
-    if isinstance(value, Unknown):
-        return f"\0{value.name}\0"
     return repr(value)

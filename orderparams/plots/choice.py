@@ -196,7 +196,7 @@ def checked(labels: Sequence[str]) -> tuple[str, ...]:
     """Names of lines, if they are not too many."""
     if len(labels) > MOST_LINES:
         raise ConfigurationError(
-            f"{len(labels)} lines cannot be told apart, at most {MOST_LINES} can; the first line is "
+            f"{len(labels)} lines cannot be told apart, at most {MOST_LINES} can; the first is "
             f"{labels[0]}",
             "fix",
         )
@@ -214,7 +214,9 @@ def scattered(
     for found in places.values():
         kept = np.intersect1d(kept, found)
     if not kept.size:
-        raise ConfigurationError("no point of the scan has all of these values together; leave some out")
+        raise ConfigurationError(
+            "no point of the scan has all of these values together; leave some out"
+        )
     local = [Parameter(p.name, p.key, p.values[kept]) for p in parameters.values()]
     fixed = {p.name: int(kept[0]) for p in local if len(np.unique(p.values)) == 1}
     free = [p for p in local if p.name not in fixed]

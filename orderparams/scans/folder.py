@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from orderparams.config import parse_toml
 from orderparams.errors import ConfigurationError, FileError, reason
 from orderparams.provenance import version
-from orderparams.scans.plan import Plan, Point, make_plan
+from orderparams.scans.plan import Plan, make_plan
+from orderparams.scans.points import Point, Report
 from orderparams.storage.files import atomic, destination
 from orderparams.storage.scans import Record, point_name, read_point
 
@@ -88,9 +90,9 @@ class Folder:
             raise FileError(f"{path} is damaged: {error}", "restart") from None
         return document
 
-    def plan(self) -> Plan:
-        """The plan that was started here."""
-        return make_plan(parse_toml(str(self.read()["config"])))
+    def plan(self, report: Report | None = None) -> Plan:
+        """The plan that was started here; ``report`` as of :func:`make_plan`."""
+        return make_plan(parse_toml(str(self.read()["config"])), report=report)
 
     def write(self, number: int, image: bytes) -> None:
         """Keep a point."""
@@ -103,6 +105,15 @@ class Folder:
     def file(self, number: int) -> Path:
         """The file of a point."""
         return self.path / f"{point_name(number)}.h5"
+
+    def numbers(self) -> set[int]:
+        """The points of which there is a file."""
+        try:
+            names = os.listdir(self.path)
+        except OSError:
+            return set()
+        stems = (name.removesuffix(".h5") for name in names if name.endswith(".h5"))
+        return {int(stem) for stem in stems if stem.isdecimal()}
 
     def record(self, point: Point) -> Record | None:
         """What is known of a point; None if there is no file of it that can be read."""

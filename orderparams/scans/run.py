@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orderparams.config import Problem
+from orderparams.config.plain import plain
+from orderparams.config.toml import Settings
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.processors import processors
 from orderparams.scans.actions import END
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
-from orderparams.scans.plan import Plan, Point, base_table, make_plan
+from orderparams.scans.plan import Plan, base_table, make_plan
+from orderparams.scans.points import Point, Report
 from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected
 from orderparams.scans.result import Scan
 from orderparams.scans.worker import Reply, Task, failed
+from orderparams.sources import Source
 from orderparams.storage.files import check_target
 from orderparams.storage.scans import Record, open_scan, read_image, save_scan
 
@@ -30,16 +33,29 @@ PROBE = 5.0  # seconds for a point that is tried for the estimate of a plan's ti
 
 @dataclass(frozen=True)
 class Progress:
-    """Points of this run: how many there are, are done (failed ones too), have failed, and run."""
+    """Points of this run: how many there are, are done (failed ones too), have failed, and run;
+    what is done with them: "checking" the plan, "running", or "collecting" their files."""
 
     points: int
     done: int
-    failed: int
-    running: int
+    failed: int = 0
+    running: int = 0
+    phase: str = "running"
 
 
 OnPoint = Callable[[Point, Reply], None]
 OnProgress = Callable[[Progress], None]
+
+
+def reporter(phase: str, on_progress: OnProgress | None) -> Report | None:
+    """Tells of a phase whose points are counted."""
+    if on_progress is None:
+        return None
+
+    def report(done: int, points: int) -> None:
+        on_progress(Progress(points, done, phase=phase))
+
+    return report
 
 
 @dataclass(frozen=True)
@@ -96,7 +112,10 @@ def run_points(
     written, for the folder of another plan or a cluster that does not answer.
     """
     folder.check(plan)
-    waiting = deque(remainder for chain in chains if (remainder := unfinished(chain, folder)))
+    if on_progress is not None:
+        on_progress(Progress(sum(map(len, chains)), 0))
+    kept = folder.numbers()
+    waiting = deque(rest for chain in chains if (rest := unfinished(chain, folder, kept)))
     points = [point for remainder in waiting for point in remainder.points]
     if not points:
         return
@@ -148,11 +167,14 @@ class Remainder:
     previous: Record | None
 
 
-def unfinished(chain: Sequence[Point], folder: Folder) -> Remainder | None:
-    """From the first point on that is missing or has failed: what follows it may depend on it."""
+def unfinished(chain: Sequence[Point], folder: Folder, kept: set[int]) -> Remainder | None:
+    """From the first point on that is missing or has failed: what follows it may depend on it.
+
+    ``kept`` are the numbers of the points that have a file.
+    """
     previous = None
     for i, point in enumerate(chain):
-        record = folder.record(point)
+        record = folder.record(point) if point.number in kept else None
         if record is None or record.status != "finished":
             return Remainder(list(chain[i:]), previous)
         previous = record
@@ -239,21 +261,28 @@ def run_plan(
             return scan
     check_target(output, force=force or resume)
     if folder.exists() and not (resume or force):
-        raise FileError(
-            f"{folder} holds the points of a scan that did not finish", "resume"
-        )
+        raise FileError(f"{folder} holds the points of a scan that did not finish", "resume")
     if force and not resume:
         folder.remove()
     run_points(plan, plan.chains, folder, machine, on_point, on_progress)
-    return write_collected(plan, output, force=force or resume, command=command)
+    return write_collected(
+        plan, output, force=force or resume, command=command, on_progress=on_progress
+    )
 
 
-def write_collected(plan: Plan, output: Path, *, force: bool, command: str = "") -> Scan:
+def write_collected(
+    plan: Plan,
+    output: Path,
+    *,
+    force: bool,
+    command: str = "",
+    on_progress: OnProgress | None = None,
+) -> Scan:
     """Make one file of the points beside the output; the folder goes when all have finished."""
     folder = Folder.beside(output)
     folder.check(plan)
     check_target(output, force=force)
-    scan = collect(plan, folder)
+    scan = collect(plan, folder, reporter("collecting", on_progress))
     kept = folder.path if plan.settings.trajectories else None
     save_scan(scan, output, force=force, command=command, folder=kept)
     if scan.count("finished") == len(plan.points):
@@ -271,9 +300,10 @@ def same_plan(scan: Scan, plan: Plan) -> bool:
 
 
 def scan(
-    source: str | Path | Mapping[str, Any] | Problem,
+    source: Source,
     vary: Mapping[str, Any],
     *,
+    settings: Settings | None = None,
     output: str | Path | None = None,
     action: str | None = None,
     mode: str | None = None,
@@ -292,18 +322,19 @@ def scan(
 ) -> Scan:
     """Run a scan over ``vary``: configuration keys → lists, or texts as for ``--vary``.
 
-    What is left out is as the table ``[scan]`` of the source has it.
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes. What is left out is as the
+    table ``[scan]`` of the source has it.
     ``scan(problem, {"attention.heads": [1, 2, 4], "task.length": "log:4:4000:7"})``. With
     ``output`` the result is written there and unfinished work can be resumed; see
     :func:`run_plan`, and :class:`Machine` for what says where the points run. Raises
     :class:`ConfigurationError` or :class:`FileError`; points that fail are marked in the result.
     """
-    settings = {
+    options = {
         "vary": vary, "action": action, "mode": mode, "points": points, "seed": seed,
         "trajectories": trajectories, "warm_start": warm_start,
     }  # fmt: skip
-    given = {key: value for key, value in settings.items() if value is not None}
-    plan = make_plan(base_table(source), given)
+    given = {key: plain(value) for key, value in options.items() if value is not None}
+    plan = make_plan(base_table(source), given, settings, reporter("checking", on_progress))
     file = None if scheduler_file is None else Path(scheduler_file)
     machine = Machine(workers, timeout, scheduler, file)
     if output is not None:
@@ -314,4 +345,4 @@ def scan(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Folder(Path(temporary))
         run_points(plan, plan.chains, folder, machine, on_point, on_progress)
-        return collect(plan, folder)
+        return collect(plan, folder, reporter("collecting", on_progress))

@@ -64,7 +64,9 @@ def atomic(path: Path, *, force: bool) -> Iterator[Path]:
         os.fsync(directory)
         os.close(directory)
     except FileExistsError:
-        raise FileError(f"{path} was written by another process in the meantime", "rename") from None
+        raise FileError(
+            f"{path} was written by another process in the meantime", "rename"
+        ) from None
     except FileError:
         raise
     except OSError as error:
