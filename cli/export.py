@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import completion, options
 
 FORMATS = ("csv", "npz", "netcdf", "json")
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), shell_complete=completion.results)
 @click.option("--to", type=click.Choice(FORMATS), required=True, help="Format to write.")
 @click.option(
     "-o",

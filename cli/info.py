@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import completion, options
 from orderparams.cli.screen import show
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), shell_complete=completion.results)
 @options.as_json
 def info(file: Path, as_json: bool) -> None:
     """Show what a result file holds and how it was made.

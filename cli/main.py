@@ -15,19 +15,26 @@ from orderparams.cli.export import export
 from orderparams.cli.info import info
 from orderparams.cli.plot import plot
 from orderparams.cli.presets import presets
+from orderparams.cli.refusals import Commands, refusal
+from orderparams.cli.remedies import REMEDIES
 from orderparams.cli.report import report
 from orderparams.cli.reproduce import reproduce
 from orderparams.cli.scan import scan
 from orderparams.cli.simulate import simulate
 from orderparams.cli.solve import solve
 from orderparams.cli.validate import validate
-from orderparams.errors import FileError, OrderparamsError, SolverError
+from orderparams.errors import ConfigurationError, FileError, OrderparamsError, SolverError
 from orderparams.streams import Steady, steady_streams
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="orderparams", message="%(prog)s %(version)s")
-def orderparams() -> None:
+@click.pass_context
+def orderparams(context: click.Context) -> None:
     """Exact high-dimensional dynamics of multi-head softmax attention.
 
     Solves the order-parameter flow of one-pass SGD on single-location
@@ -40,6 +47,9 @@ def orderparams() -> None:
       orderparams plot two-stage.h5
       orderparams solve --help
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(ConfigurationError.exit_status)
 
 
 for command in (
@@ -93,10 +103,10 @@ def answer() -> int:
     try:
         status = orderparams.main(prog_name="orderparams", standalone_mode=False)
     except OrderparamsError as error:
-        click.echo(f"orderparams: {error}", err=True)
+        click.echo(f"orderparams: {error.told(REMEDIES)}", err=True)
         status = error.exit_status
-    except click.ClickException as error:
-        error.show()
+    except click.UsageError as error:
+        click.echo(f"orderparams: {refusal(error).message}", err=True)
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("orderparams: interrupted", err=True)

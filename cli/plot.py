@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import completion, options
 
 
 def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -18,7 +18,7 @@ def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), shell_complete=completion.results)
 @click.option(
     "-o",
     "--output",
@@ -32,12 +32,14 @@ def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
     multiple=True,
     metavar="KEY=VALUE",
     callback=assignments,
+    shell_complete=completion.assignments,
     help="Of a scan, draw the points with this value. Repeatable.",
 )
 @click.option(
     "--over",
     multiple=True,
     metavar="KEY",
+    shell_complete=completion.keys,
     help="Of a scan, the axis of the figure, or twice for those of a map; left out, all that vary "
     "and are numbers.",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,16 @@ from orderparams.cli import completion, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
-    from orderparams.scans.plan import Plan, Point
+    from orderparams.progress import ProgressLine
+    from orderparams.scans.plan import Plan
+    from orderparams.scans.points import Point
     from orderparams.scans.result import Scan
     from orderparams.scans.run import Machine, Progress
     from orderparams.scans.worker import Reply
 
 FAILED_POINTS = 6
 FIRST_POINTS = 5
+ACTIONS = ("solve", "evaluate", "optimum", "simulate", "validate")
 
 
 def shard_of(
@@ -44,7 +48,7 @@ def shard_of(
     "varied",
     multiple=True,
     metavar="KEY=SPEC",
-    shell_complete=completion.assignments,
+    shell_complete=completion.variations,
     help="Vary a key over a list a,b,c or a range low:high:count or log:low:high:count. "
     "Repeatable: all combinations are run.",
 )
@@ -57,15 +61,12 @@ def shard_of(
     help="Draw N points at random from the lists and from ranges low:high, log:low:high.",
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Seed of --random.")
-@click.option(
-    "--action",
-    metavar="WORD",
-    help="What each point does: solve (default), evaluate, optimum, simulate, validate.",
-)
+@click.option("--action", type=click.Choice(ACTIONS), help="What each point does; left out, solve.")
 @click.option("--trajectories", is_flag=True, help="Keep the trajectory of every point.")
 @click.option(
     "--warm-start",
     metavar="KEY",
+    shell_complete=completion.keys,
     help="Start each optimum from its neighbour along this varied key.",
 )
 @click.option("-o", "--output", type=options.NewFile(), metavar="FILE.h5", help="File to write.")
@@ -79,7 +80,12 @@ def shard_of(
     metavar="S",
     help="Stop a point after S seconds and count it as failed.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    shell_complete=completion.addresses,
+    help="Run on a Dask cluster, such as tcp://HOST:8786.",
+)
 @click.option(
     "--scheduler-file",
     type=click.Path(path_type=Path),
@@ -127,7 +133,8 @@ def scan(
     """
     check_usage(click.get_current_context().params)
     stored = output if resume or collecting else None
-    plan = make_plan(config, assignments, stored, **settings)
+    bar = progress_line(quiet=quiet or as_json or json_lines)
+    plan = make_plan(config, assignments, stored, bar=bar, **settings)
 
     from orderparams.scans import run
 
@@ -136,7 +143,7 @@ def scan(
         show([*describe(plan), "", estimate(plan, machine)])
         return 0
     assert output is not None
-    screen = Screen(plan, quiet=quiet or as_json, lines=json_lines)
+    screen = Screen(plan, bar, lines=json_lines)
     watch: dict[str, Any] = {"on_point": screen.point, "on_progress": screen.progress}
     command = options.command_line()
     try:
@@ -144,7 +151,9 @@ def scan(
             run.run_shard(plan, output, shard, machine, **watch)
             result = None
         elif collecting:
-            result = run.write_collected(plan, output, force=force, command=command)
+            result = run.write_collected(
+                plan, output, force=force, command=command, on_progress=screen.progress
+            )
         else:
             result = run.run_plan(
                 plan, output, machine, resume=resume, force=force, command=command, **watch
@@ -189,6 +198,7 @@ def make_plan(
     assignments: tuple[str, ...],
     stored: Path | None,
     *,
+    bar: ProgressLine | None,
     varied: tuple[str, ...],
     zipped: bool,
     points: int | None,
@@ -209,8 +219,8 @@ def make_plan(
 
         folder = Folder.beside(stored)
         if folder.exists() or not stored.exists():
-            return folder.plan()
-        return make_plan(base_table(stored))
+            return folder.plan(checking(bar))
+        return make_plan(base_table(stored), report=checking(bar))
     table = base_table(config or "two-stage")
     if varied:
         keys = [key for key, _ in map(parts, varied)]
@@ -218,7 +228,7 @@ def make_plan(
             if keys.count(key) > 1:
                 raise click.UsageError(f"--vary {key} stands twice; give one list of its values")
         given["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
-    return make_plan(table, given, assignments)
+    return make_plan(table, given, assignments, checking(bar))
 
 
 def parts(varied: str) -> tuple[str, str]:
@@ -232,22 +242,43 @@ def parts(varied: str) -> tuple[str, str]:
     return key.strip(), spec
 
 
+def progress_line(*, quiet: bool) -> ProgressLine | None:
+    """Where progress is shown."""
+    from orderparams.progress import ProgressLine
+
+    return None if quiet else ProgressLine()
+
+
+def checking(bar: ProgressLine | None) -> Callable[[int, int], None] | None:
+    """Shows how many points of a plan are ready."""
+    if bar is None:
+        return None
+
+    def report(done: int, points: int) -> None:
+        bar(done / points, f"{done} of {points} points checked")
+        if done == points:
+            bar.close()
+
+    return report
+
+
 class Screen:
     """What a running scan shows: a progress line, or a JSON line a point."""
 
-    def __init__(self, plan: Plan, *, quiet: bool, lines: bool) -> None:
-        from orderparams.progress import ProgressLine
-
-        self.plan, self.lines = plan, lines
-        self.bar = None if quiet or lines else ProgressLine()
+    def __init__(self, plan: Plan, bar: ProgressLine | None, *, lines: bool) -> None:
+        self.plan, self.bar, self.lines = plan, bar, lines
         self.seconds = 0.0
         self.failures: list[dict[str, Any]] = []
         self.done = 0
 
     def progress(self, now: Progress) -> None:
         if self.bar is not None:
-            failed = f", {now.failed} failed" if now.failed else ""
-            text = f"{now.done} of {now.points} points done{failed}, {now.running} running"
+            text = f"{now.done} of {now.points} points "
+            if now.phase == "running":
+                failed = f", {now.failed} failed" if now.failed else ""
+                text += f"done{failed}, {now.running} running"
+            else:
+                text += "collected"
             self.bar(now.done / now.points, text)
 
     def point(self, point: Point, reply: Reply) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.config import Problem
+from orderparams.config.toml import Settings
 from orderparams.expectations.auto import bayes_risk_of, make_engine
 from orderparams.flow import Flow, Velocity
 from orderparams.problem import Heads
+from orderparams.sources import Source, load
 
 Array = NDArray[np.float64]
 
@@ -55,8 +56,12 @@ class Evaluation:
         }
 
 
-def evaluate(problem: Problem) -> Evaluation:
-    """Risk, gradient and velocity of a problem at its initial condition (theory 3, 4)."""
+def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
+    """Risk, gradient and velocity of a problem at its initial condition (theory 3, 4).
+
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
+    """
+    problem = load(source, settings=settings)
     engine = make_engine(problem)
     flow = Flow(problem, engine)
     moments = flow.moments(flow.start, gradient_covariance=flow.stochastic)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orderparams.errors import FileError
+from orderparams.errors import FileError, reason
 from orderparams.storage.seal import seal
 
 if TYPE_CHECKING:
@@ -77,11 +77,13 @@ def check_name(path: Path, *, force: bool) -> Path:
     if not stat.S_ISDIR(folder):
         raise FileError(f"{path}: {parent} is not a directory")
     if (mode and not stat.S_ISREG(mode)) or str(path.absolute()).startswith(STREAMS):
-        raise FileError(f"{path} is a device or a pipe; results are written to files only")
+        raise FileError(
+            f"{path} is a device or a pipe; results are written to files only", "rename"
+        )
     if mode and not force:
-        raise FileError(f"{path} exists; use --force to replace it, or -o to name another file")
+        raise FileError(f"{path} exists", "replace")
     if mode and not mode & WRITABLE:
-        raise FileError(f"{path} is read-only; chmod u+w makes it writable, or name another file")
+        raise FileError(f"{path} is read-only; chmod u+w makes it writable", "rename")
     return place
 
 
@@ -129,11 +131,13 @@ def atomic(path: Path, *, force: bool) -> Iterator[Path]:
             take_name(temporary, place)
         sync_folder(place.parent)
     except FileExistsError:
-        raise FileError(f"{path} was written by another process in the meantime") from None
+        raise FileError(
+            f"{path} was written by another process in the meantime", "rename"
+        ) from None
     except FileError:
         raise
     except OSError as error:
-        raise FileError(f"{path} could not be written: {error}") from None
+        raise FileError(f"{path} could not be written: {reason(error)}", "rename") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()

@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem, parse, parse_toml
-from orderparams.errors import ConfigurationError, FileError, OrderparamsError
+from orderparams.config.values import nearest
+from orderparams.errors import ConfigurationError, FileError, OrderparamsError, reason
 from orderparams.provenance import provenance
+from orderparams.recognition import EMPTY, HDF5, TABLE, kind_of, neighbours
+from orderparams.sources import preset_names
 from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.files import atomic, destination, remove_leftovers
 from orderparams.storage.inspection import check_attributes, inspect
@@ -105,20 +108,14 @@ def write_trajectory(trajectory: Trajectory, file: h5py.Group) -> None:
 @contextlib.contextmanager
 def read(path: Path) -> Iterator[h5py.File]:
     """An existing file of this program, open for reading; else :class:`FileError`."""
-    if not path.is_file():
-        if path.exists():
-            raise FileError(f"{path} is not a file")
-        remedy = (
-            "" if path.suffix else "; a result file is expected, such as orderparams solve writes"
-        )
-        raise FileError(f"{path} does not exist{remedy}")
+    check_kind(path)
     try:
         check_seal(path)
         file = open_unlocked(path)
     except FileError:
         raise
-    except OSError as error:
-        raise FileError(f"{path} is not a readable HDF5 file: {error}") from None
+    except OSError:
+        raise FileError(f"{path} is cut short or damaged", "again") from None
     with file:
         try:
             check_origin(file)
@@ -127,7 +124,29 @@ def read(path: Path) -> Iterator[h5py.File]:
         except OrderparamsError:
             raise
         except DAMAGE as error:
-            raise FileError(f"{path} is damaged or incomplete: {error}") from None
+            raise FileError(f"{path} is damaged or incomplete: {error}", "again") from None
+
+
+def check_kind(path: Path) -> None:
+    """:class:`FileError` for what cannot be a result file, by its name or what stands in it."""
+    try:
+        kind = kind_of(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing(path) from None
+    except OSError as error:
+        raise FileError(f"{path} could not be read: {reason(error)}") from None
+    if kind != HDF5:
+        remedy = {TABLE: "solve", EMPTY: "again"}.get(kind, "result")
+        raise FileError(f"{path} is {kind}, not a result file (HDF5)", remedy, source=path)
+
+
+def missing(path: Path) -> FileError:
+    """The error for a result file that does not exist, with the one that may be meant."""
+    if close := nearest(str(path), neighbours(path, ".h5", ".hdf5")):
+        return FileError(f"{path} does not exist; did you mean {close!r}?")
+    what = "is a preset, not a result file" if str(path) in preset_names() else "does not exist"
+    remedy = "solve" if str(path) in preset_names() else "" if path.suffix else "result"
+    return FileError(f"{path} {what}", remedy, source=path)
 
 
 class Source(io.FileIO):
@@ -169,7 +188,9 @@ def check_origin(file: h5py.File) -> None:
     check_attributes(file)
     root = plain(file)
     if root.get("program") != PROGRAM:
-        raise FileError(f"{file.filename} was not written by {PROGRAM}")
+        raise FileError(
+            f"{file.filename} is an HDF5 file that was not written by {PROGRAM}", "result"
+        )
     found = root.get("schema_version", 0)
     if not 1 <= found <= SCHEMA_VERSION:
         raise FileError(
