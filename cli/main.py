@@ -29,6 +29,7 @@ from orderparams.errors import ConfigurationError, FileError, OrderparamsError, 
 @click.group(
     cls=Commands,
     invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="orderparams", message="%(prog)s %(version)s")

@@ -202,6 +202,10 @@ def load(
     try:
         return errors.conclude(problem)
     except ConfigurationError as error:
-        if isinstance(source, str | os.PathLike):
-            raise error.within(os.fspath(source)) from None
-        raise
+        place = place_of(source)
+        raise error.within(place) if place else error from None
+
+
+def place_of(source: Source) -> str:
+    """How messages name a source; "" if it has no name."""
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else ""
