@@ -30,6 +30,7 @@ from orderparams.streams import Steady, steady_streams
 @click.group(
     cls=Commands,
     invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="orderparams", message="%(prog)s %(version)s")

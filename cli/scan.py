@@ -228,7 +228,8 @@ def make_plan(
             if keys.count(key) > 1:
                 raise click.UsageError(f"--vary {key} stands twice; give one list of its values")
         given["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
-    return make_plan(table, given, assignments, checking(bar))
+    place = config or "two-stage"
+    return make_plan(table, given, assignments, checking(bar), place=place)
 
 
 def parts(varied: str) -> tuple[str, str]:

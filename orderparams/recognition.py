@@ -35,6 +35,9 @@ MAGIC = {
 }
 """Kinds by the bytes with which their files begin."""
 
+ENDINGS = {".csv": "a CSV table", ".json": "a JSON document", ".py": "a Python program"}
+"""Kinds of texts by the ends of their names."""
+
 HEAD = 65536
 
 
@@ -71,18 +74,13 @@ def kind_of_text(text: str, suffix: str) -> str:
 
     start = text.lstrip()[:200].lower()
     if start.startswith("<"):
-        kinds = {
-            "<svg": "an SVG picture",
-            "<!doctype html": "an HTML page",
-            "<html": "an HTML page",
-        }
-        named = [kind for mark, kind in kinds.items() if mark in text[:2000].lower()]
-        return named[0] if named else "an XML document"
+        marks = {"<svg": "an SVG picture", "<html": "an HTML page"}
+        begins = text[:2000].lower()
+        return next((kind for mark, kind in marks.items() if mark in begins), "an XML document")
     if suffix == ".toml":
         return TABLE
-    named = {".csv": "a CSV table", ".json": "a JSON document", ".py": "a Python program"}
-    if suffix in named:
-        return named[suffix]
+    if suffix in ENDINGS:
+        return ENDINGS[suffix]
     try:
         tomllib.loads(text)
     except (ValueError, RecursionError):

@@ -59,9 +59,8 @@ def preset_text(name: str) -> str:
     if name not in preset_names():
         close = nearest(name, preset_names())
         raise ConfigurationError(
-            f"no preset is called {name!r}; "
-            + (f"did you mean {close!r}? The presets are " if close else "the presets are ")
-            + ", ".join(preset_names())
+            f"no preset is called {name!r}; the presets are {', '.join(preset_names())}"
+            + (f"; did you mean {close!r}?" if close else "")
         )
     return (resources.files("orderparams.data") / "presets" / f"{name}.toml").read_text("utf-8")
 
@@ -116,9 +115,9 @@ def no_source(source: str) -> ConfigurationError:
     """The error for a name that is neither a file nor a preset, with the one that may be meant."""
     close = nearest(source, [*preset_names(), *neighbours(Path(source), ".toml", *RESULT_SUFFIXES)])
     return ConfigurationError(
-        f"{shortened(source)!r} is neither a file nor a preset; "
-        + (f"did you mean {close!r}? The presets are " if close else "the presets are ")
+        f"{shortened(source)!r} is neither a file nor a preset; the presets are "
         + ", ".join(preset_names())
+        + (f"; did you mean {close!r}?" if close else "")
     )
 
 
@@ -203,6 +202,10 @@ def load(
     try:
         return errors.conclude(problem)
     except ConfigurationError as error:
-        if isinstance(source, str | os.PathLike):
-            raise error.within(os.fspath(source)) from None
-        raise
+        place = place_of(source)
+        raise error.within(place) if place else error from None
+
+
+def place_of(source: Source) -> str:
+    """How messages name a source; "" if it has no name."""
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else ""

@@ -27,7 +27,7 @@ def run_of(
     ``replica`` counts from 1; of a comparison those in the largest dimension are taken.
     """
     if settings is None:
-        result = opened(Path(cast(str, source))) if is_result(source) else source
+        result: object = opened(Path(cast(str, source))) if is_result(source) else source
         if isinstance(result, Scan):
             raise ConfigurationError("a scan is many runs; solve one of its points to analyze it")
         if isinstance(result, Validation):

@@ -237,13 +237,13 @@ def check_explicit(problem: Problem) -> Found:
     initial = problem.initial
     if initial.kind != "explicit":
         return
-    heads, features = problem.attention.heads, problem.task.signal.features
     if initial.overlap is None:
         yield ConfigurationError(
-            "initial.overlap is missing; initial.kind = 'explicit' needs it, "
-            f"{heads} rows (attention.heads) of {features} numbers (features)"
+            "initial.overlap is missing; initial.kind = 'explicit' needs it: a row for each head, "
+            "with a number for each feature"
         )
         return
+    heads, features = problem.attention.heads, problem.task.signal.features
     shape = (len(initial.overlap), len(initial.overlap[0]))
     if shape != (heads, features):
         yield ConfigurationError(

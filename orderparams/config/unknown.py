@@ -28,7 +28,7 @@ class Unknown:
     def _undecidable(self, *_: object) -> NoReturn:
         raise Undecidable(self.name)
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         self._undecidable()
 

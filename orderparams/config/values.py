@@ -37,8 +37,9 @@ def refusal(key: str, expected: str, value: object) -> ConfigurationError:
     """The error for a value that is not what is expected; for a list where one value should be,
     with the way to run several."""
     message = f"{key}: expected {expected}{';' if ',' in expected else ','} got {shown(value)}"
-    several = isinstance(value, list | tuple) and value and "[" not in key
-    if not several or any(isinstance(entry, list | tuple | Mapping) for entry in value):
+    if not isinstance(value, list | tuple) or not value or "[" in key:
+        return ConfigurationError(message)
+    if any(isinstance(entry, list | tuple | Mapping) for entry in value):
         return ConfigurationError(message)
     written = ",".join(entry if isinstance(entry, str) else shown(entry) for entry in value)
     return ConfigurationError(message, "scan", key=key, values=list(value), written=written)

@@ -103,17 +103,23 @@ def make_plan(
     scan: Mapping[str, Any] | None = None,
     overrides: Settings | None = None,
     report: Report | None = None,
+    *,
+    place: str = "",
 ) -> Plan:
     """The plan of a configuration table whose ``[scan]`` is overridden by the entries of ``scan``.
 
     ``overrides`` change the rest. Every point is valid; raises :class:`ConfigurationError` for
-    those that are not. ``report`` is called with the points that are ready and their number.
+    those that are not. ``report`` is called with the points that are ready and their number;
+    ``place`` is where the table is from, for messages.
     """
     errors = Errors()
     rest = {key: value for key, value in plain(table).items() if key != "scan"}
     base = errors.attempt(override, rest, overrides)
     errors.attempt(parse, base)  # the result will hold it beside the points
-    errors.conclude(None)
+    try:
+        errors.conclude(None)
+    except ConfigurationError as error:
+        raise error.within(place) if place else error from None
     settings = read_settings(dict(table.get("scan", {})) | dict(scan or {}))
     axes = read_axes(settings.vary, [*AXES, *POINT, *SCAN])
     keys = [axis.key for axis in axes]

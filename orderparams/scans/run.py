@@ -24,7 +24,7 @@ from orderparams.scans.points import Point, Report
 from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected
 from orderparams.scans.result import Scan
 from orderparams.scans.worker import Reply, Task, failed
-from orderparams.sources import Source
+from orderparams.sources import Source, place_of
 from orderparams.storage.files import check_target
 from orderparams.storage.rescue import save_somewhere
 from orderparams.storage.scans import Record, open_scan, read_image, save_scan
@@ -117,7 +117,7 @@ def run_points(
     if on_progress is not None:
         on_progress(Progress(sum(map(len, chains)), 0))
     kept = folder.numbers()
-    waiting = deque(rest for chain in chains if (rest := unfinished(chain, folder, kept)))
+    waiting = deque(left for chain in chains if (left := unfinished(chain, folder, kept)))
     points = [point for remainder in waiting for point in remainder.points]
     if not points:
         return
@@ -337,7 +337,8 @@ def scan(
         "trajectories": trajectories, "warm_start": warm_start,
     }  # fmt: skip
     given = {key: plain(value) for key, value in options.items() if value is not None}
-    plan = make_plan(base_table(source), given, settings, reporter("checking", on_progress))
+    report = reporter("checking", on_progress)
+    plan = make_plan(base_table(source), given, settings, report, place=place_of(source))
     file = None if scheduler_file is None else Path(scheduler_file)
     machine = Machine(workers, timeout, scheduler, file)
     if output is not None:

@@ -6,6 +6,7 @@ fixed length, and an empty text as nothing at all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import h5py
@@ -41,9 +42,9 @@ def attribute(item: h5py.Group | h5py.Dataset, name: str) -> Any:
     return single(item.attrs[name])
 
 
-def plain(item: h5py.Group | h5py.Dataset) -> dict[str, Any]:
+def plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """All attributes but BINDING; what is neither a number nor a text as a text."""
-    values = {name: single(value) for name, value in item.attrs.items() if name not in BINDING}
+    values = {name: single(value) for name, value in attributes.items() if name not in BINDING}
     return {
         name: value if isinstance(value, bool | int | float | str) else str(value)
         for name, value in values.items()

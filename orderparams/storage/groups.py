@@ -50,7 +50,7 @@ class Stored:
     @property
     def attributes(self) -> dict[str, Any]:
         """What it is: ``units``, ``long_name``, and ``key`` of what is varied."""
-        return plain(self.data)
+        return plain(self.data.attrs)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def groups(file: h5py.Group) -> Iterator[Group]:
     arrays = {name: Stored(item) for name, item in file.items() if isinstance(item, h5py.Dataset)}
     variables = {name: array for name, array in arrays.items() if not array.data.is_scale}
     axes = dict.fromkeys(axis for variable in variables.values() for axis in variable.axes)
-    yield Group(file.name, plain(file), {axis: arrays[axis] for axis in axes}, variables)
+    yield Group(file.name, plain(file.attrs), {axis: arrays[axis] for axis in axes}, variables)
     for name in sorted(file.keys() - arrays.keys() - {"checkpoint"}, key=rank):
         yield from groups(file[name])
 

@@ -186,7 +186,7 @@ DAMAGE = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueEr
 def check_origin(file: h5py.File) -> None:
     """:class:`FileError` for a file of another program, or of a schema that is not known yet."""
     check_attributes(file)
-    root = plain(file)
+    root = plain(file.attrs)
     if root.get("program") != PROGRAM:
         raise FileError(
             f"{file.filename} is an HDF5 file that was not written by {PROGRAM}", "result"
@@ -208,8 +208,8 @@ def read_configuration(path: Path) -> str:
 def read_attributes(path: Path) -> dict[str, Any]:
     """The root attributes of a file, and those of each of its groups under the group's name."""
     with read(path) as file:
-        return plain(file) | {
-            name: plain(group)
+        return plain(file.attrs) | {
+            name: plain(group.attrs)
             | {
                 "variables": {
                     key: list(dataset.shape)
@@ -271,7 +271,7 @@ def read_trajectory(group: h5py.Group, problem: Problem, status: str) -> Traject
     arrays: dict[str, Any] = read_courses(group, problem, TRAJECTORY)
     check_course(arrays["time"], arrays["overlap"], arrays["self_overlap"])
     own = {"bayes_risk", "engine", "message", "seconds"}
-    attributes = plain(group)
+    attributes = plain(group.attrs)
     return Trajectory(
         problem=problem,
         status=status,

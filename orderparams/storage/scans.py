@@ -90,7 +90,7 @@ def copy_group(source: h5py.Group, target: h5py.Group) -> None:
         if name not in scales
     }
     write_variables(target, variables, {name: data[()] for name, data in scales.items()})
-    target.attrs.update(plain(source))
+    target.attrs.update(plain(source.attrs))
 
 
 def point_name(number: int) -> str:

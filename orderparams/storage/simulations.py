@@ -74,7 +74,7 @@ def read_simulation(group: h5py.Group, problem: Problem, status: str) -> Simulat
         status,
         seconds=float(attribute(group, "seconds")),
         state=read_state(group.parent),
-        message=str(plain(group).get("message", "")),
+        message=str(plain(group.attrs).get("message", "")),
     )
 
 
