@@ -61,7 +61,12 @@ def shard_of(
     help="Draw N points at random from the lists and from ranges low:high, log:low:high.",
 )
 @click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Seed of --random.")
-@click.option("--action", type=click.Choice(ACTIONS), help="What each point does; left out, solve.")
+@click.option(
+    "--action",
+    type=click.Choice(ACTIONS),
+    metavar="WORD",
+    help="What each point does: solve (default), evaluate, optimum, simulate, validate.",
+)
 @click.option("--trajectories", is_flag=True, help="Keep the trajectory of every point.")
 @click.option(
     "--warm-start",
