@@ -327,7 +327,7 @@ def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:
         for block in orthogonal_blocks(signal)
     ]
     noise = task.noise**2 if task.target == "scalar" else 0.0
-    found = converge(lambda resolution: _risk(task, blocks, resolution), tolerance, 1)
+    found = converge(lambda resolution: _risk(task, blocks, resolution), tolerance, np.ones(1), 1)
     if found is not None:
         return BayesRisk(float(found[0][0]) + noise, float(found[1][0]))
     replicas = np.array(
