@@ -165,14 +165,15 @@ def _hermite_errors() -> tuple[Array, Array]:
     return slopes, errors
 
 
-def axis_rules(slope: float, resolution: Resolution, cut: float) -> list[Rule]:
+def axis_rules(slope: float, resolution: Resolution, cut: float, largest: float) -> list[Rule]:
     """Rules for E[f(g)], g ~ N(0, 1), f analytic for |Im g| < π/slope, the last one exact enough.
 
     A function of the score x = log Σ_h e^{b_h + a_h g} that is analytic for |Im x| < π is such an f
     with slope = max(0, a) − min(0, a): no two of the phases a_h Im g and zero then differ by π.
     The trapezoid rule then errs by e^{y²/2 − 2πy/step} with y = min(π/slope, 2π/step). Its nodes
     end where the density has fallen to ``cut``; their number varies smoothly with the slope. Where
-    Gauss–Hermite needs fewer nodes, all rules up to the one that does are returned.
+    Gauss–Hermite needs fewer nodes, all rules up to the one that does are returned. None are if it
+    takes more than ``largest`` nodes.
     """
     digits = resolution.axis_digits
     strip = min(np.pi / max(slope, 1e-300), np.sqrt(2.0 * digits))
@@ -187,6 +188,8 @@ def axis_rules(slope: float, resolution: Resolution, cut: float) -> list[Rule]:
             Rule(*rule, float(error))
             for rule, error in zip(_hermite_rules()[:last], errors[:last], strict=True)
         ]
+    if 2 * count + 1 > largest:
+        return []
     nodes = step * np.arange(-count, count + 1)
     weights = step * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)
     return [Rule(nodes, weights, resolution.error)]
