@@ -39,6 +39,16 @@ HEAVIEST = 1e5
 MARGIN = 16.0
 """The error of risk and gradients in units of what a rule misses of two identities."""
 
+NEGLECTED = 0.3
+"""The same of what windows, rules in the logits and Mehler's series leave out, in units of the
+accuracy asked of each."""
+
+FINEST = 1e-13
+"""Accuracy relative to head weights and signals that is asked for at most."""
+
+ROUNDING = 4e-14
+"""Its error from rounding."""
+
 BROADEST = 32.0
 """Largest standard deviation of a logit: nodes and time grow with it."""
 
@@ -92,13 +102,13 @@ class Quadrature:
         law, spread = self._law(weights, bias)
         seeds = -2.0 * head_weights, np.outer(head_weights, head_weights)
         # P carries factors μ_c and m Σ_c, and pairs of heads factors u_h u_h'
-        size = max(1.0, np.abs(self.task.signal.means).max(), 2.0 * np.abs(spread).max())
-        tolerance = self.tolerance / size
-        accuracy = tolerance / max(1.0, np.max(head_weights**2))
+        heavy = max(1.0, float(np.max(head_weights**2)))
+        size = heavy * max(1.0, np.abs(self.task.signal.means).max(), 2.0 * np.abs(spread).max())
+        accuracy = max(self.tolerance / size, FINEST)
         digits = np.log(self.lengths[0].max() / accuracy)
-        located = locate(law, self.lengths, self.kappa, np.log(100.0 / tolerance))
+        located = locate(law, self.lengths, self.kappa, np.log(100.0 / accuracy))
         terms = series_lengths(law, 0.02 * accuracy)
-        step = 7.3 / np.log(100.0 / tolerance)
+        step = 7.3 / np.log(100.0 / accuracy)
         for attempt in range(ATTEMPTS):
             grids = lay_grids(located, self.kappa, step)
             if attempt > 0 and grids[0].shape[1] > MOST_NODES:
@@ -106,10 +116,11 @@ class Quadrature:
             attended, products, gradients, missed = self._integrate(
                 law, grids, terms, seeds, digits
             )
-            error = 0.3 * tolerance + MARGIN * missed
-            if error <= tolerance:
+            missed /= heavy
+            error = NEGLECTED * accuracy + MARGIN * missed + ROUNDING
+            if error <= accuracy or missed <= 0.1 * ROUNDING:
                 break
-            step *= np.clip(np.log(100.0 / missed) / np.log(3000.0 / tolerance), 0.3, 0.85)
+            step *= np.clip(np.log(100.0 / missed) / np.log(3000.0 / accuracy), 0.3, 0.85)
         covariance, covariance_error = None, 0.0
         if gradient_covariance:
             variance, covariance_error = single_covariance(
