@@ -6,7 +6,6 @@ noise, whose mean is the population risk; the gradient has the noise.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from orderparams import sgd
 from orderparams.compiled import kernel
+from orderparams.models.committee import erf, relu
 from orderparams.sgd.model import Sizes
 
 Array = NDArray[np.float64]
@@ -116,10 +116,10 @@ def build_model(teachers: Array, second_layer: Array, noise: float, rectified: b
 
 @kernel()
 def activate(rectified: bool, x: float) -> tuple[float, float]:
-    """g and g′ of ReLU, or of erf(x/√2)."""
+    """g and g′ of ReLU if ``rectified``, else of erf(x/√2)."""
     if rectified:
-        return max(x, 0.0), 1.0 if x > 0.0 else 0.0
-    return math.erf(x / math.sqrt(2.0)), math.sqrt(2.0 / math.pi) * math.exp(-0.5 * x * x)
+        return relu.activation(x), relu.slope(x)
+    return erf.activation(x), erf.slope(x)
 
 
 @kernel()
