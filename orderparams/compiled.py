@@ -25,6 +25,8 @@ from orderparams.errors import ConfigurationError
 
 try:
     import numba
+except ImportError:  # of the installation, which doctor looks into
+    raise
 except Exception as error:  # such as NUMBA_NUM_THREADS=0
     chosen = ", ".join(f"{name}={os.environ[name]}" for name in os.environ if "NUMBA_" in name)
     raise ConfigurationError(

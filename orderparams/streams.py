@@ -85,6 +85,7 @@ def open_descriptors() -> None:
             os.fstat(number)
         except OSError:
             opened = os.open(os.devnull, os.O_RDWR)
-            os.dup2(opened, number)  # also makes it one that child processes inherit
             if opened != number:
+                os.dup2(opened, number)
                 os.close(opened)
+            os.set_inheritable(number, True)

@@ -23,7 +23,7 @@ from functools import partial
 from typing import Any
 
 from orderparams.processors import THREADS
-from orderparams.streams import open_descriptors
+from orderparams.streams import steady_streams
 
 COMPILATION = 120.0
 """Seconds that a process may take to start and to compile its kernels, beside a point's time."""
@@ -201,7 +201,6 @@ def perform(task: Task) -> Reply:
 
 def serve() -> None:
     """The child: answer requests until the parent is gone."""
-    open_descriptors()
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not stand between the replies
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -282,4 +281,5 @@ def one_compiles() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    serve()
+    with steady_streams():
+        serve()

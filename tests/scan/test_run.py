@@ -156,7 +156,9 @@ def test_a_damaged_point_is_run_again(whole, tmp_path):
     assert not output.exists()
     folder = Folder.beside(output)
     folder.file(2).write_bytes(folder.file(2).read_bytes()[:1000])
-    assert write_collected(plan, output, force=False).count("missing") == 1
+    failures = write_collected(plan, output, force=False).failures
+    assert failures.keys() == {2}
+    assert "000002.h5 is " in failures[2]
     ran = []
     run_plan(plan, output, Machine(), resume=True, on_point=lambda p, r: ran.append(p.number))
     assert ran == [2]

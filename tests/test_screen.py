@@ -1,0 +1,86 @@
+"""What commands print fits a terminal of 80 columns, whatever the titles, paths and lists."""
+
+import pytest
+import result_files
+from reliability.mutations import FIXTURES
+
+from orderparams.cli.screen import WIDTH, columns, fitted
+
+FILES = sorted(FIXTURES.glob("version-*/*.h5"))
+TITLE = "漢字 and γ ≤ ∞ in a title that is much longer than the eighty columns of a terminal are"
+CONFIG = f"""
+title = "{TITLE}"
+task.length = 3
+task.signal = {{kind = "spikes", strengths = {[float(40 - f) for f in range(20)]}}}
+attention = {{heads = 9, activation = "bayes-softmax", bias = "learned"}}
+training = {{duration = 1.0, learning_rate = 0.001}}
+expectation = {{engine = "sampling", samples = 1024}}
+output.points = 5
+simulation = {{dimension = 60, replicas = 2}}
+scan.vary = {{"task.length" = [3, 4], "task.signal.strengths" = [{[9.0] * 20}, {[4.0] * 20}]}}
+scan.mode = "zip"
+"""
+
+
+def check_width(text):
+    """Every line fits, except that a path is not broken."""
+    for line in text.splitlines():
+        assert columns(line) <= WIDTH or "/" in line.split()[-1], line
+
+
+@pytest.mark.parametrize("name", [*result_files.NAMES, *(path.stem for path in FILES)])
+def test_info_fits(run, result_paths, name):
+    path = {**{path.stem: path for path in FILES}, **result_paths}[name]
+    status, out, _ = run("info", path)
+    assert status == 0
+    check_width(out)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("presets",),
+        ("doctor",),
+        ("reproduce", "--list"),
+        ("evaluate", "long.toml"),
+        ("solve", "long.toml", "-o", "a.h5"),
+        ("simulate", "long.toml", "-o", "a.h5"),
+        ("validate", "long.toml", "--dimensions", "60,120", "-o", "a.h5"),
+        ("scan", "long.toml", "--action", "evaluate", "-o", "a.h5"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_command_with_long_settings_fits(run, tmp_path, command):
+    (tmp_path / "long.toml").write_text(CONFIG, "utf-8")
+    status, out, _ = run(*command)
+    assert status in (0, 4)
+    check_width(out)
+    if "a.h5" in command:
+        out = run("info", "a.h5")[1]
+        check_width(out)
+        assert "".join(TITLE.split()) in "".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("short", ["short"]),
+        ("  key         " + "word " * 20, None),
+        ("x" * 200, None),
+        ("漢" * 100, None),
+        ("e\u0301" * 80, ["e\u0301" * 80]),
+        ("  written to /" + "a" * 90, ["  written to", "      /" + "a" * 90]),
+        ("a\x1b[31m\nb", ["a\\x1b[31m\\nb"]),
+        ("run\udcff.h5", ["run\\udcff.h5"]),
+    ],
+)
+def test_lines_are_broken_between_words_and_below_their_text(line, parts):
+    found = list(fitted(line))
+    if parts is not None:
+        assert found == parts
+        return
+    assert all(columns(part) <= WIDTH for part in found)
+    assert "".join("".join(found).split()) == "".join(line.split())
+    assert max(map(columns, found)) > WIDTH - 6
+    if line.startswith("  key"):
+        assert {len(part) - len(part.lstrip()) for part in found[1:]} == {len("  key         ")}
