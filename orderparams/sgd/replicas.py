@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orderparams import memory
+from orderparams.compiled import require_distinct
 from orderparams.errors import ConfigurationError
 from orderparams.sgd import direct, gram
 from orderparams.sgd.model import Model, Rule, Start
@@ -79,6 +80,7 @@ class Ensemble(Generic[Result]):
         backend: str = "gram",
         variance: float | None = None,
     ) -> None:
+        require_distinct(type(model))
         self.backend = BACKENDS[backend]
         self.model = model
         self.rule = rule
