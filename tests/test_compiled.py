@@ -90,6 +90,7 @@ def part(model, x):
 """,
 }
 SOURCES |= TYPES
+CLASSES = {"first": "Model", "second": "Another"}
 GIVEN = {
     "options": "",
     "shift": 0.0,
