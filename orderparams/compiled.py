@@ -55,7 +55,7 @@ FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and
 infinity keep their meaning."""
 
-SETTINGS = {"nogil": True, "error_model": "numpy", "forceinline": True}
+SETTINGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": True}
 CHOSEN: set[Callable[..., Any]] = set()
 """What :func:`chosen_by_type` has decorated."""
 

@@ -228,9 +228,8 @@ class Ensemble(Generic[Result]):
         if not due.size:
             return {}
         state = self._view(replica)
-        record = self.model.records(
-            *self.backend.measure(state, self.model.features), state.numbers
-        )
+        overlap, self_overlap = self.backend.measure(state, self.model.features)
+        record = self.model.records(overlap, self_overlap, state.numbers)
         steps = replica["step"] - (self.step[due[0] - 1] if due[0] else 0)
         loss = replica["loss"] / steps if steps else np.array([np.nan])
         replica["loss"][:] = 0.0
