@@ -57,7 +57,7 @@ FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and
 infinity keep their meaning."""
 
-SETTINGS = {"nogil": True, "error_model": "numpy", "forceinline": True}
+SETTINGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": True}
 CHOSEN: set[Callable[..., Any]] = set()
 """What :func:`chosen_by_type` has decorated."""
 
@@ -205,8 +205,8 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
 def chosen_by_type(function: Function) -> Function:
     """Decorator: kernels that call ``function`` call what the type of its first argument has.
 
-    The argument is a named tuple; in the module of its class stands a kernel without options, of
-    the same name. ``function`` itself has a docstring and no body.
+    The argument is a named tuple that :func:`require_distinct` accepts; in the module of its class
+    stands a kernel without options, of the same name. ``function`` has a docstring and no body.
     """
 
     plain = numba.njit(**SETTINGS)(function).targetoptions
@@ -222,3 +222,22 @@ def chosen_by_type(function: Function) -> Function:
     numba_extending.overload(function, jit_options=SETTINGS, strict=False)(choose)
     CHOSEN.add(function)
     return function
+
+
+@cache
+def known_tuples() -> dict[tuple[str, tuple[str, ...]], type]:
+    """Named tuples that were accepted, by name and fields."""
+    return {}
+
+
+def require_distinct(kind: Any) -> None:
+    """:class:`TypeError` if another class of named tuples has the same name and fields.
+
+    Numba does not tell such two apart when a kernel is called, and would run the other's kernels.
+    """
+    other = known_tuples().setdefault((kind.__name__, kind._fields), kind)
+    if other is not kind:
+        raise TypeError(
+            f"{kind.__module__}.{kind.__name__} and {other.__module__}.{other.__name__} have the "
+            "same name and fields, and numba takes them for one: rename one of the classes"
+        )

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -52,7 +53,52 @@ def outer(x):
     return 10.0 * middle(x)
 """,
 }
-GIVEN = {"shift": 0.0, "step": 0.0, "table": [0.0, 0.0], "fields": "first", "number": 1.0}
+TYPES = {
+    "general.py": """
+from orderparams.compiled import chosen_by_type, kernel
+
+@chosen_by_type
+def part(model, x):
+    pass
+
+@kernel()
+def whole(model, x):
+    return 10.0 * part(model, x)
+""",
+    "first.py": """
+from typing import NamedTuple
+from orderparams.compiled import kernel
+from rooms.inner import inner
+
+class Model(NamedTuple):
+    scale: float
+
+@kernel({options})
+def part(model, x):
+    return model.scale * inner(x)
+""",
+    "second.py": """
+from typing import NamedTuple
+from orderparams.compiled import kernel
+
+class Another(NamedTuple):
+    scale: float
+
+@kernel()
+def part(model, x):
+    return model.scale - x
+""",
+}
+SOURCES |= TYPES
+CLASSES = {"first": "Model", "second": "Another"}
+GIVEN = {
+    "options": "",
+    "shift": 0.0,
+    "step": 0.0,
+    "table": [0.0, 0.0],
+    "fields": "first",
+    "number": 1.0,
+}
 
 
 def write(folder, **changes):
@@ -87,6 +133,58 @@ def test_a_change_two_calls_deep_is_noticed_and_what_is_kept_is_used(tmp_path):
     assert run(tmp_path) == (20.0, 1)
     write(tmp_path, number=2.0)
     assert run(tmp_path) == (30.0, 0)
+
+
+def whole(folder, *models):
+    """Call a kernel with models of other types in a new process: values, hits of the cache."""
+    script = ["from rooms.general import whole"]
+    for name in models:
+        script.append(f"from rooms.{name} import {CLASSES[name]} as Kind")
+        script.append("print(whole(Kind(3.0), 1.0))")
+    script.append("print(sum(whole.stats.cache_hits.values()))")
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(script)],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *values, hits = done.stdout.split()
+    return [float(value) for value in values], int(hits)
+
+
+def test_a_kernel_chosen_by_type_is_that_of_the_type_never_stale_and_used_again(tmp_path):
+    """A change behind one of the types costs the kernels of that type alone."""
+    write(tmp_path)
+    assert whole(tmp_path, "first", "second") == ([60.0, 20.0], 0)
+    assert whole(tmp_path, "second", "first") == ([20.0, 60.0], 2)
+    write(tmp_path, number=2.0)
+    assert whole(tmp_path, "first", "second") == ([90.0, 20.0], 1)
+    (tmp_path / "rooms" / "second.py").unlink()
+    assert whole(tmp_path, "first") == ([90.0], 1)
+
+
+@pytest.mark.parametrize("change", ["no kernel", "one with options"])
+def test_a_type_without_its_kernel_is_told(outer, tmp_path, change):
+    write(tmp_path, options="fastmath=True" if change == "one with options" else "")
+    outer()
+    first = importlib.import_module("rooms.first")
+    if change == "no kernel":
+        del first.part
+    general = importlib.import_module("rooms.general")
+    with pytest.raises(Exception, match=r"rooms\.first needs a kernel part without options"):
+        general.whole(first.Model(3.0), 1.0)
+
+
+def test_types_that_numba_takes_for_one_are_refused():
+    one, other, third = (
+        NamedTuple("Kind", [(field, float)]) for field in ("scale", "scale", "size")
+    )
+    compiled.require_distinct(one)
+    compiled.require_distinct(one)
+    compiled.require_distinct(third)
+    with pytest.raises(TypeError, match="have the same name and fields"):
+        compiled.require_distinct(other)
 
 
 def test_without_a_writable_folder_nothing_is_cached(tmp_path):

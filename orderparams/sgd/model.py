@@ -11,6 +11,7 @@ where −ρ_i is the derivative in |w_i|²/2D at given fields, zero for most mod
 
 A model is a named tuple of what its kernels need, with the attributes of :class:`Model`. In the
 module of its class stand three kernels without options, named and called as the functions here.
+No two models may share the name of the class and all of its fields.
 """
 
 from __future__ import annotations

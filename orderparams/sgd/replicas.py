@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orderparams import memory
+from orderparams.compiled import require_distinct
 from orderparams.errors import ConfigurationError
 from orderparams.sgd import direct, gram
 from orderparams.sgd.model import Model, Rule, Start
@@ -79,6 +80,7 @@ class Ensemble(Generic[Result]):
         backend: str = "gram",
         variance: float | None = None,
     ) -> None:
+        require_distinct(type(model))
         self.backend = BACKENDS[backend]
         self.model = model
         self.rule = rule
@@ -226,9 +228,8 @@ class Ensemble(Generic[Result]):
         if not due.size:
             return {}
         state = self._view(replica)
-        record = self.model.records(
-            *self.backend.measure(state, self.model.features), state.numbers
-        )
+        overlap, self_overlap = self.backend.measure(state, self.model.features)
+        record = self.model.records(overlap, self_overlap, state.numbers)
         steps = replica["step"] - (self.step[due[0] - 1] if due[0] else 0)
         loss = replica["loss"] / steps if steps else np.array([np.nan])
         replica["loss"][:] = 0.0

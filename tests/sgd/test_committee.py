@@ -17,7 +17,7 @@ from scipy import special, stats
 from simulation_oracles import FALSE_ALARM, differences, least_pvalue
 
 from orderparams.errors import ConfigurationError
-from orderparams.models.committee.sequence import Model, Rule, build_model
+from orderparams.models.committee.sequence import Model, Rule, activate, build_model
 from orderparams.sgd import direct, gram, normals, replicas
 from orderparams.sgd.replicas import Ensemble
 
@@ -156,6 +156,15 @@ def measured(backend, case: Case, state) -> Array:
     records = case.model.records(*backend.measure(state, case.model.features), state.numbers)
     lower = records["self_overlap"][np.tril_indices(len(case.overlap))]
     return np.concatenate([records["overlap"].ravel(), lower, records["second_layer"], state.loss])
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+def test_activation_and_slope(rectified: bool):
+    """To rounding."""
+    case = CASES["erf"]._replace(rectified=rectified)
+    for x in (-3.0, -1e-3, 0.0, 1e-3, 0.02, 0.7, 4.0):
+        _, value, slope = output(case, np.array([x]), np.ones(1))
+        np.testing.assert_allclose(activate(rectified, x), (value[0], slope[0]), rtol=1e-14)
 
 
 FLAT = {"residual": np.zeros((2, 2)), "rectified": True}
