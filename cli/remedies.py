@@ -18,6 +18,7 @@ REMEDIES = {
     "draw": "without it --random N draws points from it",
     "solve": "orderparams solve {source} makes one",
     "result": "orderparams solve makes one",
+    "make": "orderparams {command} makes one",
     "again": "take another copy of it, or make it again",
     "presets": "orderparams presets two-stage > my.toml writes one to start from",
     "dimensions": "for example --dimensions 250,1000",

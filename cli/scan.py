@@ -219,21 +219,21 @@ def make_plan(
         given["mode"] = "zip"
     if points is not None:
         given |= {"mode": "random", "points": points}
-    if stored is not None and not (config or assignments or varied or given):
+    if stored is not None and config is None and not (assignments or varied or given):
         from orderparams.scans.folder import Folder
 
         folder = Folder.beside(stored)
         if folder.exists() or not stored.exists():
             return folder.plan(checking(bar))
         return make_plan(base_table(stored), report=checking(bar))
-    table = base_table(config or "two-stage")
+    table = base_table("two-stage" if config is None else config)
     if varied:
         keys = [key for key, _ in map(parts, varied)]
         for key in keys:
             if keys.count(key) > 1:
                 raise click.UsageError(f"--vary {key} stands twice; give one list of its values")
         given["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
-    place = config or "two-stage"
+    place = "two-stage" if config is None else config
     return make_plan(table, given, assignments, checking(bar), place=place)
 
 

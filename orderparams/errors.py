@@ -26,6 +26,7 @@ REMEDIES = {
     "draw": "without it mode='random' and points=N draw points from it",
     "solve": "orderparams.solve({source!r}).save(...) makes one",
     "result": "orderparams.solve(...).save(...) makes one",
+    "make": "orderparams.{command}(...) makes one",
     "again": "take another copy of it, or make it again",
     "presets": 'orderparams.load("two-stage") is one to start from',
     "dimensions": "for example dimensions=[250, 1000]",

@@ -79,6 +79,8 @@ def is_result(source: object) -> bool:
 def read_text(source: str) -> str:
     """The TOML text that a preset name, a TOML file or a result file stands for."""
     path = Path(source)
+    if not source:
+        raise no_source(source)
     if source in preset_names():
         return preset_text(source)
     if is_result(source):

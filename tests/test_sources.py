@@ -156,6 +156,12 @@ def test_what_stands_for_no_problem_gets_one_message(verb):
             VERBS[verb](source)
 
 
+@pytest.mark.parametrize("path", [None, 3, [1], TABLE])
+def test_what_is_no_path_is_not_opened(path):
+    with pytest.raises(op.ConfigurationError, match="expected the path of a result file"):
+        op.open(path)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

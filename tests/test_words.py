@@ -15,6 +15,7 @@ from orderparams.config.consistency import contradictions
 from orderparams.config.unknown import Undecidable, Unknown
 
 PACKAGE = Path(op.__file__).parent
+OURS = {name for name in vars(errors) if name.endswith("Error")}
 EXAMPLE = 'task.signal = { kind = "spikes", strengths = [4, 1] }\n'
 
 
@@ -27,7 +28,7 @@ def calls_of_errors():
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "id", "")
-            if name.endswith("Error") or name == "require":
+            if name in OURS:
                 yield path.name, node
 
 
@@ -204,6 +205,7 @@ def test_a_file_of_another_program_is_told_what_it_is(run, tmp_path):
 SOURCES = [
     ("two-stge", 2, "did you mean 'two-stage'?"),
     ("my.tml", 2, "did you mean 'my.toml'?"),
+    ("", 2, "'' is neither a file nor a preset"),
     (".", 5, "'.' is a folder; name a preset, a configuration or a result file, such as"),
     ("empty.toml", 2, "empty.toml: task is missing and has no default; add it, such as a table "
      '[task.signal] with kind = "spikes" and strengths = [4, 1]; orderparams presets two-stage'),
@@ -226,6 +228,25 @@ def test_what_is_no_configuration_is_told_what_it_is(run, tmp_path, command, nam
     assert words in err
     assert "Errno" not in err
     assert "PosixPath" not in err
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["simulate", "run.h5", "--resume"], "holds no simulation; it has trajectory; orderparams "
+         "simulate makes one"),
+        (["analyze", "claim.h5"], "holds no trajectory; it has checks"),
+    ],
+)  # fmt: skip
+def test_a_result_of_another_kind_is_told_what_it_has(run, tmp_path, command, words):
+    problem = op.load("single-head", settings={"training.duration": 0.1, "output.points": 2})
+    op.solve(problem).save(tmp_path / "run.h5")
+    with h5py.File(tmp_path / "run.h5") as run_file, h5py.File(tmp_path / "claim.h5", "w") as file:
+        file.attrs.update(run_file.attrs)
+        file.create_group("checks")
+    status, _, err = run(*command)
+    assert status == 5
+    assert words in err
 
 
 USAGE = [

@@ -73,7 +73,8 @@ def open_evidence(path: Path) -> Evidence:
     with read(path) as file:
         problem = stored_problem(file)
         if "checks" not in file:
-            raise FileError(f"{path} holds no claim; it has {', '.join(file) or 'no groups'}")
+            has = ", ".join(file) or "no groups"
+            raise FileError(f"{path} holds no claim; it has {has}", "make", command="reproduce")
         columns = [loaded(file["checks"][name]).tolist() for name in CHECKS]
         run = file.get("trajectory")
         return Evidence(

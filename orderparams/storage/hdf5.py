@@ -236,7 +236,8 @@ def open_trajectory(path: str | Path) -> Trajectory:
     with read(Path(path)) as file:
         problem = stored_problem(file)
         if "trajectory" not in file:
-            raise FileError(f"{path} holds no trajectory; it has {', '.join(file) or 'no groups'}")
+            has = ", ".join(file) or "no groups"
+            raise FileError(f"{path} holds no trajectory; it has {has}", "make", command="solve")
         return read_trajectory(file["trajectory"], problem, str(attribute(file, "status")))
 
 

@@ -154,7 +154,8 @@ def open_scan(path: str | Path) -> Scan:
     """The collected file of a scan."""
     with read(Path(path)) as file:
         if "scan" not in file:
-            raise FileError(f"{path} holds no scan; it has {', '.join(file) or 'no groups'}")
+            has = ", ".join(file) or "no groups"
+            raise FileError(f"{path} holds no scan; it has {has}", "make", command="scan")
         group, config = file["scan"], str(attribute(file, "config"))
         keys = {
             name: str(attribute(data, "key")) for name, data in group.items() if "key" in data.attrs

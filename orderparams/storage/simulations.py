@@ -50,7 +50,8 @@ def open_simulation(path: Path) -> SimulationRun:
     with read(path) as file:
         problem = stored_problem(file)
         if "simulation" not in file:
-            raise FileError(f"{path} holds no simulation; it has {', '.join(file) or 'no groups'}")
+            has = ", ".join(file) or "no groups"
+            raise FileError(f"{path} holds no simulation; it has {has}", "make", command="simulate")
         return read_simulation(file["simulation"], problem, str(attribute(file, "status")))
 
 

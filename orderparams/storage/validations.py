@@ -77,7 +77,8 @@ def open_validation(path: Path) -> Validation:
     with read(path) as file:
         problem = stored_problem(file)
         if "comparison" not in file:
-            raise FileError(f"{path} holds no comparison; it has {', '.join(file) or 'no groups'}")
+            has = ", ".join(file) or "no groups"
+            raise FileError(f"{path} holds no comparison; it has {has}", "make", command="validate")
         group = file["comparison"]
         simulations, theory = {}, {}
         for dimension in map(int, group["dimension"]):
