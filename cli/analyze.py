@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import given, options
 
 if TYPE_CHECKING:
     from orderparams.analysis.analyze import Analysis
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 @click.option(
     "--replica",
     type=click.IntRange(min=1),
-    default=1,
     metavar="N",
     help="Which replica of a simulation to analyze; left out, the first.",
 )
@@ -43,7 +42,7 @@ def analyze(
     assignments: tuple[str, ...],
     output: Path | None,
     force: bool,
-    replica: int,
+    replica: int | None,
     as_json: bool,
 ) -> None:
     """Say what happened in a run and why.
@@ -59,7 +58,9 @@ def analyze(
     if output is not None:
         options.target(output, config, force=force)
     simulation = simulated(config, assignments)
-    run = given_run(config, assignments, replica if simulation else None)
+    if replica is not None and not simulation:
+        raise click.UsageError("--replica chooses one of a simulation, and none is analyzed here")
+    run, warnings = given_run(config, assignments, (replica or 1) if simulation else None)
 
     from orderparams.analysis.analyze import analyze
 
@@ -73,13 +74,13 @@ def analyze(
 
         save(result.trajectory, result.stages, output, force=force, command=options.command_line())
     if as_json:
-        click.echo(json.dumps(result.document()))
+        click.echo(json.dumps(result.document() | {"warnings": warnings}))
         return
     problem = result.trajectory.problem
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem, "sgd" if simulation else None)]
     if simulation:
-        lines.append(f"  simulation replica {replica} of {problem.simulation.replicas}")
+        lines.append(f"  simulation replica {replica or 1} of {problem.simulation.replicas}")
     for part in (happened, why, end, best, pruning):
         lines += ["", *part(result)]
     click.echo("\n".join(lines))
@@ -87,34 +88,39 @@ def analyze(
 
 def simulated(config: str, assignments: tuple[str, ...]) -> bool:
     """Whether a replica of a simulation is analyzed."""
-    from orderparams.storage.hdf5 import read_attributes
+    kind = None if assignments else given.kind_of(config)
+    if kind == "comparison":
+        click.echo(
+            f"{config} holds a validation: its simulation in the largest dimension is analyzed.",
+            err=True,
+        )
+    return kind in ("simulation", "comparison")
 
-    stored = config.endswith((".h5", ".hdf5")) and not assignments
-    return stored and "simulation" in read_attributes(Path(config))
 
+def given_run(
+    config: str, assignments: tuple[str, ...], replica: int | None
+) -> tuple[Trajectory, list[str]]:
+    """The run in a file, of a simulation this replica, or that of a configuration; and warnings."""
+    from orderparams.storage.suffixes import is_result
 
-def given_run(config: str, assignments: tuple[str, ...], replica: int | None) -> Trajectory:
-    """The run in a file, of a simulation this replica, or that of a configuration."""
-    from orderparams.sources import load
-
-    if not config.endswith((".h5", ".hdf5")) or assignments:
-        problem = load(config, assignments)
+    if not is_result(config) or assignments:
+        problem, warnings = given.load(config, assignments, "analyze")
         options.announce_compilation()
 
         from orderparams.integrate import solve
 
-        return solve(problem)
+        return solve(problem), warnings
 
     path = Path(config)
     if replica is None:
         from orderparams.storage.hdf5 import open_trajectory
 
-        return open_trajectory(path)
+        return open_trajectory(path), []
 
     from orderparams.analysis.simulated import replica_trajectory
     from orderparams.storage.simulations import open_simulation
 
-    return replica_trajectory(open_simulation(path), replica - 1)
+    return replica_trajectory(open_simulation(path), replica - 1), []
 
 
 MOST_NUMBERS = 8

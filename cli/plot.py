@@ -60,6 +60,7 @@ def plot(
     """
     from orderparams.errors import ConfigurationError
     from orderparams.storage.files import check_target, unused
+    from orderparams.storage.suffixes import FIGURES, check_suffix
 
     try:
         import matplotlib
@@ -71,6 +72,7 @@ def plot(
     from orderparams.plots import SETTINGS, plot_file, save_figure
 
     path = unused(file.with_suffix(".png")) if output is None else output
+    check_suffix(path, FIGURES, "a figure")
     check_target(path, force=force)
     with matplotlib.rc_context(SETTINGS):
         save_figure(plot_file(file, fixed, over), path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orderparams.cli import completion, options
+from orderparams.cli import completion, given, options
 
 if TYPE_CHECKING:
     from orderparams.scans.plan import Plan, Point
@@ -129,6 +129,7 @@ def scan(
     check_usage(click.get_current_context().params)
     stored = output if resume or collecting else None
     plan = make_plan(config, assignments, stored, **settings)
+    warnings = warned(plan, config, assignments)
 
     from orderparams.scans import run
 
@@ -161,10 +162,19 @@ def scan(
         screen.close()
     report = screen.report(output) if result is None else summary(plan, result, output)
     if as_json:
-        click.echo(json.dumps(report))
+        click.echo(json.dumps(report | {"warnings": warnings}))
     elif not quiet and not json_lines:
         click.echo("\n".join(summary_lines(report)))
     return FAILED_POINTS if report["finished"] < report["points"] else 0
+
+
+def warned(plan: Plan, config: str | None, assignments: tuple[str, ...]) -> list[str]:
+    """Warnings of a plan, which are printed as one line."""
+    from orderparams.scans.unused import given_to, ignored_in
+    from orderparams.sources import DEFAULT_PRESET, assigned_keys
+
+    keys = given_to(plan, config or DEFAULT_PRESET, assigned_keys(assignments))
+    return given.warned(ignored_in(plan, keys), "this scan")
 
 
 CONTRADICTIONS = {
@@ -198,28 +208,29 @@ def make_plan(
     """The plan of the command line; where it says nothing, the one ``stored`` was started with."""
     from orderparams.scans.plan import base_table, make_plan
 
-    given = {
+    entries = {
         key: value for key, value in others.items() if value is not None and value is not False
     }
     if zipped:
-        given["mode"] = "zip"
+        entries["mode"] = "zip"
     if points is not None:
-        given |= {"mode": "random", "points": points}
-    if stored is not None and not (config or assignments or varied or given):
+        entries |= {"mode": "random", "points": points}
+    if stored is not None and not (config or assignments or varied or entries):
         from orderparams.scans.folder import Folder
 
         folder = Folder.beside(stored)
         if folder.exists() or not stored.exists():
             return folder.plan()
         return make_plan(base_table(stored))
+    given.announce(config or "two-stage", "scan")
     table = base_table(config or "two-stage")
     if varied:
         keys = [key for key, _ in map(parts, varied)]
         for key in keys:
             if keys.count(key) > 1:
                 raise click.UsageError(f"--vary {key} stands twice; give one list of its values")
-        given["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
-    return make_plan(table, given, assignments)
+        entries["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
+    return make_plan(table, entries, assignments)
 
 
 def parts(varied: str) -> tuple[str, str]:

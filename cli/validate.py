@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import given, options
 
 if TYPE_CHECKING:
     from orderparams.validation import Validation
@@ -79,9 +79,7 @@ def validate(
       orderparams validate -s training.duration=50 --dimensions 250,1000
       orderparams validate flipped-spikes --rule gradient-flow -o check.h5
     """
-    from orderparams.sources import load
-
-    problem = load(config, assignments)
+    problem, _ = given.load(config, assignments, "validate", quiet=quiet)
     path = options.target(output, f"{Path(config).stem}-validation", force=force)
     if not quiet:
         options.announce_compilation()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from orderparams.analysis.analyze import analyze as analyze
     from orderparams.config import Problem as Problem
+    from orderparams.errors import IgnoredSettingWarning as IgnoredSettingWarning
     from orderparams.evaluation import evaluate as evaluate
     from orderparams.integrate import solve as solve
     from orderparams.scans.result import Scan as Scan
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from orderparams.validation import validate as validate
 
 _HOMES = {
+    "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
     "Problem": ("config", "Problem"),
     "Trajectory": ("trajectory", "Trajectory"),
     "SimulationRun": ("sgd.run", "SimulationRun"),

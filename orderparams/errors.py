@@ -25,3 +25,7 @@ class FileError(OrderparamsError, OSError):
     """A file could not be read or written."""
 
     exit_status = 5
+
+
+class IgnoredSettingWarning(UserWarning):
+    """Settings were given that change nothing."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
+from orderparams.config.unused import heed
 from orderparams.expectations.auto import bayes_risk_of, make_engine
 from orderparams.flow import Flow, Velocity
 from orderparams.problem import Heads
@@ -57,9 +58,10 @@ class Evaluation:
 
 def evaluate(problem: Problem) -> Evaluation:
     """Risk, gradient and velocity of a problem at its initial condition (theory 3, 4)."""
+    problem = heed(problem, "evaluate")
     engine = make_engine(problem)
     flow = Flow(problem, engine)
-    moments = flow.moments(flow.start, gradient_covariance=flow.stochastic)
+    moments = flow.moments_at_start(gradient_covariance=flow.stochastic)
     return Evaluation(
         heads=flow.start,
         risk=moments.risk,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from orderparams import memory
 from orderparams.config import Problem
 from orderparams.config.sections import IntegratorConfig, OutputConfig
+from orderparams.config.unused import heed
 from orderparams.errors import SolverError
 from orderparams.expectations.auto import bayes_risk_of, make_engine
 from orderparams.flow import Flow
@@ -137,11 +138,13 @@ def solve(
     ``progress`` is called at every stored time.
     """
     started = clock.monotonic()
+    problem = heed(problem, "solve")
     engine = make_engine(problem)
     flow = Flow(problem, engine)
     if times is None:
         times = output_times(problem.output, problem.training.duration)
     check_memory(len(times), flow.initial_state.size, problem.integrator.method)
+    flow.moments_at_start()
     rows: list[tuple[Array, Array, float, Array, Array]] = []
 
     def record(t: float, y: Array) -> None:

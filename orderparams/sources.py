@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from orderparams.config import Problem, override, parse, parse_toml
-from orderparams.config.sections import ACTIVATION_DEFAULTS
+from orderparams.config.sections import ACTIVATION_DEFAULTS, Given
+from orderparams.config.unused import given_in
 from orderparams.errors import ConfigurationError, FileError
+from orderparams.storage.suffixes import is_result
 
 DEFAULT_PRESET = "two-stage"
 
@@ -36,9 +39,9 @@ def preset_text(name: str) -> str:
 def read_text(source: str) -> str:
     """The TOML text that a preset name, a TOML file or a result file stands for."""
     path = Path(source)
-    if source in preset_names() and not path.suffix:
+    if source in preset_names():
         return preset_text(source)
-    if path.suffix in (".h5", ".hdf5"):
+    if is_result(source):
         from orderparams.storage.hdf5 import read_configuration
 
         return read_configuration(path)
@@ -80,6 +83,20 @@ def without_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
     return dict(table) | {"attention": kept}
 
 
+def assigned_keys(overrides: Iterable[str]) -> list[str]:
+    """The keys of ``KEY=VALUE`` assignments."""
+    return [assignment.partition("=")[0].strip() for assignment in overrides]
+
+
+def given(
+    source: str | Path | Mapping[str, Any], table: Mapping[str, Any], assigned: Iterable[str]
+) -> Given:
+    """What of a table from ``source`` its user gave: of a preset or a result file, what was
+    assigned."""
+    own = isinstance(source, Mapping) or not (is_result(source) or str(source) in preset_names())
+    return given_in(table, assigned, stored=own)
+
+
 def load(
     source: str | Path | Mapping[str, Any] = DEFAULT_PRESET, overrides: Iterable[str] = ()
 ) -> Problem:
@@ -90,11 +107,12 @@ def load(
     """
     table = {key: value for key, value in read_table(source).items() if key != "scan"}
     overrides = list(overrides)
-    changed = {assignment.partition("=")[0].strip() for assignment in overrides}
-    if str(source).endswith((".h5", ".hdf5")) and "attention.activation" in changed:
+    if is_result(source) and "attention.activation" in assigned_keys(overrides):
         table = without_defaults(table)
     try:
-        return parse(override(table, overrides))
+        table = override(table, overrides)
+        problem = parse(table)
+        return dataclasses.replace(problem, given=given(source, table, assigned_keys(overrides)))
     except ConfigurationError as error:
         if isinstance(source, Mapping):
             raise

@@ -12,6 +12,7 @@ from scipy.interpolate import CubicSpline
 
 from orderparams.compare import Comparison, Scaling, compare, course_pvalue, scaling, without_bias
 from orderparams.config import Problem
+from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.integrate import solve
 from orderparams.sgd.run import SimulationRun, simulate
@@ -134,6 +135,7 @@ def validate(
     :class:`ConfigurationError` for fewer than two replicas or dimensions, :class:`SolverError` if
     the theory cannot be solved.
     """
+    problem = heed(problem, "validate")
     sizes = sorted(set(dimensions or default_dimensions(problem)))
     if len(sizes) < 2:
         raise ConfigurationError(

@@ -17,6 +17,7 @@ from orderparams.analysis.stability import NEAR
 from orderparams.analysis.stages import Stages, stages_of
 from orderparams.analysis.stationary import unspecialized_point
 from orderparams.config import Problem
+from orderparams.config.unused import heed
 from orderparams.integrate import solve
 from orderparams.landscape import Landscape
 from orderparams.trajectory import Trajectory
@@ -76,7 +77,7 @@ def analyze(
     """
     if isinstance(run, Problem):
         progress("integrating the flow")
-        run = solve(run)
+        run = solve(heed(run, "analyze"))
     problem = run.problem
     progress("stationary points and their stability")
     symmetric = Landscape(problem, residual=0)

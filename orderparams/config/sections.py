@@ -199,8 +199,19 @@ class SimulationConfig:
 
 
 @dataclass(frozen=True)
+class Given:
+    """The dotted keys that a user gave: ``stored`` in a file, ``assigned`` for this call."""
+
+    stored: frozenset[str] = frozenset()
+    assigned: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Problem:
-    """A complete, validated configuration. Equal configurations give bit-identical results."""
+    """A complete, validated configuration. Equal configurations give bit-identical results.
+
+    ``given`` tells what of it was not filled in; it is no part of the configuration.
+    """
 
     task: TaskConfig = option(section(TaskConfig))
     title: str = option(text, "")
@@ -211,6 +222,12 @@ class Problem:
     integrator: IntegratorConfig = option(section(IntegratorConfig), IntegratorConfig())
     output: OutputConfig = option(section(OutputConfig), OutputConfig())
     simulation: SimulationConfig = option(section(SimulationConfig), SimulationConfig())
+    given: Given = field(default=Given(), compare=False, repr=False)
+
+
+def settings_of(cls: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    """The keys of a section."""
+    return {entry.name: entry for entry in dataclasses.fields(cls) if "check" in entry.metadata}
 
 
 @functools.cache
@@ -218,8 +235,8 @@ def known_keys(cls: type[Any] = Problem, path: str = "") -> tuple[str, ...]:
     """All dotted keys of the configuration."""
     keys: list[str] = []
     hints = typing.get_type_hints(cls)
-    for entry in dataclasses.fields(cls):
-        key, hint = f"{path}{entry.name}", hints[entry.name]
+    for name in settings_of(cls):
+        key, hint = f"{path}{name}", hints[name]
         keys.append(key)
         for kind in typing.get_args(hint) or (hint,):
             if dataclasses.is_dataclass(kind) and isinstance(kind, type):
@@ -252,7 +269,7 @@ def read_section(cls: type[Any], table: Any, path: str) -> Any:
     if not isinstance(table, Mapping):
         raise ConfigurationError(f"{path}: expected a table, got {shown(table)}")
     prefix = path + "." if path else ""
-    entries = {entry.name: entry for entry in dataclasses.fields(cls)}
+    entries = settings_of(cls)
     for key in table:
         if key not in entries:
             raise unknown_key(f"{prefix}{key}")
@@ -267,7 +284,8 @@ def read_section(cls: type[Any], table: Any, path: str) -> Any:
 def to_table(config: Any) -> dict[str, Any]:
     """A section as a plain table, without the keys that were left out."""
     table: dict[str, Any] = {}
-    for key, value in vars(config).items():
+    for key in settings_of(type(config)):
+        value = getattr(config, key)
         if dataclasses.is_dataclass(value):
             table[key] = to_table(value)
         elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):

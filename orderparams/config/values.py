@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import sys
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -32,7 +31,8 @@ def shown(value: object) -> str:
     return shortened(text)
 
 
-LARGEST = sys.float_info.max
+LARGEST = 1e50
+"""Of all numbers in size: they are multiplied and squared a few times, and must stay finite."""
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Check:
@@ -43,7 +43,11 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
 
     def check(value: Any, key: str) -> float:
         valid = isinstance(value, int | float) and not isinstance(value, bool)
-        if not valid or not max(low, -LARGEST) <= value <= min(high, LARGEST):
+        if valid and LARGEST < abs(value) < math.inf and low <= value <= high:
+            raise ConfigurationError(
+                f"{key}: {shown(value)} is too large; numbers up to {LARGEST:g} in size are allowed"
+            )
+        if not valid or not low <= value <= high or math.isinf(value):
             raise ConfigurationError(f"{key}: expected {expected}, got {shown(value)}")
         if above and value == low:
             raise ConfigurationError(f"{key}: expected {expected}, got {shown(value)}")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orderparams.errors import ConfigurationError
 from orderparams.storage.files import atomic
+from orderparams.storage.suffixes import FIGURES, check_suffix
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
 STYLES = ["-", "--", ":", "-."]
 MARKERS = "os^Dv<>P"
-FORMATS = (".png", ".pdf", ".svg")
 SETTINGS: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -44,11 +43,8 @@ def save_figure(figure: Figure, path: Path) -> None:
 
     An existing file is replaced by the whole figure or, with a :class:`FileError`, not at all.
     """
+    check_suffix(path, FIGURES, "a figure")
     suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise ConfigurationError(
-            f"{path}: figures are written as {', '.join(FORMATS)}; name a file with such an ending"
-        )
     metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     with atomic(path, force=True) as temporary:
         figure.savefig(temporary, format=suffix[1:], metadata=metadata[suffix])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orderparams.config import Problem
+from orderparams.config.unused import sentence, warn
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.processors import processors
 from orderparams.scans.actions import END
@@ -20,6 +21,7 @@ from orderparams.scans.folder import Folder
 from orderparams.scans.plan import Plan, Point, base_table, make_plan
 from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected
 from orderparams.scans.result import Scan
+from orderparams.scans.unused import given_to, ignored_in
 from orderparams.scans.worker import Reply, Task, failed
 from orderparams.storage.files import check_target
 from orderparams.storage.scans import Record, open_scan, read_image, save_scan
@@ -305,6 +307,7 @@ def scan(
     }  # fmt: skip
     given = {key: value for key, value in settings.items() if value is not None}
     plan = make_plan(base_table(source), given)
+    warn(sentence("this scan", ignored_in(plan, given_to(plan, source))))
     file = None if scheduler_file is None else Path(scheduler_file)
     machine = Machine(workers, timeout, scheduler, file)
     if output is not None:

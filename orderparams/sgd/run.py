@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
+from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations.auto import make_engine
 from orderparams.integrate import output_times
@@ -129,6 +130,7 @@ def simulate(
     same problem it is continued to the bits of an uninterrupted run.
     """
     started = clock.monotonic()
+    problem = heed(problem, "simulate")
     before = 0.0
     ensemble = make_ensemble(problem)
     if resume is not None:

@@ -1,0 +1,33 @@
+"""Which endings the names of files may have, by what is in the files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from orderparams.errors import ConfigurationError
+
+RESULTS = (".h5", ".hdf5")
+FIGURES = (".png", ".pdf", ".svg")
+PAGES = (".html", ".htm")
+EXPORTS = {
+    "csv": (".csv",),
+    "npz": (".npz",),
+    "netcdf": (".nc", ".nc4"),
+    "json": (".json",),
+}
+
+
+def is_result(source: object) -> bool:
+    """Whether a name is that of a result file."""
+    return not isinstance(source, Mapping) and Path(str(source)).suffix.lower() in RESULTS
+
+
+def check_suffix(path: Path, allowed: Sequence[str], what: str) -> None:
+    """:class:`ConfigurationError` for a name whose ending belongs to something else."""
+    if path.suffix.lower() not in allowed:
+        found = f"not {path.suffix}" if path.suffix else "and this has none"
+        raise ConfigurationError(
+            f"{path}: {what} has the ending {' or '.join(allowed)}, {found}; "
+            f"name it {path.with_suffix(allowed[0]).name}"
+        )
