@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from orderparams.config import Problem
+    from orderparams.config.unused import Unused
 
 KINDS = {
     "scan": "a scan",
@@ -65,9 +66,18 @@ def announce(config: str, command: str) -> None:
 
 
 def load(
-    config: str, assignments: Iterable[str], command: str, *, quiet: bool = False
+    config: str,
+    assignments: Iterable[str],
+    command: str,
+    *,
+    quiet: bool = False,
+    rule: str | None = None,
+    more: Iterable[Unused] = (),
 ) -> tuple[Problem, list[str]]:
-    """The problem of CONFIG and -s, and warnings, which are printed as one line."""
+    """The problem of CONFIG and -s, and warnings, which are printed as one line.
+
+    ``rule`` is that of validate, ``more`` what its options rule out.
+    """
     from orderparams.config.sections import Given
     from orderparams.config.unused import ignored
     from orderparams.sources import load
@@ -75,7 +85,10 @@ def load(
     problem = load(config, assignments)
     if not quiet:
         announce(config, command)
-    warnings = warned(ignored(problem, command, problem.given), command)
+    if rule is not None:
+        training = dataclasses.replace(problem.training, rule=rule)
+        problem = dataclasses.replace(problem, training=training)
+    warnings = warned(ignored(problem, command, problem.given, more), command)
     return dataclasses.replace(problem, given=Given()), warnings
 
 

@@ -79,7 +79,11 @@ def validate(
       orderparams validate -s training.duration=50 --dimensions 250,1000
       orderparams validate flipped-spikes --rule gradient-flow -o check.h5
     """
-    problem, _ = given.load(config, assignments, "validate", quiet=quiet)
+    from orderparams.config.unused import ruled_out
+
+    problem, _ = given.load(
+        config, assignments, "validate", quiet=quiet, rule=rule, more=ruled_out(dimensions)
+    )
     path = options.target(output, f"{Path(config).stem}-validation", force=force)
     if not quiet:
         options.announce_compilation()

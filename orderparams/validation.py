@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline
 
 from orderparams.compare import Comparison, Scaling, compare, course_pvalue, scaling, without_bias
 from orderparams.config import Problem
-from orderparams.config.unused import heed
+from orderparams.config.unused import heed, ruled_out
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.integrate import solve
 from orderparams.sgd.run import SimulationRun, simulate
@@ -135,7 +135,9 @@ def validate(
     :class:`ConfigurationError` for fewer than two replicas or dimensions, :class:`SolverError` if
     the theory cannot be solved.
     """
-    problem = heed(problem, "validate")
+    training = dataclasses.replace(problem.training, rule=rule)
+    problem = dataclasses.replace(problem, training=training)
+    problem = heed(problem, "validate", ruled_out(dimensions))
     sizes = sorted(set(dimensions or default_dimensions(problem)))
     if len(sizes) < 2:
         raise ConfigurationError(
@@ -147,8 +149,6 @@ def validate(
             f"simulation.replicas = {problem.simulation.replicas}: a comparison needs at least 2 "
             "replicas, for there is no spread without them"
         )
-    training = dataclasses.replace(problem.training, rule=rule)
-    problem = dataclasses.replace(problem, training=training)
     total = float(sum(sizes))
     simulations: dict[int, SimulationRun] = {}
     theory: dict[int, list[Trajectory]] = {}

@@ -4,15 +4,17 @@ The oracle is the experiment: either the numbers of a result change with a key, 
 and what is named changes nothing.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 
 import orderparams as op
 from orderparams.analysis.optimum import optimum as search
-from orderparams.config import parse
+from orderparams.config import parse, to_table
 from orderparams.config.sections import Given, known_keys
 from orderparams.config.unused import ignored
-from orderparams.errors import ConfigurationError
+from orderparams.errors import ConfigurationError, SolverError
 
 BASE = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0, 1.0]}},
@@ -47,7 +49,8 @@ CONTEXTS = {
     },
     "bayes": {"attention.activation": "bayes-softmax", "training.rule": "sgd"},
     "one-bayes": {"attention.activation": "bayes-softmax", "attention.heads": 1},
-    "sampling": {"expectation.engine": "sampling", "initial.variance": 0.0},
+    "sampling": {"expectation.engine": "sampling"},
+    "origin": {"initial.variance": 0.0},
     "mixture": {"task.signal": MIXTURE, "task.length": {"values": [2, 4], "weights": [1.0, 1.0]}},
 }
 
@@ -108,45 +111,41 @@ CANCELS = {"attention.bias", "initial.bias", "training.bias_rate"}
 
 def solve(problem):
     run = op.solve(problem)
-    learned = (run.bias, run.head_weight)
-    return [
-        run.time,
-        run.overlap,
-        run.self_overlap,
-        run.risk,
-        *filter(lambda a: a is not None, learned),
-    ]
+    names = ("time", "overlap", "self_overlap", "risk", "bias", "head_weight")
+    return {name: value for name in names if (value := getattr(run, name)) is not None}
 
 
 def evaluate(problem):
     found = op.evaluate(problem)
-    parts = [found.overlap_gradient, found.self_overlap_gradient, *vars(found.velocity).values()]
-    return [np.array([found.risk, found.error_estimate, found.covariance_error or 0.0]), *parts]
+    names = ("risk", "error_estimate", "covariance_error", "overlap_gradient")
+    parts = {name: np.array(getattr(found, name), float) for name in names}
+    return parts | {f"{name}_velocity": value for name, value in vars(found.velocity).items()}
 
 
 def simulate(problem):
     run = op.simulate(problem)
-    return [np.asarray(value) for value in vars(run.records).values()] + [run.risk]
+    return vars(run.records) | {"risk": run.risk}
 
 
 def validate(problem):
     result = op.validate(problem)
-    parts = []
+    parts = {}
     for size, run in result.simulations.items():
-        parts += [run.records.overlap, run.records.self_overlap, run.records.loss, run.risk]
-        for flow in result.theory[size]:
-            parts += [flow.time, flow.overlap, flow.self_overlap, flow.risk]
+        kept = {"overlap": run.records.overlap, "loss": run.records.loss, "risk": run.risk}
+        parts |= {f"{name} {size}": value for name, value in kept.items()}
+        for r, flow in enumerate(result.theory[size]):
+            parts |= {f"flow {size} {r}": flow.overlap, f"flow risk {size} {r}": flow.risk}
     return parts
 
 
 def analyze(problem):
     """What an analysis takes of the settings: the run, and the search for the optimum."""
-    return [*solve(problem), *optimum(problem)]
+    return solve(problem) | {"best " + name: of for name, of in optimum(problem).items()}
 
 
 def optimum(problem):
     found = search(problem)
-    return [found.point.x, np.array(found.risks)]
+    return {"x": found.point.x, "risks": np.array(found.risks)}
 
 
 COMMANDS = {f.__name__: f for f in (solve, evaluate, simulate, validate, analyze, optimum)}
@@ -168,12 +167,16 @@ def context(name):
 
 
 def equal(first, second, cancels):
-    if [part.shape for part in first] != [part.shape for part in second]:
+    """Whether two results are the same; of a bias that cancels, whether all but it is."""
+    if cancels:
+        first, second = (
+            {name: of for name, of in parts.items() if "bias" not in name}
+            for parts in (first, second)
+        )
+    if {name: of.shape for name, of in first.items()} != {n: of.shape for n, of in second.items()}:
         return False
-    near = {"rtol": 1e-5, "atol": 1e-5} if cancels else {"rtol": 0, "atol": 0}
-    return all(
-        np.allclose(*pair, **near, equal_nan=True) for pair in zip(first, second, strict=True)
-    )
+    near = {"rtol": 1e-4, "atol": 1e-4} if cancels else {"rtol": 0, "atol": 0}
+    return all(np.allclose(first[n], second[n], **near, equal_nan=True) for n in first)
 
 
 def test_every_key_has_another_value():
@@ -182,13 +185,20 @@ def test_every_key_has_another_value():
     assert set(known_keys()) - containers == set(OTHERS)
 
 
-QUICK = [command for command in COMMANDS if command not in ("analyze", "optimum")]
-PAIRS = [(name, command) for name in CONTEXTS for command in QUICK]
-PAIRS += [("one-head-sgd", "analyze"), ("one-head-sgd", "optimum")]
+PAIRS = [
+    *itertools.product(CONTEXTS.keys() - {"bayes", "one-bayes", "origin"}, ("solve",)),
+    *itertools.product(CONTEXTS.keys() - {"origin"}, ("evaluate",)),
+    *itertools.product(("softmax-sgd", "softmax-1-explicit", "sampling"), ("simulate",)),
+    ("origin", "solve"),
+    ("softmax-sgd", "validate"),
+    ("one-head-sgd", "analyze"),
+    ("one-head-sgd", "optimum"),
+]
+"""A context for each thing that settings can rule out; what takes long in as few as will do."""
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("name", "command"), PAIRS)
+@pytest.mark.parametrize(("name", "command"), sorted(PAIRS))
 def test_a_key_changes_the_result_or_is_named(name, command):
     table = context(name)
     original = COMMANDS[command](parse(table))
@@ -201,6 +211,10 @@ def test_a_key_changes_the_result_or_is_named(name, command):
                 result = COMMANDS[command](problem)
             except ConfigurationError:  # not in this context
                 continue
+            except SolverError:  # too few steps
+                result = {}
+            if command == "validate":  # whatever the configuration says
+                problem = parse(assigned(to_table(problem), "training.rule", "sgd"))
             here = key in ignored(problem, command, Given(assigned=frozenset([key])))
             named.add(here)
             changed.add(not equal(original, result, key in CANCELS and here))

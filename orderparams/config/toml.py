@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orderparams.config.sections import Problem, known_keys, to_table, unknown_key
+from orderparams.config.titles import retitled
 from orderparams.config.values import shortened, toml_value
 from orderparams.errors import ConfigurationError
 
@@ -29,10 +30,12 @@ def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any
     """A copy of the table with ``key.path=TOML value`` assignments applied in order.
 
     ``key.path[i]`` is an entry, counted from 0, of a list that the table has.
-    A value that is not valid TOML but a plain word is taken as a string.
+    A value that is not valid TOML but a plain word is taken as a string. The title is marked where
+    it was given for another problem.
     """
     known = set(known_keys())
     result: dict[str, Any] = dict(table)
+    assigned = set()
     for assignment in assignments:
         key, separator, written = assignment.partition("=")
         key = key.strip()
@@ -43,7 +46,8 @@ def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any
         if ENTRY.sub("", key) not in known:
             raise unknown_key(key)
         result = assign(result, key, override_value(key, written.strip()))
-    return result
+        assigned.add(key)
+    return retitled(table, result, assigned)
 
 
 def assign(table: Any, key: str, value: Any) -> Any:

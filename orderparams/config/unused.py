@@ -74,8 +74,17 @@ BY_COMMAND = {
 """Commands, and the action of a scan that is none, with what they never use."""
 
 
+def ruled_out(dimensions: object) -> tuple[Unused, ...]:
+    """What the options of a validation rule out."""
+    reason = "the dimensions are given by an option of validate; leave that out"
+    return (Unused(("simulation.dimension",), reason, True),) if dimensions else ()
+
+
 def unused(problem: Problem, command: str) -> Iterator[Unused]:
-    """All that a command does not use of a configuration; what settings rule out comes first."""
+    """All that a command does not use of a configuration; what settings rule out comes first.
+
+    Of a validation ``training.rule`` is that of its own option.
+    """
     yield from vanishing(problem)
     yield from learning(problem)
     sampled = command in ("simulate", "validate")
@@ -160,7 +169,7 @@ def expectations(problem: Problem, command: str) -> Iterator[Unused]:
 
 def noisy(problem: Problem, command: str) -> bool:
     """Whether a command takes the gradient covariance V of a problem."""
-    return command in ("solve", "evaluate", "analyze") and problem.training.rule == "sgd"
+    return command not in ("simulate", "optimum") and problem.training.rule == "sgd"
 
 
 def noise_by_quadrature(problem: Problem) -> bool:
@@ -196,10 +205,13 @@ def given_in(table: Mapping[str, Any], assigned: Iterable[str], *, stored: bool 
     return Given(frozenset(keys) - own if stored else frozenset(), frozenset(own))
 
 
-def ignored(problem: Problem, command: str, given: Given) -> dict[str, str]:
-    """Of what was given, the keys that change nothing, in the order of the file, and why."""
+def ignored(
+    problem: Problem, command: str, given: Given, more: Iterable[Unused] = ()
+) -> dict[str, str]:
+    """Of what was given, the keys that change nothing, and why; ``more`` that this call rules
+    out."""
     found: dict[str, str] = {}
-    for entry in unused(problem, command):
+    for entry in (*unused(problem, command), *more):
         keys = given.assigned if entry.elsewhere else given.assigned | given.stored
         for key in entry.keys:
             for known in sorted(keys):
@@ -217,9 +229,9 @@ def sentence(command: str, keys: Mapping[str, str]) -> str:
     return f"without effect in {command}: {'; '.join(parts)}" if parts else ""
 
 
-def heed(problem: Problem, command: str) -> Problem:
+def heed(problem: Problem, command: str, more: Iterable[Unused] = ()) -> Problem:
     """Warn of what was given without effect; the same problem, of which that is then known."""
-    warn(sentence(command, ignored(problem, command, problem.given)))
+    warn(sentence(command, ignored(problem, command, problem.given, more)))
     return dataclasses.replace(problem, given=Given())
 
 

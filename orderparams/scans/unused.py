@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,11 @@ def ignored_in(plan: Plan, keys: Given) -> dict[str, str]:
         found["scan.trajectories"] = f"{settings.action} has none; {', '.join(KEEPING)} have"
     at_all: dict[str, str] | None = None
     for config in kinds(plan):
-        here = ignored(parse(parse_toml(config)), settings.action, keys)
+        problem = parse(parse_toml(config))
+        if settings.action == "validate":  # its points take the rule that validate takes
+            training = dataclasses.replace(problem.training, rule="sgd")
+            problem = dataclasses.replace(problem, training=training)
+        here = ignored(problem, settings.action, keys)
         at_all = {k: v for k, v in here.items() if at_all is None or k in at_all}
         if not at_all:
             break
