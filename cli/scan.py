@@ -140,7 +140,7 @@ def scan(
     assert output is not None
     screen = Screen(plan, quiet=quiet or as_json, lines=json_lines)
     watch: dict[str, Any] = {"on_point": screen.point, "on_progress": screen.progress}
-    command = options.command_line()
+    command, before = options.command_line(), stamp(output)
     try:
         if shard is not None:
             run.run_shard(plan, output, shard, machine, **watch)
@@ -161,11 +161,21 @@ def scan(
     finally:
         screen.close()
     report = screen.report(output) if result is None else summary(plan, result, output)
+    if resume and before is not None and stamp(output) == before:
+        report["complete"] = True
     if as_json:
         click.echo(json.dumps(report | {"warnings": warnings}))
     elif not quiet and not json_lines:
         click.echo("\n".join(summary_lines(report)))
     return FAILED_POINTS if report["finished"] < report["points"] else 0
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """Changes when a file is written; None without one."""
+    if not path.exists():
+        return None
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def warned(plan: Plan, config: str | None, assignments: tuple[str, ...]) -> list[str]:
@@ -342,7 +352,8 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
         lines += [f"  failed: point {failure['point']}  {pairs}", f"    {failure['message']}"]
     if len(report["failures"]) > FIRST_POINTS:
         lines.append(f"  ... {len(report['failures'])} failed in all")
-    return [*lines, "", f"  written to {report['output']}"]
+    done = "{} was complete: nothing is done" if "complete" in report else "written to {}"
+    return [*lines, "", f"  {done.format(report['output'])}"]
 
 
 def describe(plan: Plan) -> list[str]:

@@ -38,7 +38,7 @@ class Evaluation:
     covariance_error: float | None
 
     def document(self) -> dict[str, Any]:
-        """What ``orderparams evaluate --json`` prints."""
+        """What ``orderparams evaluate --json`` prints; velocities of what is learned among it."""
         return {
             "risk": self.risk,
             "bayes_risk": self.bayes_risk,

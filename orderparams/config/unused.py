@@ -231,15 +231,15 @@ def sentence(command: str, keys: Mapping[str, str]) -> str:
 
 def heed(problem: Problem, command: str, more: Iterable[Unused] = ()) -> Problem:
     """Warn of what was given without effect; the same problem, of which that is then known."""
-    warn(sentence(command, ignored(problem, command, problem.given, more)))
+    warn(sentence(command, ignored(problem, command, problem.given, more)), depth=3)
     return dataclasses.replace(problem, given=Given())
 
 
-def warn(text: str) -> None:
-    """An :class:`IgnoredSettingWarning` where the package was called, unless there is no text."""
-    if not text:
-        return
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "orderparams":
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, IgnoredSettingWarning, stacklevel=level - 1)
+def warn(text: str, depth: int = 2) -> None:
+    """An :class:`IgnoredSettingWarning` where a public function was called, ``depth`` calls above.
+
+    Nothing if there is no text, or if the package itself called: commands say it on their own.
+    """
+    caller = sys._getframe(depth).f_globals.get("__name__", "")
+    if text and caller.partition(".")[0] != "orderparams":
+        warnings.warn(text, IgnoredSettingWarning, stacklevel=depth + 1)

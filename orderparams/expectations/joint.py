@@ -48,6 +48,9 @@ LARGEST_GRID = 10_000_000
 WIDEST = 2000.0
 """Range of the scores beyond which the integrals over τ would take many seconds."""
 
+FARTHEST = 1e5
+"""Distance of the scores from zero up to which their differences keep enough digits."""
+
 SOBOL_POINTS = 8192
 REPLICAS = 8
 
@@ -127,7 +130,13 @@ class JointQuadrature:
         deviations = [np.sqrt((axes**2).sum(axis=1)) for _, axes in laws]
         low = min((mean - by).min() for (mean, _), by in zip(laws, deviations, strict=True))
         high = max((mean + by).max() for (mean, _), by in zip(laws, deviations, strict=True))
-        check_width(high - low)  # before a grid as wide is laid
+        broadest = 2.0 * max(by.max() for by in deviations)
+        check_width(max(high - low, broadest))  # before a grid as wide is laid
+        if not max(abs(low), abs(high)) <= FARTHEST:
+            raise SolverError(
+                f"the logits lie as far as {max(abs(low), abs(high)):.3g} from zero, quadrature "
+                f"serves up to {FARTHEST:g}; use smaller biases or heads"
+            )
         return laws
 
     def _grid(

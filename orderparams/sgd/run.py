@@ -85,6 +85,17 @@ def make_ensemble(problem: Problem) -> Ensemble:
     )
 
 
+def check_start(problem: Problem, records: Simulation) -> None:
+    """:class:`ConfigurationError` if the risk of the first replica cannot be had at its start."""
+    first = {
+        name: getattr(records, name)[:1, :1]
+        for name in ("overlap", "self_overlap", "bias", "head_weight", "loss")
+    }
+    _, message = population_risk(problem, dataclasses.replace(records, **first))
+    if message:
+        raise ConfigurationError(f"the start is out of range: {message}")
+
+
 def population_risk(problem: Problem, records: Simulation) -> tuple[Array, str]:
     """The risk of theory 3 at every recorded state (R, T).
 
@@ -143,6 +154,8 @@ def simulate(
         if resume.state is None:
             return resume
         ensemble.restore(resume.state)
+    else:
+        check_start(problem, ensemble.result())
     saved = clock.monotonic()
 
     def so_far(status: str) -> SimulationRun:
