@@ -6,12 +6,14 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from orderparams.cli import given, options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.analysis.analyze import Analysis
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.NewFile(),
     metavar="FILE.h5",
     help="Write the run and its stages to a file.",
 )
@@ -69,21 +71,27 @@ def analyze(
             click.echo(f"{what} ...", err=True)
 
     result = analyze(run, progress=progress)
+    if as_json:
+        click.echo(json.dumps(result.document() | {"warnings": warnings}))
+    else:
+        tell(result, (replica or 1) if simulation else None)
     if output is not None:
         from orderparams.storage.stages import save
 
-        save(result.trajectory, result.stages, output, force=force, command=options.command_line())
-    if as_json:
-        click.echo(json.dumps(result.document() | {"warnings": warnings}))
-        return
+        write = partial(save, result.trajectory, result.stages)
+        options.save(write, output, force=force)
+
+
+def tell(result: Analysis, replica: int | None) -> None:
+    """Print the story of a run, or of this replica of a simulation."""
     problem = result.trajectory.problem
     lines = [problem.title] if problem.title else []
-    lines += [f"  {line}" for line in options.describe(problem, "sgd" if simulation else None)]
-    if simulation:
-        lines.append(f"  simulation replica {replica or 1} of {problem.simulation.replicas}")
+    lines += [f"  {line}" for line in options.describe(problem, "sgd" if replica else None)]
+    if replica:
+        lines.append(f"  simulation replica {replica} of {problem.simulation.replicas}")
     for part in (happened, why, end, best, pruning):
         lines += ["", *part(result)]
-    click.echo("\n".join(lines))
+    show(lines)
 
 
 def simulated(config: str, assignments: tuple[str, ...]) -> bool:
@@ -101,7 +109,7 @@ def given_run(
     config: str, assignments: tuple[str, ...], replica: int | None
 ) -> tuple[Trajectory, list[str]]:
     """The run in a file, of a simulation this replica, or that of a configuration; and warnings."""
-    from orderparams.storage.suffixes import is_result
+    from orderparams.sources import is_result
 
     if not is_result(config) or assignments:
         problem, warnings = given.load(config, assignments, "analyze")

@@ -10,6 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ZshComplete,
+    add_completion_class,
+    get_completion_class,
+    split_arg_string,
+)
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -20,7 +29,8 @@ def completion(shell: str) -> None:
     """Print the script by which a shell completes commands with TAB.
 
     It completes commands and options, the names of presets and files, and the
-    keys of -s and --vary. Put the line of your shell into its startup file:
+    keys of -s and --vary with the words that they take. Put the line of your
+    shell into its startup file:
 
     \b
       bash  eval "$(orderparams completion bash)"          ~/.bashrc
@@ -35,30 +45,80 @@ def completion(shell: str) -> None:
     click.echo(script(shell))
 
 
-UNSPACED = {
-    "bash": (
-        "    return 0\n",
-        "    [[ $COMPREPLY == *[=/] ]] && compopt -o nospace\n    return 0\n",
-    ),
-    "zsh": (
+class Bash(BashComplete):
+    """Bash, which cuts words at = and : as well, and inserts in place of the last piece only.
+
+    Its script hands over the line up to the cursor, and that piece. After KEY= and a folder no
+    space is inserted.
+    """
+
+    source_template = r"""
+%(complete_func)s() {
+    local IFS=$'\n' response completion type value
+    response=$(env COMP_WORDS="${COMP_LINE:0:COMP_POINT}" COMP_CWORD="$2" \
+        %(complete_var)s=bash_complete "$1")
+    for completion in $response; do
+        IFS=',' read -r type value <<< "$completion"
+        if [[ $type == dir ]]; then
+            COMPREPLY=(); compopt -o dirnames
+        elif [[ $type == file ]]; then
+            COMPREPLY=(); compopt -o default
+        elif [[ $type == plain ]]; then
+            COMPREPLY+=("$value")
+        fi
+    done
+    [[ $COMPREPLY == *[=/,] ]] && compopt -o nospace
+    return 0
+}
+
+%(complete_func)s_setup() {
+    complete -o nosort -F %(complete_func)s %(prog_name)s
+}
+
+%(complete_func)s_setup;
+"""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        line = os.environ["COMP_WORDS"]
+        words = split_arg_string(line)
+        self.incomplete = "" if not words or line[-1].isspace() else words.pop()
+        return words[1:], self.incomplete
+
+    def format_completion(self, item: CompletionItem) -> str:
+        piece = os.environ["COMP_CWORD"].lstrip("'\"")
+        before = self.incomplete.removesuffix(piece) if piece != "=" else self.incomplete
+        return f"{item.type},{item.value.removeprefix(before)}"
+
+
+class Zsh(ZshComplete):
+    """After KEY= and a folder no space is inserted."""
+
+    source_template = ZshComplete.source_template.replace(
         "compadd -U -V unsorted -a completions",
         "local -a ending; [[ $completions[1] == *[=/] ]] && ending=(-S '')\n"
         '        compadd -U -V unsorted "${ending[@]}" -a completions',
-    ),
-}
-"""Changes of click's scripts: after KEY= and a folder no space is inserted. (fish knows that.)"""
+    )
+
+
+class Fish(FishComplete):
+    """What is offered may have commas in it."""
+
+    source_template = FishComplete.source_template.replace(
+        'string split "," $completion', 'string split -m 1 "," $completion'
+    )
+
+
+for shell in (Bash, Zsh, Fish):
+    add_completion_class(shell)
 
 
 def script(shell: str) -> str:
     """The script of a shell, which asks the program what can follow what was typed."""
-    from click.shell_completion import get_completion_class
-
     from orderparams.cli.main import orderparams
 
     kind = get_completion_class(shell)
     assert kind is not None
-    source = kind(orderparams, {}, "orderparams", "_ORDERPARAMS_COMPLETE").source()
-    return source.replace(*UNSPACED[shell]) if shell in UNSPACED else source
+    return kind(orderparams, {}, "orderparams", "_ORDERPARAMS_COMPLETE").source()
 
 
 def configurations(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
@@ -85,11 +145,57 @@ def claims(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
     return [claim.name for claim in CLAIMS if claim.name.startswith(typed.upper())]
 
 
-def assignments(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
-    """Keys that begin with what was typed, each with the sign that its value follows."""
+def results(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    """Result files, and folders, that begin with what was typed."""
+    paths = sorted(glob.glob(glob.escape(os.path.expanduser(typed)) + "*"))
+    files = [path for path in paths if Path(path).suffix in (".h5", ".hdf5")]
+    return files + [f"{path}/" for path in paths if os.path.isdir(path)]
+
+
+def addresses(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    """How the address of a Dask scheduler begins; its usual port on this machine."""
+    return [known for known in ("tcp://", "tcp://127.0.0.1:8786") if known.startswith(typed)]
+
+
+def keys(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    """Keys that begin with what was typed."""
     from orderparams.config import Problem
 
-    return [f"{key}=" for key in setting_keys(Problem) if key.startswith(typed)]
+    return [key for key in setting_keys(Problem) if key.startswith(typed)]
+
+
+def assignments(context: click.Context, option: click.Parameter, typed: str) -> list[str]:
+    """Keys that begin with what was typed, each with the sign that its value follows; after that
+    the words that the value can be."""
+    key, sign, written = typed.partition("=")
+    if not sign:
+        return [f"{known}=" for known in keys(context, option, typed)]
+    return [f"{key}={word}" for word in words_of(key) if word.startswith(written)]
+
+
+def variations(context: click.Context, option: click.Parameter, typed: str) -> list[str]:
+    """The same of a list of values: the words that can follow the last comma."""
+    key, sign, written = typed.partition("=")
+    before, comma, last = written.rpartition(",")
+    if not (sign and comma):
+        return assignments(context, option, typed)
+    taken = before.split(",")
+    return [
+        f"{key}={before},{word}"
+        for word in words_of(key)
+        if word.startswith(last) and word not in taken
+    ]
+
+
+def words_of(key: str) -> tuple[str, ...]:
+    """The words that a key takes; none if it takes numbers."""
+    from orderparams.config.sections import check_of
+    from orderparams.errors import ConfigurationError
+
+    try:
+        return getattr(check_of(key), "words", ())
+    except ConfigurationError:
+        return ()
 
 
 def setting_keys(section: type, path: str = "") -> Iterator[str]:

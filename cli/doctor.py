@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orderparams.cli import options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.doctor.selftest import Outcome
@@ -34,7 +35,7 @@ def doctor(as_json: bool) -> int:
 
     machine = describe_machine()
     if not as_json:
-        click.echo("\n".join(machine_lines(machine)))
+        show(machine_lines(machine))
     started = time.monotonic()
     outcomes = []
     for outcome in run_tests():

@@ -7,6 +7,7 @@ import json
 import click
 
 from orderparams.cli import given, options
+from orderparams.cli.screen import show
 
 
 @click.command()
@@ -44,4 +45,4 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
         ("velocity", velocity.overlap, velocity.self_overlap),
     ):
         lines += ["", f"  {title}", *options.overlap_table(overlap, self_overlap)]
-    click.echo("\n".join(lines))
+    show(lines)

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import completion, options
 from orderparams.storage.suffixes import EXPORTS
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), shell_complete=completion.results)
 @click.option("--to", type=click.Choice(tuple(EXPORTS)), required=True, help="Format to write.")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.NewFile(),
     metavar="OUT",
     help="File to write; left out, FILE with .csv, .npz, .nc or .json.",
 )

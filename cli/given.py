@@ -41,7 +41,7 @@ HINTS = {
 
 def kind_of(config: str) -> str | None:
     """Which of KINDS the result file CONFIG holds; None for other sources."""
-    from orderparams.storage.suffixes import is_result
+    from orderparams.sources import is_result
 
     if not is_result(config):
         return None

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import completion, options
+from orderparams.cli.screen import show
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), shell_complete=completion.results)
 @options.as_json
 def info(file: Path, as_json: bool) -> None:
     """Show what a result file holds and how it was made.
@@ -29,14 +30,10 @@ def info(file: Path, as_json: bool) -> None:
         return
     groups = {name: group for name, group in attributes.items() if isinstance(group, dict)}
     config = attributes.pop("config")
-    for name, value in attributes.items():
-        if name not in groups:
-            click.echo(f"{name:<16}{value}")
+    lines = [f"{name:<16}{value}" for name, value in attributes.items() if name not in groups]
     for name, group in groups.items():
-        click.echo(f"\n/{name}")
+        lines += ["", f"/{name}"]
         for variable, shape in group.pop("variables").items():
-            click.echo(f"  {variable:<28}{' x '.join(map(str, shape)) or 'one number'}")
-        for key, value in group.items():
-            if value != "":
-                click.echo(f"  {key:<28}{value}")
-    click.echo(f"\nconfiguration\n\n{config}")
+            lines.append(f"  {variable:<28}{' x '.join(map(str, shape)) or 'one number'}")
+        lines += [f"  {key:<28}{value}" for key, value in group.items() if value != ""]
+    show([*lines, "", "configuration", "", *config.splitlines()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import sys
 
 import click
@@ -15,18 +15,27 @@ from orderparams.cli.export import export
 from orderparams.cli.info import info
 from orderparams.cli.plot import plot
 from orderparams.cli.presets import presets
+from orderparams.cli.refusals import Commands, refusal
+from orderparams.cli.remedies import REMEDIES
 from orderparams.cli.report import report
 from orderparams.cli.reproduce import reproduce
 from orderparams.cli.scan import scan
 from orderparams.cli.simulate import simulate
 from orderparams.cli.solve import solve
 from orderparams.cli.validate import validate
-from orderparams.errors import FileError, OrderparamsError, SolverError
+from orderparams.errors import ConfigurationError, FileError, OrderparamsError, SolverError
+from orderparams.streams import Steady, steady_streams
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]...",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="orderparams", message="%(prog)s %(version)s")
-def orderparams() -> None:
+@click.pass_context
+def orderparams(context: click.Context) -> None:
     """Exact high-dimensional dynamics of multi-head softmax attention.
 
     Solves the order-parameter flow of one-pass SGD on single-location
@@ -39,6 +48,9 @@ def orderparams() -> None:
       orderparams plot two-stage.h5
       orderparams solve --help
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(ConfigurationError.exit_status)
 
 
 for command in (
@@ -61,14 +73,41 @@ for command in (
 
 
 def main() -> None:
-    """Entry point: every foreseen error is one message on standard error and an exit status."""
+    """Entry point: every foreseen error is one message on standard error and an exit status.
+
+    Streams that fail change the status only where what was asked for is lost with them.
+    """
+    with steady_streams() as (out, _):
+        status = answer()
+        out.flush()
+        if status == 0 and lost(out):
+            assert out.error is not None
+            click.echo(f"orderparams: standard output: {out.error.strerror}", err=True)
+            status = FileError.exit_status
+    sys.exit(status)
+
+
+PRINTING = ("analyze", "completion", "doctor", "evaluate", "info", "presets")
+"""Commands whose result is what they print."""
+
+
+def lost(out: Steady) -> bool:
+    """Whether what was asked for is lost. A reader that went away has what it wanted, and where the
+    result is a file a closed output has no reader."""
+    if out.error is None or out.error.errno == errno.EPIPE:
+        return False
+    return out.error.errno != errno.EBADF or {*sys.argv[1:2]} <= {*PRINTING}
+
+
+def answer() -> int:
+    """Run the command line; returns the exit status."""
     try:
         status = orderparams.main(prog_name="orderparams", standalone_mode=False)
     except OrderparamsError as error:
-        click.echo(f"orderparams: {error}", err=True)
+        click.echo(f"orderparams: {error.told(REMEDIES)}", err=True)
         status = error.exit_status
-    except click.ClickException as error:
-        error.show()
+    except click.UsageError as error:
+        click.echo(f"orderparams: {refusal(error).message}", err=True)
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("orderparams: interrupted", err=True)
@@ -76,17 +115,8 @@ def main() -> None:
     except MemoryError as error:
         click.echo(f"orderparams: not enough memory: {error}; make the problem smaller", err=True)
         status = SolverError.exit_status
-    except BrokenPipeError:  # the reader of a pipe went away
-        close_output()
-        status = 0
-    except OSError as error:  # such as a full disk behind standard output
-        close_output()
-        where = error.filename or "standard output"
-        click.echo(f"orderparams: {where}: {error.strerror or error}", err=True)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"orderparams: {where}{error.strerror or error}", err=True)
         status = FileError.exit_status
-    sys.exit(status)
-
-
-def close_output() -> None:
-    """What is left in the buffer of standard output goes nowhere, instead of failing at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(status or 0)

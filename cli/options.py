@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ import click
 
 from orderparams import description
 from orderparams.cli import completion
+from orderparams.errors import FileError
 from orderparams.processors import processors
 
 if TYPE_CHECKING:
@@ -37,10 +40,26 @@ assignments = click.option(
     shell_complete=completion.assignments,
     help="Override a key of the configuration, such as attention.heads=8. Repeatable.",
 )
+
+
+class NewFile(click.Path):
+    """The path of a file to write. One that ends in a slash is that of a folder."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        if str(value).endswith("/"):
+            raise FileError(f"{value} names a directory; name a file in it")
+        return Path(str(value))
+
+
 output = click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=NewFile(),
     metavar="FILE.h5",
     help="File to write; left out, a new one is named after CONFIG.",
 )
@@ -91,8 +110,9 @@ class Rate:
 
 
 def command_line() -> str:
-    """The command as it was typed, for the record."""
-    return shlex.join(["orderparams", *sys.argv[1:]])
+    """The command as it was typed, for the record; in UTF-8, unlike names of files."""
+    typed = shlex.join(["orderparams", *sys.argv[1:]])
+    return typed.encode("utf-8", "backslashreplace").decode()
 
 
 def announce_compilation() -> None:
@@ -127,6 +147,13 @@ def target(output: Path | None, config: str, *, force: bool) -> Path:
     check_suffix(path, RESULTS, "a result file")
     check_target(path, force=force)
     return path
+
+
+def save(write: Callable[..., None], path: Path, *, force: bool) -> None:
+    """Write what cost work by ``write(path, force=, command=)``; where that fails, elsewhere."""
+    from orderparams.storage.rescue import save_somewhere
+
+    save_somewhere(partial(write, command=command_line()), path, force=force)
 
 
 def describe(problem: Problem, rule: str | None = None) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import completion, options
 
 
 def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -18,11 +18,11 @@ def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), shell_complete=completion.results)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.NewFile(),
     metavar="FIGURE",
     help="Figure to write, .png, .pdf or .svg; left out, FILE with .png.",
 )
@@ -32,12 +32,14 @@ def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
     multiple=True,
     metavar="KEY=VALUE",
     callback=assignments,
+    shell_complete=completion.assignments,
     help="Of a scan, draw the points with this value. Repeatable.",
 )
 @click.option(
     "--over",
     multiple=True,
     metavar="KEY",
+    shell_complete=completion.keys,
     help="Of a scan, the axis of the figure, or twice for those of a map; left out, all that vary "
     "and are numbers.",
 )
@@ -58,22 +60,13 @@ def plot(
       orderparams plot run.h5 -o run.pdf
       orderparams plot scan.h5 --over task.length --at attention.heads=4
     """
-    from orderparams.errors import ConfigurationError
+    from orderparams.plots import drawing, plot_file, save_figure
     from orderparams.storage.files import check_target, unused
     from orderparams.storage.suffixes import FIGURES, check_suffix
-
-    try:
-        import matplotlib
-    except ImportError:
-        raise ConfigurationError(
-            "figures need matplotlib; install it with: pip install 'orderparams[plot]'"
-        ) from None
-
-    from orderparams.plots import SETTINGS, plot_file, save_figure
 
     path = unused(file.with_suffix(".png")) if output is None else output
     check_suffix(path, FIGURES, "a figure")
     check_target(path, force=force)
-    with matplotlib.rc_context(SETTINGS):
+    with drawing():
         save_figure(plot_file(file, fixed, over), path)
     click.echo(f"written to {path}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from orderparams.cli import completion
+from orderparams.cli.screen import show
 
 
 @click.command()
@@ -23,5 +24,4 @@ def presets(name: str | None) -> None:
         click.echo(preset_text(name), nl=False)
         return
     width = max(map(len, preset_names())) + 2
-    for preset in preset_names():
-        click.echo(f"{preset:<{width}}{load(preset).title}")
+    show(f"{preset:<{width}}{load(preset).title}" for preset in preset_names())

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import completion, options
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), shell_complete=completion.results)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=options.NewFile(),
     metavar="PAGE.html",
     help="Page to write; left out, FILE with .html.",
 )
@@ -49,22 +49,18 @@ def report(file: Path, output: Path | None, force: bool) -> None:
 def figure_of(file: Path) -> bytes | None:
     """The figure of a result file as SVG, None where it cannot be drawn."""
     from orderparams.errors import ConfigurationError, FileError
+    from orderparams.plots import drawing, installed, plot_file, save_figure
 
-    try:
-        import matplotlib
-    except ImportError:
+    if not installed():
         click.echo("no figure: it needs pip install 'orderparams[plot]'", err=True)
         return None
-
-    from orderparams.plots import SETTINGS, plot_file, save_figure
-
-    with matplotlib.rc_context(SETTINGS), tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "figure.svg"
-        try:
+    try:
+        with drawing(), tempfile.TemporaryDirectory() as folder:
+            picture = Path(folder) / "figure.svg"
             save_figure(plot_file(file), picture)
-        except ConfigurationError as error:
-            click.echo(f"no figure; orderparams plot needs a choice: {error}", err=True)
-            return None
-        except FileError:  # nothing to draw; what cannot be read is refused with the page
-            return None
-        return picture.read_bytes()
+            return picture.read_bytes()
+    except ConfigurationError as error:  # such as a scan over more than a figure shows
+        click.echo(f"no figure: {error}", err=True)
+    except FileError:  # nothing to draw; what cannot be read is refused with the page
+        pass
+    return None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from orderparams.cli import completion, options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.claims import Claim
@@ -48,8 +50,7 @@ def reproduce(
 
     claims = select(names)
     if only_list:
-        for claim in claims:
-            click.echo(f"{claim.name}  {claim.title}")
+        show(f"{claim.name}  {claim.title}" for claim in claims)
         return 0
     figures = make_folder(claims, output, force=force)
     entries, reports, holds = [], [], True
@@ -62,7 +63,7 @@ def reproduce(
         entries.append(entry(claim, evidence, seconds))
         reports.append(report(claim, evidence))
         if not as_json:
-            click.echo("\n".join([*table(claim, evidence, seconds), ""]))
+            show([*table(claim, evidence, seconds), ""])
     with atomic(output / "report.md", force=force) as temporary:
         temporary.write_text("\n".join([HEADING, *reports]), "utf-8")
     if as_json:
@@ -74,17 +75,18 @@ def reproduce(
 
 def make_folder(claims: list[Claim], output: Path, *, force: bool) -> bool:
     """Make the folder and check what is to be written; False if figures cannot be drawn."""
-    import importlib.util
-
     from orderparams.errors import FileError
+    from orderparams.plots import drawing, installed
     from orderparams.storage.files import check_target
 
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{output} could not be made: {error}") from None
-    figures = importlib.util.find_spec("matplotlib") is not None
-    if not figures:
+    if figures := installed():
+        with drawing():  # fails now where it would fail after the work
+            pass
+    else:
         click.echo("no figures: they need pip install 'orderparams[plot]'", err=True)
     for claim in claims:
         for suffix in (".h5", ".png")[: 1 + figures]:
@@ -97,13 +99,11 @@ def write(claim: Claim, evidence: Evidence, output: Path, *, force: bool, figure
     """The file of a claim and its figure."""
     from orderparams.storage.claims import save
 
-    save(evidence, output / f"{claim.name}.h5", force=force, command=options.command_line())
+    options.save(partial(save, evidence), output / f"{claim.name}.h5", force=force)
     if figure:
-        import matplotlib
+        from orderparams.plots import drawing, plot_evidence, save_figure
 
-        from orderparams.plots import SETTINGS, plot_evidence, save_figure
-
-        with matplotlib.rc_context(SETTINGS):
+        with drawing():
             save_figure(plot_evidence(evidence), output / f"{claim.name}.png")
 
 

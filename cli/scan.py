@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orderparams.cli import completion, given, options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
-    from orderparams.scans.plan import Plan, Point
+    from orderparams.progress import ProgressLine
+    from orderparams.scans.plan import Plan
+    from orderparams.scans.points import Point
     from orderparams.scans.result import Scan
     from orderparams.scans.run import Machine, Progress
     from orderparams.scans.worker import Reply
 
 FAILED_POINTS = 6
 FIRST_POINTS = 5
+ACTIONS = ("solve", "evaluate", "optimum", "simulate", "validate")
 
 
 def shard_of(
@@ -43,7 +48,7 @@ def shard_of(
     "varied",
     multiple=True,
     metavar="KEY=SPEC",
-    shell_complete=completion.assignments,
+    shell_complete=completion.variations,
     help="Vary a key over a list a,b,c or a range low:high:count or log:low:high:count. "
     "Repeatable: all combinations are run.",
 )
@@ -58,6 +63,7 @@ def shard_of(
 @click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Seed of --random.")
 @click.option(
     "--action",
+    type=click.Choice(ACTIONS),
     metavar="WORD",
     help="What each point does: solve (default), evaluate, optimum, simulate, validate.",
 )
@@ -65,11 +71,10 @@ def shard_of(
 @click.option(
     "--warm-start",
     metavar="KEY",
+    shell_complete=completion.keys,
     help="Start each optimum from its neighbour along this varied key.",
 )
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE.h5", help="File to write."
-)
+@click.option("-o", "--output", type=options.NewFile(), metavar="FILE.h5", help="File to write.")
 @options.force
 @click.option("--resume", is_flag=True, help="Run only what is missing or has failed.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and estimate its time; run nothing.")
@@ -80,7 +85,12 @@ def shard_of(
     metavar="S",
     help="Stop a point after S seconds and count it as failed.",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    shell_complete=completion.addresses,
+    help="Run on a Dask cluster, such as tcp://HOST:8786.",
+)
 @click.option(
     "--scheduler-file",
     type=click.Path(path_type=Path),
@@ -128,17 +138,18 @@ def scan(
     """
     check_usage(click.get_current_context().params)
     stored = output if resume or collecting else None
-    plan = make_plan(config, assignments, stored, **settings)
+    bar = progress_line(quiet=quiet or as_json or json_lines)
+    plan = make_plan(config, assignments, stored, bar=bar, **settings)
     warnings = warned(plan, config, assignments)
 
     from orderparams.scans import run
 
     machine = run.Machine(workers, timeout, scheduler, scheduler_file)
     if dry_run:
-        click.echo("\n".join([*describe(plan), "", estimate(plan, machine)]))
+        show([*describe(plan), "", estimate(plan, machine)])
         return 0
     assert output is not None
-    screen = Screen(plan, quiet=quiet or as_json, lines=json_lines)
+    screen = Screen(plan, bar, lines=json_lines)
     watch: dict[str, Any] = {"on_point": screen.point, "on_progress": screen.progress}
     command, before = options.command_line(), stamp(output)
     try:
@@ -146,7 +157,9 @@ def scan(
             run.run_shard(plan, output, shard, machine, **watch)
             result = None
         elif collecting:
-            result = run.write_collected(plan, output, force=force, command=command)
+            result = run.write_collected(
+                plan, output, force=force, command=command, on_progress=screen.progress
+            )
         else:
             result = run.run_plan(
                 plan, output, machine, resume=resume, force=force, command=command, **watch
@@ -166,7 +179,7 @@ def scan(
     if as_json:
         click.echo(json.dumps(report | {"warnings": warnings}))
     elif not quiet and not json_lines:
-        click.echo("\n".join(summary_lines(report)))
+        show(summary_lines(report))
     return FAILED_POINTS if report["finished"] < report["points"] else 0
 
 
@@ -180,10 +193,11 @@ def stamp(path: Path) -> tuple[int, int] | None:
 
 def warned(plan: Plan, config: str | None, assignments: tuple[str, ...]) -> list[str]:
     """Warnings of a plan, which are printed as one line."""
+    from orderparams.config.toml import setting_keys
     from orderparams.scans.unused import given_to, ignored_in
-    from orderparams.sources import DEFAULT_PRESET, assigned_keys
+    from orderparams.sources import DEFAULT_PRESET
 
-    keys = given_to(plan, config or DEFAULT_PRESET, assigned_keys(assignments))
+    keys = given_to(plan, config or DEFAULT_PRESET, setting_keys(assignments))
     return given.warned(ignored_in(plan, keys), "this scan")
 
 
@@ -210,6 +224,7 @@ def make_plan(
     assignments: tuple[str, ...],
     stored: Path | None,
     *,
+    bar: ProgressLine | None,
     varied: tuple[str, ...],
     zipped: bool,
     points: int | None,
@@ -230,8 +245,8 @@ def make_plan(
 
         folder = Folder.beside(stored)
         if folder.exists() or not stored.exists():
-            return folder.plan()
-        return make_plan(base_table(stored))
+            return folder.plan(checking(bar))
+        return make_plan(base_table(stored), report=checking(bar))
     given.announce(config or "two-stage", "scan")
     table = base_table(config or "two-stage")
     if varied:
@@ -240,7 +255,8 @@ def make_plan(
             if keys.count(key) > 1:
                 raise click.UsageError(f"--vary {key} stands twice; give one list of its values")
         entries["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
-    return make_plan(table, entries, assignments)
+    place = config or "two-stage"
+    return make_plan(table, entries, assignments, checking(bar), place=place)
 
 
 def parts(varied: str) -> tuple[str, str]:
@@ -254,22 +270,43 @@ def parts(varied: str) -> tuple[str, str]:
     return key.strip(), spec
 
 
+def progress_line(*, quiet: bool) -> ProgressLine | None:
+    """Where progress is shown."""
+    from orderparams.progress import ProgressLine
+
+    return None if quiet else ProgressLine()
+
+
+def checking(bar: ProgressLine | None) -> Callable[[int, int], None] | None:
+    """Shows how many points of a plan are ready."""
+    if bar is None:
+        return None
+
+    def report(done: int, points: int) -> None:
+        bar(done / points, f"{done} of {points} points checked")
+        if done == points:
+            bar.close()
+
+    return report
+
+
 class Screen:
     """What a running scan shows: a progress line, or a JSON line a point."""
 
-    def __init__(self, plan: Plan, *, quiet: bool, lines: bool) -> None:
-        from orderparams.progress import ProgressLine
-
-        self.plan, self.lines = plan, lines
-        self.bar = None if quiet or lines else ProgressLine()
+    def __init__(self, plan: Plan, bar: ProgressLine | None, *, lines: bool) -> None:
+        self.plan, self.bar, self.lines = plan, bar, lines
         self.seconds = 0.0
         self.failures: list[dict[str, Any]] = []
         self.done = 0
 
     def progress(self, now: Progress) -> None:
         if self.bar is not None:
-            failed = f", {now.failed} failed" if now.failed else ""
-            text = f"{now.done} of {now.points} points done{failed}, {now.running} running"
+            text = f"{now.done} of {now.points} points "
+            if now.phase == "running":
+                failed = f", {now.failed} failed" if now.failed else ""
+                text += f"done{failed}, {now.running} running"
+            else:
+                text += "collected"
             self.bar(now.done / now.points, text)
 
     def point(self, point: Point, reply: Reply) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams.cli import given, options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.sgd.run import SimulationRun
@@ -55,15 +56,15 @@ def simulate(
       orderparams simulate -s simulation.dimension=4000 -o sgd.h5
       orderparams simulate sgd.h5 --resume
     """
-    from orderparams.errors import ConfigurationError
-    from orderparams.storage.suffixes import is_result
+    from orderparams.errors import ConfigurationError, FileError
+    from orderparams.sources import is_result
 
     problem, _ = given.load(config, assignments, "simulate", quiet=quiet or resume)
     if resume and output is None:
         if not is_result(config):
             raise ConfigurationError("--resume needs the file to go on with; name it with -o")
         output = Path(config)
-    path = output if resume and output else options.target(output, config, force=force)
+    path = options.target(output, config, force=force or resume)
     if not quiet:
         options.announce_compilation()
 
@@ -90,14 +91,20 @@ def simulate(
     def keep(run: SimulationRun) -> None:
         nonlocal written
         replace, written = written, True  # first: an interrupt may come when the file is there
-        run.save(path, force=replace, command=options.command_line())
+        options.save(run.save, path, force=replace)
+
+    def checkpoint(run: SimulationRun) -> None:
+        try:
+            keep(run)
+        except FileError as error:  # the disk may have space again by the end
+            click.echo(f"orderparams: a checkpoint is missing: {error}", err=True)
 
     with options.termination_as_interrupt():
         run = simulate(
             problem,
             workers=workers,
             progress=progress,
-            checkpoint=keep,
+            checkpoint=checkpoint,
             interval=interval,
             resume=earlier,
         )
@@ -105,7 +112,7 @@ def simulate(
         line.close()
     keep(run)
     if not quiet:
-        click.echo("\n".join([*summary(run), "", f"  written to {path}"]))
+        show([*summary(run), "", f"  written to {path}"])
     if run.status == "interrupted":
         click.echo(
             f"orderparams: interrupted; go on with: orderparams simulate {path} --resume", err=True

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams.cli import given, options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.trajectory import Trajectory
@@ -62,9 +63,9 @@ def solve(
     )
     if line is not None:
         line.close()
-    trajectory.save(path, force=force, command=options.command_line())
+    options.save(trajectory.save, path, force=force)
     if not quiet:
-        click.echo("\n".join([*summary(trajectory), "", f"  written to {path}"]))
+        show([*summary(trajectory), "", f"  written to {path}"])
     if trajectory.status != "finished":
         click.echo(
             f"orderparams: the run did not finish: {trajectory.message}; {path} holds what was "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams.cli import given, options
+from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.validation import Validation
@@ -104,9 +105,9 @@ def validate(
         )
     if line is not None:
         line.close()
-    result.save(path, force=force, command=options.command_line())
+    options.save(result.save, path, force=force)
     if not quiet:
-        click.echo("\n".join([*summary(result), "", f"  written to {path}"]))
+        show([*summary(result), "", f"  written to {path}"])
     return 0 if result.comparison.verdict == "agree" else 4
 
 

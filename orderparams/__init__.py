@@ -1,20 +1,26 @@
 """Exact high-dimensional dynamics of multi-head softmax attention on single-location regression.
 
 >>> import orderparams as op
->>> problem = op.load("two-stage")
->>> trajectory = op.solve(problem)
+>>> trajectory = op.solve("two-stage", settings={"attention.heads": 8})
 >>> trajectory.save("run.h5")
+
+Every function takes the name of a preset, a path, a table, a problem or a result, and settings.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orderparams.analysis.analyze import analyze as analyze
     from orderparams.config import Problem as Problem
+    from orderparams.errors import ConfigurationError as ConfigurationError
+    from orderparams.errors import FileError as FileError
     from orderparams.errors import IgnoredSettingWarning as IgnoredSettingWarning
+    from orderparams.errors import OrderparamsError as OrderparamsError
+    from orderparams.errors import SolverError as SolverError
     from orderparams.evaluation import evaluate as evaluate
     from orderparams.integrate import solve as solve
     from orderparams.scans.result import Scan as Scan
@@ -27,6 +33,10 @@ if TYPE_CHECKING:
     from orderparams.validation import Validation as Validation
     from orderparams.validation import validate as validate
 
+if not os.path.isdir(os.path.join(__path__[0], "cli")):
+    # A checkout: cli/ and data/, which an installation has inside, stand beside this folder.
+    __path__.append(os.path.dirname(__path__[0]))
+
 _HOMES = {
     "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
     "Problem": ("config", "Problem"),
@@ -34,6 +44,10 @@ _HOMES = {
     "SimulationRun": ("sgd.run", "SimulationRun"),
     "Validation": ("validation", "Validation"),
     "Scan": ("scans.result", "Scan"),
+    "ConfigurationError": ("errors", "ConfigurationError"),
+    "FileError": ("errors", "FileError"),
+    "OrderparamsError": ("errors", "OrderparamsError"),
+    "SolverError": ("errors", "SolverError"),
     "analyze": ("analysis.analyze", "analyze"),
     "evaluate": ("evaluation", "evaluate"),
     "load": ("sources", "load"),

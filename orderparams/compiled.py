@@ -1,8 +1,8 @@
 """Numba, with a cache on disk that never serves a stale kernel.
 
 Numba's own cache of a function notices a change of the file the function stands in, not of a file
-whose functions or constants it uses. Here the cache folder is named by a hash of both, and of the
-versions of the libraries.
+whose functions or constants it uses. Here the cache folder is named by a hash of both, of the files
+of the named tuples it is called with, and of the versions of the libraries.
 """
 
 from __future__ import annotations
@@ -13,28 +13,51 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
-import numba
 import numpy as np
+
+from orderparams.errors import ConfigurationError
+
+try:
+    import numba
+except Exception as error:  # such as NUMBA_NUM_THREADS=0
+    chosen = ", ".join(f"{name}={os.environ[name]}" for name in os.environ if "NUMBA_" in name)
+    raise ConfigurationError(
+        f"numba, which compiles the kernels, does not start: {error} Its settings here are "
+        f"{chosen or 'those it comes with'}; unset or correct them"
+    ) from None
+
 from numba import extending
-from numba.core import caching, config, sigutils
+from numba.core import caching, config, sigutils, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+if config.DISABLE_JIT:
+    raise ConfigurationError(
+        "NUMBA_DISABLE_JIT is set, and the kernels run compiled only; unset it"
+    )
 
 numba_config: Any = config
 numba_caching: Any = caching
 numba_signatures: Any = sigutils
 numba_extending: Any = extending
+numba_types: Any = types
+numba_lock: Any = global_compiler_lock
 
 FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and
 infinity keep their meaning."""
+
+SETTINGS = {"nogil": True, "error_model": "numpy", "forceinline": True}
+CHOSEN: set[Callable[..., Any]] = set()
+"""What :func:`chosen_by_type` has decorated."""
 
 
 @cache
@@ -69,7 +92,9 @@ def source_hash(module: str) -> str:
     digest.update(repr((platform.python_version(), numba.__version__, np.__version__)).encode())
     used = {__name__}
     for name, value in vars(loaded).items():
-        if isinstance(value, Dispatcher | numba_extending._Intrinsic):
+        if isinstance(value, Dispatcher | numba_extending._Intrinsic) or (
+            isinstance(value, FunctionType) and value in CHOSEN
+        ):
             used.add(value.__module__)
         elif isinstance(value, ModuleType) and value.__name__.split(".")[0] == package:
             used.add(value.__name__)
@@ -88,11 +113,20 @@ on_compiling: list[Callable[[], None]] = []
 """Called once each when the first kernel is met that is not in the cache."""
 
 
-class KernelCache(numba_caching.FunctionCache):  # type: ignore[misc]
-    """Numba's cache of one function, which it can do without.
+class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
+    """Numba's cache of one function in a folder, which it can do without.
 
     What is damaged is compiled anew, what finds no space on the disk is not kept.
     """
+
+    def __init__(self, function: Callable[..., Any], folder: Path) -> None:
+        with numba_lock:
+            previous = numba_config.CACHE_DIR
+            numba_config.CACHE_DIR = str(folder)
+            try:
+                super().__init__(function)
+            finally:
+                numba_config.CACHE_DIR = previous
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         try:
@@ -114,6 +148,46 @@ class KernelCache(numba_caching.FunctionCache):  # type: ignore[misc]
             super().save_overload(signature, compiled)
 
 
+class KernelCache(FolderCache):
+    """The same in a folder for each set of modules that the kernel is made of.
+
+    They are its own, and those of the named tuples among its arguments: their kernels may be what
+    it calls (:func:`chosen_by_type`).
+    """
+
+    def __init__(self, function: Callable[..., Any], root: Path) -> None:
+        self.function, self.root = function, root
+        super().__init__(function, self.folder(()))
+
+    def folder(self, arguments: Iterable[Any]) -> Path:
+        """Where kernels for arguments of these types are."""
+        modules = sorted({self.function.__module__, *tuple_modules(arguments)})
+        digest = hashlib.sha256("".join(map(source_hash, modules)).encode())
+        return self.root / digest.hexdigest()[:16]
+
+    def chosen(self, signature: Any) -> FolderCache:
+        """The cache for arguments of these types."""
+        arguments, _ = numba_signatures.normalize_signature(signature)
+        return FolderCache(self.function, self.folder(arguments))
+
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        with contextlib.suppress(OSError, RuntimeError):
+            return self.chosen(signature).load_overload(signature, context)
+        return None
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        with contextlib.suppress(OSError, RuntimeError):
+            self.chosen(signature).save_overload(signature, compiled)
+
+
+def tuple_modules(arguments: Iterable[Any]) -> Iterator[str]:
+    """Modules of the named tuples among types, and of those inside of them."""
+    for argument in arguments:
+        if isinstance(argument, numba_types.BaseNamedTuple):
+            yield argument.instance_class.__module__
+            yield from tuple_modules(argument)
+
+
 def kernel(**options: Any) -> Callable[[Function], Function]:
     """Decorator: compile a module-level function; it releases the GIL, and 1/0 is infinite.
 
@@ -123,17 +197,34 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
     Every kernel is inlined into its callers. Otherwise its compiled copies, one from each caller,
     differ in the order of sums, and which of them runs depends on what the process loaded before.
     """
-    settings = {"nogil": True, "error_model": "numpy", "forceinline": True, **options}
 
     def decorate(function: Function) -> Function:
-        compiled: Function = numba.njit(**settings)(function)
+        compiled: Function = numba.njit(**SETTINGS | options)(function)
         if (root := cache_root()) is not None:
-            previous = numba_config.CACHE_DIR
-            numba_config.CACHE_DIR = str(root / source_hash(function.__module__))
-            try:
-                compiled._cache = KernelCache(function)  # type: ignore[attr-defined]
-            finally:
-                numba_config.CACHE_DIR = previous
+            with contextlib.suppress(OSError, RuntimeError):  # a folder in it cannot be written
+                compiled._cache = KernelCache(function, root)  # type: ignore[attr-defined]
         return compiled
 
     return decorate
+
+
+def chosen_by_type(function: Function) -> Function:
+    """Decorator: kernels that call ``function`` call what the type of its first argument has.
+
+    The argument is a named tuple; in the module of its class stands a kernel without options, of
+    the same name. ``function`` itself has a docstring and no body.
+    """
+
+    plain = numba.njit(**SETTINGS)(function).targetoptions
+
+    def choose(first: Any, *rest: Any) -> Callable[..., Any]:
+        module = first.instance_class.__module__
+        found = getattr(sys.modules[module], function.__name__, None)
+        if not isinstance(found, Dispatcher) or found.targetoptions != plain:
+            raise TypeError(f"{module} needs a kernel {function.__name__} without options")
+        chosen: Callable[..., Any] = found.py_func
+        return chosen
+
+    numba_extending.overload(function, jit_options=SETTINGS, strict=False)(choose)
+    CHOSEN.add(function)
+    return function

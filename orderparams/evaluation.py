@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.config import Problem
+from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.expectations.auto import bayes_risk_of, make_engine
 from orderparams.flow import Flow, Velocity
 from orderparams.problem import Heads
+from orderparams.sources import Source, load
 
 Array = NDArray[np.float64]
 
@@ -56,9 +57,12 @@ class Evaluation:
         }
 
 
-def evaluate(problem: Problem) -> Evaluation:
-    """Risk, gradient and velocity of a problem at its initial condition (theory 3, 4)."""
-    problem = heed(problem, "evaluate")
+def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
+    """Risk, gradient and velocity of a problem at its initial condition (theory 3, 4).
+
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
+    """
+    problem = heed(load(source, settings=settings), "evaluate")
     engine = make_engine(problem)
     flow = Flow(problem, engine)
     moments = flow.moments_at_start(gradient_covariance=flow.stochastic)

@@ -17,12 +17,13 @@ import scipy.integrate
 from numpy.typing import NDArray
 
 from orderparams import memory
-from orderparams.config import Problem
 from orderparams.config.sections import IntegratorConfig, OutputConfig
+from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import SolverError
 from orderparams.expectations.auto import bayes_risk_of, make_engine
 from orderparams.flow import Flow
+from orderparams.sources import Source, load
 from orderparams.trajectory import Trajectory
 
 Array = NDArray[np.float64]
@@ -124,21 +125,22 @@ def integrate(
 
 
 def solve(
-    problem: Problem,
+    source: Source,
     *,
+    settings: Settings | None = None,
     times: Array | None = None,
     progress: Progress | None = None,
     max_seconds: float = np.inf,
 ) -> Trajectory:
     """Integrate the order-parameter flow of a problem (theory 4).
 
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
     :class:`ConfigurationError` for more than fits into memory. Never raises for a flow that cannot
     be continued: the trajectory then holds what was reached and its ``status`` is "failed" or
     "interrupted". ``times``, increasing from 0, are stored instead of those of the configuration.
     ``progress`` is called at every stored time.
     """
-    started = clock.monotonic()
-    problem = heed(problem, "solve")
+    problem, started = heed(load(source, settings=settings), "solve"), clock.monotonic()
     engine = make_engine(problem)
     flow = Flow(problem, engine)
     if times is None:

@@ -28,11 +28,15 @@ class ProgressLine:
         self.stream = sys.stderr if stream is None else stream
         self.terminal = self.stream.isatty()
         self.started = self.shown = time.monotonic()
+        self.fraction = 0.0
         if self.terminal:
             self.shown -= SCREEN_INTERVAL
 
     def __call__(self, fraction: float, text: str) -> None:
         now = time.monotonic()
+        if fraction < self.fraction:  # something else begins
+            self.started = now
+        self.fraction = fraction
         if now - self.shown < (SCREEN_INTERVAL if self.terminal else LOG_INTERVAL):
             return
         self.shown = now

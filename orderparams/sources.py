@@ -1,20 +1,49 @@
-"""Configurations by name: presets, TOML files, tables, and the files that runs wrote."""
+"""Configurations by name: presets, TOML files, tables, results, and the files that runs wrote."""
 
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
-from orderparams.config import Problem, override, parse, parse_toml
+from orderparams.config import Problem, override, parse, parse_toml, to_table
+from orderparams.config.plain import plain
 from orderparams.config.sections import ACTIVATION_DEFAULTS, Given
+from orderparams.config.toml import Settings, listed, setting_keys
+from orderparams.config.unknown import Errors
 from orderparams.config.unused import given_in
-from orderparams.errors import ConfigurationError, FileError
-from orderparams.storage.suffixes import is_result
+from orderparams.config.values import nearest, shortened, shown
+from orderparams.errors import ConfigurationError, FileError, reason
+from orderparams.recognition import (
+    EMPTY,
+    FOLDER,
+    HDF5,
+    TABLE,
+    TEXT,
+    kind_of,
+    kind_of_content,
+    neighbours,
+)
+from orderparams.storage.suffixes import RESULTS as RESULT_SUFFIXES
 
 DEFAULT_PRESET = "two-stage"
+LONGEST = 2**26
+"""Bytes of the longest text that is read as a configuration."""
+
+
+class Result(Protocol):
+    """What came out of a problem."""
+
+    @property
+    def problem(self) -> Problem: ...
+
+
+Source: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Problem | Result
+"""What stands for a problem: a preset's name, the path of a TOML or result file, a table, the
+problem itself, or a result of it."""
 
 
 def preset_names() -> list[str]:
@@ -30,10 +59,23 @@ def preset_names() -> list[str]:
 def preset_text(name: str) -> str:
     """TOML text of a shipped configuration."""
     if name not in preset_names():
+        close = nearest(name, preset_names())
         raise ConfigurationError(
             f"no preset is called {name!r}; the presets are {', '.join(preset_names())}"
+            + (f"; did you mean {close!r}?" if close else "")
         )
     return (resources.files("orderparams.data") / "presets" / f"{name}.toml").read_text("utf-8")
+
+
+def is_result(source: object) -> bool:
+    """Whether a source is the file of a run, by its name or its content."""
+    if not isinstance(source, str | os.PathLike) or source in preset_names():
+        return False
+    path = Path(os.fspath(source))
+    try:
+        return path.suffix in RESULT_SUFFIXES or (path.is_file() and kind_of(path) == HDF5)
+    except OSError:
+        return False
 
 
 def read_text(source: str) -> str:
@@ -46,30 +88,62 @@ def read_text(source: str) -> str:
 
         return read_configuration(path)
     try:
-        return path.read_text("utf-8-sig")  # editors of Windows begin with a mark
-    except FileNotFoundError:
-        raise ConfigurationError(
-            f"{source!r} is neither a file nor a preset; the presets are "
-            + ", ".join(preset_names())
+        with path.open("rb") as file:
+            content = file.read(LONGEST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise no_source(source) from None
+    except IsADirectoryError:
+        held = neighbours(path / "in", ".toml", *RESULT_SUFFIXES)
+        hint = f", such as {held[0]}" if held else ""
+        raise FileError(
+            f"{source!r} is {FOLDER}; name a preset, a configuration or a result file{hint}"
         ) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{source} is not a text file in UTF-8") from None
     except (OSError, ValueError) as error:
-        raise FileError(f"{source} could not be read: {error}") from None
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        raise FileError(f"{shortened(source)!r} could not be read: {why}") from None
+    kind = kind_of_content(content, path.suffix.lower())
+    if len(content) > LONGEST or kind not in (TABLE, TEXT, EMPTY):
+        what = f"{kind} of more than {LONGEST} bytes" if len(content) > LONGEST else kind
+        raise ConfigurationError(
+            f"{source} is {what}; a configuration is a text in TOML", "presets"
+        )
+    try:
+        return content.decode("utf-8-sig")  # editors of Windows begin with a mark
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{source} is not a text file in UTF-8", "presets") from None
 
 
-def read_table(source: str | Path | Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration table that a preset, a TOML or result file, or a table stands for.
+def no_source(source: str) -> ConfigurationError:
+    """The error for a name that is neither a file nor a preset, with the one that may be meant."""
+    close = nearest(source, [*preset_names(), *neighbours(Path(source), ".toml", *RESULT_SUFFIXES)])
+    return ConfigurationError(
+        f"{shortened(source)!r} is neither a file nor a preset; the presets are "
+        + ", ".join(preset_names())
+        + (f"; did you mean {close!r}?" if close else "")
+    )
+
+
+def read_table(source: Source) -> dict[str, Any]:
+    """The configuration table that a source stands for, as it was written.
 
     It is not validated; it may have a ``[scan]`` table, which :func:`load` leaves out.
     """
     if isinstance(source, Mapping):
-        return dict(source)
-    document = read_text(str(source))
+        return dict(plain(source))
+    problem = source if isinstance(source, Problem) else getattr(source, "problem", None)
+    if isinstance(problem, Problem):
+        return to_table(problem)
+    if not isinstance(source, str | os.PathLike) or not isinstance(os.fspath(source), str):
+        raise ConfigurationError(
+            "expected a preset's name, a path, a table (dict), a problem or a result, got "
+            f"{shown(source)}"
+        )
+    name = os.fspath(source)
+    document = read_text(name)
     try:
         return parse_toml(document)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{source}: {error}") from None
+        raise error.within(name) from None
 
 
 def without_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,37 +157,70 @@ def without_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
     return dict(table) | {"attention": kept}
 
 
-def assigned_keys(overrides: Iterable[str]) -> list[str]:
-    """The keys of ``KEY=VALUE`` assignments."""
-    return [assignment.partition("=")[0].strip() for assignment in overrides]
+def is_resolved(source: Source) -> bool:
+    """Whether a source has every default written out."""
+    return not isinstance(source, Mapping | str | os.PathLike) or is_result(source)
 
 
-def given(
-    source: str | Path | Mapping[str, Any], table: Mapping[str, Any], assigned: Iterable[str]
-) -> Given:
-    """What of a table from ``source`` its user gave: of a preset or a result file, what was
+def given(source: Source, table: Mapping[str, Any], assigned: Iterable[str]) -> Given:
+    """What of a table from a source its user gave: of a preset, a result or its file, what was
     assigned."""
-    own = isinstance(source, Mapping) or not (is_result(source) or str(source) in preset_names())
-    return given_in(table, assigned, stored=own)
+    if isinstance(source, Problem):
+        earlier = source.given.stored | source.given.assigned
+        own = given_in(table, assigned, stored=False).assigned
+        return Given(earlier - own, own)
+    nobody = is_resolved(source) or str(source) in preset_names()
+    return given_in(table, assigned, stored=not nobody)
+
+
+def given_table(source: Source, *settings: Settings | None) -> dict[str, Any]:
+    """The table of a source with settings applied, before defaults are filled in.
+
+    :class:`ConfigurationError` for settings that make no sense.
+    """
+    return changed(read_table(source), settings, resolved=is_resolved(source))
+
+
+def changed(
+    table: Mapping[str, Any], settings: Iterable[Settings | None], *, resolved: bool
+) -> dict[str, Any]:
+    """A table without ``[scan]``, with settings applied; the error for some that make no sense
+    carries the table with the others."""
+    table = {key: value for key, value in table.items() if key != "scan"}
+    given = [setting for part in settings for setting in listed(part)]
+    if resolved and "attention.activation" in setting_keys(given):
+        table = without_defaults(table)
+    return override(table, given)
 
 
 def load(
-    source: str | Path | Mapping[str, Any] = DEFAULT_PRESET, overrides: Iterable[str] = ()
+    source: Source = DEFAULT_PRESET,
+    overrides: Settings | None = None,
+    *,
+    settings: Settings | None = None,
 ) -> Problem:
-    """A validated problem from a preset's name, a TOML or result file, or a table.
+    """A validated problem from a preset's name, a TOML or result file, a table or a result.
 
-    ``overrides`` are ``KEY=VALUE`` assignments as for ``orderparams solve -s``. Raises
-    :class:`ConfigurationError` or :class:`FileError`.
+    ``settings`` change it: a table of dotted keys, ``{"attention.heads": 8}``, or texts
+    ``KEY=VALUE`` as for ``orderparams solve``; so do ``overrides``, before them. A problem without
+    settings is returned as it is. Raises :class:`ConfigurationError`, with all that is wrong, or
+    :class:`FileError`.
     """
-    table = {key: value for key, value in read_table(source).items() if key != "scan"}
-    overrides = list(overrides)
-    if is_result(source) and "attention.activation" in assigned_keys(overrides):
-        table = without_defaults(table)
+    if isinstance(source, Problem) and overrides is None and settings is None:
+        return source
+    written, errors = read_table(source), Errors()
+    resolved = is_resolved(source)
+    table = errors.attempt(changed, written, (overrides, settings), resolved=resolved)
+    problem = errors.attempt(parse, table)
     try:
-        table = override(table, overrides)
-        problem = parse(table)
-        return dataclasses.replace(problem, given=given(source, table, assigned_keys(overrides)))
+        problem = errors.conclude(problem)
     except ConfigurationError as error:
-        if isinstance(source, Mapping):
-            raise
-        raise ConfigurationError(f"{source}: {error}") from None
+        place = place_of(source)
+        raise error.within(place) if place else error from None
+    assigned = setting_keys([*listed(overrides), *listed(settings)])
+    return dataclasses.replace(problem, given=given(source, table, assigned))
+
+
+def place_of(source: Source) -> str:
+    """How messages name a source; "" if it has no name."""
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else ""

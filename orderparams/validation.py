@@ -12,10 +12,13 @@ from scipy.interpolate import CubicSpline
 
 from orderparams.compare import Comparison, Scaling, compare, course_pvalue, scaling, without_bias
 from orderparams.config import Problem
+from orderparams.config.plain import plain
+from orderparams.config.toml import Settings
 from orderparams.config.unused import heed, ruled_out
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.integrate import solve
 from orderparams.sgd.run import SimulationRun, simulate
+from orderparams.sources import Source, load
 from orderparams.trajectory import Trajectory
 
 Array = NDArray[np.float64]
@@ -119,8 +122,9 @@ def loss_deviation(run: SimulationRun, flows: Sequence[Trajectory]) -> Array:
 
 
 def validate(
-    problem: Problem,
+    source: Source,
     *,
+    settings: Settings | None = None,
     dimensions: Sequence[int] | None = None,
     start: str = "replica",
     rule: str = "sgd",
@@ -130,19 +134,21 @@ def validate(
 ) -> Validation:
     """Simulate in two or more dimensions, solve the theory from the same starts, and compare.
 
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
     The theory is that of SGD at the configuration's learning rate, V included, unless ``rule`` is
     "gradient-flow". ``report`` is called with the fraction done and what is being done. Raises
     :class:`ConfigurationError` for fewer than two replicas or dimensions, :class:`SolverError` if
     the theory cannot be solved.
     """
+    problem = load(source, settings=settings)
     training = dataclasses.replace(problem.training, rule=rule)
     problem = dataclasses.replace(problem, training=training)
     problem = heed(problem, "validate", ruled_out(dimensions))
-    sizes = sorted(set(dimensions or default_dimensions(problem)))
+    sizes = sorted(set(plain(dimensions) or default_dimensions(problem)))
     if len(sizes) < 2:
         raise ConfigurationError(
-            "validation takes out the bias of order 1/D with two dimensions; give two different "
-            "ones, such as --dimensions 250,1000"
+            "validation takes out the bias of order 1/D with two dimensions, not one",
+            "dimensions",
         )
     if problem.simulation.replicas < 2:
         raise ConfigurationError(

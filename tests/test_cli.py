@@ -125,16 +125,16 @@ REFUSED = [
     (["solve", "-o", "nowhere/run.h5"], 5, "does not exist; create it"),
     (["solve", "-o", "."], 5, "is a directory"),
     (["solve", "--max-seconds", "-1"], 2, "max-seconds"),
-    (["solve", "--colour"], 2, "No such option"),
+    (["solve", "--colour"], 2, "there is no option --colour; see orderparams solve --help"),
     (["evaluate", "-s", "task.length=1"], 2, "whole number from 2"),
     (["evaluate", "-s", "expectation.engine=quadratur"], 2, "did you mean 'quadrature'"),
     (["evaluate", "-s", "task.signal.strengths[3]=1"], 2, "there is no entry [3] to replace"),
     (["evaluate", "-s", "attention.head_weights=[1e200, 1, 1, 1]"], 3, "serves up to 100000"),
     (["info", "missing.h5"], 5, "does not exist"),
-    (["info", "truncated.h5"], 5, "not a readable HDF5 file"),
-    (["info", "broken.toml"], 5, "not a readable HDF5 file"),
-    (["info", "."], 5, "not a file"),
-    (["slove"], 2, "No such command"),
+    (["info", "truncated.h5"], 5, "truncated.h5 is cut short or damaged; take another copy"),
+    (["info", "broken.toml"], 5, "is a configuration, not a result file"),
+    (["info", "."], 5, ". is a folder, not a result file"),
+    (["slove"], 2, "there is no command 'slove'; did you mean 'solve'?"),
 ]
 
 

@@ -1,16 +1,25 @@
 """Shell completion: what is offered, by click's own classes and in a real shell."""
 
+import os
+import pty
+import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.shell_completion import get_completion_class
 
-from orderparams.cli.completion import SHELLS, UNSPACED, script
+from orderparams.cli.completion import SHELLS, script
 from orderparams.cli.main import orderparams
+from orderparams.cli.scan import ACTIONS as OFFERED
 from orderparams.config import override, parse, to_table
+from orderparams.errors import ConfigurationError
+from orderparams.scans.actions import ACTIONS
 from orderparams.sources import preset_names, read_table
 
 BIN = str(Path(sys.executable).parent)
@@ -77,41 +86,91 @@ def test_every_key_of_a_preset_is_offered_and_can_be_set(offered):
             assert parse(override(table, [f"{key}={value}"])) == parse(table)
 
 
-def test_the_scripts_are_clicks_with_our_change():
-    for shell in SHELLS:
-        assert "_ORDERPARAMS_COMPLETE" in script(shell)
-    for shell, (_, ours) in UNSPACED.items():
-        assert ours in script(shell)
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("solve", "-s", "attention.activation=b"), ["attention.activation=bayes-softmax"]),
+        (("solve", "-s", "training.rule="), ["training.rule=gradient-flow", "training.rule=sgd"]),
+        (("evaluate", "-s", "attention.bias=le"), ["attention.bias=learned"]),
+        (("solve", "-s", "attention.heads="), []),
+        (("solve", "-s", "no.such="), []),
+        (("scan", "--vary", "task.target=s"), ["task.target=scalar"]),
+        (("scan", "--vary", "task.target=scalar,"), ["task.target=scalar,token"]),
+        (("scan", "--warm-start", "task.len"), ["task.length"]),
+        (("scan", "--scheduler", "tcp://"), ["tcp://", "tcp://127.0.0.1:8786"]),
+        (("plot", "run.h5", "--over", "task.len"), ["task.length"]),
+        (("plot", ""), ["run.h5", "single run.h5", "results/"]),
+        (("info", "ru"), ["run.h5"]),
+    ],
+)
+def test_values_and_files(offered, words, expected):
+    assert sorted(offered(*words)) == sorted(expected)
 
 
-CASES = [
-    ("solve -s attention.k", "attention.kappa="),
-    ("solve two", "two-stage"),
-    ("completion z", "zsh"),
+def test_every_word_that_a_key_takes_is_offered(offered):
+    table = read_table("two-stage")
+    for key in (key.removesuffix("=") for key in offered("solve", "-s", "")):
+        for assignment in offered("solve", "-s", f"{key}="):
+            said = ""
+            try:
+                parse(override(table, [assignment]))
+            except ConfigurationError as error:  # it may need other keys
+                said = str(error)
+            assert f"{key}: expected" not in said
+
+
+def test_choices_are_listed_and_completed(offered):
+    """Every option that takes one of some words says which, and offers them."""
+    for name, command in orderparams.commands.items():
+        help = command.get_help(click.Context(command, info_name=name))
+        for option in command.params:
+            if isinstance(option.type, click.Choice):
+                flags = [flag for flag in option.opts if flag.startswith("--")][:1]
+                assert all(re.search(rf"\b{word}\b", help) for word in option.type.choices)
+                assert offered(name, *flags, "") == list(option.type.choices)
+
+
+def test_the_actions_of_a_scan_are_those_it_has():
+    assert tuple(ACTIONS) == OFFERED
+
+
+TYPED = [
+    ("orderparams solve -s attention.k", "appa="),
+    ("orderparams solve -s attention.activation=ba", "yes-softmax "),
+    ("orderparams solve -s 'attention.activation=ba", "yes-softmax' "),
+    ("orderparams scan --vary task.target=scalar,to", "ken "),
+    ("orderparams scan --action=opt", "imum "),
+    ("orderparams solve two", "-stage "),
+    ("orderparams completion z", "sh "),
 ]
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-@pytest.mark.parametrize(("typed", "expected"), CASES)
-def test_in_bash(typed, expected, tmp_path):
-    words = " ".join(f"'{word}'" for word in ["orderparams", *typed.split()])
-    commands = f"""
-        PATH={BIN}:$PATH
-        eval "$(orderparams completion bash)"
-        complete -p orderparams
-        compopt() {{ echo compopt "$@"; }}
-        COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-        _orderparams_completion orderparams
-        echo "${{COMPREPLY[@]}}"
-    """
-    done = subprocess.run(
-        ["bash", "-c", commands], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    registered, *option, reply = done.stdout.splitlines()
-    assert registered == "complete -o nosort -F _orderparams_completion orderparams"
-    assert reply == expected
-    assert option == (["compopt -o nospace"] if expected.endswith("=") else [])
-    assert done.stderr == ""
+def test_tab_in_bash(tmp_path):
+    """What appears behind the words when TAB is pressed, in a terminal."""
+    shell, terminal = pty.fork()
+    if shell == 0:
+        os.chdir(tmp_path)
+        os.environ |= {"PATH": f"{BIN}:{os.environ['PATH']}", "PS1": "", "TERM": "dumb"}
+        os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
+
+    def answer(typed, end):
+        os.write(terminal, typed.encode())
+        seen = b""
+        while end not in seen:
+            assert select.select([terminal], [], [], 20)[0], seen
+            seen += os.read(terminal, 4096)
+        return seen.decode()
+
+    try:
+        answer('eval "$(orderparams completion bash)"; echo rea""dy\n', b"ready")
+        for typed, expected in TYPED:
+            assert answer(f"{typed}\t", f"{typed}{expected}".encode()).endswith(expected)
+            answer("\x15echo cle''ared\n", b"cleared")
+    finally:
+        os.kill(shell, signal.SIGKILL)
+        os.waitpid(shell, 0)
+        os.close(terminal)
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 import orderparams as op
 from orderparams import integrate
-from orderparams.config.sections import IntegratorConfig
+from orderparams.config.sections import InitialConfig, IntegratorConfig
 from orderparams.expectations import Moments
 from orderparams.expectations.auto import make_engine
 from orderparams.flow import Flow
 from orderparams.integrate import output_times
+from orderparams.problem import draw_heads
 
 SIGNAL = {
     "kind": "mixture",
@@ -57,6 +58,26 @@ def test_velocity_is_the_equation_of_theory_4(activation, bias, rule):
     velocity = flow.velocity(flow.initial_state, moments)
     np.testing.assert_allclose(velocity.overlap, dm, atol=1e-13)
     np.testing.assert_allclose(velocity.self_overlap, dq, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", ["gradient-flow", "sgd"])
+@pytest.mark.parametrize("learned", ["norm", "learned"])
+def test_velocity_is_the_derivative_of_the_state(learned, rule):
+    """Oracle: central differences of m, q, β and u along the flow, SGD's without its noise."""
+    flow = flow_of(
+        "attention.activation=softmax-1",
+        f"attention.bias={learned}",
+        "attention.head_weights=learned",
+        f"training={{rule='{rule}', learning_rate=1e-9, bias_rate=0.4, head_weight_rate=1.7}}",
+    )
+    y = flow.initial_state
+    moments = flow.moments(flow.start, gradient_covariance=rule == "sgd")
+    velocity, step = flow.velocity(y, moments), 1e-4 * flow.derivative(0.0, y)
+    (ahead, _), (behind, _) = flow.unpack(y + step), flow.unpack(y - step)
+    for name in ("overlap", "self_overlap", "bias", "head_weights"):
+        difference = (getattr(ahead, name) - getattr(behind, name)) / 2e-4
+        assert np.abs(difference).max() > 1e-3
+        np.testing.assert_allclose(getattr(velocity, name), difference, atol=1e-7)
 
 
 @pytest.mark.parametrize("bias", ["none", "norm", "learned"])
@@ -297,6 +318,32 @@ def test_a_nan_stops_the_run_and_keeps_what_it_had(monkeypatch, method):
     assert "not finite" in trajectory.message
     assert 0 < len(trajectory.time) < 200
     assert np.isfinite(trajectory.overlap).all()
+
+
+@pytest.mark.parametrize("spacing", ["linear", "log"])
+def test_a_run_ends_at_its_duration(spacing):
+    settings = ["training.duration=3.7", f"output={{points=9, spacing='{spacing}'}}"]
+    trajectory = op.solve(op.load(POINT, settings))
+    np.testing.assert_array_equal(trajectory.time[[0, -1]], [0.0, 3.7])
+
+
+def test_random_heads_are_gaussian_vectors():
+    """Oracle: moments of k·k'/D of i.i.d. N(0, v) vectors: mean v δ, variance v² (1 + δ)/D.
+
+    D is small, so that the F directions that the overlaps take from it count.
+    """
+    dimension, features, heads, variance, draws = 12, 5, 3, 0.7, 20_000
+    squares = []
+    for seed in range(draws):
+        initial = InitialConfig(variance=variance, dimension=dimension, seed=seed)
+        weights = np.concatenate(draw_heads(initial, heads, features), axis=1)
+        squares.append(weights @ weights.T)
+    squares, same = np.array(squares), np.eye(heads)
+    spread = variance * np.sqrt((1 + same) / dimension)
+    np.testing.assert_allclose(
+        squares.mean(0), variance * same, atol=4.5 * spread.max() / draws**0.5
+    )
+    np.testing.assert_allclose(squares.std(0), spread, rtol=0.04)
 
 
 def test_limits_of_steps_and_time():

@@ -116,7 +116,7 @@ def test_a_configuration_above_64_kib_fits(trajectory, tmp_path):
 def test_an_existing_file_is_kept_unless_forced(trajectory, tmp_path):
     path = tmp_path / "run.h5"
     path.write_text("precious")
-    with pytest.raises(FileError, match="--force"):
+    with pytest.raises(FileError, match="exists; give force=True"):
         trajectory.save(path)
     assert path.read_text() == "precious"
     trajectory.save(path, force=True)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -11,7 +12,7 @@ import xarray
 import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.flow import Flow
-from orderparams.validation import default_dimensions, validate
+from orderparams.validation import default_dimensions, loss_deviation, validate
 
 SETTINGS = {
     "softmax": ["attention.activation=softmax", "training.learning_rate=2"],
@@ -85,6 +86,17 @@ def test_random_starts_are_followed_replica_by_replica_or_from_their_mean():
     assert len(mean.theory[400]) == 1
     for flow, overlap in zip(each.theory[400], each.simulations[400].records.overlap, strict=True):
         np.testing.assert_allclose(flow.overlap[0], overlap[0], atol=1e-12)
+
+
+def test_the_loss_is_judged_by_the_mean_risk_of_its_interval():
+    """Oracle: a loss that is the mean of a cubic risk over intervals of unequal length."""
+    time = np.array([0.0, 0.5, 2.0, 5.0])
+    risk = lambda t: 2.0 - 0.3 * t + 0.05 * t**3  # noqa: E731
+    integral = lambda t: 2.0 * t - 0.15 * t**2 + 0.0125 * t**4  # noqa: E731
+    loss = np.concatenate([[np.nan], np.diff(integral(time)) / np.diff(time)])
+    flow = SimpleNamespace(time=time, risk=risk(time))
+    run = SimpleNamespace(records=SimpleNamespace(time=time, loss=loss[None]))
+    np.testing.assert_allclose(loss_deviation(run, [flow])[0, 1:], 0.0, atol=1e-12)
 
 
 def test_refusals():

@@ -13,13 +13,13 @@ from orderparams.analysis.events import LEAST_MOVE
 from orderparams.analysis.optimum import Optimum, optimum, without_decay
 from orderparams.analysis.pruning import Pruning, prune
 from orderparams.analysis.rests import Rest, examine, relative_distance, rest_near, state_at
+from orderparams.analysis.runs import run_of
 from orderparams.analysis.stability import NEAR
 from orderparams.analysis.stages import Stages, stages_of
 from orderparams.analysis.stationary import unspecialized_point
-from orderparams.config import Problem
-from orderparams.config.unused import heed
-from orderparams.integrate import solve
+from orderparams.config.toml import Settings
 from orderparams.landscape import Landscape
+from orderparams.sources import Source
 from orderparams.trajectory import Trajectory
 
 
@@ -69,15 +69,19 @@ class Analysis:
 
 
 def analyze(
-    run: Trajectory | Problem, *, progress: Callable[[str], None] = lambda what: None
+    source: Source,
+    *,
+    settings: Settings | None = None,
+    replica: int = 1,
+    progress: Callable[[str], None] = lambda what: None,
 ) -> Analysis:
-    """Stages, stability, optimum and pruning of a run; a problem is solved first.
+    """Stages, stability, optimum and pruning of a run.
 
+    A trajectory, of a simulation this ``replica``, or such a result's file is analyzed as it is;
+    all else that :func:`orderparams.load` takes, and what has ``settings``, is solved first.
     ``progress`` is called with what is done next.
     """
-    if isinstance(run, Problem):
-        progress("integrating the flow")
-        run = solve(heed(run, "analyze"))
+    run = run_of(source, settings, replica, progress)
     problem = run.problem
     progress("stationary points and their stability")
     symmetric = Landscape(problem, residual=0)

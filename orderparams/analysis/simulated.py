@@ -16,7 +16,7 @@ def replica_trajectory(run: SimulationRun, replica: int) -> Trajectory:
     """
     records, attention = run.records, run.problem.attention
     count = len(records.overlap)
-    if replica >= count:
+    if not 0 <= replica < count:
         raise ConfigurationError(f"there is no replica {replica + 1}; the simulation has {count}")
     risk = run.risk if run.state is None else population_risk(run.problem, records)[0]
     courses = [records.overlap[replica], records.self_overlap[replica], risk[replica]]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-
-import numpy as np
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeAlias
 
 from orderparams.config.sections import (
     ACTIVATION_DEFAULTS,
@@ -12,13 +12,21 @@ from orderparams.config.sections import (
     SIGNAL_KEYS,
     AttentionConfig,
     ComponentConfig,
+    InitialConfig,
     LengthLaw,
     Problem,
     SignalConfig,
     TaskConfig,
 )
-from orderparams.config.values import Matrix, Numbers, weights
+from orderparams.config.values import Matrix, Numbers
 from orderparams.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Found: TypeAlias = Iterator[ConfigurationError]
+"""What is wrong, one error after the other."""
 
 
 def with_activation_defaults(problem: Problem) -> Problem:
@@ -29,170 +37,234 @@ def with_activation_defaults(problem: Problem) -> Problem:
     return dataclasses.replace(problem, attention=dataclasses.replace(attention, **left_out))
 
 
-def check_consistency(problem: Problem) -> Problem:
-    """Everything that involves more than one key."""
-    check_signal(problem.task.signal)
-    check_task(problem.task)
-    check_attention(problem.attention)
-    check_initial(problem)
-    return problem
+def contradictions(problem: Problem) -> Iterator[Found]:
+    """Every check that involves more than one key."""
+    task, attention, initial = problem.task, problem.attention, problem.initial
+    yield check_signal(task)
+    yield check_hypercube(task)
+    yield check_length(task)
+    yield check_noise(task)
+    yield check_kappa(attention)
+    yield check_head_weights(attention)
+    for key in ("bias", "head_weights"):
+        yield check_per_head(attention, attention, key, "attention")
+        yield check_per_head(attention, initial, key, "initial")
+        yield check_learned(attention, initial, key)
+    yield check_random(problem)
+    yield check_explicit(problem)
 
 
-def check_signal(signal: SignalConfig) -> None:
+def check_signal(task: TaskConfig) -> Found:
+    signal = task.signal
     allowed = SIGNAL_KEYS[signal.kind]
     given = {key for key, value in vars(signal).items() if value is not None} - {"kind"}
-    if surplus := sorted(given - allowed):
-        raise ConfigurationError(
-            f"task.signal.{surplus[0]} has no meaning for kind = {signal.kind!r}, which takes "
-            f"{' and '.join(sorted(allowed))}; to replace the whole signal at once: "
-            "-s 'task.signal={kind=\"spikes\", strengths=[4, 1]}'"
+    for key in sorted(given - allowed):
+        yield ConfigurationError(
+            f"task.signal.{key} has no meaning for kind = {signal.kind!r}, which takes "
+            f"{' and '.join(sorted(allowed))}",
+            "signal",
         )
-    for key in ("strengths", "components"):
+    if given - allowed:
+        return
+    for key, example in (("strengths", "[4, 1]"), ("components", "[{ mean = [1.5, 0.2] }]")):
         if key in allowed and key not in given:
-            raise ConfigurationError(
-                f"task.signal.{key} is missing; kind = {signal.kind!r} needs it"
+            yield ConfigurationError(
+                f"task.signal.{key} is missing; kind = {signal.kind!r} needs it, such as "
+                f"{key} = {example}"
             )
+            return
     if signal.kind == "mixture":
-        check_components(signal.components or ())
+        yield from check_components(signal.components or ())
         return
     if signal.kind == "gaussian":
-        check_one_spread(signal.variances, signal.covariance, "task.signal")
-    check_lengths(signal, "task.signal", signal.features)
-    if signal.kind == "hypercube":
-        signs = 2 ** sum(strength > 0 for strength in signal.strengths or ())
+        unclear = list(check_one_spread(signal.variances, signal.covariance, "task.signal"))
+        yield from unclear
+        if unclear:
+            return
+    yield from check_lengths(signal, "task.signal", signal.features)
+
+
+def check_hypercube(task: TaskConfig) -> Found:
+    if task.signal.kind == "hypercube":
+        signs = 2 ** sum(strength > 0 for strength in task.signal.strengths or ())
         if signs > MAX_COMPONENTS:
-            raise ConfigurationError(
+            yield ConfigurationError(
                 f"task.signal.strengths: a hypercube with {signs} corners is too large; at most "
                 f"{MAX_COMPONENTS} (12 directions with positive strength)"
             )
 
 
-def check_one_spread(variances: Numbers | None, covariance: Matrix | None, path: str) -> None:
+def check_one_spread(variances: Numbers | None, covariance: Matrix | None, path: str) -> Found:
     if (variances is None) == (covariance is None):
-        raise ConfigurationError(f"{path}: give either variances or covariance, and not both")
+        yield ConfigurationError(f"{path}: give either variances or covariance, and not both")
 
 
-def check_lengths(lists: SignalConfig | ComponentConfig, path: str, features: int) -> None:
+def check_lengths(lists: SignalConfig | ComponentConfig, path: str, features: int) -> Found:
     for key in ("mean", "strengths", "variances", "covariance"):
         given = getattr(lists, key, None)
         if given is not None and len(given) != features:
-            raise ConfigurationError(
+            yield ConfigurationError(
                 f"{path}.{key} has {len(given)} entries where the signal has {features} features; "
                 "the lists must have the same length"
             )
-    if lists.covariance is not None:
-        check_positive_semidefinite(lists.covariance, features, f"{path}.covariance")
+    if lists.covariance is not None and len(lists.covariance) == features:
+        yield from check_positive_semidefinite(lists.covariance, features, f"{path}.covariance")
 
 
-def check_components(components: tuple[ComponentConfig, ...]) -> None:
+def check_components(components: tuple[ComponentConfig, ...]) -> Found:
     if len(components) > MAX_COMPONENTS:
-        raise ConfigurationError(f"task.signal.components: at most {MAX_COMPONENTS} are allowed")
-    weights([component.weight for component in components], "task.signal.components (weight)")
+        yield ConfigurationError(f"task.signal.components: at most {MAX_COMPONENTS} are allowed")
+        return
+    if sum(component.weight for component in components) <= 0:
+        yield ConfigurationError(
+            "task.signal.components: the weights sum to zero; at least one must be positive"
+        )
     for i, component in enumerate(components):
         path = f"task.signal.components[{i}]"
         if component.variances is not None:
-            check_one_spread(component.variances, component.covariance, path)
-        check_lengths(component, path, len(components[0].mean))
+            yield from check_one_spread(component.variances, component.covariance, path)
+        yield from check_lengths(component, path, len(components[0].mean))
 
 
-def check_positive_semidefinite(rows_: Matrix, size: int, path: str) -> None:
-    values = np.array(rows_)
-    if values.shape != (size, size):
-        raise ConfigurationError(f"{path}: expected {size} rows of {size} numbers")
-    scale = max(1.0, float(np.abs(values).max()))
-    if not np.allclose(values, values.T, rtol=0, atol=1e-12 * scale):
-        raise ConfigurationError(f"{path}: the matrix must be symmetric")
-    least = float(np.linalg.eigvalsh(values)[0])
+def check_positive_semidefinite(rows_: Matrix, size: int, path: str) -> Found:
+    if {len(rows_), *map(len, rows_)} != {size}:
+        yield ConfigurationError(f"{path}: expected {size} rows of {size} numbers")
+        return
+    values = array(rows_)
+    scale = max(1.0, float(abs(values).max()))
+    if not (abs(values - values.T) <= 1e-12 * scale).all():
+        yield ConfigurationError(f"{path}: the matrix must be symmetric")
+        return
+    least = least_eigenvalue(values)
     if least < -1e-12 * scale:
-        raise ConfigurationError(
+        yield ConfigurationError(
             f"{path}: the matrix must be positive semidefinite; its least eigenvalue is {least:.3g}"
         )
 
 
-def check_task(task: TaskConfig) -> None:
+def array(rows_: Matrix) -> NDArray[np.float64]:
+    """Rows of numbers as an array; numpy is loaded only where it is needed."""
+    import numpy as np
+
+    return np.array([[float(value) for value in row] for row in rows_])
+
+
+def least_eigenvalue(values: NDArray[np.float64]) -> float:
+    import numpy as np
+
+    return float(np.linalg.eigvalsh(values)[0])
+
+
+def check_length(task: TaskConfig) -> Found:
     law = task.length
     if isinstance(law, LengthLaw):
         if law.weights is not None and len(law.weights) != len(law.values):
-            raise ConfigurationError(
+            yield ConfigurationError(
                 f"task.length: {len(law.values)} values but {len(law.weights)} weights"
             )
         if len(set(law.values)) != len(law.values):
-            raise ConfigurationError("task.length.values: a length stands twice; add its weights")
+            yield ConfigurationError("task.length.values: a length stands twice; add its weights")
+
+
+def check_noise(task: TaskConfig) -> Found:
     if task.noise > 0 and task.target == "token":
-        raise ConfigurationError(
+        yield ConfigurationError(
             "task.noise is the label noise of the scalar target; set task.target = 'scalar' or "
             "task.noise = 0"
         )
 
 
-def check_attention(attention: AttentionConfig) -> None:
+def check_kappa(attention: AttentionConfig) -> Found:
     kappa = attention.kappa or 0.0
     if attention.activation == "softmax" and kappa > 0:
-        raise ConfigurationError(
+        yield ConfigurationError(
             "attention.kappa is zero for softmax; use attention.activation = 'softmax-1' for "
             "kappa > 0"
         )
     if attention.activation == "softmax-1" and kappa == 0:
-        raise ConfigurationError(
+        yield ConfigurationError(
             "attention.kappa is positive for softmax-1; set it, such as attention.kappa = 1, or "
             "use attention.activation = 'softmax' for kappa = 0"
         )
+
+
+def check_head_weights(attention: AttentionConfig) -> Found:
     if attention.activation == "bayes-softmax" and attention.head_weights not in ("mean", "sum"):
-        raise ConfigurationError(
+        yield ConfigurationError(
             "attention.head_weights: bayes-softmax has no head weights, they cannot be learned or "
             "given; leave the key out"
         )
-    for key in ("bias", "head_weights"):
-        check_per_head(getattr(attention, key), attention.heads, f"attention.{key}")
 
 
-def check_per_head(values: str | Numbers | None, heads: int, path: str) -> None:
-    if isinstance(values, tuple) and len(values) != heads:
-        raise ConfigurationError(
-            f"{path}: expected {heads} numbers, one a head (attention.heads = {heads}), "
-            f"got {len(values)}"
+def check_per_head(
+    attention: AttentionConfig, section: AttentionConfig | InitialConfig, key: str, name: str
+) -> Found:
+    values = getattr(section, key)
+    if isinstance(values, tuple) and len(values) != attention.heads:
+        yield ConfigurationError(
+            f"{name}.{key}: expected {attention.heads} numbers, one a head (attention.heads = "
+            f"{attention.heads}), got {len(values)}"
         )
 
 
-def check_initial(problem: Problem) -> None:
-    initial, heads = problem.initial, problem.attention.heads
-    features = problem.task.signal.features
-    for key in ("bias", "head_weights"):
-        values = getattr(initial, key)
-        check_per_head(values, heads, f"initial.{key}")
-        if values is not None and getattr(problem.attention, key) != "learned":
-            raise ConfigurationError(
-                f"initial.{key} is where a learned {key} starts; set attention.{key} = 'learned', "
-                f"or give the numbers as attention.{key}"
+def check_learned(attention: AttentionConfig, initial: InitialConfig, key: str) -> Found:
+    if getattr(initial, key) is not None and getattr(attention, key) != "learned":
+        yield ConfigurationError(
+            f"initial.{key} is where a learned {key} starts; set attention.{key} = 'learned', "
+            f"or give the numbers as attention.{key}"
+        )
+
+
+def check_random(problem: Problem) -> Found:
+    initial = problem.initial
+    if initial.kind != "random":
+        return
+    for key in ("overlap", "self_overlap"):
+        if getattr(initial, key) is not None:
+            yield ConfigurationError(
+                f"initial.{key} is given but initial.kind = 'random'; set initial.kind = "
+                "'explicit' to start from it"
             )
-    if initial.kind == "random":
-        for key in ("overlap", "self_overlap"):
-            if getattr(initial, key) is not None:
-                raise ConfigurationError(
-                    f"initial.{key} is given but initial.kind = 'random'; set initial.kind = "
-                    "'explicit' to start from it"
-                )
-        if initial.dimension < features + heads:
-            raise ConfigurationError(
-                f"initial.dimension = {initial.dimension} is too small; {features} features and "
-                f"{heads} heads need at least {features + heads}"
-            )
+    heads, features = problem.attention.heads, problem.task.signal.features
+    if initial.dimension < features + heads:
+        yield ConfigurationError(
+            f"initial.dimension = {initial.dimension} is too small; {features} features and "
+            f"{heads} heads need at least {features + heads}"
+        )
+
+
+def check_explicit(problem: Problem) -> Found:
+    initial = problem.initial
+    if initial.kind != "explicit":
         return
     if initial.overlap is None:
-        raise ConfigurationError("initial.overlap is missing; initial.kind = 'explicit' needs it")
+        yield ConfigurationError(
+            "initial.overlap is missing; initial.kind = 'explicit' needs it: a row for each head, "
+            "with a number for each feature"
+        )
+        return
+    heads, features = problem.attention.heads, problem.task.signal.features
     shape = (len(initial.overlap), len(initial.overlap[0]))
     if shape != (heads, features):
-        raise ConfigurationError(
+        yield ConfigurationError(
             f"initial.overlap: expected {heads} rows (attention.heads) of {features} numbers "
             f"(features), got {shape[0]} rows of {shape[1]}"
         )
+        return
     if initial.self_overlap is not None:
-        check_positive_semidefinite(initial.self_overlap, heads, "initial.self_overlap")
-        overlap = np.array(initial.overlap)
-        residual = np.array(initial.self_overlap) - overlap @ overlap.T
-        least = float(np.linalg.eigvalsh(residual)[0])
-        if least < -1e-10 * max(1.0, float(np.abs(residual).max())):
-            raise ConfigurationError(
-                "initial.self_overlap: q - m mᵀ must be positive semidefinite, no head is shorter "
-                f"than its overlaps; its least eigenvalue is {least:.3g}"
-            )
+        unfit = list(check_positive_semidefinite(initial.self_overlap, heads, SELF_OVERLAP))
+        yield from unfit or check_residual(initial.overlap, initial.self_overlap)
+
+
+SELF_OVERLAP = "initial.self_overlap"
+
+
+def check_residual(overlap: Matrix, self_overlap: Matrix) -> Found:
+    """q − m mᵀ, the part of the heads outside the hidden directions."""
+    residual = array(self_overlap) - array(overlap) @ array(overlap).T
+    least = least_eigenvalue(residual)
+    if least < -1e-10 * max(1.0, float(abs(residual).max())):
+        yield ConfigurationError(
+            f"{SELF_OVERLAP}: q - m mᵀ must be positive semidefinite, no head is shorter "
+            f"than its overlaps; its least eigenvalue is {least:.3g}"
+        )

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orderparams.config.unknown import Errors, Unknown
 from orderparams.config.values import (
     Check,
+    Choice,
     Matrix,
     Numbers,
     choice,
     integer,
     matrix,
+    nearest,
     number,
     numbers,
     sequence,
+    shortened,
     shown,
     text,
     weights,
@@ -28,25 +32,24 @@ from orderparams.config.values import (
 from orderparams.errors import ConfigurationError
 
 
-def section(cls: type[Any]) -> Check:
-    """A table whose keys are the fields of a dataclass."""
+@dataclass(frozen=True)
+class Section:
+    """A table whose keys are the fields of a dataclass, or one value that passes ``otherwise``."""
 
-    def check(value: Any, key: str) -> Any:
-        return value if isinstance(value, cls) else read_section(cls, value, key)
+    table: type[Any]
+    otherwise: Check | None = None
 
-    return check
-
-
-def length_law(value: Any, key: str) -> int | LengthLaw:
-    """A number of tokens, or a law on it."""
-    if isinstance(value, Mapping | LengthLaw):
-        return typing.cast(LengthLaw, section(LengthLaw)(value, key))
-    return typing.cast(int, token_count(value, key))
+    def __call__(self, value: Any, key: str) -> Any:
+        if isinstance(value, self.table):
+            return value
+        if self.otherwise is not None and not isinstance(value, Mapping):
+            return self.otherwise(value, key)
+        return read_section(self.table, value, key)
 
 
-def option(check: Check, default: Any = dataclasses.MISSING) -> Any:
-    """A field of a section: its check, and its default unless it is required."""
-    return field(default=default, metadata={"check": check})
+def option(check: Check, default: Any = dataclasses.MISSING, *, example: str = "") -> Any:
+    """A field of a section: its check, and its default, or an example where it is required."""
+    return field(default=default, metadata={"check": check, "example": example})
 
 
 MAX_LENGTH = 1_000_000
@@ -60,7 +63,9 @@ seed = integer(0, 2**63 - 1)
 class LengthLaw:
     """A law on the number L of tokens: ``{ values = [2, 4, 8], weights = [1, 1, 2] }``."""
 
-    values: tuple[int, ...] = option(sequence(token_count, "list of lengths"))
+    values: tuple[int, ...] = option(
+        sequence(token_count, "list of lengths"), example="values = [2, 4, 8]"
+    )
     weights: Numbers | None = option(weights, None)
 
 
@@ -68,7 +73,7 @@ class LengthLaw:
 class ComponentConfig:
     """One Gaussian of a mixture; without variances or covariance, a point."""
 
-    mean: Numbers = option(numbers)
+    mean: Numbers = option(numbers, example="mean = [1.5, 0.2]")
     weight: float = option(number(low=0.0), 1.0)
     variances: Numbers | None = option(sequence(number(low=0.0), "list of variances"), None)
     covariance: Matrix | None = option(matrix, None)
@@ -87,30 +92,34 @@ SIGNAL_KEYS = {
 class SignalConfig:
     """P_θ, the law of the signal (theory 1). F is the length of the lists."""
 
-    kind: str = option(choice(*SIGNAL_KEYS))
+    kind: str = option(choice(*SIGNAL_KEYS), example='kind = "spikes"')
     mean: Numbers | None = option(numbers, None)
     strengths: Numbers | None = option(sequence(number(low=0.0), "list of strengths ν ≥ 0"), None)
     variances: Numbers | None = option(sequence(number(low=0.0), "list of variances"), None)
     covariance: Matrix | None = option(matrix, None)
     components: tuple[ComponentConfig, ...] | None = option(
-        sequence(section(ComponentConfig), "list of components"), None
+        sequence(Section(ComponentConfig), "list of components"), None
     )
 
     @property
     def features(self) -> int:
-        """Number F of signal directions."""
+        """Number F of signal directions; Unknown where no list says it."""
         if self.components:
             return len(self.components[0].mean)
         lists = (self.strengths, self.variances, self.covariance, self.mean)
-        return next(len(given) for given in lists if given is not None)
+        return next((len(given) for given in lists if given is not None), UNKNOWN)
+
+
+EXAMPLE = 'a table [task.signal] with kind = "spikes" and strengths = [4, 1]'
+"""The least that a configuration must have."""
 
 
 @dataclass(frozen=True)
 class TaskConfig:
     """Single-location regression (theory 1)."""
 
-    signal: SignalConfig = option(section(SignalConfig))
-    length: int | LengthLaw = option(length_law, 4)
+    signal: SignalConfig = option(Section(SignalConfig), example=EXAMPLE)
+    length: int | LengthLaw = option(Section(LengthLaw, otherwise=token_count), 4)
     target: str = option(choice("token", "scalar"), "token")
     noise: float = option(number(low=0.0), 0.0)
 
@@ -213,16 +222,19 @@ class Problem:
     ``given`` tells what of it was not filled in; it is no part of the configuration.
     """
 
-    task: TaskConfig = option(section(TaskConfig))
+    task: TaskConfig = option(Section(TaskConfig), example=EXAMPLE)
     title: str = option(text, "")
-    attention: AttentionConfig = option(section(AttentionConfig), AttentionConfig())
-    training: TrainingConfig = option(section(TrainingConfig), TrainingConfig())
-    initial: InitialConfig = option(section(InitialConfig), InitialConfig())
-    expectation: ExpectationConfig = option(section(ExpectationConfig), ExpectationConfig())
-    integrator: IntegratorConfig = option(section(IntegratorConfig), IntegratorConfig())
-    output: OutputConfig = option(section(OutputConfig), OutputConfig())
-    simulation: SimulationConfig = option(section(SimulationConfig), SimulationConfig())
+    attention: AttentionConfig = option(Section(AttentionConfig), AttentionConfig())
+    training: TrainingConfig = option(Section(TrainingConfig), TrainingConfig())
+    initial: InitialConfig = option(Section(InitialConfig), InitialConfig())
+    expectation: ExpectationConfig = option(Section(ExpectationConfig), ExpectationConfig())
+    integrator: IntegratorConfig = option(Section(IntegratorConfig), IntegratorConfig())
+    output: OutputConfig = option(Section(OutputConfig), OutputConfig())
+    simulation: SimulationConfig = option(Section(SimulationConfig), SimulationConfig())
     given: Given = field(default=Given(), compare=False, repr=False)
+
+
+UNKNOWN: Any = Unknown()
 
 
 def settings_of(cls: type[Any]) -> dict[str, dataclasses.Field[Any]]:
@@ -244,41 +256,74 @@ def known_keys(cls: type[Any] = Problem, path: str = "") -> tuple[str, ...]:
     return tuple(keys)
 
 
+def check_of(key: str) -> Check:
+    """The check of a dotted key, which may lead to an entry of a list; :class:`ConfigurationError`
+    if there is no such key."""
+    check: Any = Section(Problem)
+    for part in re.findall(r"[\w-]+", key):
+        if part.isdigit():
+            check = numbers if isinstance(check, Choice) and check.numbers else check
+            entry = getattr(check, "item", None)
+        elif isinstance(check, Section):
+            fields = settings_of(check.table)
+            entry = fields[part].metadata["check"] if part in fields else None
+        else:
+            entry = None
+        if entry is None:
+            raise unknown_key(key)
+        check = entry
+    return typing.cast(Check, check)
+
+
+def meant(key: str) -> str:
+    """The key that is most like one that does not exist; "" if none is."""
+    known = known_keys()
+    if close := nearest(key, known, 0.75):
+        return close
+    leaves = dict.fromkeys(name.rsplit(".", 1)[-1] for name in known)
+    leaf = nearest(key.rsplit(".", 1)[-1], leaves)
+    return next((name for name in known if name.rsplit(".", 1)[-1] == leaf), "")
+
+
 def unknown_key(key: str) -> ConfigurationError:
     """The error for a key that does not exist, with the nearest one that does."""
-    known = known_keys()
-    leaf = key.rsplit(".", 1)[-1]
-    close = difflib.get_close_matches(key, known, 1, 0.75) or [
-        name
-        for last in difflib.get_close_matches(
-            leaf, dict.fromkeys(k.rsplit(".", 1)[-1] for k in known), 1
-        )
-        for name in known
-        if name.endswith(last)
-    ]
-    hint = (
-        f"did you mean {close[0]!r}?"
-        if close
-        else "known sections: " + ", ".join(name for name in known if "." not in name)
-    )
-    return ConfigurationError(f"unknown key {key!r}; {hint}")
+    sections = ", ".join(name for name in known_keys() if "." not in name)
+    hint = f"did you mean {close!r}?" if (close := meant(key)) else f"known sections: {sections}"
+    return ConfigurationError(f"unknown key {shortened(key)!r}; {hint}")
+
+
+def missing(key: str, example: str) -> ConfigurationError:
+    """The error for a required key that is not there."""
+    remedy = "presets" if example == EXAMPLE else ""
+    message = f"{key} is missing and has no default; add it, such as {example}"
+    return ConfigurationError(message, remedy)
 
 
 def read_section(cls: type[Any], table: Any, path: str) -> Any:
-    """A table of the configuration as an instance of its dataclass."""
+    """A table of the configuration as an instance of its dataclass.
+
+    The error for one that cannot be read carries what could be, with an Unknown for the rest.
+    """
     if not isinstance(table, Mapping):
         raise ConfigurationError(f"{path}: expected a table, got {shown(table)}")
+    errors = Errors()
     prefix = path + "." if path else ""
     entries = settings_of(cls)
-    for key in table:
-        if key not in entries:
-            raise unknown_key(f"{prefix}{key}")
+    strange = [f"{prefix}{key}" for key in table if key not in entries]
+    errors.found += map(unknown_key, strange)
+    misspelt = set(map(meant, strange))
+    values: dict[str, Any] = {}
     for name, entry in entries.items():
-        if name not in table and entry.default is dataclasses.MISSING:
-            raise ConfigurationError(f"{prefix}{name} is missing and has no default; add it")
-    return cls(
-        **{name: entries[name].metadata["check"](table[name], prefix + name) for name in table}
-    )
+        if name not in table:
+            if entry.default is dataclasses.MISSING:
+                values[name] = UNKNOWN
+                if re.sub(r"\[\d+\]", "", prefix) + name not in misspelt:
+                    errors.found.append(missing(prefix + name, entry.metadata["example"]))
+        elif isinstance(table[name], Unknown):
+            values[name] = table[name]
+        else:
+            values[name] = errors.attempt(entry.metadata["check"], table[name], prefix + name)
+    return errors.conclude(cls(**values))
 
 
 def to_table(config: Any) -> dict[str, Any]:
@@ -286,7 +331,9 @@ def to_table(config: Any) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for key in settings_of(type(config)):
         value = getattr(config, key)
-        if dataclasses.is_dataclass(value):
+        if isinstance(value, Unknown):
+            table[key] = value
+        elif dataclasses.is_dataclass(value):
             table[key] = to_table(value)
         elif isinstance(value, tuple) and value and dataclasses.is_dataclass(value[0]):
             table[key] = [to_table(entry) for entry in value]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
+from orderparams.config.plain import plain
 from orderparams.config.sections import Problem, known_keys, to_table, unknown_key
 from orderparams.config.titles import retitled
-from orderparams.config.values import shortened, toml_value
+from orderparams.config.unknown import Errors
+from orderparams.config.values import shortened, shown, toml_value
 from orderparams.errors import ConfigurationError
 
 ENTRY = re.compile(r"(\[\d+\])+$")
@@ -26,28 +28,65 @@ def parse_toml(document: str) -> dict[str, Any]:
         raise ConfigurationError("not valid TOML: nested too deeply") from None
 
 
-def override(table: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
-    """A copy of the table with ``key.path=TOML value`` assignments applied in order.
+Setting: TypeAlias = str | tuple[str, Any]
+Settings: TypeAlias = Mapping[str, Any] | Iterable[Setting]
+"""Dotted keys with their values, or ``KEY=VALUE`` texts with values in TOML."""
 
-    ``key.path[i]`` is an entry, counted from 0, of a list that the table has.
-    A value that is not valid TOML but a plain word is taken as a string. The title is marked where
-    it was given for another problem.
+EXAMPLE: Any = {"key": "attention.heads", "value": 8}
+
+
+def listed(settings: Settings | None) -> list[Setting]:
+    """Settings in any form as a list."""
+    if isinstance(settings, Mapping):
+        return list(plain(settings).items())
+    if isinstance(settings, str):
+        return [settings]
+    if settings is not None and not isinstance(settings, Iterable):
+        message = f"settings: expected a table of keys and values, got {shown(settings)}"
+        raise ConfigurationError(message, "set", **EXAMPLE)
+    return list(settings or ())
+
+
+def setting_keys(settings: Iterable[Setting]) -> set[str]:
+    """The keys that settings give a value to."""
+    return {
+        (text.partition("=")[0] if isinstance(text, str) else text[0]).strip() for text in settings
+    }
+
+
+def override(table: Mapping[str, Any], settings: Settings | None) -> dict[str, Any]:
+    """A copy of the table with settings applied in order.
+
+    The key ``key.path[i]`` is an entry, counted from 0, of a list that the table has. A value in a
+    text that is not valid TOML but a plain word is taken as a string. The title is marked where it
+    was given for another problem. The error for settings that make no sense carries the table with
+    the others.
     """
-    known = set(known_keys())
-    result: dict[str, Any] = dict(table)
-    assigned = set()
-    for assignment in assignments:
-        key, separator, written = assignment.partition("=")
-        key = key.strip()
-        if not separator or not key:
-            raise ConfigurationError(
-                f"-s {assignment}: expected KEY=VALUE, such as -s attention.heads=8"
-            )
-        if ENTRY.sub("", key) not in known:
-            raise unknown_key(key)
-        result = assign(result, key, override_value(key, written.strip()))
-        assigned.add(key)
-    return retitled(table, result, assigned)
+    errors = Errors()
+    result = dict(table)
+    for setting in listed(settings):
+        try:
+            result = assign(result, *read_setting(setting))
+        except ConfigurationError as error:
+            errors.found.append(error)
+    return errors.conclude(retitled(table, result, setting_keys(listed(settings))))
+
+
+def read_setting(setting: Setting) -> tuple[str, Any]:
+    """Key and value of a setting."""
+    if isinstance(setting, str):
+        key, separator, written = setting.partition("=")
+        if not separator or not key.strip():
+            what = f"setting {shortened(setting)}: expected KEY=VALUE"
+            raise ConfigurationError(what, "set", **EXAMPLE)
+    elif isinstance(setting, tuple) and len(setting) == 2 and isinstance(setting[0], str):
+        key = setting[0]
+    else:
+        raise ConfigurationError(f"{shown(setting)} is not a setting", "set", **EXAMPLE)
+    key = key.strip()
+    if ENTRY.sub("", key) not in set(known_keys()):
+        raise unknown_key(key)
+    return key, override_value(key, written.strip()) if isinstance(setting, str) else setting[1]
 
 
 def assign(table: Any, key: str, value: Any) -> Any:
@@ -80,13 +119,37 @@ def override_value(key: str, written: str) -> Any:
     except (ValueError, RecursionError):
         if written.replace("-", "").replace("_", "").isalnum() and written[0].isalpha():
             return written
-        raise ConfigurationError(
-            f"-s {key}={shortened(written)}: the value is not TOML; examples: 8, 0.5, [4, 1], "
-            "'softmax-1'"
-        ) from None
+        raise not_toml(key, written) from None
     if list(table) != ["value"]:
-        raise ConfigurationError(f"-s {key}: one value is expected, got several lines")
+        raise ConfigurationError(f"{key}: one value is expected, got several lines")
     return table["value"]
+
+
+def not_toml(key: str, written: str) -> ConfigurationError:
+    """The error for a value that is not TOML; for several values, with the way to run them."""
+    what = f"{key}={shortened(written)}: the value is not TOML"
+    try:
+        several = tomllib.loads(f"value = [{quoted_words(written)}]")["value"]
+    except (ValueError, RecursionError):
+        several = []
+    if RANGE.fullmatch(written):
+        return ConfigurationError(
+            f"{what}, but a range", "scan", key=key, values=repr(written), written=written
+        )
+    if len(several) < 2:
+        return ConfigurationError(f"{what}; examples: 8, 0.5, [4, 1], 'softmax-1'")
+    return ConfigurationError(
+        f"{what}, but several values; a list is written {toml_value(several)}",
+        "scan", key=key, values=several, written=written,
+    )  # fmt: skip
+
+
+RANGE = re.compile(r"(log:)?[^:,]+:[^:,]+(:\d+)?")
+
+
+def quoted_words(written: str) -> str:
+    """The same with quotes around plain words."""
+    return re.sub(r"(?<![\w\"'.+-])[A-Za-z][\w-]*(?![\w\"'.-])", r'"\g<0>"', written)
 
 
 def to_toml(problem: Problem) -> str:

@@ -229,9 +229,12 @@ def sentence(command: str, keys: Mapping[str, str]) -> str:
     return f"without effect in {command}: {'; '.join(parts)}" if parts else ""
 
 
-def heed(problem: Problem, command: str, more: Iterable[Unused] = ()) -> Problem:
-    """Warn of what was given without effect; the same problem, of which that is then known."""
-    warn(sentence(command, ignored(problem, command, problem.given, more)), depth=3)
+def heed(problem: Problem, command: str, more: Iterable[Unused] = (), *, depth: int = 3) -> Problem:
+    """Warn of what was given without effect; the same problem, of which that is then known.
+
+    ``depth`` as of :func:`warn`, seen from there.
+    """
+    warn(sentence(command, ignored(problem, command, problem.given, more)), depth)
     return dataclasses.replace(problem, given=Given())
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import math
-import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from orderparams.config.unknown import Errors, Unknown
 from orderparams.errors import ConfigurationError
 
 Check = Callable[[Any, str], Any]
@@ -31,6 +32,18 @@ def shown(value: object) -> str:
     return shortened(text)
 
 
+def refusal(key: str, expected: str, value: object) -> ConfigurationError:
+    """The error for a value that is not what is expected; for a list where one value should be,
+    with the way to run several."""
+    message = f"{key}: expected {expected}{';' if ',' in expected else ','} got {shown(value)}"
+    if not isinstance(value, list | tuple) or not value or "[" in key:
+        return ConfigurationError(message)
+    if any(isinstance(entry, list | tuple | Mapping) for entry in value):
+        return ConfigurationError(message)
+    written = ",".join(entry if isinstance(entry, str) else shown(entry) for entry in value)
+    return ConfigurationError(message, "scan", key=key, values=list(value), written=written)
+
+
 LARGEST = 1e50
 """Of all numbers in size: they are multiplied and squared a few times, and must stay finite."""
 
@@ -48,25 +61,31 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
                 f"{key}: {shown(value)} is too large; numbers up to {LARGEST:g} in size are allowed"
             )
         if not valid or not low <= value <= high or math.isinf(value):
-            raise ConfigurationError(f"{key}: expected {expected}, got {shown(value)}")
+            raise refusal(key, expected, value)
         if above and value == low:
-            raise ConfigurationError(f"{key}: expected {expected}, got {shown(value)}")
+            raise refusal(key, expected, value)
         return float(value)
 
     return check
 
 
-def integer(low: int, high: int) -> Check:
+@dataclass(frozen=True)
+class Whole:
+    """A whole number in [low, high]; 8.0 is one too."""
+
+    low: int
+    high: int
+
+    def __call__(self, value: Any, key: str) -> int:
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        if not whole or isinstance(value, bool) or not self.low <= value <= self.high:
+            raise refusal(key, f"a whole number from {self.low} to {self.high}", value)
+        return int(value)
+
+
+def integer(low: int, high: int) -> Whole:
     """A whole number in [low, high]."""
-
-    def check(value: Any, key: str) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ConfigurationError(
-                f"{key}: expected a whole number from {low} to {high}, got {shown(value)}"
-            )
-        return value
-
-    return check
+    return Whole(low, high)
 
 
 def text(value: Any, key: str) -> str:
@@ -76,67 +95,111 @@ def text(value: Any, key: str) -> str:
     return value
 
 
-def choice(*words: str) -> Check:
+@dataclass(frozen=True)
+class Boolean:
+    """true or false."""
+
+    words: tuple[str, ...] = ("true", "false")
+
+    def __call__(self, value: Any, key: str) -> bool:
+        if not isinstance(value, bool):
+            raise refusal(key, "true or false", value)
+        return value
+
+
+boolean = Boolean()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some words, or if ``numbers`` a list of numbers."""
+
+    words: tuple[str, ...]
+    numbers: bool = False
+
+    def __call__(self, value: Any, key: str) -> Any:
+        if self.numbers and isinstance(value, list | tuple):
+            return numbers(value, key)
+        if isinstance(value, str) and value in self.words:
+            return value
+        allowed = ", ".join([*self.words, *["a list of numbers"] * self.numbers])
+        error = refusal(key, f"one of {allowed}", value)
+        close = nearest(value, self.words) if isinstance(value, str) else ""
+        raise ConfigurationError(f"{error}; did you mean {close!r}?") if close else error
+
+
+def choice(*words: str) -> Choice:
     """One of some words."""
-
-    def check(value: Any, key: str) -> str:
-        if value not in words:
-            folded = {word.casefold(): word for word in words}
-            written = value.casefold() if isinstance(value, str) else ""
-            close = difflib.get_close_matches(written, folded, 1)
-            hint = f"; did you mean {folded[close[0]]!r}?" if close else ""
-            allowed = ", ".join(words)
-            raise ConfigurationError(f"{key}: expected one of {allowed}; got {shown(value)}{hint}")
-        return str(value)
-
-    return check
+    return Choice(words)
 
 
-def sequence(item: Check, what: str) -> Check:
+def words_or_numbers(*words: str) -> Choice:
+    """One of some words, or a list of numbers."""
+    return Choice(words, numbers=True)
+
+
+def nearest(written: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The name that is meant, in whatever case it is written; "" if none is like it."""
+    folded = {name.casefold(): name for name in known}
+    close = difflib.get_close_matches(written.casefold(), folded, 1, cutoff)
+    return folded[close[0]] if close else ""
+
+
+@dataclass(frozen=True)
+class ListOf:
     """A non-empty list whose entries pass ``item``."""
 
-    def check(value: Any, key: str) -> tuple[Any, ...]:
+    item: Check
+    what: str
+
+    def __call__(self, value: Any, key: str) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple) or not value:
-            raise ConfigurationError(f"{key}: expected a non-empty {what}, got {shown(value)}")
-        return tuple(item(entry, f"{key}[{i}]") for i, entry in enumerate(value))
-
-    return check
-
-
-numbers = sequence(number(), "list of numbers")
-rows = sequence(numbers, "list of rows, such as [[1.0, 0.0], [0.0, 1.0]]")
-
-
-def matrix(value: Any, key: str) -> Matrix:
-    """Rows of numbers of one length."""
-    checked: Matrix = rows(value, key)
-    if len({len(row) for row in checked}) > 1:
-        raise ConfigurationError(f"{key}: the rows of a matrix must have the same length")
-    return checked
+            raise ConfigurationError(f"{key}: expected a non-empty {self.what}, got {shown(value)}")
+        errors = Errors()
+        entries = tuple(
+            entry if isinstance(entry, Unknown) else errors.attempt(self.item, entry, f"{key}[{i}]")
+            for i, entry in enumerate(value)
+        )
+        return errors.conclude(entries)
 
 
-def weights(value: Any, key: str) -> Numbers:
+class Rows(ListOf):
+    """Lists of one length."""
+
+    def __call__(self, value: Any, key: str) -> Matrix:
+        checked: Matrix = super().__call__(value, key)
+        if len({len(row) for row in checked}) > 1:
+            raise ConfigurationError(f"{key}: the rows of a matrix must have the same length")
+        return checked
+
+
+class Weights(ListOf):
     """Non-negative numbers with a positive sum, not necessarily one."""
-    checked: Numbers = sequence(number(low=0.0), "list of weights")(value, key)
-    if sum(checked) <= 0:
-        raise ConfigurationError(f"{key}: the weights sum to zero; at least one must be positive")
-    return checked
+
+    def __call__(self, value: Any, key: str) -> Numbers:
+        checked: Numbers = super().__call__(value, key)
+        if sum(checked) <= 0:
+            raise ConfigurationError(
+                f"{key}: the weights sum to zero; at least one must be positive"
+            )
+        return checked
 
 
-def words_or_numbers(*words: str) -> Check:
-    """One of some words, or a list of numbers."""
-    word = choice(*words, "a list of numbers")
+def sequence(item: Check, what: str) -> ListOf:
+    """A non-empty list whose entries pass ``item``."""
+    return ListOf(item, what)
 
-    def check(value: Any, key: str) -> str | Numbers:
-        if isinstance(value, list | tuple):
-            return typing.cast(Numbers, numbers(value, key))
-        return typing.cast(str, word(value, key))
 
-    return check
+numbers = ListOf(number(), "list of numbers")
+matrix = Rows(numbers, "list of rows, such as [[1.0, 0.0], [0.0, 1.0]]")
+weights = Weights(number(low=0.0), "list of weights")
 
 
 def toml_value(value: Any) -> str:
-    """A number, text, list or small table as TOML."""
+    """A number, text, list or small table as TOML; an Unknown as its name between NULs, which no
+    TOML has."""
+    if isinstance(value, Unknown):
+        return f"\0{value.name}\0"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

@@ -3,7 +3,12 @@
 The likelihood ratio Λ of a token's projection splits. Components of P_θ in mutually orthogonal
 subspaces give independent terms of a sum, so that E[e^{−tΛ}] is a product; P_θ that is a product
 over coordinates gives independent terms of log Λ, whose laws are convolved. What remains is sampled
-on a tensor grid in the span of its components, or by quasi-Monte Carlo where that is too large.
+in the span of its components: on a line by Gauss–Legendre panels, elsewhere on a tensor grid, or by
+quasi-Monte Carlo where that is too large.
+
+Nothing grows with the strength or the breadth of a signal, since the law of a signal token is Λ
+times that of a noise token: where log Λ is beyond what noise ever reaches the token is decided, and
+where it is not, the noise's density is not small either.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
+from orderparams.expectations.likelihood import grid_nodes, line_nodes, sampled_nodes
 from orderparams.expectations.normaliser import (
     DEAD,
     TauGrid,
@@ -23,26 +29,11 @@ from orderparams.expectations.normaliser import (
     transform,
 )
 from orderparams.expectations.resolution import Resolution, converge
-from orderparams.expectations.scores import (
-    Grid,
-    Lattice,
-    Nodes,
-    logit_nodes,
-    sobol_points,
-    spread,
-)
+from orderparams.expectations.scores import STENCIL, Lattice, Nodes, spread
 from orderparams.task import Signal, Task
 
 Array = NDArray[np.float64]
 
-LARGEST_GRID = 4_000_000
-"""Nodes × components that a tensor grid may have before quasi-Monte Carlo takes over."""
-
-LARGEST_SCORE = 700.0
-"""|log Λ| is cut here. Noise exceeds it, or a signal falls below its negative, with a probability
-below e^−700; on the other sides a token is decided anyway."""
-
-SOBOL_POINTS = 8192
 REPLICAS = 16
 
 
@@ -63,15 +54,23 @@ class TokenLaw:
     signal: Array
 
 
+def of_size_one(arrays: Array) -> Array:
+    """Each array along the first axis divided by its largest entry, if that is not zero."""
+    sizes = np.abs(arrays).max(axis=tuple(range(1, arrays.ndim)), keepdims=True)
+    return np.asarray(arrays / np.where(sizes > 0.0, sizes, 1.0))
+
+
 def orthogonal_blocks(signal: Signal) -> list[Signal]:
     """Groups of components in mutually orthogonal subspaces; their weights sum to one together."""
     if signal.covariances.any():
-        squares = signal.covariances @ signal.covariances
-        squares += signal.means[:, :, None] * signal.means[:, None, :]
+        squares = of_size_one(signal.covariances)
+        rows = of_size_one(signal.means)
+        squares = squares @ squares + rows[:, :, None] * rows[:, None, :]
         flat = squares.reshape(len(squares), -1)
         overlaps = flat @ flat.T  # zero if and only if the ranges of μμᵀ + Σ² are orthogonal
     else:
-        overlaps = (signal.means @ signal.means.T) ** 2
+        rows = of_size_one(signal.means)
+        overlaps = (rows @ rows.T) ** 2
     sizes = np.sqrt(np.diag(overlaps))
     linked = np.abs(overlaps) > 1e-14 * np.outer(sizes, sizes)
     count, labels = connected_components(linked, directed=False)
@@ -94,7 +93,6 @@ def _classes(rows: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def independent_factors(signal: Signal) -> list[Signal]:
     """Signals in fewer coordinates whose product P_θ is; weights beyond the first sum to one."""
     if len(signal.weights) == 1:
-        signal = in_span(signal)
         variances, axes = np.linalg.eigh(signal.covariances[0])
         laws = zip((signal.means @ axes)[0], variances, strict=True)
         found = [Signal(np.ones(1), np.array([[m]]), np.array([[[v]]])) for m, v in laws]
@@ -137,104 +135,13 @@ def in_span(signal: Signal) -> Signal:
     return Signal(signal.weights, signal.means @ axes, axes.T @ signal.covariances @ axes)
 
 
-@dataclass(frozen=True, eq=False)
-class Likelihood:
-    """log of the components of Λ: constants_c + linear_c·x + ½ xᵀ quadratic_c x."""
+def certainty(resolution: Resolution, longest: int) -> float:
+    """|log Λ| beyond which a token is decided, whatever a second independent term of log Λ says.
 
-    constants: Array
-    linear: Array
-    quadratic: Array
-
-    @classmethod
-    def of(cls, signal: Signal) -> Likelihood:
-        """Components w_c N(x; μ_c, I+Σ_c)/N(x; 0, I)."""
-        total = np.eye(signal.features) + signal.covariances
-        inverse = np.linalg.inv(total).astype(np.float64)
-        linear = np.einsum("cfg,cg->cf", inverse, signal.means)
-        exponent = np.linalg.slogdet(total)[1] + (signal.means * linear).sum(axis=1)
-        return cls(np.log(signal.weights) - 0.5 * exponent, linear, inverse @ signal.covariances)
-
-    def __call__(self, x: Array) -> Array:
-        """Values (n, C) at points x (n, F)."""
-        values = self.constants + x @ self.linear.T
-        for component in np.flatnonzero(self.quadratic.any(axis=(1, 2))):
-            values[:, component] += 0.5 * ((x @ self.quadratic[component]) * x).sum(axis=1)
-        return values
-
-    def score(self, x: Array) -> Array:
-        """log Λ (n,) at points x (n, F)."""
-        logits = self(x)
-        top = logits.max(axis=1)
-        score: Array = top + np.log(np.exp(logits - top[:, None]).sum(axis=1))
-        return score
-
-    def slopes(self, center: Array, axes: Array) -> Array:
-        """How differently the components may vary along the axes (F, F) within two of each."""
-        middle = (self.linear + self.quadratic @ center) @ axes
-        bend = 2.0 * np.abs(axes.T @ self.quadratic @ axes).sum(axis=1)
-        slopes: Array = np.maximum((middle + bend).max(axis=0), 0.0) - np.minimum(
-            (middle - bend).min(axis=0), 0.0
-        )
-        return slopes
-
-
-def _score_nodes(score: Array, weights: Array) -> Nodes:
-    """Nodes at values (n,) of log Λ, with weights (n,)."""
-    return logit_nodes(np.clip(score, -LARGEST_SCORE, LARGEST_SCORE)[:, None], weights)
-
-
-def _grid_nodes(signal: Signal, resolution: Resolution, tokens: float) -> list[Nodes] | None:
-    """Nodes of log Λ on tensor grids, one for a noise token and one for each component.
-
-    None if they are too many.
+    Noise exceeds it, or a signal falls below its negative, with a probability below e^{−certainty};
+    a third of it is what either may have against it in another term.
     """
-    likelihood = Likelihood.of(signal)
-    count, features = len(signal.weights), signal.features
-    cut = resolution.cut(tokens)
-    centers = [np.zeros(features), *signal.means]
-    covariances = [np.eye(features), *(np.eye(features) + signal.covariances)]
-    grids = []
-    for center, covariance in zip(centers, covariances, strict=True):
-        variances, axes = np.linalg.eigh(covariance)
-        axes = axes * np.sqrt(variances)
-        slopes = likelihood.slopes(center, axes)
-        grid = Grid.over(slopes, resolution, cut, LARGEST_GRID / (count * len(centers)))
-        if grid is None:
-            return None
-        grids.append((axes, grid))
-    nodes = []
-    for center, mass, (axes, grid) in zip(centers, [1.0, *signal.weights], grids, strict=True):
-        varied, points, weights = grid.points_without(0)
-        score = likelihood.score(center + points @ axes[:, varied].T)
-        nodes.append(_score_nodes(score, mass * weights))
-    return nodes
-
-
-def _sobol_nodes(signal: Signal, replica: int) -> list[Nodes]:
-    """The same by quasi-Monte Carlo, all components in one.
-
-    Points are drawn half from the noise's law and half from the signal's, so that neither
-    likelihood ratio to what is drawn exceeds two, however rare the decisive noise tokens are.
-    """
-    likelihood, count = Likelihood.of(signal), len(signal.weights)
-    normals = sobol_points(SOBOL_POINTS, signal.features, replica)
-    some = normals[: max(256, SOBOL_POINTS >> max(0, (count - 1).bit_length() - 2))]
-    roots = np.linalg.cholesky(np.eye(signal.features) + signal.covariances)
-    scores = [likelihood.score(normals)]
-    scores += [
-        likelihood.score(mean + some @ root.T)
-        for mean, root in zip(signal.means, roots, strict=True)
-    ]
-    shares = signal.weights / signal.weights.sum()
-    drawn = np.concatenate(
-        [np.full(len(normals), 0.5 / len(normals)), np.repeat(0.5 * shares / len(some), len(some))]
-    )
-    score = np.concatenate(scores)
-    per_draw = np.logaddexp(np.log(0.5), score - np.log(2.0 * signal.weights.sum()))
-    return [
-        _score_nodes(score, drawn * np.exp(-per_draw)),
-        _score_nodes(score, drawn * np.exp(score - per_draw)),
-    ]
+    return 3.0 * float(resolution.digits + np.log(longest)) + 20.0
 
 
 def _factor_law(nodes: Sequence[Nodes], resolution: Resolution) -> TokenLaw:
@@ -250,34 +157,77 @@ def _factor_law(nodes: Sequence[Nodes], resolution: Resolution) -> TokenLaw:
     return TokenLaw(lattice, noise, signal)
 
 
-def _convolve(first: TokenLaw, second: TokenLaw) -> TokenLaw:
-    """Law of the sum of two independent scores."""
-    lattice = Lattice(
-        first.lattice.start + second.lattice.start,
-        first.lattice.size + second.lattice.size - 1,
-        first.lattice.step,
-    )
+def _convolve(first: TokenLaw, second: TokenLaw, certain: float) -> TokenLaw:
+    """Law of the sum of two independent scores; what is decided goes to the ends."""
+    step = first.lattice.step
+    start = first.lattice.start + second.lattice.start
+    end = start + first.lattice.size + second.lattice.size - 2
+    last = int(np.ceil(certain / step)) + STENCIL
+    low, high = max(start, -last), min(end, last)
+
+    def clipped(sums: Array) -> Array:
+        law = sums[low - start : high - start + 1].copy()
+        law[0] += sums[: low - start].sum()
+        law[-1] += sums[high - start + 1 :].sum()
+        return law
+
     return TokenLaw(
-        lattice,
-        np.convolve(first.noise, second.noise),
-        np.convolve(first.signal, second.signal),
+        Lattice(low, high - low + 1, step),
+        clipped(np.convolve(first.noise, second.noise)),
+        clipped(np.convolve(first.signal, second.signal)),
     )
+
+
+def _power(law: TokenLaw, count: int, certain: float) -> TokenLaw:
+    """Law of the sum of ``count`` independent scores of one law."""
+    total = None
+    while True:
+        if count % 2:
+            total = law if total is None else _convolve(total, law, certain)
+        count //= 2
+        if not count:
+            assert total is not None
+            return total
+        law = _convolve(law, law, certain)
 
 
 def _block_law(
-    factors: Sequence[Signal], resolution: Resolution, tokens: float, replica: int | None
+    factors: Sequence[Signal],
+    resolution: Resolution,
+    tokens: float,
+    certain: float,
+    replica: int | None,
 ) -> TokenLaw | None:
     """Law of log Λ of a block, from its independent factors; None if it is too costly."""
     law: TokenLaw | None = None
-    for factor in factors:
-        nodes = _grid_nodes(factor, resolution, tokens)
+    for factor, count in counted(factors):
+        nodes: list[Nodes] | None
+        if factor.features == 1:
+            nodes = line_nodes(factor, resolution, certain)
+        else:
+            nodes = grid_nodes(factor, resolution, tokens, certain)
         if nodes is None and replica is not None:
-            nodes = _sobol_nodes(factor, replica)
+            nodes = sampled_nodes(factor, replica, certain)
         if nodes is None:
             return None
-        another = _factor_law(nodes, resolution)
-        law = another if law is None else _convolve(law, another)
+        another = _power(_factor_law(nodes, resolution), count, certain)
+        law = another if law is None else _convolve(law, another, certain)
     return law
+
+
+def counted(factors: Sequence[Signal]) -> list[tuple[Signal, int]]:
+    """Factors that differ, mirror images and the first's weight aside, and how many there are.
+
+    The first one's share in P_θ is that of the block.
+    """
+    kinds: dict[tuple[bytes, ...], tuple[Signal, int]] = {}
+    for factor in factors:
+        single = factor.features == len(factor.weights) == 1
+        means = np.abs(factor.means) if single else factor.means
+        parts = (factor.weights, means, factor.covariances)
+        key = tuple((part + 0.0).tobytes() for part in parts)
+        kinds[key] = (factor, kinds.get(key, (factor, 0))[1] + 1)
+    return list(kinds.values())
 
 
 def _risk(
@@ -290,17 +240,20 @@ def _risk(
 
     With Φ = E_noise[e^{−tΛ}] and Ψ = E_signal[e^{−tΛ}] = −dΦ/dt (the signal's density is Λ times
     the noise's), E_signal[tΛ e^{−tΛ}] = t Φ''; an integration by parts turns theory 5c into
-    E_Bayes = (L−1) ∫ dτ t Ψ² Φ^{L−2}, t = e^τ, which is positive and keeps small risks' digits.
+    E_Bayes = (L−1) ∫ dτ t Ψ² Φ^{L−2}, t = e^τ, which is positive and keeps small risks' digits;
+    beyond t it has at most (L−1)/t, since tΨ ≤ 1.
     """
     tokens = float(task.length_weights @ task.lengths)
+    certain = certainty(resolution, int(task.lengths.max()))
     laws = []
     for factors in blocks:
-        law = _block_law(factors, resolution, tokens, replica)
+        law = _block_law(factors, resolution, tokens, certain, replica)
         if law is None:
             return None
         laws.append(law)
-    low = -resolution.digits - np.log(float(task.lengths.max())) - DEAD
-    high = DEAD - min(law.lattice.extent[0] for law in laws)
+    longest = np.log(float(task.lengths.max()))
+    low = -resolution.digits - longest - DEAD
+    high = min(-low, DEAD - min(law.lattice.extent[0] for law in laws))
     grid = TauGrid.over(low, max(high, DEAD), resolution)
     deficit, signal = np.zeros(grid.size), np.zeros(grid.size)  # 1 − Φ and Ψ
     for law in laws:
@@ -327,7 +280,7 @@ def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:
         for block in orthogonal_blocks(signal)
     ]
     noise = task.noise**2 if task.target == "scalar" else 0.0
-    found = converge(lambda resolution: _risk(task, blocks, resolution), tolerance, 1)
+    found = converge(lambda resolution: _risk(task, blocks, resolution), tolerance, np.ones(1), 1)
     if found is not None:
         return BayesRisk(float(found[0][0]) + noise, float(found[1][0]))
     replicas = np.array(

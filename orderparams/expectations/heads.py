@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.expectations.laplace import Gradients, Grids, Integers, Law, Lengths, length_powers
+from orderparams.expectations.laplace import (
+    Gradients,
+    Grids,
+    Integers,
+    Law,
+    Lengths,
+    Seeds,
+    length_powers,
+)
 from orderparams.expectations.smoothing import smooth
 from orderparams.expectations.vectors import lane_sum, row_vectors, splat
 
@@ -31,13 +39,14 @@ def integrate_head(
     weight: Array,
     lengths: Lengths,
     kappa: float,
-    head_weight: float,
+    alpha: float,
+    gamma: float,
     mass: Array,
     adjoints: Array,
 ) -> tuple[float, float, float]:
     """A, G and the miss of an identity for one head with tables (C+1, rows, n) and token (3, n).
 
-    mass (n,) becomes the integrand of −2uA + u²G, weights included; adjoints (2, 3, n) its
+    mass (n,) becomes the integrand of αA + γG, weights included; adjoints (2, 3, n) its
     derivatives in rows 0, 1, 2 of the noise and of the signal token, with K_1 = −K_0′ and
     K_2 = K_0″ − K_0′. The identity: −F′ has the integral 1 (see :mod:`laplace`).
     """
@@ -49,7 +58,6 @@ def integrate_head(
     f, s, g = row_vectors(tables[0]), row_vectors(token), row_vectors(powers)
     scales, weights, masses = row_vectors(scale), row_vectors(weight), row_vectors(mass)
     of_noise, of_token = row_vectors(adjoints[0]), row_vectors(adjoints[1])
-    u, square = head_weight, head_weight**2
     attended, overlap, identity = splat(0.0), splat(0.0), splat(0.0)
     for i in range(len(weights)):
         w, g0, g1, g2 = weights[i], g[0, i], g[1, i], g[2, i]
@@ -59,14 +67,14 @@ def integrate_head(
         concentration = w * (psi2 * g0 + phi2 * psi0 * g1)
         attended += attention
         overlap += concentration
-        masses[i] = square * concentration - 2.0 * u * attention
+        masses[i] = gamma * concentration + alpha * attention
         identity += w * (psi1 * g0 + phi1 * psi0 * g1 + kappa * scales[i] * psi0 * g0)
-        of_token[0, i] = square * w * phi2 * g1
-        of_token[1, i] = (2.0 * u - square) * w * g0
-        of_token[2, i] = square * w * g0
-        of_noise[0, i] = w * (square * (psi2 * g1 + phi2 * psi0 * g2) - 2.0 * u * psi1 * g1)
-        of_noise[1, i] = 0.0 - square * w * psi0 * g1
-        of_noise[2, i] = square * w * psi0 * g1
+        of_token[0, i] = gamma * w * phi2 * g1
+        of_token[1, i] = (0.0 - alpha - gamma) * w * g0
+        of_token[2, i] = gamma * w * g0
+        of_noise[0, i] = w * (gamma * (psi2 * g1 + phi2 * psi0 * g2) + alpha * psi1 * g1)
+        of_noise[1, i] = 0.0 - gamma * w * psi0 * g1
+        of_noise[2, i] = gamma * w * psi0 * g1
     return lane_sum(attended), lane_sum(overlap), lane_sum(identity) - 1.0
 
 
@@ -76,7 +84,7 @@ def head_integrals(
     law: Law,
     lengths: Lengths,
     kappa: float,
-    head_weights: Array,
+    seeds: Seeds,
     rows: Integers,
     digits: float,
     masses: Array,
@@ -84,14 +92,16 @@ def head_integrals(
     overlap: Array,
     gradients: Gradients,
 ) -> tuple[list[Array], list[Array], float]:
-    """Fills A (H,) into attended and G_hh into overlap (H, H); adds to the gradients of E.
+    """Fills A (H,) into attended and G_hh into overlap (H, H); adds to the
+    gradients of Σ α_h A_h + Σ γ_hh' G_hh'.
 
-    Fills also the part masses (H, n) of E's integrand. Returns for every head its tables
+    Fills also the part masses (H, n) of that sum's integrand. Returns for every head its tables
     (C+1, most rows, n), of which the first rows (C+1, H) are set, and those of the signal token
     (3, n); and the largest miss of the identity.
     """
     scales, weights, sizes = grids
     means, _, deviations, shares = law
+    alpha, gamma = seeds
     mean_gradient, covariance_gradient = gradients
     heads, most = sizes.size, rows.max()
     tables = [np.empty((shares.size, most, sizes[h])) for h in range(heads)]
@@ -111,7 +121,8 @@ def head_integrals(
             weights[h, :size],
             lengths,
             kappa,
-            head_weights[h],
+            alpha[h],
+            gamma[h, h],
             masses[h, :size],
             adjoints,
         )

@@ -102,7 +102,8 @@ class JointQuadrature:
             return self._moments(weights[order], nodes, resolution, gradient_covariance)
 
         judged = 1 + self.heads * (self.task.signal.features + self.heads)
-        found = converge(on_grid, self.tolerance, judged)
+        sizes = self._sizes(weights, gradient_covariance)
+        found = converge(on_grid, self.tolerance, sizes, judged)
         self.method = "tensor grid" if found else "quasi-Monte Carlo"
         self._fell_back |= found is None
         values, errors = found or self._by_sampling(weights[order], laws, gradient_covariance)
@@ -138,6 +139,19 @@ class JointQuadrature:
                 f"serves up to {FARTHEST:g}; use smaller biases or heads"
             )
         return laws
+
+    def _sizes(self, weights: Array, gradient_covariance: bool) -> Array:
+        """By what factors the values of :meth:`_moments` multiply expectations of order one.
+
+        P carries E|θ| and 2 E|m Σ|; V, for the scalar target, the label noise.
+        """
+        signal, heads = self.task.signal, self.heads
+        spread = 2.0 * np.abs(weights[:, : signal.features] @ signal.covariances)
+        reach = np.abs(signal.means)[:, None] + spread
+        of_overlap = float(np.einsum("c,chf->hf", signal.weights, reach).max())
+        of_covariance = 1.0 + (self.task.noise**2 if self.task.target == "scalar" else 0.0)
+        counts = [1, heads * signal.features, heads * (heads + 1), heads**2 * gradient_covariance]
+        return np.repeat([1.0, max(1.0, of_overlap), 1.0, of_covariance], counts)
 
     def _grid(
         self, laws: Sequence[tuple[Array, Array]], resolution: Resolution

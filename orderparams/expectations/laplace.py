@@ -24,6 +24,9 @@ Law = tuple[Array, Array, Array, Array]
 """Means (C+1, H), covariances (C+1, H, H) and deviations (C+1, H) of the logits by component, and
 the shares (C+1,) of the components: 0 is the noise token, the others make up the signal token."""
 
+Seeds = tuple[Array, Array]
+"""α (H,) and the symmetric γ (H, H) of the sum Σ α_h A_h + Σ γ_hh' G_hh' that is differentiated."""
+
 Gradients = tuple[Array, Array]
 """Derivatives in the means (C+1, H) and in the covariances (C+1, H, H) of a Law."""
 

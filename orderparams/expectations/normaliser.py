@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.resolution import SCORES_PER_STEP, Resolution
+from orderparams.expectations.resolution import Resolution
 from orderparams.expectations.scores import Lattice
 from orderparams.task import Task
 
@@ -25,18 +25,19 @@ DEAD = 4.0
 
 @dataclass(frozen=True)
 class TauGrid:
-    """τ = step · (start + i), i = 0 … size−1."""
+    """τ = step · (start + i), i = 0 … size−1; ``stride`` points of the scores' lattice a step."""
 
     start: int
     size: int
     step: float
+    stride: int
 
     @classmethod
     def over(cls, low: float, high: float, resolution: Resolution) -> TauGrid:
         """Grid on multiples of the step that covers [low, high]."""
         step = resolution.tau_step
         start = int(np.floor(low / step))
-        return cls(start, int(np.ceil(high / step)) - start + 1, step)
+        return cls(start, int(np.ceil(high / step)) - start + 1, step, resolution.scores_per_step)
 
     @property
     def rates(self) -> Array:
@@ -46,9 +47,9 @@ class TauGrid:
 
 
 def kernel_table(grid: TauGrid, lattice: Lattice, highest: int) -> Array:
-    """1 − K_0, K_0, K_1 … K_highest at every τ + x; entry i·SCORES_PER_STEP + k for (τ_i, x_k)."""
-    size = (grid.size - 1) * SCORES_PER_STEP + lattice.size
-    first = grid.start * SCORES_PER_STEP + lattice.start
+    """1 − K_0, K_0, K_1 … K_highest at every τ + x; entry i·stride + k for (τ_i, x_k)."""
+    size = (grid.size - 1) * grid.stride + lattice.size
+    first = grid.start * grid.stride + lattice.start
     score = np.minimum(lattice.step * np.arange(first, first + size), 50.0)
     rate = np.exp(score)
     powers = np.multiply.outer(np.arange(highest + 1), score)
@@ -82,7 +83,7 @@ def to_score(table: Array, adjoints: Array, stride: int, out: Array) -> None:
 def transform(table: Array, law: Array, grid: TauGrid) -> Array:
     """E[kernel(τ + x)] for each kernel, (kernels, τ), x distributed as ``law`` (x,)."""
     out = np.empty((len(table), grid.size))
-    to_tau(table, law, SCORES_PER_STEP, out)
+    to_tau(table, law, grid.stride, out)
     return out
 
 
@@ -117,6 +118,7 @@ class Transforms:
     signal: Array
     others: Array
     measure: Array
+    stride: int
 
     @classmethod
     def of(
@@ -137,10 +139,10 @@ class Transforms:
         signal = transform(table[1 : orders[0] + 2], signal_law, grid)
         others = other_tokens(deficit, task, 3)
         measure = grid.step * np.exp(-kappa * grid.rates)
-        return cls(lattice, table, np.array(noise), signal, others, measure)
+        return cls(lattice, table, np.array(noise), signal, others, measure, grid.stride)
 
     def on_lattice(self, rows: Array) -> Array:
         """Σ_j ∫ dτ rows_j K_j(τ+x) at every x, (x,); rows (n, τ) belong to K_0 … K_{n−1}."""
         out = np.empty(self.lattice.size)
-        to_score(self.table[1:], self.measure * rows, SCORES_PER_STEP, out)
+        to_score(self.table[1:], self.measure * rows, self.stride, out)
         return out

@@ -22,6 +22,7 @@ from orderparams.expectations.laplace import (
     Integers,
     Law,
     Lengths,
+    Seeds,
     length_powers,
 )
 from orderparams.expectations.smoothing import add_product, row_bounds
@@ -190,7 +191,7 @@ def pair_integrals(
     grids: Grids,
     law: Law,
     lengths: Lengths,
-    head_weights: Array,
+    seeds: Seeds,
     terms: Integers,
     digits: float,
     tables: list[Array],
@@ -206,6 +207,7 @@ def pair_integrals(
     """
     _, weights, sizes = grids
     means, covariances, deviations, shares = law
+    _, gamma = seeds
     mean_gradient, covariance_gradient = gradients
     components, heads = shares.size, sizes.size
     slopes = np.empty(5)
@@ -236,7 +238,7 @@ def pair_integrals(
             overlap[h, k] = overlap[k, h] = integrate_pair(
                 (weights[h, :size], weights[k, :other_size]),
                 (tables[h][0, 0], tables[k][0, 0], tokens[h][0], tokens[k][0]),
-                2.0 * head_weights[h] * head_weights[k],
+                2.0 * gamma[h, k],
                 lengths,
                 noise,
                 token,
@@ -278,15 +280,16 @@ def risk_integrals(
     law: Law,
     lengths: Lengths,
     kappa: float,
-    head_weights: Array,
+    seeds: Seeds,
     rows: Integers,
     terms: Integers,
     digits: float,
 ) -> tuple[Array, Array, Gradients, float]:
-    """A (H,), G (H, H), derivatives of E, and what the grids miss of two identities.
+    """A (H,), G (H, H), derivatives of Σ α_h A_h + Σ γ_hh' G_hh', and what the grids miss of two
+    identities.
 
     The identities: −F′ has the integral 1 (see :mod:`laplace`), and a shift of one head's τ changes
-    nothing: Σ_c ∂E/∂mean_ch = κ ∫ e^τ (the part of E that head h enters).
+    nothing: Σ_c ∂/∂mean_ch = κ ∫ e^τ (the part of the sum that head h enters).
     """
     scales, weights, sizes = grids
     components, heads = law[0].shape
@@ -297,7 +300,7 @@ def risk_integrals(
         law,
         lengths,
         kappa,
-        head_weights,
+        seeds,
         rows,
         digits,
         masses,
@@ -309,7 +312,7 @@ def risk_integrals(
         grids,
         law,
         lengths,
-        head_weights,
+        seeds,
         terms,
         digits,
         tables,

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Moments
-from orderparams.expectations.laplace import Gradients, Grids, Integers, Law, lay_grids, locate
+from orderparams.expectations.laplace import (
+    Gradients,
+    Grids,
+    Integers,
+    Law,
+    Seeds,
+    lay_grids,
+    locate,
+)
 from orderparams.expectations.pairs import risk_integrals, series_lengths
 from orderparams.expectations.single_covariance import single_covariance
 from orderparams.expectations.smoothing import gaussian_rule
@@ -30,6 +38,16 @@ HEAVIEST = 1e5
 
 MARGIN = 16.0
 """The error of risk and gradients in units of what a rule misses of two identities."""
+
+NEGLECTED = 0.3
+"""The same of what windows, rules in the logits and Mehler's series leave out, in units of the
+accuracy asked of each."""
+
+FINEST = 1e-13
+"""Accuracy relative to head weights and signals that is asked for at most."""
+
+ROUNDING = 4e-14
+"""Its error from rounding."""
 
 BROADEST = 32.0
 """Largest standard deviation of a logit: nodes and time grow with it."""
@@ -82,25 +100,27 @@ class Quadrature:
                 f"serves up to {HEAVIEST:g}; use smaller ones"
             )
         law, spread = self._law(weights, bias)
+        seeds = -2.0 * head_weights, np.outer(head_weights, head_weights)
         # P carries factors μ_c and m Σ_c, and pairs of heads factors u_h u_h'
-        size = max(1.0, np.abs(self.task.signal.means).max(), 2.0 * np.abs(spread).max())
-        tolerance = self.tolerance / size
-        accuracy = tolerance / max(1.0, np.max(head_weights**2))
+        heavy = max(1.0, float(np.max(head_weights**2)))
+        size = heavy * max(1.0, np.abs(self.task.signal.means).max(), 2.0 * np.abs(spread).max())
+        accuracy = max(self.tolerance / size, FINEST)
         digits = np.log(self.lengths[0].max() / accuracy)
-        located = locate(law, self.lengths, self.kappa, np.log(100.0 / tolerance))
+        located = locate(law, self.lengths, self.kappa, np.log(100.0 / accuracy))
         terms = series_lengths(law, 0.02 * accuracy)
-        step = 7.3 / np.log(100.0 / tolerance)
+        step = 7.3 / np.log(100.0 / accuracy)
         for attempt in range(ATTEMPTS):
             grids = lay_grids(located, self.kappa, step)
             if attempt > 0 and grids[0].shape[1] > MOST_NODES:
                 break
             attended, products, gradients, missed = self._integrate(
-                law, grids, terms, head_weights, digits
+                law, grids, terms, seeds, digits
             )
-            error = 0.3 * tolerance + MARGIN * missed
-            if error <= tolerance:
+            missed /= heavy
+            error = NEGLECTED * accuracy + MARGIN * missed + ROUNDING
+            if error <= accuracy or missed <= 0.1 * ROUNDING:
                 break
-            step *= np.clip(np.log(100.0 / missed) / np.log(3000.0 / tolerance), 0.3, 0.85)
+            step *= np.clip(np.log(100.0 / missed) / np.log(3000.0 / accuracy), 0.3, 0.85)
         covariance, covariance_error = None, 0.0
         if gradient_covariance:
             variance, covariance_error = single_covariance(
@@ -142,7 +162,7 @@ class Quadrature:
         return (means, covariances, deviations, self.shares), spread
 
     def _integrate(
-        self, law: Law, grids: Grids, terms: Integers, head_weights: Array, digits: float
+        self, law: Law, grids: Grids, terms: Integers, seeds: Seeds, digits: float
     ) -> tuple[Array, Array, Gradients, float]:
         """See :func:`pairs.risk_integrals`; :class:`SolverError` for tables that would not fit."""
         (components, heads), size = law[0].shape, grids[0].shape[1]
@@ -150,9 +170,7 @@ class Quadrature:
         split = (terms == 0).sum(axis=0)[self.pairs].max(initial=0)
         nodes = gaussian_rule(law[2].max(), 4, digits)[0].size
         check_memory(8 * size * (heads * components * rows.max() + 6 * split * nodes))
-        return risk_integrals(
-            grids, law, self.lengths, self.kappa, head_weights, rows, terms, digits
-        )
+        return risk_integrals(grids, law, self.lengths, self.kappa, seeds, rows, terms, digits)
 
 
 def check_memory(size: int) -> None:

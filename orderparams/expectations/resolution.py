@@ -2,7 +2,9 @@
 
 Along one Gaussian axis the integrands of a single normaliser are analytic in a strip (see
 :func:`axis_rules`), so that the trapezoid rule converges exponentially; where the integrand hardly
-varies a few Gauss–Hermite nodes do better. In τ the trapezoid rule converges as e^{−π²/step}.
+varies a few Gauss–Hermite nodes do better. In τ the trapezoid rule converges as e^{−π²/step}. Each
+step is chosen by a bound on its error, so that an error cannot exceed its level because two levels
+happen to agree.
 """
 
 from __future__ import annotations
@@ -18,17 +20,23 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-SCORES_PER_STEP = 5
-"""Points of the lattice in the score x (see ``scores``) for one step in τ."""
+COARSER = 1e4
+"""Ratio of the level of a check to the level that it checks."""
 
-COARSER = 100.0
-"""Ratio of the target errors of two neighbouring levels of refinement."""
+MIDDLE = (0.5 * 1.5 * 2.5 * 3.5) ** 2 / 40320
+"""Largest |Π (u − i)|/8! of eight nodes i between the two in the middle."""
 
 MOST_HERMITE = 12
 """Nodes of the largest Gauss–Hermite rule."""
 
-FINEST = 1e-14
+FINEST = 5e-14
 """No level is finer: rounding dominates there."""
+
+BOUND = 2.0
+"""Largest error in units of the level and of a value's size; measured: 1.1 in 10,000 states."""
+
+ROUNDING = 1e-13
+"""Error that no level falls below; part of every estimate."""
 
 COARSEST = 1e-5
 """A grid that can only be afforded at a coarser level than this is worse than sampling."""
@@ -47,22 +55,37 @@ class Resolution:
         return -float(np.log(self.error))
 
     @property
-    def tau_step(self) -> float:
-        """Step in τ; the Laplace transform's error at k = 2π/step is ≤ error.
+    def order(self) -> int:
+        """Highest n of the K_n that occur: 4 for the gradient, 6 for V."""
+        return 6 if self.covariance else 4
 
-        It is |Γ(4+ik)|/3! for the gradient, |Γ(6+ik)|/5! for V.
-        """
-        return float(np.pi**2 / (self.digits + (14.0 if self.covariance else 9.0)))
+    @property
+    def tau_step(self) -> float:
+        """Step in τ."""
+        return tau_step(self.error, self.order)
+
+    @property
+    def scores_per_step(self) -> int:
+        """Points of the lattice in the score x (see ``scores``) for one step in τ."""
+        return scores_per_step(self.error, self.order)
 
     @property
     def score_step(self) -> float:
         """Step of the lattice in the score x."""
-        return self.tau_step / SCORES_PER_STEP
+        return self.tau_step / self.scores_per_step
+
+    @property
+    def axis_digits(self) -> float:
+        """Digits of the trapezoid rule along a Gaussian axis: its integrands have poles.
+
+        A pole of the order n multiplies the error by about its logarithm to the (n−1)th over (n−1)!
+        """
+        return self.digits + (10.5 if self.covariance else 7.0)
 
     @property
     def small_enough(self) -> float:
-        """Bound below which an error of a Gauss–Hermite rule may be neglected; bounds are loose."""
-        return 3.0 * self.error
+        """Bound below which an error of a Gauss–Hermite rule may be neglected."""
+        return 0.5 * self.error
 
     def cut(self, tokens: float = 1.0) -> float:
         """Smallest density, relative to the largest, of a node that is kept.
@@ -70,6 +93,37 @@ class Resolution:
         ``tokens`` is the number of tokens of which each may be the one far out in the tail.
         """
         return self.error / (100.0 * tokens)
+
+
+def waves_of_kernel(frequencies: Array, order: int) -> Array:
+    """|Γ(n+ik)|/(n−1)! at frequencies k > 0: the spectrum of K_n(τ), n the order, over its mass."""
+    factors = np.log(1.0 + np.divide.outer(frequencies, np.arange(1, order)) ** 2).sum(axis=1)
+    first = np.log(2.0 * np.pi * frequencies) - np.pi * frequencies
+    first -= np.log(-np.expm1(-2.0 * np.pi * frequencies))
+    return np.exp(0.5 * (first + factors))
+
+
+@cache
+def tau_step(error: float, order: int) -> float:
+    """Step at which the trapezoid rule for K_n errs by half of the error, in units of its mass."""
+    frequencies = np.arange(2.0, 80.0, 0.01)
+    aliases = 2.0 * waves_of_kernel(frequencies, order)
+    return float(2.0 * np.pi / frequencies[np.argmax(aliases <= 0.5 * error)])
+
+
+@cache
+def scores_per_step(error: float, order: int) -> int:
+    """Points a step in τ at which the interpolation of K_n from eight of them errs by ≤ 2 error.
+
+    Bounds the error of each wave, in the middle where it is largest, by its next term.
+    """
+    frequencies = np.arange(0.05, 80.0, 0.05)
+    spectrum = 0.05 / np.pi * waves_of_kernel(frequencies, order)
+    for count in range(5, 64):
+        waves = np.minimum((frequencies * tau_step(error, order) / count) ** 8 * MIDDLE, 2.0)
+        if waves @ spectrum <= 2.0 * error:
+            break
+    return count
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,16 +165,17 @@ def _hermite_errors() -> tuple[Array, Array]:
     return slopes, errors
 
 
-def axis_rules(slope: float, resolution: Resolution, cut: float) -> list[Rule]:
+def axis_rules(slope: float, resolution: Resolution, cut: float, largest: float) -> list[Rule]:
     """Rules for E[f(g)], g ~ N(0, 1), f analytic for |Im g| < π/slope, the last one exact enough.
 
     A function of the score x = log Σ_h e^{b_h + a_h g} that is analytic for |Im x| < π is such an f
     with slope = max(0, a) − min(0, a): no two of the phases a_h Im g and zero then differ by π.
     The trapezoid rule then errs by e^{y²/2 − 2πy/step} with y = min(π/slope, 2π/step). Its nodes
     end where the density has fallen to ``cut``; their number varies smoothly with the slope. Where
-    Gauss–Hermite needs fewer nodes, all rules up to the one that does are returned.
+    Gauss–Hermite needs fewer nodes, all rules up to the one that does are returned. None are if it
+    takes more than ``largest`` nodes.
     """
-    digits = resolution.digits + 6.0
+    digits = resolution.axis_digits
     strip = min(np.pi / max(slope, 1e-300), np.sqrt(2.0 * digits))
     step = 2.0 * np.pi * strip / (digits + 0.5 * strip**2)
     count = int(np.sqrt(-2.0 * np.log(cut)) / step)
@@ -133,6 +188,8 @@ def axis_rules(slope: float, resolution: Resolution, cut: float) -> list[Rule]:
             Rule(*rule, float(error))
             for rule, error in zip(_hermite_rules()[:last], errors[:last], strict=True)
         ]
+    if 2 * count + 1 > largest:
+        return []
     nodes = step * np.arange(-count, count + 1)
     weights = step * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)
     return [Rule(nodes, weights, resolution.error)]
@@ -167,32 +224,35 @@ def combination(
 
 
 def converge(
-    solve: Callable[[Resolution], Array | None], tolerance: float, judged: int
+    solve: Callable[[Resolution], Array | None], tolerance: float, sizes: Array, judged: int
 ) -> tuple[Array, Array] | None:
-    """Values of ``solve`` and their estimated absolute errors, both of one shape.
+    """Values of ``solve`` and bounds on their absolute errors, both of one shape.
 
-    ``solve`` returns None at a level that is too costly for it. Starts at the level of the
-    tolerance, or the finest one that can be afforded, and refines until the errors of the first
-    ``judged`` values are within the tolerance or no finer level can be afforded; None if only
-    useless levels can be.
+    ``solve`` returns None at a level that is too costly for it. The level is that at which the
+    errors of the first ``judged`` values are within the tolerance, or the finest one that can be
+    afforded; None if only useless levels can be.
 
-    Errors are proportional to the level (measured: at most twice the level for risk and gradient),
-    so that a hundredth of the change from a level a hundred times coarser is what to expect. The
-    estimate is ten times that, plus a quarter of the level in case the change happens to be small.
+    An error is at most BOUND levels, times the value's entry of ``sizes``: by how the steps are
+    chosen, not by comparison. A much coarser level is a check of that: should the change from it
+    exceed what it may be, errors grow in proportion and a finer level is tried.
     """
-    level = max(tolerance, FINEST)
+    wanted = max((0.999 * tolerance / sizes[:judged].max() - ROUNDING) / BOUND, FINEST)
+    level = wanted
     while (fine := solve(Resolution(level))) is None:
         level *= 10.0
         if level > COARSEST:
             return None
-    coarse = solve(Resolution(min(COARSER * level, 0.1)))
+    coarse_level = min(COARSER * level, 0.1)
+    coarse = solve(Resolution(coarse_level))
+    assert coarse is not None  # it costs less
     while True:
-        assert coarse is not None  # a coarser level costs less
-        errors: Array = 10.0 * np.abs(fine - coarse) / COARSER + 0.25 * level
-        if errors[:judged].max() <= tolerance or level <= FINEST:
+        change = 1.5 * np.abs(fine - coarse) / coarse_level
+        errors: Array = level * np.maximum(change, BOUND * sizes) + ROUNDING * sizes
+        worst = errors[:judged].max()
+        if worst <= tolerance or level <= FINEST or level > wanted:
             return fine, errors
-        level = max(level / COARSER, FINEST)
+        level = max(0.5 * level * tolerance / worst, FINEST)
         finer = solve(Resolution(level))
         if finer is None:
             return fine, errors
-        coarse, fine = fine, finer
+        fine = finer

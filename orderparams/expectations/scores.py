@@ -121,7 +121,8 @@ class Grid:
     """Points for a standard normal vector: a tensor grid in some axes, a sparse one in the others.
 
     large: axis and rule of each axis of the tensor grid, the one with most nodes last; small: the
-    other axes; points (n, len(small)) and weights (n,) of their sparse grid.
+    other axes; points (n, len(small)) and weights (n,) of their sparse grid; size: about how many
+    nodes there are.
     """
 
     large: list[tuple[int, Rule]]
@@ -129,6 +130,7 @@ class Grid:
     points: Array
     weights: Array
     cut: float
+    size: float
 
     @classmethod
     def over(cls, slopes: Array, resolution: Resolution, cut: float, largest: float) -> Grid | None:
@@ -137,7 +139,9 @@ class Grid:
         None if it would have many more than ``largest`` nodes; those of a tensor grid fill a ball
         in its cube.
         """
-        axes = [axis_rules(float(slope), resolution, cut) for slope in slopes]
+        axes = [axis_rules(float(slope), resolution, cut, largest) for slope in slopes]
+        if not all(axes):
+            return None
         large = [(axis, rules[0]) for axis, rules in enumerate(axes) if len(rules[0].nodes) > 1]
         small = [axis for axis, rules in enumerate(axes) if len(rules) > 1]
         dimension = len(large)
@@ -147,7 +151,8 @@ class Grid:
         sparse = sparse_points(families, resolution.small_enough, cut, largest / tensor)
         if sparse is None:
             return None
-        return cls(sorted(large, key=lambda at: len(at[1].nodes)), small, *sparse, cut)
+        size = tensor * len(sparse[0])
+        return cls(sorted(large, key=lambda at: len(at[1].nodes)), small, *sparse, cut, size)
 
     def points_without(self, last: int) -> tuple[list[int], Array, Array]:
         """Axes, points and weights of all but the ``last`` (0 or 1) large axes."""

@@ -25,7 +25,7 @@ def export_file(source: Path, path: Path, to: str, *, force: bool = False) -> No
     check_suffix(path, EXPORTS[to], f"an export to {to}")
     with read(source) as file:
         if path.exists() and path.samefile(source):
-            raise ConfigurationError(f"{path} is the file to export; name another one with -o")
+            raise ConfigurationError(f"{path} is the file to export", "rename")
         remove_leftovers(path)
         with atomic(path, force=force) as temporary:
             WRITERS[to](file, temporary)

@@ -110,7 +110,7 @@ def matching(parameter: Parameter, value: str) -> NDArray[np.intp]:
         equal = parameter.values == value
     if not equal.any():
         raise ConfigurationError(
-            f"--at {parameter.name}={value}: no point has this value; it is "
+            f"{parameter.name} = {value}: no point of the scan has this value; it is "
             f"{shown(np.unique(parameter.values))}"
         )
     return np.flatnonzero(equal)
@@ -126,20 +126,20 @@ def axes_of(parameters: Sequence[Parameter], named: Sequence[str]) -> tuple[Para
     """What to draw over: those named, or all numbers that vary, or else the first of the words."""
     known = {parameter.name: parameter for parameter in parameters}
     if missing := [name for name in named if name not in known]:
-        raise ConfigurationError(f"--over {missing[0]}: it has a single value here")
+        raise ConfigurationError(f"{missing[0]} has a single value here, which makes no axis")
     numbers = [parameter for parameter in parameters if parameter.numeric and not parameter.seed]
     over = tuple(known[name] for name in named) or tuple(numbers) or tuple(parameters[:1])
     if not over:
         raise ConfigurationError(
-            "only one point is left, which makes no line; fix less with --at, or scan more values"
+            "only one point is left, which makes no line; fix fewer parameters, or scan more values"
         )
     if len(over) > 2:
         names = ", ".join(parameter.name for parameter in over)
         raise ConfigurationError(
-            f"lines are drawn over one parameter and maps over two, and {names} vary: choose with "
-            f"--over {over[0].name}, or fix the others with --at {over[-1].name}="
-            f"{shown(over[-1].values[:1])}; it is {shown(over[-1].values)}"
-        )
+            f"lines are drawn over one parameter and maps over two, and {names} vary; "
+            f"{over[-1].name} is {shown(over[-1].values)}",
+            "choose", over=over[0].name, name=over[-1].name, value=shown(over[-1].values[:1]),
+        )  # fmt: skip
     return over
 
 
@@ -196,8 +196,9 @@ def checked(labels: Sequence[str]) -> tuple[str, ...]:
     """Names of lines, if they are not too many."""
     if len(labels) > MOST_LINES:
         raise ConfigurationError(
-            f"{len(labels)} lines cannot be told apart, at most {MOST_LINES} can: fix parameters "
-            f"with --at KEY=VALUE; the first line is {labels[0]}"
+            f"{len(labels)} lines cannot be told apart, at most {MOST_LINES} can; the first is "
+            f"{labels[0]}",
+            "fix",
         )
     return tuple(labels)
 
@@ -213,7 +214,9 @@ def scattered(
     for found in places.values():
         kept = np.intersect1d(kept, found)
     if not kept.size:
-        raise ConfigurationError("no point has all the values of --at together; leave some out")
+        raise ConfigurationError(
+            "no point of the scan has all of these values together; leave some out"
+        )
     local = [Parameter(p.name, p.key, p.values[kept]) for p in parameters.values()]
     fixed = {p.name: int(kept[0]) for p in local if len(np.unique(p.values)) == 1}
     free = [p for p in local if p.name not in fixed]

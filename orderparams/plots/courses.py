@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from orderparams.analysis.stages import Stages, stages_of
 from orderparams.errors import FileError
 from orderparams.plots.style import COLOURS, heading, line_style
+from orderparams.storage.attributes import attribute
 from orderparams.storage.hdf5 import open_trajectory, read, stored_problem
 from orderparams.trajectory import Trajectory
 
@@ -180,7 +181,7 @@ def plot_courses(path: Path) -> Figure:
             time, overlap, level = (theory[name][...] for name in ("time", "overlap", "risk"))
             for f, axes in enumerate(overlaps):
                 draw_overlaps(axes, time, overlap.mean(axis=0), f)
-            draw_risk(risk, time, level.mean(axis=0), float(theory.attrs["bayes_risk"]))
+            draw_risk(risk, time, level.mean(axis=0), float(attribute(theory, "bayes_risk")))
         draw_heads(overlaps[0])
         risk.legend(fontsize=8)
         overlaps[0].margins(x=0)

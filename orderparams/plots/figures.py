@@ -81,5 +81,5 @@ def plot_file(path: Path, at: Mapping[str, str] | None = None, over: Sequence[st
     if scanned:
         return plot_scan(open_scan(path), at, over)
     if at or over:
-        raise ConfigurationError(f"--at and --over choose from a scan, and {path} holds none")
+        raise ConfigurationError(f"values and axes are chosen of a scan, and {path} holds none")
     return plot(panels, run) if panels else plot_courses(path)

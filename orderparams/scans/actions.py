@@ -184,7 +184,7 @@ def perform(action: str, problem: Problem, start: Mapping[str, ArrayLike] | None
         with np.errstate(all="ignore"):
             return ACTIONS[action](problem, None if start is None else heads_at(start))
     except OrderparamsError as error:
-        return Outcome("failed", str(error))
+        return Outcome("failed", error.message)
     except Exception as error:  # the scan must go on, and the message tells of the bug
         return Outcome("failed", f"{type(error).__name__}: {error}")
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-import typing
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.config import Problem
-from orderparams.config.sections import known_keys, unknown_key
+from orderparams.config.plain import plain
+from orderparams.config.sections import check_of, known_keys, unknown_key
 from orderparams.config.toml import override_value
-from orderparams.config.values import toml_value
+from orderparams.config.unknown import Errors
+from orderparams.config.values import Check, Whole, toml_value
 from orderparams.errors import ConfigurationError
 
 FORMS = "a list a,b,c, an even range low:high:count or log:low:high:count"
@@ -28,17 +28,21 @@ _KEY = re.compile(r"[\w-]+(?:\.[\w-]+|\[\d+\])*")
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers between two ends, both included; whole numbers for a key that takes only those."""
+    """Numbers between two ends, both included; whole numbers for a key that takes only those.
+
+    ``ends`` are the two as they were written.
+    """
 
     low: float
     high: float
     count: int | None
     logarithmic: bool
     whole: bool
+    ends: str
 
     def __str__(self) -> str:
         """As it is written after ``--vary``."""
-        ends = f"{'log:' if self.logarithmic else ''}{self.low!r}:{self.high!r}"
+        ends = f"{'log:' if self.logarithmic else ''}{self.ends}"
         return ends if self.count is None else f"{ends}:{self.count}"
 
     def grid(self) -> list[Any]:
@@ -48,8 +52,8 @@ class Range:
         space = np.geomspace if self.logarithmic else np.linspace
         values = space(self.low, self.high, self.count)
         if self.whole:
-            return list(dict.fromkeys(int(value) for value in np.rint(values)))
-        return [float(f"{value:.15g}") for value in values]
+            return list(dict.fromkeys(map(int, np.rint(values).tolist())))
+        return [float(f"{value:.15g}") for value in values.tolist()]
 
     def at(self, fraction: float) -> Any:
         """The value at a fraction in [0, 1) of the range; whole numbers are equally likely."""
@@ -77,16 +81,30 @@ def read_axes(vary: Mapping[str, Any], reserved: Iterable[str]) -> tuple[Axis, .
     Raises :class:`ConfigurationError` for an unknown key and for a specification that makes no
     sense.
     """
+    errors = Errors()
     for key in vary:
         known = key.split("[")[0]
         if not _KEY.fullmatch(key) or known not in set(known_keys()):
-            raise unknown_key(known)
+            errors.found.append(unknown_key(known))
+    errors.conclude(None)
+    check_order(list(vary))
     names = {key: _name(key.rsplit(".", 1)[-1]) for key in vary}
     taken = Counter([*names.values(), *reserved])
     return tuple(
         Axis(key, _name(key) if taken[names[key]] > 1 else names[key], read_spec(key, spec))
         for key, spec in vary.items()
     )
+
+
+def check_order(keys: Sequence[str]) -> None:
+    """A key that is varied within a table that is varied too must follow it."""
+    for i, key in enumerate(keys):
+        for later in keys[i + 1 :]:
+            if key.startswith((f"{later}.", f"{later}[")):
+                raise ConfigurationError(
+                    f"varied keys {key} and {later}: {later} is set after {key} and replaces it; "
+                    "vary it first, or one of them only"
+                )
 
 
 def _name(key: str) -> str:
@@ -96,33 +114,25 @@ def _name(key: str) -> str:
 
 def read_spec(key: str, spec: Any) -> tuple[Any, ...] | Range:
     """The values of a key from a text such as ``1:16:16``, or from a list."""
-    if isinstance(spec, str):
-        return read_text(key, spec.strip())
-    if isinstance(spec, np.ndarray):
-        spec = spec.tolist()
-    if not isinstance(spec, Sequence) or not spec:
+    values = plain(spec)
+    if isinstance(values, str):
+        return read_text(key, values.strip())
+    if not isinstance(values, list) or not values:
         raise ConfigurationError(
             f"varied key {key}: expected a non-empty list of values, or a text with {FORMS}; "
             f"got {spec!r}"
         )
-    return tuple(value.item() if isinstance(value, np.generic) else value for value in spec)
+    return tuple(values)
 
 
 def read_text(key: str, spec: str) -> tuple[Any, ...] | Range:
     """A range, or a list of TOML values and words separated by commas."""
     if match := _RANGE.fullmatch(spec):
-        logarithmic, low, high, count = match.groups()
-        return check_range(
-            key,
-            spec,
-            Range(
-                float(low),
-                float(high),
-                None if count is None else int(count),
-                bool(logarithmic),
-                takes_whole_numbers(key),
-            ),
-        )
+        log, low, high, count = match.groups()
+        number = None if count is None else int(count)
+        whole, ends = takes_whole_numbers(key), f"{low}:{high}"
+        given = Range(float(low), float(high), number, bool(log), whole, ends)
+        return check_range(key, spec, given)
     try:
         return tuple(override_value(key, item) for item in split(spec))
     except (ConfigurationError, IndexError):
@@ -164,15 +174,18 @@ def split(spec: str) -> list[str]:
     return [item.strip() for item in items]
 
 
+def check_alone(key: str) -> Check | None:
+    """The check of a key; None for an entry of what need not be a list, where the table tells."""
+    try:
+        return check_of(key)
+    except ConfigurationError:
+        return None
+
+
 def takes_whole_numbers(key: str) -> bool:
     """Whether a key of the configuration is a whole number rather than a real one."""
-    if "[" in key:
-        return False
-    hint: Any = Problem
-    for part in key.split("."):
-        section = next(kind for kind in (hint, *typing.get_args(hint)) if is_dataclass(kind))
-        hint = typing.get_type_hints(section)[part]
-    return int in (hint, *typing.get_args(hint))
+    check = check_alone(key)
+    return isinstance(getattr(check, "otherwise", None) or check, Whole)
 
 
 def coordinates(values: Sequence[Any]) -> NDArray[Any]:

@@ -10,15 +10,24 @@ from numpy.typing import NDArray
 from orderparams.config import parse_toml
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import Plan
+from orderparams.scans.points import REPORT_EVERY, Report
 from orderparams.scans.result import Scan
 from orderparams.sources import load
 from orderparams.storage.scans import Record, point_name
 from orderparams.storage.schema import POINT
 
 
-def collect(plan: Plan, folder: Folder) -> Scan:
-    """All that is known of the points of a plan; those without a file are "missing"."""
-    records = [folder.record(point) for point in plan.points]
+def collect(plan: Plan, folder: Folder, report: Report | None = None) -> Scan:
+    """All that is known of the points of a plan; those without a file are "missing".
+
+    ``report`` is called with the points that are read and their number.
+    """
+    kept = folder.numbers()
+    records: list[Record | None] = []
+    for point in plan.points:
+        if report is not None and len(records) % REPORT_EVERY == 0:
+            report(len(records), len(plan.points))
+        records.append(folder.record(point) if point.number in kept else None)
     arrays = {name: padded([known(record, name) for record in records]) for name in POINT}
     texts = {
         "status": [record.status if record else "missing" for record in records],

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from orderparams.config import parse_toml
-from orderparams.errors import ConfigurationError, FileError
+from orderparams.errors import ConfigurationError, FileError, reason
 from orderparams.provenance import version
-from orderparams.scans.plan import Plan, Point, make_plan
+from orderparams.scans.plan import Plan, make_plan
+from orderparams.scans.points import Point, Report
 from orderparams.storage.files import atomic, destination
 from orderparams.storage.scans import Record, point_name, read_point
 
@@ -45,7 +47,9 @@ class Folder:
         try:
             self.path.mkdir(exist_ok=True)
         except OSError as error:
-            raise FileError(f"{self}: the folder for the points cannot be made: {error}") from None
+            raise FileError(
+                f"{self}: the folder for the points cannot be made: {reason(error)}", "rename"
+            ) from None
         try:
             with atomic(self.path / PLAN, force=False) as temporary:
                 temporary.write_text(json.dumps(document, indent=1), "utf-8")
@@ -64,13 +68,14 @@ class Folder:
             other = next((line for line in there if line not in here), "")
             own = next((line for line in here if line not in there), "")
             raise ConfigurationError(
-                f"{self} holds the points of another plan: there {other!r}, here {own!r}; "
-                "name another output with -o, or start anew with --force"
+                f"{self} holds the points of another plan: there {other!r}, here {own!r}",
+                "restart",
             )
         if found["version"] != version():
             raise ConfigurationError(
                 f"{self} holds points made by version {found['version']} and this is version "
-                f"{version()}; finish with that one, or start anew with --force"
+                f"{version()}; finish with that one, or start anew",
+                "restart",
             )
 
     def read(self) -> dict[str, Any]:
@@ -82,12 +87,12 @@ class Folder:
         except FileNotFoundError:
             raise FileError(f"{path} does not exist; no scan was started there") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise FileError(f"{path} is damaged: {error}") from None
+            raise FileError(f"{path} is damaged: {error}", "restart") from None
         return document
 
-    def plan(self) -> Plan:
-        """The plan that was started here."""
-        return make_plan(parse_toml(str(self.read()["config"])))
+    def plan(self, report: Report | None = None) -> Plan:
+        """The plan that was started here; ``report`` as of :func:`make_plan`."""
+        return make_plan(parse_toml(str(self.read()["config"])), report=report)
 
     def write(self, number: int, image: bytes) -> None:
         """Keep a point."""
@@ -101,12 +106,24 @@ class Folder:
         """The file of a point."""
         return self.path / f"{point_name(number)}.h5"
 
-    def record(self, point: Point) -> Record | None:
-        """What is known of a point; None if there is no file of it that can be read."""
+    def numbers(self) -> set[int]:
+        """The points of which there is a file."""
         try:
-            record = read_point(self.file(point.number))
-        except FileError:
+            names = os.listdir(self.path)
+        except OSError:
+            return set()
+        stems = (name.removesuffix(".h5") for name in names if name.endswith(".h5"))
+        return {int(stem) for stem in stems if stem.isdecimal()}
+
+    def record(self, point: Point) -> Record | None:
+        """What is known of a point, None if nothing; it failed if its file cannot be read."""
+        path = self.file(point.number)
+        if not path.exists():
             return None
+        try:
+            record = read_point(path)
+        except FileError as error:
+            return Record(point.hash, "failed", str(error), 0.0, {})
         return record if record.hash == point.hash else None
 
     def remove(self) -> None:

@@ -3,115 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import itertools
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams import memory
-from orderparams.config import Problem, parse, to_table, to_toml
-from orderparams.config.sections import option, seed
-from orderparams.config.toml import assign, override
-from orderparams.config.values import choice, integer, shown, text, toml_value
-from orderparams.errors import ConfigurationError
-from orderparams.scans.actions import ACTIONS, WARM_ACTIONS
-from orderparams.scans.axes import Axis, Range, coordinates, read_axes
+from orderparams.config import override, parse, to_toml
+from orderparams.config.plain import plain
+from orderparams.config.toml import Settings
+from orderparams.config.unknown import Errors
+from orderparams.config.values import toml_value
+from orderparams.errors import MOST_ERRORS, ConfigurationError
+from orderparams.scans.axes import Axis, Range, check_alone, coordinates, read_axes
 from orderparams.scans.axes import shown as value_shown
-from orderparams.sources import read_table, without_defaults
+from orderparams.scans.points import Point, Report, Value, read_value, write_points
+from orderparams.scans.settings import MAX_POINTS, ScanConfig, read_settings
+from orderparams.sources import Source, is_resolved, read_table, without_defaults
 from orderparams.storage.schema import AXES, POINT, SCAN
 
-MAX_POINTS = 1_000_000
 OVERHEAD = 1024
 """Bytes that a point takes in the plan beside its configuration."""
-
-
-def varied_keys(value: Any, key: str) -> Mapping[str, Any]:
-    """A non-empty table of varied keys."""
-    if not isinstance(value, Mapping) or not value:
-        raise ConfigurationError(
-            f"{key}: a scan needs at least one varied key, such as --vary attention.heads=1,2,4 or "
-            'a table [scan.vary] with "attention.heads" = [1, 2, 4]'
-        )
-    return value
-
-
-def switch(value: Any, key: str) -> bool:
-    """true or false."""
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{key}: expected true or false, got {shown(value)}")
-    return value
-
-
-@dataclass(frozen=True)
-class ScanConfig:
-    """The table ``[scan]``: what is varied, how the values are combined, what each point does."""
-
-    vary: Mapping[str, Any] = option(varied_keys, None)
-    action: str = option(choice(*ACTIONS), "solve")
-    mode: str = option(choice("product", "zip", "random"), "product")
-    points: int | None = option(integer(1, MAX_POINTS), None)
-    seed: int = option(seed, 0)
-    trajectories: bool = option(switch, False)
-    warm_start: str | None = option(text, None)
-
-
-def read_settings(table: Mapping[str, Any]) -> ScanConfig:
-    """The ``[scan]`` table, checked."""
-    entries = {entry.name: entry for entry in dataclasses.fields(ScanConfig)}
-    for key in table:
-        if key not in entries:
-            close = difflib.get_close_matches(key, entries, 1)
-            hint = f"did you mean 'scan.{close[0]}'?" if close else f"known: {', '.join(entries)}"
-            raise ConfigurationError(f"unknown key 'scan.{key}'; {hint}")
-    given = {"vary": {}} | dict(table)
-    settings = ScanConfig(
-        **{
-            key: entries[key].metadata["check"](value, f"scan.{key}")
-            for key, value in given.items()
-        }
-    )
-    if (settings.points is not None) != (settings.mode == "random"):
-        raise ConfigurationError(
-            "scan.points: the number of points is given for mode = 'random' (--random N), and only "
-            "there"
-        )
-    check_warm_start(settings)
-    return settings
-
-
-def check_warm_start(settings: ScanConfig) -> None:
-    key = settings.warm_start
-    if key is None:
-        return
-    if key not in settings.vary or settings.mode != "product":
-        raise ConfigurationError(
-            f"scan.warm_start = {key!r}: points can start from their neighbours along a key that "
-            f"is varied in all combinations; varied are {', '.join(settings.vary)}"
-        )
-    if settings.action not in WARM_ACTIONS:
-        raise ConfigurationError(
-            f"scan.warm_start: {settings.action!r} always starts from its own configuration; warm "
-            f"starts are for action = {' or '.join(map(repr, WARM_ACTIONS))}"
-        )
-
-
-@dataclass(frozen=True)
-class Point:
-    """One configuration of a scan; points are counted from 1."""
-
-    number: int
-    values: tuple[Any, ...]
-    config: str
-    hash: str
 
 
 @dataclass(frozen=True)
@@ -170,47 +88,70 @@ class Plan:
         return "  ".join(f"{axis.key}={value_shown(value)}" for axis, value in pairs)
 
 
-def base_table(source: str | Path | Mapping[str, Any] | Problem) -> dict[str, Any]:
+def base_table(source: Source) -> dict[str, Any]:
     """The configuration that a scan starts from, as it was written.
 
-    Of a resolved one (a problem, or the file of a run) what equals the defaults of its activation
+    Of a resolved one (a problem, a result or its file) what equals the defaults of its activation
     is left out again: when the activation is varied, each takes its own defaults.
     """
-    resolved = isinstance(source, Problem) or Path(str(source)).suffix in (".h5", ".hdf5")
-    table = to_table(source) if isinstance(source, Problem) else read_table(source)
-    if not resolved or "scan" in table:
-        return table
-    return without_defaults(table)
+    table = read_table(source)
+    return without_defaults(table) if is_resolved(source) and "scan" not in table else table
 
 
 def make_plan(
-    table: Mapping[str, Any], scan: Mapping[str, Any] | None = None, overrides: Iterable[str] = ()
+    table: Mapping[str, Any],
+    scan: Mapping[str, Any] | None = None,
+    overrides: Settings | None = None,
+    report: Report | None = None,
+    *,
+    place: str = "",
 ) -> Plan:
     """The plan of a configuration table whose ``[scan]`` is overridden by the entries of ``scan``.
 
-    ``overrides`` are ``KEY=VALUE`` assignments to the rest. Every point is validated; raises
-    :class:`ConfigurationError` with the first that is not possible.
+    ``overrides`` change the rest. Every point is valid; raises :class:`ConfigurationError` for
+    those that are not. ``report`` is called with the points that are ready and their number;
+    ``place`` is where the table is from, for messages.
     """
-    base = override({key: value for key, value in table.items() if key != "scan"}, overrides)
-    parse(base)  # the result will hold it beside the points
+    errors = Errors()
+    rest = {key: value for key, value in plain(table).items() if key != "scan"}
+    base = errors.attempt(override, rest, overrides)
+    errors.attempt(parse, base)  # the result will hold it beside the points
+    try:
+        errors.conclude(None)
+    except ConfigurationError as error:
+        raise error.within(place) if place else error from None
     settings = read_settings(dict(table.get("scan", {})) | dict(scan or {}))
     axes = read_axes(settings.vary, [*AXES, *POINT, *SCAN])
-    if settings.mode != "random":
-        axes = tuple(dataclasses.replace(axis, values=tuple(grid(axis))) for axis in axes)
-    rows = {"product": product_rows, "zip": zip_rows, "random": random_rows}[settings.mode](
-        axes, settings
-    )
-    shape = tuple(len(grid(axis)) for axis in axes) if settings.mode == "product" else (len(rows),)
-    memory.require(
-        len(rows) * (len(make_point(1, rows[0], axes, base).config) + OVERHEAD),
-        f"a plan of {len(rows)} points",
-        "vary fewer values",
-    )
-    points = tuple(make_point(number, row, axes, base) for number, row in enumerate(rows, 1))
+    keys = [axis.key for axis in axes]
+    if settings.mode == "random":
+        rows, count = random_rows(axes, settings), settings.points or 0
+    else:
+        if report is not None:  # at once: a million values take seconds
+            report(0, math.prod(map(size, axes)))
+        grids = [grid(axis) for axis in axes]
+        product = settings.mode == "product"
+        count = product_size(grids) if product else common_length(keys, grids)
+        known = read_grids(keys, grids, product=product)
+        axes = tuple(
+            dataclasses.replace(axis, values=tuple([value.value for value in values]))
+            for axis, values in zip(axes, known, strict=True)
+        )
+        rows = itertools.product(*known) if product else zip(*known, strict=True)
+    require_memory(count, base)
+    points = write_points(rows, count, keys, base, report)
+    if settings.mode == "product":
+        check_different(points)
+    shape = tuple(len(grid(axis)) for axis in axes) if settings.mode == "product" else (count,)
     return Plan(plan_toml(base, settings, axes), settings, axes, shape, points)
 
 
-Rows = list[tuple[Any, ...]]
+Rows = Iterable[Sequence[Value]]
+
+
+def require_memory(count: int, base: Mapping[str, Any]) -> None:
+    """:class:`ConfigurationError` for more points than fit into memory."""
+    size = len(to_toml(parse(base))) + OVERHEAD
+    memory.require(count * size, f"a plan of {count} points", "vary fewer values")
 
 
 def grid(axis: Axis) -> Sequence[Any]:
@@ -220,60 +161,108 @@ def grid(axis: Axis) -> Sequence[Any]:
     if axis.values.count is None:
         raise ConfigurationError(
             f"varied key {axis.key}: the range {axis.values} lacks the number of its values, such "
-            f"as {axis.values}:16; without it points are drawn at random (--random N)"
+            f"as {axis.values}:16",
+            "draw",
         )
     return axis.values.grid()
 
 
-def product_rows(axes: tuple[Axis, ...], settings: ScanConfig) -> Rows:
-    """Every combination; the last key varies fastest."""
-    values = [grid(axis) for axis in axes]
-    for axis, given in zip(axes, values, strict=True):
-        text, times = Counter(map(value_shown, given)).most_common(1)[0]
-        if times > 1:
-            raise ConfigurationError(f"varied key {axis.key}: the value {text} stands twice")
-    if (number := math.prod(map(len, values))) > MAX_POINTS:
+def size(axis: Axis) -> int:
+    """How many values an axis has, at most."""
+    return axis.values.count or 1 if isinstance(axis.values, Range) else len(axis.values)
+
+
+def read_grids(
+    keys: Sequence[str], grids: Sequence[Sequence[Any]], *, product: bool
+) -> list[list[Value]]:
+    """The values of each key, checked; in a product each of them once.
+
+    :class:`ConfigurationError` with all that are not allowed, each with its first point.
+    """
+    known: list[list[Value]] = []
+    errors: list[ConfigurationError] = []
+    stride = math.prod(map(len, grids)) if product else 1
+    for key, values in zip(keys, grids, strict=True):
+        stride //= len(values) if product else 1
+        read: list[Value] = []
+        check = check_alone(key)
+        for i, value in enumerate(values):
+            try:
+                read.append(read_value(key, check, value))
+            except ConfigurationError as error:
+                errors.append(error.within(f"point {1 + i * stride} ({key}={value_shown(value)})"))
+                if len(errors) == MOST_ERRORS:
+                    raise ConfigurationError.joined(errors) from None
+        if product:
+            check_distinct(key, read)
+        known.append(read)
+    if errors:
+        raise ConfigurationError.joined(errors)
+    return known
+
+
+def check_distinct(key: str, values: Iterable[Value]) -> None:
+    """:class:`ConfigurationError` for a value that stands twice, however it is written."""
+    seen: set[Any] = set()
+    for value in values:
+        if value.normal in seen:
+            raise ConfigurationError(
+                f"varied key {key}: {value_shown(value.value)} stands twice; leave one out"
+            )
+        seen.add(value.normal)
+
+
+def check_different(points: Sequence[Point]) -> None:
+    """:class:`ConfigurationError` for two points with one configuration: a key replaces another."""
+    if len({point.hash for point in points}) == len(points):
+        return
+    first: dict[str, int] = {}
+    for point in points:
+        if (number := first.setdefault(point.hash, point.number)) != point.number:
+            raise ConfigurationError(
+                f"points {number} and {point.number} have the same configuration: one varied key "
+                "is within another; vary one of them only"
+            )
+
+
+def product_size(grids: Sequence[Sequence[Any]]) -> int:
+    """The number of all combinations."""
+    if (number := math.prod(map(len, grids))) > MAX_POINTS:
         raise ConfigurationError(f"the scan has {number} points; at most {MAX_POINTS} are allowed")
-    return list(itertools.product(*values))
+    return number
 
 
-def zip_rows(axes: tuple[Axis, ...], settings: ScanConfig) -> Rows:
-    """First values together, second values together, …"""
-    values = {axis.key: grid(axis) for axis in axes}
-    if len(set(map(len, values.values()))) > 1:
-        lengths = ", ".join(f"{key} has {len(given)}" for key, given in values.items())
+def common_length(keys: Sequence[str], grids: Sequence[Sequence[Any]]) -> int:
+    """The number of pairs: first values together, second values together, …"""
+    if len(set(map(len, grids))) > 1:
+        pairs = zip(keys, grids, strict=True)
+        lengths = ", ".join(f"{key} has {len(given)}" for key, given in pairs)
         raise ConfigurationError(f"paired lists must have the same number of values; {lengths}")
-    return list(zip(*values.values(), strict=True))
+    return len(grids[0])
 
 
 def random_rows(axes: tuple[Axis, ...], settings: ScanConfig) -> Rows:
     """Independent draws from ranges and lists. More points of the same seed begin with these."""
     assert settings.points is not None
     fractions = np.random.default_rng(settings.seed).random((settings.points, len(axes)))
+    choices = {
+        axis.key: read_grids([axis.key], [grid(axis)], product=False)[0]
+        for axis in axes
+        if not (isinstance(axis.values, Range) and axis.values.count is None)
+    }
 
-    def value(axis: Axis, fraction: float) -> Any:
-        if isinstance(axis.values, Range) and axis.values.count is None:
-            return axis.values.at(fraction)
-        choices = grid(axis)
-        return choices[int(fraction * len(choices))]
+    checks = {axis.key: check_alone(axis.key) for axis in axes}
 
-    return [tuple(map(value, axes, row)) for row in fractions.tolist()]
+    def value(axis: Axis, fraction: float) -> Value:
+        if isinstance(axis.values, Range) and axis.key not in choices:
+            return read_value(axis.key, checks[axis.key], axis.values.at(fraction))
+        return choices[axis.key][int(fraction * len(choices[axis.key]))]
 
-
-def make_point(
-    number: int, values: tuple[Any, ...], axes: tuple[Axis, ...], base: Mapping[str, Any]
-) -> Point:
-    """A validated point."""
-    table: Any = base
-    try:
-        for axis, value in zip(axes, values, strict=True):
-            table = assign(table, axis.key, value)
-        config = to_toml(parse(table))
-    except ConfigurationError as error:
-        pairs = zip(axes, values, strict=True)
-        where = ", ".join(f"{axis.key}={value_shown(value)}" for axis, value in pairs)
-        raise ConfigurationError(f"point {number} ({where}): {error}") from None
-    return Point(number, values, config, hashlib.sha256(config.encode()).hexdigest()[:16])
+    for axis in axes:
+        if isinstance(axis.values, Range) and axis.key not in choices:
+            for end in (axis.values.low, axis.values.high):
+                read_value(axis.key, checks[axis.key], int(end) if axis.values.whole else end)
+    return ([value(*pair) for pair in zip(axes, row, strict=True)] for row in fractions.tolist())
 
 
 def plan_toml(base: Mapping[str, Any], settings: ScanConfig, axes: tuple[Axis, ...]) -> str:

@@ -90,7 +90,7 @@ class DaskPool:
 
 def disconnected() -> SolverError:
     """The error for a scheduler that is gone."""
-    return SolverError("the connection to the Dask scheduler was lost; go on with --resume")
+    return SolverError("the connection to the Dask scheduler was lost", "go on")
 
 
 def connect(scheduler: str | None, scheduler_file: Path | None) -> Any:
@@ -99,14 +99,13 @@ def connect(scheduler: str | None, scheduler_file: Path | None) -> Any:
         import distributed
     except ImportError:
         raise ConfigurationError(
-            "--scheduler needs Dask, which is not installed; pip install 'orderparams[dask]'"
+            "a scheduler needs Dask, which is not installed; pip install 'orderparams[dask]'"
         ) from None
     client: Any = distributed.Client
     where = scheduler if scheduler_file is None else str(scheduler_file)
     if scheduler_file is not None and not scheduler_file.is_file():
         raise ConfigurationError(
-            f"--scheduler-file {where}: there is no such file; 'dask scheduler --scheduler-file "
-            f"{where}' makes it"
+            f"scheduler file {where}: there is no such file", "cluster", path=where
         )
     try:
         if scheduler_file is not None:

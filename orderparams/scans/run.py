@@ -8,22 +8,27 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orderparams.config import Problem
+from orderparams.config.plain import plain
+from orderparams.config.toml import Settings, listed, setting_keys
 from orderparams.config.unused import sentence, warn
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.processors import processors
 from orderparams.scans.actions import END
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
-from orderparams.scans.plan import Plan, Point, base_table, make_plan
+from orderparams.scans.plan import Plan, base_table, make_plan
+from orderparams.scans.points import Point, Report
 from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected
 from orderparams.scans.result import Scan
 from orderparams.scans.unused import given_to, ignored_in
 from orderparams.scans.worker import Reply, Task, failed
+from orderparams.sources import Source, place_of
 from orderparams.storage.files import check_target
+from orderparams.storage.rescue import save_somewhere
 from orderparams.storage.scans import Record, open_scan, read_image, save_scan
 
 SHOW_INTERVAL = 0.5  # seconds between looks at the clock while points run
@@ -32,16 +37,29 @@ PROBE = 5.0  # seconds for a point that is tried for the estimate of a plan's ti
 
 @dataclass(frozen=True)
 class Progress:
-    """Points of this run: how many there are, are done (failed ones too), have failed, and run."""
+    """Points of this run: how many there are, are done (failed ones too), have failed, and run;
+    what is done with them: "checking" the plan, "running", or "collecting" their files."""
 
     points: int
     done: int
-    failed: int
-    running: int
+    failed: int = 0
+    running: int = 0
+    phase: str = "running"
 
 
 OnPoint = Callable[[Point, Reply], None]
 OnProgress = Callable[[Progress], None]
+
+
+def reporter(phase: str, on_progress: OnProgress | None) -> Report | None:
+    """Tells of a phase whose points are counted."""
+    if on_progress is None:
+        return None
+
+    def report(done: int, points: int) -> None:
+        on_progress(Progress(points, done, phase=phase))
+
+    return report
 
 
 @dataclass(frozen=True)
@@ -98,7 +116,10 @@ def run_points(
     written, for the folder of another plan or a cluster that does not answer.
     """
     folder.check(plan)
-    waiting = deque(remainder for chain in chains if (remainder := unfinished(chain, folder)))
+    if on_progress is not None:
+        on_progress(Progress(sum(map(len, chains)), 0))
+    kept = folder.numbers()
+    waiting = deque(left for chain in chains if (left := unfinished(chain, folder, kept)))
     points = [point for remainder in waiting for point in remainder.points]
     if not points:
         return
@@ -150,11 +171,14 @@ class Remainder:
     previous: Record | None
 
 
-def unfinished(chain: Sequence[Point], folder: Folder) -> Remainder | None:
-    """From the first point on that is missing or has failed: what follows it may depend on it."""
+def unfinished(chain: Sequence[Point], folder: Folder, kept: set[int]) -> Remainder | None:
+    """From the first point on that is missing or has failed: what follows it may depend on it.
+
+    ``kept`` are the numbers of the points that have a file.
+    """
     previous = None
     for i, point in enumerate(chain):
-        record = folder.record(point)
+        record = folder.record(point) if point.number in kept else None
         if record is None or record.status != "finished":
             return Remainder(list(chain[i:]), previous)
         previous = record
@@ -195,7 +219,7 @@ def share(plan: Plan, shard: tuple[int, int]) -> list[list[Point]]:
     chains = plan.chains
     if count > len(chains):
         raise ConfigurationError(
-            f"--shard {index}/{count}: the scan has only {len(chains)} points that can run at the "
+            f"shard {index}/{count}: the scan has only {len(chains)} points that can run at the "
             "same time; use at most as many shards"
         )
     return chains[index - 1 :: count]
@@ -236,29 +260,36 @@ def run_plan(
     if resume and output.exists() and not force:
         scan = open_scan(output)
         if not same_plan(scan, plan):
-            raise ConfigurationError(f"{output} is the file of another scan; name another with -o")
+            raise ConfigurationError(f"{output} is the file of another scan", "restart")
         if scan.count("finished") == len(plan.points):
             return scan
     check_target(output, force=force or resume)
     if folder.exists() and not (resume or force):
-        raise FileError(
-            f"{folder} holds the points of a scan that did not finish; go on with --resume, or "
-            "start anew with --force"
-        )
+        raise FileError(f"{folder} holds the points of a scan that did not finish", "resume")
     if force and not resume:
         folder.remove()
     run_points(plan, plan.chains, folder, machine, on_point, on_progress)
-    return write_collected(plan, output, force=force or resume, command=command)
+    return write_collected(
+        plan, output, force=force or resume, command=command, on_progress=on_progress
+    )
 
 
-def write_collected(plan: Plan, output: Path, *, force: bool, command: str = "") -> Scan:
+def write_collected(
+    plan: Plan,
+    output: Path,
+    *,
+    force: bool,
+    command: str = "",
+    on_progress: OnProgress | None = None,
+) -> Scan:
     """Make one file of the points beside the output; the folder goes when all have finished."""
     folder = Folder.beside(output)
     folder.check(plan)
     check_target(output, force=force)
-    scan = collect(plan, folder)
+    scan = collect(plan, folder, reporter("collecting", on_progress))
     kept = folder.path if plan.settings.trajectories else None
-    save_scan(scan, output, force=force, command=command, folder=kept)
+    write = partial(save_scan, scan, command=command, folder=kept)
+    save_somewhere(write, output, force=force)
     if scan.count("finished") == len(plan.points):
         folder.remove()
     return scan
@@ -274,9 +305,10 @@ def same_plan(scan: Scan, plan: Plan) -> bool:
 
 
 def scan(
-    source: str | Path | Mapping[str, Any] | Problem,
+    source: Source,
     vary: Mapping[str, Any],
     *,
+    settings: Settings | None = None,
     output: str | Path | None = None,
     action: str | None = None,
     mode: str | None = None,
@@ -295,19 +327,22 @@ def scan(
 ) -> Scan:
     """Run a scan over ``vary``: configuration keys → lists, or texts as for ``--vary``.
 
-    What is left out is as the table ``[scan]`` of the source has it.
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes. What is left out is as the
+    table ``[scan]`` of the source has it.
     ``scan(problem, {"attention.heads": [1, 2, 4], "task.length": "log:4:4000:7"})``. With
     ``output`` the result is written there and unfinished work can be resumed; see
     :func:`run_plan`, and :class:`Machine` for what says where the points run. Raises
     :class:`ConfigurationError` or :class:`FileError`; points that fail are marked in the result.
     """
-    settings = {
+    options = {
         "vary": vary, "action": action, "mode": mode, "points": points, "seed": seed,
         "trajectories": trajectories, "warm_start": warm_start,
     }  # fmt: skip
-    given = {key: value for key, value in settings.items() if value is not None}
-    plan = make_plan(base_table(source), given)
-    warn(sentence("this scan", ignored_in(plan, given_to(plan, source))))
+    given = {key: plain(value) for key, value in options.items() if value is not None}
+    report = reporter("checking", on_progress)
+    plan = make_plan(base_table(source), given, settings, report, place=place_of(source))
+    keys = given_to(plan, source, setting_keys(listed(settings)))
+    warn(sentence("this scan", ignored_in(plan, keys)))
     file = None if scheduler_file is None else Path(scheduler_file)
     machine = Machine(workers, timeout, scheduler, file)
     if output is not None:
@@ -318,4 +353,4 @@ def scan(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Folder(Path(temporary))
         run_points(plan, plan.chains, folder, machine, on_point, on_progress)
-        return collect(plan, folder)
+        return collect(plan, folder, reporter("collecting", on_progress))

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
-from orderparams.config import Problem, parse, parse_toml
+from orderparams.config import parse, parse_toml
 from orderparams.config.sections import Given
 from orderparams.config.unused import ignored
 from orderparams.scans.plan import Plan
-from orderparams.sources import given
+from orderparams.sources import Source, given
 
 KEEPING = ("solve", "simulate", "validate")
 """Actions whose points have more to keep than their values."""
 
 
-def given_to(
-    plan: Plan, source: str | Path | Mapping[str, Any] | Problem, assigned: Iterable[str] = ()
-) -> Given:
+def given_to(plan: Plan, source: Source, assigned: Iterable[str] = ()) -> Given:
     """What the user of a scan gave: the ``source`` of its base, assignments, and varied keys."""
     axes = frozenset(axis.key for axis in plan.axes)
-    if isinstance(source, Problem):
-        own = source.given
-    else:
-        table = {key: value for key, value in parse_toml(plan.config).items() if key != "scan"}
-        own = given(source, table, assigned)
+    table = {key: value for key, value in parse_toml(plan.config).items() if key != "scan"}
+    own = given(source, table, assigned)
     return Given(own.stored - axes, own.assigned | axes)
 
 

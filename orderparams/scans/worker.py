@@ -17,11 +17,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from orderparams.processors import THREADS
+from orderparams.streams import open_descriptors
 
 COMPILATION = 120.0
 """Seconds that a process may take to start and to compile its kernels, beside a point's time."""
@@ -199,6 +201,7 @@ def perform(task: Task) -> Reply:
 
 def serve() -> None:
     """The child: answer requests until the parent is gone."""
+    open_descriptors()
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not stand between the replies
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -211,8 +214,9 @@ def serve() -> None:
     threading.Thread(target=listen, args=(sys.stdin.buffer,), daemon=True).start()
 
     # What every action needs is imported while the parent still makes its plans.
-    import orderparams.integrate
-    import orderparams.scans.actions  # noqa: F401
+    with contextlib.suppress(Exception):  # the first point will say why it cannot be
+        import orderparams.integrate
+        import orderparams.scans.actions  # noqa: F401
 
     def answer(*parts: bytes) -> None:
         try:
@@ -224,11 +228,20 @@ def serve() -> None:
     rehearsed: set[tuple[Any, ...]] = set()
     while True:
         task = Task(**json.loads(requests.get()))
-        rehearse(task, rehearsed)
+        refusal = guarded(task, partial(rehearse, task, rehearsed))
         answer(b"begins\n")
-        reply = perform(task)
+        reply = refusal or guarded(task, partial(perform, task))
+        assert reply is not None
         header = {"status": reply.status, "message": reply.message, "seconds": reply.seconds}
         answer(json.dumps(header | {"size": len(reply.image)}).encode() + b"\n", reply.image)
+
+
+def guarded(task: Task, step: Callable[[], Reply | None]) -> Reply | None:
+    """What a step returns; if it breaks off, a reply that says why."""
+    try:
+        return step()
+    except Exception as error:
+        return failed(task, f"{type(error).__name__}: {error}", 0.0)
 
 
 def rehearse(task: Task, rehearsed: set[tuple[Any, ...]]) -> None:
@@ -259,11 +272,12 @@ def one_compiles() -> Iterator[None]:
         yield
         return
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            fcntl.flock(lock, fcntl.LOCK_UN)
+        with contextlib.suppress(OSError):  # where there are no locks, each compiles for itself
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                fcntl.flock(lock, fcntl.LOCK_UN)
         yield
 
 

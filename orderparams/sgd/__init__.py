@@ -1,8 +1,10 @@
 """One-pass SGD at finite dimension D (theory 6).
 
-Two backends with the same options: ``direct`` holds the heads as vectors and draws every token in
-full, the ground truth; ``gram`` follows the order parameters alone, exact in law at any D at a cost
-per step that does not depend on it. :func:`orderparams.sgd.replicas.Ensemble` runs many.
+Two backends with the same options: ``direct`` holds vectors in R^D and draws every token in full,
+the ground truth; ``gram`` follows the order parameters alone, exact in law at any D at a cost per
+step that does not depend on it. :class:`orderparams.sgd.replicas.Ensemble` runs many. All of these
+serve any model that :mod:`orderparams.sgd.model` describes; ``sequence`` and ``run`` are
+single-location regression.
 """
 
 from __future__ import annotations
@@ -32,19 +34,27 @@ class UpdateRule(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Simulation:
-    """R replicas recorded at T times.
+class Records:
+    """R replicas of a model with n learned vectors and F recorded hidden directions, at T times.
 
-    time (T,), t = γ·step/D of the steps (T,) that were recorded; overlap (R, T, H, F); self_overlap
-    (R, T, H, H); bias and head_weight (R, T, H); loss (R, T), the mean per step over the steps
-    since the record before (NaN where there are none): ‖y − f(X)‖²/D of the token target, the
-    squared error of the scalar target. NaN too where a replica has not come yet.
+    time (T,), t = γ·step/D of the steps (T,) that were recorded; overlap (R, T, n, F); self_overlap
+    (R, T, n, n); loss (R, T), the mean per step over the steps since the record before (NaN where
+    there are none). NaN too where a replica has not come yet.
     """
 
     time: Array
     step: NDArray[np.int64]
     overlap: Array
     self_overlap: Array
+    loss: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation(Records):
+    """Records of single-location regression, n = H; bias and head_weight (R, T, H).
+
+    The loss is ‖y − f(X)‖²/D of the token target, the squared error of the scalar target.
+    """
+
     bias: Array
     head_weight: Array
-    loss: Array

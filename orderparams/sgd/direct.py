@@ -1,82 +1,78 @@
-"""SGD on heads held as D-vectors, every token drawn in full: the ground truth (theory 6)."""
+"""SGD on vectors in R^D, every token drawn in full: the ground truth (theory 6)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.problem import Heads
-from orderparams.sgd import UpdateRule, normals
+from orderparams.sgd import normals
+from orderparams.sgd.model import Model, Rule, Start, draw, learn, respond
 from orderparams.sgd.normals import LANES, fill
-from orderparams.sgd.sequence import Model, draw, learn, respond
 
 Array = NDArray[np.float64]
 
 
 class State(NamedTuple):
-    """heads k (H, D); hidden directions k* and, for the scalar target, v* (F or F+1, D), orthogonal
-    with squares D; state of the token generator; bias and head weights (H,); loss (1,), a sum over
-    steps."""
+    """learned vectors w (n, D); hidden directions w* (d, D), orthogonal with squares D; state of
+    the token generator; learned numbers; loss (1,), a sum over steps."""
 
-    heads: Array
+    vectors: Array
     directions: Array
     lanes: NDArray[np.uint64]
-    bias: Array
-    head_weights: Array
+    numbers: Any
     loss: Array
 
 
-def least_dimension(model: Model, rule: UpdateRule, heads: int) -> int:
-    """The smallest D: the hidden directions and the heads must be able to be independent."""
-    return model.directions + heads
+def least_dimension(model: Model[Any], rule: Rule, vectors: int) -> int:
+    """The smallest D: the hidden directions and the vectors must be able to be independent."""
+    return model.sizes.directions + vectors
 
 
-def numbers(model: Model, heads: int, dimension: int) -> tuple[int, int]:
+def size(model: Model[Any], vectors: int, dimension: int) -> tuple[int, int]:
     """How many numbers a replica holds, and about how many its start and its steps work with."""
-    held = (model.directions + heads) * dimension
-    return held, 4 * held + (int(model.lengths.max()) + heads + 1) * dimension
+    sizes = model.sizes
+    held = (sizes.directions + vectors) * dimension
+    return held, 4 * held + (sizes.longest + vectors + sizes.errors) * dimension
 
 
 def start(
-    model: Model,
-    rule: UpdateRule,
-    heads: Heads,
+    model: Model[Any],
+    rule: Rule,
+    begin: Start,
     variance: float | None,
     dimension: int,
     seed: np.random.SeedSequence,
     generator: np.random.Generator,
 ) -> State:
-    """Random hidden directions, and heads with exactly the given overlaps m and W.
+    """Random hidden directions, and vectors with exactly the given overlaps m and W.
 
-    With a ``variance`` the heads are N(0, variance·I_D) instead.
+    With a ``variance`` the vectors are N(0, variance·I_D) instead.
     """
-    count = len(heads.overlap)
-    vectors = generator.standard_normal((dimension, model.directions + count))
+    count, known = begin.overlap.shape
+    vectors = generator.standard_normal((dimension, model.sizes.directions + count))
     frame = np.linalg.qr(vectors)[0].T * np.sqrt(dimension)
-    directions, rest = np.split(frame, [model.directions])
+    directions, rest = np.split(frame, [model.sizes.directions])
     if variance is None:
-        vectors = heads.overlap @ directions[: model.features] + heads.residual @ rest
+        vectors = begin.overlap @ directions[:known] + begin.residual @ rest
     else:
         vectors = np.sqrt(variance) * generator.standard_normal((count, dimension))
-    bias = -0.5 * (vectors**2).mean(1) if rule.norm_bias else heads.bias.copy()
     return State(
         np.ascontiguousarray(vectors),
         np.ascontiguousarray(directions),
         normals.start(seed),
-        bias,
-        heads.head_weights.copy(),
+        model.numbers(rule, begin, (vectors**2).mean(1)),
         np.zeros(1),
     )
 
 
 def measure(state: State, features: int) -> tuple[Array, Array]:
-    """Overlap m (H, F) and self-overlap q (H, H)."""
-    dimension = state.heads.shape[1]
-    overlap = state.heads @ state.directions[:features].T / dimension
-    return overlap, state.heads @ state.heads.T / dimension
+    """Overlap m (n, features) with the first hidden directions, and self-overlap q (n, n)."""
+    dimension = state.vectors.shape[1]
+    overlap = state.vectors @ state.directions[:features].T / dimension
+    return overlap, state.vectors @ state.vectors.T / dimension
 
 
 @kernel(fastmath=FAST)
@@ -97,53 +93,58 @@ def add(scale: float, x: Array, out: Array) -> None:
 
 @kernel()
 def advance(
-    model: Model,
-    rule: UpdateRule,
+    model: Model[Any],
+    rule: Rule,
     state: State,
     dimension: int,
     generator: np.random.Generator,
     steps: int,
 ) -> None:
     """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
-    heads, features = len(state.heads), model.means.shape[1]
-    longest = model.lengths.max()
+    directions, read, longest, errors = model.sizes
+    vectors = len(state.vectors)
+    answering = vectors + errors
     root = np.sqrt(dimension)
     rate = rule.learning_rate / (dimension * rule.batch_size)
+    decay = rule.learning_rate * rule.weight_decay / dimension
     buffer = np.empty((longest * dimension + LANES - 1) // LANES * LANES)
-    gradient = np.empty((heads + 1, dimension))
-    signal, values, squares = np.empty(features), np.empty(longest), np.empty(heads)
-    learned = np.empty((2, heads))
+    change = np.empty((answering, dimension))
+    shift, known = np.empty((directions, longest)), np.empty((read, longest))
+    squares, radial = np.empty(vectors), np.empty(vectors)
+    gradient = np.empty((len(state.numbers), vectors))
     for _ in range(steps):
-        gradient[:heads] = 0.0
-        learned[:] = 0.0
+        change[:vectors] = 0.0
+        radial[:] = 0.0
+        gradient[:] = 0.0
         loss = 0.0
         for _ in range(rule.batch_size):
-            length, position = draw(model, generator, signal)
+            length, mark = draw(model, generator, shift)
             fill(state.lanes, buffer[: (length * dimension + LANES - 1) // LANES * LANES])
             tokens = buffer[: length * dimension].reshape(length, dimension)
-            for f in range(features):
-                add(signal[f] / root, state.directions[f], tokens[position])
-            rows = np.empty((heads + 1, length))
             for token in range(length):
-                for h in range(heads):
-                    rows[h, token] = dot(state.heads[h], tokens[token]) / root
-                if model.scalar:
-                    values[token] = dot(state.directions[features], tokens[token]) / root
-            error = respond(
-                model, generator, rows, values, position, state.bias, state.head_weights, learned
+                for i in range(directions):
+                    if shift[i, token] != 0.0:
+                        add(shift[i, token] / root, state.directions[i], tokens[token])
+            rows = np.empty((answering, length))
+            for token in range(length):
+                for k in range(vectors):
+                    rows[k, token] = dot(state.vectors[k], tokens[token]) / root
+                for i in range(read):
+                    direction = state.directions[directions - read + i]
+                    known[i, token] = dot(direction, tokens[token]) / root
+            loss += respond(
+                model, rule, generator, mark, state.numbers, known, rows, radial, gradient
             )
-            gradient[heads] = 0.0
-            for h in range(heads + 1):
+            change[vectors:] = 0.0
+            for k in range(answering):
                 for token in range(length):
-                    add(rows[h, token], tokens[token], gradient[h])
-            misfit = dot(gradient[heads], gradient[heads]) / dimension
-            loss += error**2 if model.scalar else misfit
-        for h in range(heads):
-            head = state.heads[h]
-            growth = rate * learned[0, h] if rule.norm_bias else 0.0
-            decay = rule.learning_rate * rule.weight_decay / dimension
-            add(growth - decay, head, head)
-            add(-rate * root, gradient[h], head)
-            squares[h] = dot(head, head) / dimension
-        learn(rule, rate, learned, squares, state.bias, state.head_weights)
+                    add(rows[k, token], tokens[token], change[k])
+            for k in range(vectors, answering):
+                loss += dot(change[k], change[k]) / dimension
+        for k in range(vectors):
+            vector = state.vectors[k]
+            add(rate * radial[k] - decay, vector, vector)
+            add(-rate * root, change[k], vector)
+            squares[k] = dot(vector, vector) / dimension
+        learn(model, rule, rate, gradient, squares, state.numbers)
         state.loss[0] += loss / rule.batch_size

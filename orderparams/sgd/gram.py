@@ -1,80 +1,76 @@
 """SGD on the order parameters alone: exact in law at any D, at a cost that does not know D.
 
-Only the projections of the tokens on the hidden directions and the heads, and the Gram matrix of
-what is left of them, enter the update of m and q (theory 6). The state is the coordinates of the
-heads in an orthonormal frame of that span; what a step adds outside of it is drawn by Bartlett's
-decomposition of a Wishart matrix and rotated back into the frame by an LQ factorisation, which
-unlike differences of Gram matrices cancels nothing and bears rank-deficient gradients.
+Only the projections of the tokens on the hidden directions and the learned vectors, and the Gram
+matrix of what is left of them, enter the update of m and q (theory 6). The state is the coordinates
+of the vectors in an orthonormal frame of that span; what a step adds outside of it is drawn by
+Bartlett's decomposition of a Wishart matrix and rotated back into the frame by an LQ factorisation,
+which unlike differences of Gram matrices cancels nothing and bears rank-deficient gradients.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.problem import Heads
-from orderparams.sgd import UpdateRule
-from orderparams.sgd.sequence import Model, draw, learn, respond
+from orderparams.sgd.model import Model, Rule, Start, draw, learn, respond
 
 Array = NDArray[np.float64]
 
 
 class State(NamedTuple):
-    """weights K = [m W] (H, F+H), for the scalar target [m, k·v*/D, W] (H, F+1+H), with q = K Kᵀ;
-    bias and head weights (H,); loss (1,), a sum over steps."""
+    """weights K = [m W] (n, d+n), with q = K Kᵀ; learned numbers; loss (1,), a sum over steps."""
 
     weights: Array
-    bias: Array
-    head_weights: Array
+    numbers: Any
     loss: Array
 
 
-def least_dimension(model: Model, rule: UpdateRule, heads: int) -> int:
-    """The smallest D in which the tokens of a batch, and the heads, can be independent.
+def least_dimension(model: Model[Any], rule: Rule, vectors: int) -> int:
+    """The smallest D in which the tokens of a batch, and the vectors, can be independent.
 
-    A sequence adds min(H+1, L) directions to the frame: H of its gradients and one of its error;
-    up to H further ones hold what the sequences before it in the batch have added.
+    A sequence adds min(n + errors, L) directions to the frame: those of its gradients and of its
+    errors; up to n further ones hold what the sequences before it in the batch have added.
     """
-    longest = int(model.lengths.max())
-    rank = min(heads + 1, longest)
-    before = min(heads, (rule.batch_size - 1) * rank)
-    return model.directions + heads + max(longest, before + rank)
+    sizes = model.sizes
+    rank = min(vectors + sizes.errors, sizes.longest)
+    before = min(vectors, (rule.batch_size - 1) * rank)
+    return sizes.directions + vectors + max(sizes.longest, before + rank)
 
 
-def numbers(model: Model, heads: int, dimension: int) -> tuple[int, int]:
+def size(model: Model[Any], vectors: int, dimension: int) -> tuple[int, int]:
     """How many numbers a replica holds, and about how many its steps work with."""
-    held = (model.directions + heads) * heads
-    return held, (model.directions + 4 * heads + 2) * int(model.lengths.max())
+    sizes = model.sizes
+    held = (sizes.directions + vectors) * vectors
+    return held, (2 * sizes.directions + 4 * vectors + 2 * sizes.errors) * sizes.longest
 
 
 def start(
-    model: Model,
-    rule: UpdateRule,
-    heads: Heads,
+    model: Model[Any],
+    rule: Rule,
+    begin: Start,
     variance: float | None,
     dimension: int,
     seed: np.random.SeedSequence,
     generator: np.random.Generator,
 ) -> State:
-    """The given overlaps; with a ``variance``, those of heads drawn from N(0, variance·I_D)."""
-    count = len(heads.overlap)
-    weights = np.zeros((count, model.directions + count))
+    """The given overlaps; with a ``variance``, those of vectors drawn from N(0, variance·I_D)."""
+    (count, known), directions = begin.overlap.shape, model.sizes.directions
+    weights = np.zeros((count, directions + count))
     if variance is None:
-        weights[:, : model.features] = heads.overlap
-        weights[:, model.directions :] = heads.residual
+        weights[:, :known] = begin.overlap
+        weights[:, directions:] = begin.residual
     else:
-        weights[:, : model.directions] = generator.standard_normal((count, model.directions))
-        bartlett(generator, dimension - model.directions, weights[:, model.directions :])
+        weights[:, :directions] = generator.standard_normal((count, directions))
+        bartlett(generator, dimension - directions, weights[:, directions:])
         weights *= np.sqrt(variance / dimension)
-    bias = -0.5 * (weights**2).sum(1) if rule.norm_bias else heads.bias.copy()
-    return State(weights, bias, heads.head_weights.copy(), np.zeros(1))
+    return State(weights, model.numbers(rule, begin, (weights**2).sum(1)), np.zeros(1))
 
 
 def measure(state: State, features: int) -> tuple[Array, Array]:
-    """Overlap m (H, F) and self-overlap q (H, H)."""
+    """Overlap m (n, features) with the first hidden directions, and self-overlap q (n, n)."""
     return state.weights[:, :features].copy(), state.weights @ state.weights.T
 
 
@@ -118,27 +114,27 @@ def triangularize(a: Array) -> None:
 
 @kernel(fastmath=FAST)
 def project(weights: Array, x: Array, rows: Array) -> None:
-    """Logits K x of tokens x (≥ frame, L) into the first H rows."""
-    heads, frame = weights.shape
+    """Fields K x of tokens x (≥ frame, L) into the first n rows."""
+    vectors, frame = weights.shape
     rows[:] = 0.0
-    for h in range(heads):
+    for k in range(vectors):
         for i in range(frame):
             for token in range(x.shape[1]):
-                rows[h, token] += weights[h, i] * x[i, token]
+                rows[k, token] += weights[k, i] * x[i, token]
 
 
 @kernel(fastmath=FAST)
 def collect(rows: Array, x: Array, change: Array) -> float:
-    """Add g xᵀ to ``change`` (H, ≥ width); rows (H+1, L) are g and r. Returns |x r|²."""
-    heads = len(change)
+    """Add g xᵀ to ``change`` (n, ≥ width); rows (n + errors, L) are g and r. Returns |x rᵀ|²."""
+    vectors = len(change)
     square = 0.0
     for i in range(len(x)):
-        for h in range(heads + 1):
+        for k in range(len(rows)):
             product = 0.0
             for token in range(x.shape[1]):
-                product += rows[h, token] * x[i, token]
-            if h < heads:
-                change[h, i] += product
+                product += rows[k, token] * x[i, token]
+            if k < vectors:
+                change[k, i] += product
             else:
                 square += product**2
     return square
@@ -148,17 +144,17 @@ def collect(rows: Array, x: Array, change: Array) -> float:
 def collect_outside(rows: Array, factor: Array, change: Array) -> float:
     """The same for the rest of the tokens: lower triangles L of [g; r] and B of its Gram matrix.
 
-    change (H, rank) becomes the first H rows of L B; returns the square of the last row.
+    change (n, rank) becomes the first n rows of L B; returns the square of the others.
     """
-    heads, rank = change.shape
+    vectors, rank = change.shape
     square = 0.0
-    for h in range(heads + 1):
+    for k in range(len(rows)):
         for j in range(rank):
             product = 0.0
-            for i in range(j, min(h + 1, rank)):
-                product += rows[h, i] * factor[i, j]
-            if h < heads:
-                change[h, j] = product
+            for i in range(j, min(k + 1, rank)):
+                product += rows[k, i] * factor[i, j]
+            if k < vectors:
+                change[k, j] = product
             else:
                 square += product**2
     return square
@@ -166,66 +162,63 @@ def collect_outside(rows: Array, factor: Array, change: Array) -> float:
 
 @kernel()
 def advance(
-    model: Model,
-    rule: UpdateRule,
+    model: Model[Any],
+    rule: Rule,
     state: State,
     dimension: int,
     generator: np.random.Generator,
     steps: int,
 ) -> None:
     """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
-    heads, frame = state.weights.shape
-    features, directions = model.means.shape[1], frame - heads
-    longest = model.lengths.max()
+    directions, read, longest, errors = model.sizes
+    vectors, frame = state.weights.shape
+    answering, widest = vectors + errors, frame + 2 * vectors + errors
     rate = rule.learning_rate / (dimension * rule.batch_size)
     decay = rule.learning_rate * rule.weight_decay / dimension
-    widest = frame + 2 * heads + 1
-    change, factor = np.empty((heads, widest)), np.empty((heads + 1, heads + 1))
-    tokens, answers = np.empty(widest * longest), np.empty((heads + 1) * longest)
-    signal, squares, learned = np.empty(features), np.empty(heads), np.empty((2, heads))
+    change, factor = np.empty((vectors, widest)), np.empty((answering, answering))
+    tokens, answers = np.empty(widest * longest), np.empty(answering * longest)
+    shift = np.empty((directions, longest))
+    squares, radial = np.empty(vectors), np.empty(vectors)
+    gradient = np.empty((len(state.numbers), vectors))
     for _ in range(steps):
         change[:] = 0.0
-        learned[:] = 0.0
+        radial[:] = 0.0
+        gradient[:] = 0.0
         loss = 0.0
         width = frame
         for _ in range(rule.batch_size):
-            if width > frame:  # what earlier sequences of the batch added has at most H directions
+            if width > frame:  # what earlier sequences of the batch added has at most n directions
                 triangularize(change[:, frame:width])
-                width = min(width, frame + heads)
-            length, position = draw(model, generator, signal)
+                width = min(width, frame + vectors)
+            length, mark = draw(model, generator, shift)
             x = tokens[: width * length].reshape(width, length)
             for i in range(width * length):
                 tokens[i] = generator.standard_normal()
-            for f in range(features):
-                x[f, position] += signal[f]
-            rows = answers[: (heads + 1) * length].reshape(heads + 1, length)
+            for i in range(directions):
+                for token in range(length):
+                    x[i, token] += shift[i, token]
+            rows = answers[: answering * length].reshape(answering, length)
             project(state.weights, x, rows)
-            error = respond(
-                model,
-                generator,
-                rows,
-                x[features],
-                position,
-                state.bias,
-                state.head_weights,
-                learned,
+            known = x[directions - read : directions]
+            loss += respond(
+                model, rule, generator, mark, state.numbers, known, rows, radial, gradient
             )
             misfit = collect(rows, x, change)
-            rank = min(heads + 1, length)
+            rank = min(answering, length)
             triangularize(rows)
             bartlett(generator, dimension - width, factor[:rank, :rank])
             misfit += collect_outside(rows, factor[:rank, :rank], change[:, width : width + rank])
-            loss += error**2 if model.scalar else misfit / dimension
+            loss += misfit / dimension
             width += rank
-        for h in range(heads):
-            growth = rate * learned[0, h] if rule.norm_bias else 0.0
-            change[h] *= -rate
-            squares[h] = 0.0
+        for k in range(vectors):
+            growth = rate * radial[k]
+            change[k] *= -rate
+            squares[k] = 0.0
             for i in range(frame):
-                change[h, i] += (1.0 + growth - decay) * state.weights[h, i]
+                change[k, i] += (1.0 + growth - decay) * state.weights[k, i]
             for i in range(width):
-                squares[h] += change[h, i] ** 2
+                squares[k] += change[k, i] ** 2
         triangularize(change[:, directions:width])
         state.weights[:] = change[:, :frame]
-        learn(rule, rate, learned, squares, state.bias, state.head_weights)
+        learn(model, rule, rate, gradient, squares, state.numbers)
         state.loss[0] += loss / rule.batch_size

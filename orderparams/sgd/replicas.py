@@ -12,22 +12,20 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from time import monotonic
 from types import ModuleType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orderparams import memory
-from orderparams.attention import Activation
 from orderparams.errors import ConfigurationError
-from orderparams.problem import Heads
-from orderparams.sgd import Simulation, UpdateRule, direct, gram
-from orderparams.sgd.sequence import Model, build_model
-from orderparams.task import Task
+from orderparams.sgd import direct, gram
+from orderparams.sgd.model import Model, Rule, Start
 
 State = dict[str, NDArray[Any]]
 Slice = tuple[State, dict[int, State]]
 Progress = Callable[[int, int], None]
+Result = TypeVar("Result")
 
 BACKENDS: dict[str, ModuleType] = {"gram": gram, "direct": direct}
 SLICE = 0.5
@@ -36,6 +34,9 @@ SLICE = 0.5
 MOST_STEPS = 2.0**53
 OVERHEAD = 2048
 """Bytes that a replica takes beside its numbers."""
+
+STORED = {"vectors": "heads"}
+"""Names of a backend's arrays in a checkpoint, where they are others."""
 
 
 def freeze(generator: np.random.Generator) -> NDArray[np.uint64]:
@@ -56,21 +57,20 @@ def thaw(words: NDArray[np.uint64]) -> np.random.Generator:
     return np.random.Generator(bits)
 
 
-class Ensemble:
-    """Replicas of SGD from one start, recorded at given times.
+class Ensemble(Generic[Result]):
+    """Replicas of SGD on a model from one start, recorded at given times.
 
-    time (T,), non-decreasing from zero on, is rounded to steps t·D/γ. ``heads`` are realised
-    exactly; with a ``variance`` every replica draws its own heads from N(0, variance·I_D) instead.
-    :class:`~orderparams.errors.ConfigurationError` if there are no replicas, if D is too small, for
-    no step or too many, or for more than fits into memory.
+    time (T,), non-decreasing from zero on, is rounded to steps t·D/γ. ``begin`` is realised
+    exactly; with a ``variance`` every replica draws its own vectors from N(0, variance·I_D)
+    instead. :class:`~orderparams.errors.ConfigurationError` if there are no replicas, if D is too
+    small, for no step or too many, or for more than fits into memory.
     """
 
     def __init__(
         self,
-        task: Task,
-        activation: Activation,
-        rule: UpdateRule,
-        heads: Heads,
+        model: Model[Result],
+        rule: Rule,
+        begin: Start,
         *,
         time: ArrayLike,
         dimension: int,
@@ -80,7 +80,7 @@ class Ensemble:
         variance: float | None = None,
     ) -> None:
         self.backend = BACKENDS[backend]
-        self.model: Model = build_model(task, activation)
+        self.model = model
         self.rule = rule
         self.dimension = dimension
         steps = np.asarray(time) * dimension / rule.learning_rate
@@ -91,40 +91,42 @@ class Ensemble:
                 "change the duration or the learning rate"
             )
         self.step = np.rint(steps).astype(np.int64)
-        count, features = heads.overlap.shape
-        least = self.backend.least_dimension(self.model, rule, count)
+        count = len(begin.overlap)
+        least = self.backend.least_dimension(model, rule, count)
         if dimension < least:
             remedy = ", or set simulation.backend = 'direct'" if backend == "gram" else ""
             raise ConfigurationError(
-                f"simulation.dimension = {dimension} is too small: these features, heads, tokens "
-                f"and batch need at least {least} in the {backend} backend; raise it{remedy}"
+                f"simulation.dimension = {dimension} is too small: these {model.words} need at "
+                f"least {least} in the {backend} backend; raise it{remedy}"
             )
         if replicas < 1:
             raise ConfigurationError(f"simulation.replicas = {replicas}: at least 1 is needed")
-        shapes = {
-            "overlap": (count, features),
-            "self_overlap": (count, count),
-            "bias": (count,),
-            "head_weight": (count,),
-            "loss": (),
-        }
+        self.numbers = type(model.numbers(rule, begin, np.zeros(count)))
+        sample = model.records(
+            np.zeros((count, model.features)),
+            np.zeros((count, count)),
+            model.numbers(rule, begin, np.zeros(count)),
+        )
+        shapes = {key: value.shape for key, value in sample.items()} | {"loss": ()}
         recorded = len(self.step) * sum(map(math.prod, shapes.values()))
-        held, working = self.backend.numbers(self.model, count, dimension)
+        held, working = self.backend.size(model, count, dimension)
         memory.require(
             2 * replicas * (8 * (held + recorded) + OVERHEAD) + 8 * working,
             f"{replicas} replicas with D = {dimension} and {len(self.step)} times in the "
             f"{backend} backend",
-            "lower simulation.replicas, simulation.dimension, task.length or output.points"
+            "lower simulation.replicas, simulation.dimension"
+            + (", task.length" if model.sizes.longest > 1 else "")
+            + " or output.points"
             + (", or set simulation.backend = 'gram'" if backend == "direct" else ""),
         )
         axes = (replicas, len(self.step))
         self.records: State = {key: np.full(axes + shape, np.nan) for key, shape in shapes.items()}
         self.replicas: list[State] = []
         for r, seeds in enumerate(np.random.SeedSequence(seed).spawn(replicas)):
-            self.replicas.append(self._start(heads, variance, seeds))
+            self.replicas.append(self._start(begin, variance, seeds))
             self._commit(r, (self.replicas[r], self._measure(self.replicas[r])))
 
-    def run(self, workers: int = 1, progress: Progress | None = None) -> Simulation:
+    def run(self, workers: int = 1, progress: Progress | None = None) -> Result:
         """Advance every replica to the last time, on ``workers`` threads.
 
         ``progress`` is called from this thread with the steps done and their total, over replicas;
@@ -153,10 +155,10 @@ class Ensemble:
             pool.shutdown(cancel_futures=True)
         return self.result()
 
-    def result(self) -> Simulation:
+    def result(self) -> Result:
         """What was recorded so far."""
         time = self.step.astype(np.float64) * (self.rule.learning_rate / self.dimension)
-        return Simulation(time=time, step=self.step, **self.records)
+        return self.model.result({"time": time, "step": self.step, **self.records})
 
     def state(self) -> State:
         """A copy of everything that changes in a run, as arrays with a leading replica axis."""
@@ -180,19 +182,24 @@ class Ensemble:
             replica.update({key: own[f"state/{key}"][r].copy() for key in replica})
         self.records = {key: own[f"record/{key}"] for key in self.records}
 
-    def _start(self, heads: Heads, variance: float | None, seeds: np.random.SeedSequence) -> State:
+    def _start(self, begin: Start, variance: float | None, seeds: np.random.SeedSequence) -> State:
         """A replica at step zero: the arrays of its backend, its step and its generator."""
         own, tokens = seeds.spawn(2)
         generator = np.random.Generator(np.random.SFC64(own))
         state = self.backend.start(
-            self.model, self.rule, heads, variance, self.dimension, tokens, generator
+            self.model, self.rule, begin, variance, self.dimension, tokens, generator
         )
-        return {**state._asdict(), "step": np.zeros(1, np.int64), "generator": freeze(generator)}
+        arrays = state._asdict()
+        arrays |= arrays.pop("numbers")._asdict()
+        replica = {STORED.get(key, key): value for key, value in arrays.items()}
+        return {**replica, "step": np.zeros(1, np.int64), "generator": freeze(generator)}
 
     def _view(self, replica: State) -> Any:
         """The state of the backend, sharing memory with the replica."""
         kind = self.backend.State
-        return kind(*(replica[key] for key in kind._fields))
+        numbers = self.numbers(*(replica[key] for key in self.numbers._fields))
+        arrays = {key: replica.get(STORED.get(key, key)) for key in kind._fields}
+        return kind(**arrays | {"numbers": numbers})
 
     def _advance(self, replica: State) -> Slice:
         """The replica some steps later, and what was recorded on the way."""
@@ -218,16 +225,13 @@ class Ensemble:
         due = np.flatnonzero(self.step == replica["step"])
         if not due.size:
             return {}
-        overlap, self_overlap = self.backend.measure(self._view(replica), self.model.features)
+        state = self._view(replica)
+        record = self.model.records(
+            *self.backend.measure(state, self.model.features), state.numbers
+        )
         steps = replica["step"] - (self.step[due[0] - 1] if due[0] else 0)
         loss = replica["loss"] / steps if steps else np.array([np.nan])
         replica["loss"][:] = 0.0
-        record = {
-            "overlap": overlap,
-            "self_overlap": self_overlap,
-            "bias": replica["bias"].copy(),
-            "head_weight": replica["head_weights"].copy(),
-        }
         records: dict[int, State] = {int(i): {**record, "loss": np.array(np.nan)} for i in due}
         records[int(due[0])]["loss"] = loss[0]
         return records

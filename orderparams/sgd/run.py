@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
+from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations.auto import make_engine
 from orderparams.integrate import output_times
 from orderparams.problem import build_activation, build_task, initial_heads, residual_factor
 from orderparams.sgd import Simulation, UpdateRule
-from orderparams.sgd.replicas import Ensemble, Progress
+from orderparams.sgd.replicas import Progress
+from orderparams.sgd.sequence import Ensemble
+from orderparams.sources import Source, load
 
 Array = NDArray[np.float64]
 Checkpoint = Callable[["SimulationRun"], None]
@@ -125,8 +128,9 @@ def reduced_weights(overlap: Array, self_overlap: Array) -> Array:
 
 
 def simulate(
-    problem: Problem,
+    source: Source,
     *,
+    settings: Settings | None = None,
     workers: int = 1,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
@@ -135,13 +139,13 @@ def simulate(
 ) -> SimulationRun:
     """Run one-pass SGD at finite dimension, many replicas (theory 6).
 
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
     The result does not depend on the number of ``workers`` (threads). ``progress`` is called with
     the steps done and their total; ``checkpoint`` every ``interval`` seconds with the run so far.
     An interrupt returns the run so far, with status "interrupted"; given as ``resume`` with the
     same problem it is continued to the bits of an uninterrupted run.
     """
-    started = clock.monotonic()
-    problem = heed(problem, "simulate")
+    problem, started = heed(load(source, settings=settings), "simulate"), clock.monotonic()
     before = 0.0
     ensemble = make_ensemble(problem)
     if resume is not None:

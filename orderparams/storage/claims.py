@@ -10,6 +10,7 @@ import numpy as np
 
 from orderparams.claims.evidence import Check, Evidence, Panel
 from orderparams.errors import FileError
+from orderparams.storage.attributes import attribute
 from orderparams.storage.hdf5 import (
     create,
     loaded,
@@ -93,14 +94,14 @@ def read_panels(file: h5py.File) -> list[Panel]:
 
 def read_panel(name: str, group: h5py.Group) -> Panel:
     """What :func:`write_panel` wrote."""
-    axis = str(group.attrs["axis"])
+    axis = str(attribute(group, "axis"))
     return Panel(
         name=name,
         axis=axis,
-        axis_label=str(group[axis].attrs["long_name"]),
+        axis_label=str(attribute(group[axis], "long_name")),
         values=group[axis][...],
-        label=str(group["value"].attrs["long_name"]),
-        curves=dict(zip(group["curve"].asstr()[...], group["value"][...], strict=True)),
-        scales=tuple(json.loads(group.attrs["scales"])),
-        ticks=tuple(json.loads(group.attrs["ticks"])),
+        label=str(attribute(group["value"], "long_name")),
+        curves=dict(zip(loaded(group["curve"]), group["value"][...], strict=True)),
+        scales=tuple(json.loads(attribute(group, "scales"))),
+        ticks=tuple(json.loads(attribute(group, "ticks"))),
     )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.errors import FileError
-from orderparams.storage.hdf5 import plain
+from orderparams.storage.attributes import plain
 from orderparams.storage.inspection import axes_of
 
 MAIN = ("scan", "comparison", "trajectory", "simulation", "checks")
@@ -50,9 +50,7 @@ class Stored:
     @property
     def attributes(self) -> dict[str, Any]:
         """What it is: ``units``, ``long_name``, and ``key`` of what is varied."""
-        binding = {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST"}  # of axes, by HDF5
-        known = self.data.attrs
-        return plain({name: known[name] for name in known if name not in binding})
+        return plain(self.data.attrs)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -62,7 +60,7 @@ class Stored:
     def read(self, selection: Selection = ()) -> NDArray[Any]:
         """A part of the values, texts as Python's; :class:`FileError` if it cannot be read."""
         try:
-            return np.asarray((self.data.asstr() if self.text else self.data)[selection])
+            return np.asarray((self.data.asstr("utf-8") if self.text else self.data)[selection])
         except (OSError, RuntimeError, UnicodeDecodeError) as error:
             name = f"{self.data.file.filename}: {self.data.name}"
             raise FileError(f"{name} is damaged: {error}") from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem, parse, parse_toml
-from orderparams.errors import ConfigurationError, FileError, OrderparamsError
+from orderparams.config.values import nearest
+from orderparams.errors import ConfigurationError, FileError, OrderparamsError, reason
 from orderparams.provenance import provenance
+from orderparams.recognition import EMPTY, HDF5, TABLE, kind_of, neighbours
+from orderparams.sources import preset_names
+from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.files import atomic, destination, remove_leftovers
 from orderparams.storage.inspection import check_attributes, inspect
 from orderparams.storage.schema import AXES, LEARNED, PROGRAM, SCHEMA_VERSION, TRAJECTORY, Variable
@@ -29,7 +35,6 @@ def create(
     """A new file with the root attributes; it appears under its name when all is written."""
     check_suffix(path, RESULTS, "a result file")
     attributes = provenance(problem, command) | {"program": PROGRAM, "status": status}
-    remove_leftovers(path)
     # Attributes above 64 KiB (a configuration with many components) need the format of HDF5 1.10.
     with (
         atomic(path, force=force) as temporary,
@@ -39,6 +44,7 @@ def create(
         file.attrs["schema_version"] = SCHEMA_VERSION
         for name, value in attributes.items():
             file.attrs[name] = value
+        remove_leftovers(path)
         yield file
 
 
@@ -73,7 +79,7 @@ def write_variables(
 def loaded(data: h5py.Dataset) -> NDArray[Any]:
     """The values of a dataset; texts as Python's."""
     texts = h5py.check_string_dtype(data.dtype) is not None
-    return np.asarray(data.asstr()[()] if texts else data[()])
+    return np.asarray(data.asstr("utf-8")[()] if texts else data[()])
 
 
 def save_trajectory(trajectory: Trajectory, path: Path, *, force: bool, command: str) -> None:
@@ -104,20 +110,14 @@ def write_trajectory(trajectory: Trajectory, file: h5py.Group) -> None:
 @contextlib.contextmanager
 def read(path: Path) -> Iterator[h5py.File]:
     """An existing file of this program, open for reading; else :class:`FileError`."""
-    if not path.is_file():
-        if path.exists():
-            raise FileError(f"{path} is not a file")
-        remedy = (
-            "" if path.suffix else "; a result file is expected, such as orderparams solve writes"
-        )
-        raise FileError(f"{path} does not exist{remedy}")
+    check_kind(path)
     try:
         check_seal(path)
-        file = h5py.File(path, "r")
+        file = open_unlocked(path)
     except FileError:
         raise
-    except OSError as error:
-        raise FileError(f"{path} is not a readable HDF5 file: {error}") from None
+    except OSError:
+        raise FileError(f"{path} is cut short or damaged", "again") from None
     with file:
         try:
             check_origin(file)
@@ -126,7 +126,59 @@ def read(path: Path) -> Iterator[h5py.File]:
         except OrderparamsError:
             raise
         except DAMAGE as error:
-            raise FileError(f"{path} is damaged or incomplete: {error}") from None
+            raise FileError(f"{path} is damaged or incomplete: {error}", "again") from None
+
+
+def check_kind(path: Path) -> None:
+    """:class:`FileError` for what cannot be a result file, by its name or what stands in it."""
+    try:
+        kind = kind_of(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing(path) from None
+    except OSError as error:
+        raise FileError(f"{path} could not be read: {reason(error)}") from None
+    if kind != HDF5:
+        remedy = {TABLE: "solve", EMPTY: "again"}.get(kind, "result")
+        raise FileError(f"{path} is {kind}, not a result file (HDF5)", remedy, source=path)
+
+
+def missing(path: Path) -> FileError:
+    """The error for a result file that does not exist, with the one that may be meant."""
+    if close := nearest(str(path), neighbours(path, ".h5", ".hdf5")):
+        return FileError(f"{path} does not exist; did you mean {close!r}?")
+    what = "is a preset, not a result file" if str(path) in preset_names() else "does not exist"
+    remedy = "solve" if str(path) in preset_names() else "" if path.suffix else "result"
+    return FileError(f"{path} {what}", remedy, source=path)
+
+
+class Source(io.FileIO):
+    """A file that Python reads for HDF5, which calls it by its path."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __repr__(self) -> str:
+        return str(self.path)
+
+
+def open_unlocked(path: Path) -> h5py.File:
+    """Open for reading. Files appear whole under their names: reading needs no lock.
+
+    HDF5 has to be led around its locks where HDF5_USE_FILE_LOCKING asks for them, or where this
+    process has the same file open with a lock already.
+    """
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError:
+        source = Source(path)
+    try:
+        file = h5py.File(source, "r")
+    except BaseException:
+        source.close()
+        raise
+    weakref.finalize(file, source.close)
+    return file
 
 
 DAMAGE = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
@@ -136,9 +188,12 @@ DAMAGE = (AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueEr
 def check_origin(file: h5py.File) -> None:
     """:class:`FileError` for a file of another program, or of a schema that is not known yet."""
     check_attributes(file)
-    if file.attrs.get("program") != PROGRAM:
-        raise FileError(f"{file.filename} was not written by {PROGRAM}")
-    found = file.attrs.get("schema_version", 0)
+    root = plain(file.attrs)
+    if root.get("program") != PROGRAM:
+        raise FileError(
+            f"{file.filename} is an HDF5 file that was not written by {PROGRAM}", "result"
+        )
+    found = root.get("schema_version", 0)
     if not 1 <= found <= SCHEMA_VERSION:
         raise FileError(
             f"{file.filename} has schema version {found}; this program reads 1 to "
@@ -149,19 +204,7 @@ def check_origin(file: h5py.File) -> None:
 def read_configuration(path: Path) -> str:
     """The TOML text of the configuration that a file was made from."""
     with read(path) as file:
-        return str(file.attrs["config"])
-
-
-def plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as plain Python values; what is neither a number nor a text as a text."""
-    values = {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in attributes.items()
-    }
-    return {
-        name: value if isinstance(value, bool | int | float | str) else str(value)
-        for name, value in values.items()
-    }
+        return str(attribute(file, "config"))
 
 
 def read_attributes(path: Path) -> dict[str, Any]:
@@ -185,7 +228,7 @@ def stored_problem(file: h5py.File) -> Problem:
     if "scan" in file:
         raise FileError(f"{file.filename} is a scan, not one run; plot, report and export show it")
     try:
-        return parse(parse_toml(str(file.attrs["config"])))
+        return parse(parse_toml(str(attribute(file, "config"))))
     except ConfigurationError as error:
         raise FileError(f"{file.filename}: its configuration cannot be read: {error}") from None
 
@@ -196,7 +239,7 @@ def open_trajectory(path: str | Path) -> Trajectory:
         problem = stored_problem(file)
         if "trajectory" not in file:
             raise FileError(f"{path} holds no trajectory; it has {', '.join(file) or 'no groups'}")
-        return read_trajectory(file["trajectory"], problem, str(file.attrs["status"]))
+        return read_trajectory(file["trajectory"], problem, str(attribute(file, "status")))
 
 
 def read_courses(

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import h5py
-import numpy as np
 from h5py import h5l, h5o, h5z
 
 from orderparams.errors import FileError
+from orderparams.storage.attributes import attribute
 from orderparams.storage.schema import (
     GROUPS,
     NUMBER_ATTRIBUTES,
@@ -23,11 +23,17 @@ from orderparams.storage.schema import (
     Variable,
 )
 
-FILTERS = {h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32}
+FILTERS = {
+    *(h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32),
+    *(h5z.FILTER_NBIT, h5z.FILTER_SCALEOFFSET, h5z.FILTER_SZIP),
+}
 """Filters that HDF5 has built in and ``h5repack`` may have applied; others are plugins."""
 
 DEFLATION = 1100
 """No deflated data are shorter than their length divided by this."""
+
+PACKING = {"scale_factor", "add_offset"}
+"""Attributes of netCDF by which stored numbers are not yet those that are meant."""
 
 KINDS = {h5o.TYPE_GROUP, h5o.TYPE_DATASET}
 
@@ -75,20 +81,27 @@ def check_storage(data: h5py.h5d.DatasetID, name: str) -> None:
             f"{name} needs the HDF5 filter {min(unknown)}, and only those that HDF5 has built in "
             "are read; h5repack -f NONE makes a file without"
         )
+    if not data.get_storage_size() and is_bare_dimension(h5py.Dataset(data)):
+        return
     claimed = data.get_space().get_select_npoints() * data.get_type().get_size()
     if claimed > (DEFLATION if filters else 1) * data.get_storage_size():
         raise FileError(f"{name} is damaged: it holds less than the {claimed} bytes that it claims")
+
+
+def is_bare_dimension(data: h5py.Dataset) -> bool:
+    """Whether netCDF made this for an axis that has a length and no values."""
+    name = attribute(data, "NAME") if data.is_scale and "NAME" in data.attrs else ""
+    return str(name).startswith("This is a netCDF dimension but not a netCDF variable")
 
 
 def check_attributes(item: h5py.Group | h5py.Dataset) -> None:
     """Attributes that the schema knows are a text or a number."""
     place = where(item.file, item.name)
     for name in TEXT_ATTRIBUTES & item.attrs.keys():
-        if not isinstance(item.attrs[name], str):
+        if not isinstance(attribute(item, name), str):
             raise FileError(f"{place} is damaged: {name} is not a text")
-        item.attrs[name].encode()  # ValueError for what was not UTF-8
     for name in NUMBER_ATTRIBUTES & item.attrs.keys():
-        if not isinstance(item.attrs[name], np.number):
+        if type(attribute(item, name)) not in (int, float):
             raise FileError(f"{place} is damaged: {name} is not a number")
 
 
@@ -103,6 +116,11 @@ def check_group(group: h5py.Group, variables: Mapping[str, Variable]) -> None:
         if not isinstance(data, h5py.Dataset):
             raise FileError(f"{place} is a group where a dataset should be")
         check_attributes(data)
+        if packed := PACKING & data.attrs.keys():
+            raise FileError(
+                f"{place} holds packed numbers, to be scaled by its {min(packed)}; write the file "
+                "again without packing"
+            )
         text = h5py.check_string_dtype(data.dtype) is not None
         if not text and data.dtype.kind not in "fiu":
             raise FileError(f"{place} is damaged: it holds neither numbers nor texts")
@@ -130,7 +148,13 @@ def axes_of(data: h5py.Dataset) -> tuple[str, ...]:
     else:
         # HDF5's own way to the scales crashes where one was deleted.
         scales = [data.file[one] for along in data.attrs.get("DIMENSION_LIST", ()) for one in along]
-        names = tuple(scale.attrs["NAME"].decode("utf-8", "replace") for scale in scales)
+        names = tuple(scale_name(scale, group) for scale in scales)
     if tuple(size for name in names if name in group for size in group[name].shape) != data.shape:
         raise FileError(f"{place} is damaged: its shape {data.shape} is not that of its axes")
     return names
+
+
+def scale_name(scale: h5py.Dataset, group: h5py.Group) -> str:
+    """Name of an axis: what its scale says, or the dataset's own (netCDF does not always say)."""
+    name = str(attribute(scale, "NAME")) if "NAME" in scale.attrs else ""
+    return name if name in group else str(scale.name).rsplit("/", 1)[-1]

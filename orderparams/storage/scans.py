@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from orderparams.config import parse_toml
 from orderparams.errors import FileError
 from orderparams.scans.result import Scan
 from orderparams.sources import load
-from orderparams.storage.hdf5 import create, loaded, plain, read, write_variables
+from orderparams.storage.attributes import attribute, plain
+from orderparams.storage.hdf5 import create, loaded, read, write_variables
 from orderparams.storage.inspection import axes_of
 from orderparams.storage.schema import AXES, POINT, PROGRAM, SCAN, SCHEMA_VERSION, Variable
 
@@ -37,7 +39,9 @@ class Record:
 
 def point_image(outcome: Outcome, config: str, hash: str, seconds: float, *, keep: bool) -> bytes:
     """The bytes of an HDF5 file with /point, and if ``keep`` with what the outcome stores."""
-    with h5py.File("point", "w", driver="core", backing_store=False, libver="v110") as file:
+    image = io.BytesIO()
+    # Not HDF5's own images in memory: those of its versions before 2.0 have a wrong checksum.
+    with h5py.File(image, "w", libver="v110") as file:
         for name, value in {
             "schema_version": SCHEMA_VERSION,
             "program": PROGRAM,
@@ -52,9 +56,7 @@ def point_image(outcome: Outcome, config: str, hash: str, seconds: float, *, kee
         write_variables(file.create_group("point"), values, {})
         if keep and outcome.store is not None:
             outcome.store(file)
-        file.flush()
-        image: bytes = file.id.get_file_image()
-    return image
+    return image.getvalue()
 
 
 def read_point(path: Path) -> Record:
@@ -71,7 +73,7 @@ def read_image(image: bytes) -> Record:
 
 def record(file: h5py.File) -> Record:
     return Record(
-        **{name: plain(file.attrs)[name] for name in ("hash", "status", "message", "seconds")},
+        **{name: attribute(file, name) for name in ("hash", "status", "message", "seconds")},
         values={name: file["point"][name][()] for name in POINT if name in file["point"]},
     )
 
@@ -81,14 +83,14 @@ def copy_group(source: h5py.Group, target: h5py.Group) -> None:
     scales = {name: data for name, data in source.items() if data.is_scale}
     variables = {
         name: (
-            Variable(axes_of(data), data.attrs["long_name"], data.attrs["units"]),
+            Variable(axes_of(data), attribute(data, "long_name"), attribute(data, "units")),
             data[()],
         )
         for name, data in source.items()
         if name not in scales
     }
     write_variables(target, variables, {name: data[()] for name, data in scales.items()})
-    target.attrs.update(source.attrs)
+    target.attrs.update(plain(source.attrs))
 
 
 def point_name(number: int) -> str:
@@ -128,14 +130,17 @@ def save_scan(
         if folder is not None:
             for number, status in enumerate(scan["status"].ravel(), 1):
                 if status != "missing":
-                    copy_point(folder, file, point_name(number))
+                    with contextlib.suppress(FileError):  # what cannot be read has failed, and why
+                        copy_point(folder, file, point_name(number))
 
 
 def copy_point(folder: Path, file: h5py.File, name: str) -> None:
     """Copy what the file of a point stores into /points."""
     with read(folder / f"{name}.h5") as source:
         target = file.create_group(f"points/{name}")
-        target.attrs.update({name: source.attrs[name] for name in ("config", "status", "message")})
+        target.attrs.update(
+            {name: attribute(source, name) for name in ("config", "status", "message")}
+        )
         for name in source.keys() - {"point"}:
             copy_group(source[name], target.create_group(name))
 
@@ -150,12 +155,14 @@ def open_scan(path: str | Path) -> Scan:
     with read(Path(path)) as file:
         if "scan" not in file:
             raise FileError(f"{path} holds no scan; it has {', '.join(file) or 'no groups'}")
-        group, config = file["scan"], str(file.attrs["config"])
-        keys = {name: str(data.attrs["key"]) for name, data in group.items() if "key" in data.attrs}
+        group, config = file["scan"], str(attribute(file, "config"))
+        keys = {
+            name: str(attribute(data, "key")) for name, data in group.items() if "key" in data.attrs
+        }
         return Scan(
             problem=load(parse_toml(config)),
             config=config,
-            action=str(group.attrs["action"]),
+            action=str(attribute(group, "action")),
             keys=keys,
             dimensions={name: loaded(group[name]) for name in axes_of(group["status"])},
             parameters={name: loaded(group[name]) for name in keys},

@@ -13,6 +13,7 @@ from orderparams.config import Problem
 from orderparams.errors import FileError
 from orderparams.sgd import Simulation
 from orderparams.sgd.run import SimulationRun
+from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.hdf5 import create, read, read_courses, stored_problem, write_variables
 from orderparams.storage.schema import LEARNED, SIMULATION
 
@@ -50,7 +51,7 @@ def open_simulation(path: Path) -> SimulationRun:
         problem = stored_problem(file)
         if "simulation" not in file:
             raise FileError(f"{path} holds no simulation; it has {', '.join(file) or 'no groups'}")
-        return read_simulation(file["simulation"], problem, str(file.attrs["status"]))
+        return read_simulation(file["simulation"], problem, str(attribute(file, "status")))
 
 
 def read_simulation(group: h5py.Group, problem: Problem, status: str) -> SimulationRun:
@@ -71,9 +72,9 @@ def read_simulation(group: h5py.Group, problem: Problem, status: str) -> Simulat
         records,
         risk,
         status,
-        seconds=float(group.attrs["seconds"]),
+        seconds=float(attribute(group, "seconds")),
         state=read_state(group.parent),
-        message=str(group.attrs.get("message", "")),
+        message=str(plain(group.attrs).get("message", "")),
     )
 
 
@@ -82,7 +83,7 @@ def read_state(file: h5py.Group) -> dict[str, NDArray[Any]] | None:
     state: dict[str, NDArray[Any]] = {}
 
     def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset):
+        if isinstance(item, h5py.Dataset) and not item.is_scale:  # xarray adds axes
             state[name] = item[...]
 
     if "checkpoint" in file:

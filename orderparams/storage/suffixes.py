@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from orderparams.errors import ConfigurationError
@@ -16,11 +16,6 @@ EXPORTS = {
     "netcdf": (".nc", ".nc4"),
     "json": (".json",),
 }
-
-
-def is_result(source: object) -> bool:
-    """Whether a name is that of a result file."""
-    return not isinstance(source, Mapping) and Path(str(source)).suffix.lower() in RESULTS
 
 
 def check_suffix(path: Path, allowed: Sequence[str], what: str) -> None:

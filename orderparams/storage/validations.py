@@ -10,6 +10,7 @@ import numpy as np
 from orderparams.compare import Comparison, Scaling
 from orderparams.config import Problem
 from orderparams.errors import FileError
+from orderparams.storage.attributes import attribute
 from orderparams.storage.hdf5 import create, read, read_courses, stored_problem, write_variables
 from orderparams.storage.schema import COMPARISON, SIMULATION, TRAJECTORY, Variable
 from orderparams.storage.simulations import read_simulation, write_simulation
@@ -90,12 +91,12 @@ def open_validation(path: Path) -> Validation:
             simulations=simulations,
             theory=theory,
             comparison=read_comparison(group),
-            loss_pvalue=float(group.attrs["loss_pvalue"]),
+            loss_pvalue=float(attribute(group, "loss_pvalue")),
             scaling=Scaling(
                 dimension=group["dimension"][...],
                 spread=group["spread"][...],
-                exponent=float(group.attrs["spread_exponent"]),
-                standard_error=float(group.attrs["spread_exponent_error"]),
+                exponent=float(attribute(group, "spread_exponent")),
+                standard_error=float(attribute(group, "spread_exponent_error")),
             ),
         )
 
@@ -111,8 +112,8 @@ def read_theory(group: h5py.Group, problem: Problem) -> list[Trajectory]:
             Trajectory(
                 problem=starting_from(problem, own["overlap"][0], own["self_overlap"][0]),
                 time=time,
-                bayes_risk=float(group.attrs["bayes_risk"]),
-                engine=str(group.attrs["engine"]),
+                bayes_risk=float(attribute(group, "bayes_risk")),
+                engine=str(attribute(group, "engine")),
                 **own,
             )
         )
@@ -124,7 +125,7 @@ def read_comparison(group: h5py.Group) -> Comparison:
     judged = [name for name in TRAJECTORY if f"{name}_deviation" in group]
     return Comparison(
         **{key: {name: group[f"{name}_{key}"][...] for name in judged} for key in COMPARISON},
-        degrees=int(group.attrs["degrees"]),
-        least_pvalue=float(group.attrs["least_pvalue"]),
-        false_alarm=float(group.attrs["false_alarm"]),
+        degrees=int(attribute(group, "degrees")),
+        least_pvalue=float(attribute(group, "least_pvalue")),
+        false_alarm=float(attribute(group, "false_alarm")),
     )

@@ -32,6 +32,19 @@ def test_a_scan_writes_one_file_and_a_short_summary(run, tmp_path):
     assert run(*SCAN, *HEADS, "--resume", "-o", "scan.h5")[0] == 0
 
 
+def test_a_log_tells_of_the_plan_and_of_its_points(run, monkeypatch):
+    """A line now and then, with done and total, where standard error is no terminal."""
+    from orderparams import progress
+
+    monkeypatch.setattr(progress, "LOG_INTERVAL", 0.0)
+    status, _, err = run(*SCAN, *HEADS, "--action", "evaluate", "-o", "scan.h5")
+    assert status == 0
+    for words in ("0 of 2 points checked", "0 of 2 points done, ", "1 of 2 points done, "):
+        assert words in err
+    assert "2 of 2 points done" in err
+    assert " left" in err
+
+
 def test_json_lines_come_as_points_end_and_json_is_one_document(run):
     vary = ["--vary", "integrator.max_steps=2,1000", "--vary", "task.length=3,4"]
     status, out, err = run(*SCAN, *vary, "-o", "a.h5", "--json-lines")

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import orderparams as op
-from orderparams.config import parse_toml
+from orderparams.config import parse, parse_toml, resolve, to_toml
+from orderparams.config.toml import assign
 from orderparams.errors import ConfigurationError
+from orderparams.scans import points
 from orderparams.scans.plan import base_table, make_plan
 
 BASE = base_table("flipped-spikes")
@@ -202,3 +204,119 @@ def test_what_makes_no_sense_is_refused_with_the_reason(vary, settings, words):
     with pytest.raises(ConfigurationError) as refused:
         make_plan(BASE, {"vary": vary} | settings)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "spec"),
+    [
+        ("training.duration", "1,1.0"),
+        ("training.duration", "1e0,1"),
+        ("training.duration", [1, np.float64(1)]),
+        ("training.duration", "2:2:3"),
+        ("training.weight_decay", "0.0,-0.0"),
+        ("attention.heads", "2,2.0"),
+        ("attention.activation", "softmax,'softmax'"),
+        ("task.signal.strengths", "[1, 2],[1.0, 2]"),
+        ("task.signal.strengths[0]", "3,3.0"),
+        ("attention.bias", ["none", [1, 2, 3, 4], (1.0, 2, 3, 4)]),
+        ("integrator", "{rtol=1e-3},{rtol=0.001}"),
+        ("task.length", "{values=[2, 4]},{values=[2.0, 4]}"),
+    ],
+)
+def test_equal_values_are_refused_however_they_are_written(key, spec):
+    with pytest.raises(ConfigurationError, match="stands twice; leave one out"):
+        make_plan(BASE, {"vary": {key: spec}})
+
+
+def test_equal_points_are_refused():
+    vary = {"integrator": "{rtol=1e-3},{rtol=1e-4}", "integrator.rtol": "1e-5,1e-6"}
+    with pytest.raises(ConfigurationError, match="points 1 and 3 have the same configuration"):
+        make_plan(BASE, {"vary": vary})
+    with pytest.raises(ConfigurationError, match="vary it first"):
+        make_plan(BASE, {"vary": dict(reversed(vary.items()))})
+
+
+def test_values_take_the_form_of_their_key():
+    found = values({"training.duration": [1, np.int64(2)], "initial.seed": np.linspace(1, 2, 2)})
+    assert found == [(1.0, 1), (1.0, 2), (2.0, 1), (2.0, 2)]
+    plan = make_plan(BASE, {"vary": {"attention.heads": np.linspace(1, 4, 4)}})
+    assert [type(value) for value in plan.axes[0].values] == [int] * 4
+
+
+@pytest.mark.parametrize("spec", ["1:8", "log:1:8", "0.5:8e3", "log:1e-3:1"])
+def test_a_range_is_told_as_it_was_written(spec):
+    key = "attention.heads" if spec in ("1:8", "log:1:8") else "training.duration"
+    with pytest.raises(ConfigurationError, match=rf"the range {spec} lacks .* {spec}:16"):
+        make_plan(BASE, {"vary": {key: spec}})
+    if spec.startswith(("1", "log:1:")):
+        drawn = make_plan(BASE, {"vary": {key: spec}, "mode": "random", "points": 2})
+        assert f'"{key}" = "{spec}"' in drawn.config
+
+
+VARIED = [
+    {"attention.heads": [1, 2, 3], "initial.seed": [0, 1], "task.length": [4, {"values": [2, 9]}]},
+    {"attention.activation": ["softmax", "softmax-1", "bayes-softmax"], "title": ['a\\"θ', "b"]},
+    {"task.signal.strengths[1]": [0, 2.5], "training.learning_rate": [1, 0.5]},
+    {"task.signal": "{kind='spikes', strengths=[1, 2]},{kind='spikes', strengths=[3]}",
+     "task.signal.strengths[0]": [5, 6]},
+    {"integrator": "{method='BDF'},{}", "integrator.atol": [1e-9, 1e-6]},
+    {"attention.bias": ["none", "learned", [1, 2, 3, 4]], "output.spacing": ["log", "linear"]},
+    {"task.target": ["scalar"], "task.noise": [0, 0.5], "training.rule": ["sgd"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("vary", VARIED, ids=lambda vary: " ".join(vary))
+def test_the_texts_of_points_are_those_of_their_problems(vary):
+    """They are put together from templates; the oracle is to assign, parse and write each."""
+    plan = make_plan(BASE, {"vary": vary})
+    for point in plan.points:
+        table = BASE
+        for axis, value in zip(plan.axes, point.values, strict=True):
+            table = assign(table, axis.key, value)
+        assert point.config == to_toml(parse(table))
+
+
+@pytest.mark.parametrize(
+    ("vary", "words"),
+    [
+        ({"initial.seed": [0, 1], "attention.heads": [4, 2], "attention.bias": [[0, 0, 0, 0]]},
+         "point 2 (initial.seed=0, attention.heads=2, attention.bias=[0.0, 0.0, 0.0, 0.0]): "),
+        ({"task.target": ["scalar", "token"], "task.noise": [0, 0.5]}, "point 4 ("),
+        ({"initial.seed": [0, 1], "task.length": [4, {"values": [2, 3], "weights": [1]}]},
+         "point 2 (initial.seed=0, task.length={"),
+        ({"attention.activation": ["softmax", "softmax-1"], "attention.kappa": [0, 1]},
+         "point 2 (attention.activation=softmax, attention.kappa=1.0): attention.kappa is zero"),
+    ],
+)  # fmt: skip
+def test_values_that_do_not_go_together_are_refused_point_by_point(vary, words):
+    with pytest.raises(ConfigurationError) as refused:
+        make_plan(BASE, {"vary": vary})
+    assert words in str(refused.value)
+
+
+def test_all_wrong_values_are_told_at_once():
+    vary = {"attention.heads": [0, 1, 999], "task.length": [1, 4]}
+    with pytest.raises(ConfigurationError) as refused:
+        make_plan(BASE, {"vary": vary})
+    places = [line.split(":")[0] for line in str(refused.value).splitlines()[1:]]
+    assert places == ["  point 1 (attention.heads=0)", "  point 5 (attention.heads=999)",
+                      "  point 1 (task.length=1)"]  # fmt: skip
+
+
+def test_a_large_plan_is_made_from_few_tables_and_tells_its_progress(monkeypatch):
+    """A table is validated for each number of heads, and a few more to learn that this suffices."""
+    read, reported = [], []
+
+    def counted(table):
+        read.append(1)
+        return resolve(table)
+
+    monkeypatch.setattr(points, "resolve", counted)
+    vary = {"initial.seed": "1:100:100", "attention.heads": "1:4:4", "training.duration": "1:9:100"}
+    plan = make_plan(BASE, {"vary": vary}, report=lambda *done: reported.append(done))
+    assert len(plan.points) == 40_000
+    assert len({point.hash for point in plan.points}) == 40_000
+    assert len(read) < 12
+    assert reported[0] == (0, 40_000)
+    assert reported[-1] == (40_000, 40_000)
+    assert len(reported) > 100

@@ -172,7 +172,7 @@ def test_an_interrupt_keeps_what_is_done(whole, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_plan(plan, output, Machine(workers=1), on_point=stop)
     assert not output.exists()
-    with pytest.raises(FileError, match="--resume"):
+    with pytest.raises(FileError, match="resume=True"):
         run_plan(plan, output, Machine(workers=1))
     ran = []
     run_plan(plan, output, Machine(), resume=True, on_point=lambda p, r: ran.append(p.number))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from simulation_cases import CASES, Case
+from simulation_oracles import differences
 
 from orderparams.errors import ConfigurationError
 from orderparams.sgd import direct, normals, sequence
 from orderparams.sgd.normals import LANES
-from orderparams.sgd.replicas import Ensemble
+from orderparams.sgd.sequence import Ensemble
 
 Array = NDArray[np.float64]
 
@@ -25,26 +24,15 @@ def attention(case: Case, tokens: Array, k: Array, bias: Array, head_weights: Ar
     return head_weights @ (e / (case.activation.kappa + e.sum(1, keepdims=True)))
 
 
-def differences(function: Callable[[Array], float], x: Array) -> Array:
-    """Central differences, h = 1e-5: error about 1e-10 from the third derivative and rounding."""
-    gradient = np.empty_like(x)
-    for i in np.ndindex(x.shape):
-        ahead, behind = x.copy(), x.copy()
-        ahead[i] += 1e-5
-        behind[i] -= 1e-5
-        gradient[i] = (function(ahead) - function(behind)) / 2e-5
-    return gradient
-
-
 def drawn_sequences(model, rule, state, dimension, generator):
     """The sequences that the next step will draw: position, tokens (L, D) and label noise ξ."""
-    lanes, signal = state.lanes.copy(), np.empty(model.features)
+    lanes, shift = state.lanes.copy(), np.empty((model.sizes.directions, model.sizes.longest))
     for _ in range(rule.batch_size):
-        length, position = sequence.draw(model, generator, signal)
+        length, position = sequence.draw(model, generator, shift)
         numbers = np.empty(-(-length * dimension // LANES) * LANES)
         normals.fill(lanes, numbers)
         tokens = numbers[: length * dimension].reshape(length, dimension).copy()
-        tokens[position] += signal @ state.directions[: model.features] / np.sqrt(dimension)
+        tokens += shift[:, :length].T @ state.directions / np.sqrt(dimension)
         yield position, tokens, generator.standard_normal() if model.scalar else 0.0
 
 
@@ -56,7 +44,8 @@ def test_step_descends_the_gradient_of_the_loss(case: Case):
     generator = np.random.Generator(np.random.SFC64(seed))
     start = (model, rule, case.heads, case.variance, dimension, seed)
     state = direct.start(*start, generator)
-    k, bias, head_weights = state.heads.copy(), state.bias.copy(), state.head_weights.copy()
+    k = state.vectors.copy()
+    bias, head_weights = (array.copy() for array in state.numbers)
 
     same = np.random.Generator(np.random.SFC64(seed))
     direct.start(*start, same)
@@ -85,18 +74,18 @@ def test_step_descends_the_gradient_of_the_loss(case: Case):
     gradient = differences(lambda k: loss(k, bias, head_weights), k)
     decay = rule.weight_decay / dimension
     np.testing.assert_allclose(
-        state.heads, k - rule.learning_rate * (gradient + decay * k), rtol=0, atol=1e-8
+        state.vectors, k - rule.learning_rate * (gradient + decay * k), rtol=0, atol=1e-8
     )
     time_step = rule.learning_rate / dimension
     slope = differences(lambda bias: loss(k, bias, head_weights), bias)
     if rule.norm_bias:
-        expected = -0.5 * (state.heads**2).sum(1) / dimension
+        expected = -0.5 * (state.vectors**2).sum(1) / dimension
     else:
         expected = bias - time_step * rule.bias_rate * slope
-    np.testing.assert_allclose(state.bias, expected, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(state.numbers.bias, expected, rtol=0, atol=1e-8)
     slope = differences(lambda u: loss(k, bias, u), head_weights)
     expected = head_weights - time_step * rule.head_weight_rate * slope
-    np.testing.assert_allclose(state.head_weights, expected, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(state.numbers.head_weights, expected, rtol=0, atol=1e-8)
 
     measured = loss(k, bias, head_weights)
     if not model.scalar:  # ‖y − f(X)‖²/D itself, not its limit
@@ -113,12 +102,12 @@ def test_start_realises_the_overlaps(case: Case):
     generator = np.random.Generator(np.random.SFC64(seed))
     state = direct.start(model, case.rule, case.heads, None, 40, seed, generator)
     gram = state.directions @ state.directions.T
-    np.testing.assert_allclose(gram, 40 * np.eye(model.directions), atol=1e-12)
+    np.testing.assert_allclose(gram, 40 * np.eye(model.sizes.directions), atol=1e-12)
     overlap, self_overlap = direct.measure(state, model.features)
     np.testing.assert_allclose(overlap, case.heads.overlap, atol=1e-14)
     np.testing.assert_allclose(self_overlap, case.heads.self_overlap, atol=1e-14)
     if model.scalar:
-        np.testing.assert_allclose(state.heads @ state.directions[-1], 0.0, atol=1e-12)
+        np.testing.assert_allclose(state.vectors @ state.directions[-1], 0.0, atol=1e-12)
 
 
 def test_dimension_must_hold_directions_and_heads():

@@ -9,15 +9,13 @@ import pytest
 from oracle import oracle_moments
 from scipy import stats
 from simulation_cases import CASES, HEADS, SIGNAL, Case
+from simulation_oracles import FALSE_ALARM, least_pvalue
 
 from orderparams.errors import ConfigurationError
 from orderparams.sgd import UpdateRule, direct, gram
-from orderparams.sgd.replicas import Ensemble
-from orderparams.sgd.sequence import build_model
+from orderparams.sgd.sequence import Ensemble, build_model
 
 REPLICAS = 4000
-FALSE_ALARM = 1e-3
-"""Of each distribution test, over all its order parameters and statistics (Bonferroni)."""
 
 
 def outcomes(backend, case: Case, seed: int, dimension: int | None = None):
@@ -36,21 +34,10 @@ def outcomes(backend, case: Case, seed: int, dimension: int | None = None):
         backend.advance(model, rule, state, dimension, generator, case.steps)
         overlap, self_overlap = backend.measure(state, model.features)
         parts = [overlap.ravel(), self_overlap[np.tril_indices(2)], state.loss]
-        parts += [state.bias] * (rule.bias_rate > 0)
-        parts += [state.head_weights] * (rule.head_weight_rate > 0)
+        parts += [state.numbers.bias] * (rule.bias_rate > 0)
+        parts += [state.numbers.head_weights] * (rule.head_weight_rate > 0)
         results.append(np.concatenate(parts))
     return np.array(results)
-
-
-def least_pvalue(x, y) -> float:
-    """Bonferroni: the least p-value of tests of mean, spread and law, times their number."""
-    tests = (
-        stats.ttest_ind(x, y, equal_var=False).pvalue,
-        stats.levene(x, y, center="median", axis=0).pvalue,
-        np.array([stats.ks_2samp(a, b).pvalue for a, b in zip(x.T, y.T, strict=True)]),
-    )
-    pvalues = np.concatenate(tests)
-    return float(pvalues.min() * pvalues.size)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -87,7 +74,7 @@ def test_one_step_is_the_flow(case: Case, target: str):
     for _ in range(60):
         seed = np.random.SeedSequence(0)
         state = gram.start(model, rule, HEADS, None, dimension, seed, generator)
-        bias = state.bias.copy()
+        bias = state.numbers.bias.copy()
         gram.advance(model, rule, state, dimension, generator, 1)
         after = gram.measure(state, 2)
         change = np.concatenate([after[0] - m, after[1] - q], axis=1)

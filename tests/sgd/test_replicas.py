@@ -10,7 +10,7 @@ from simulation_cases import CASES, Case
 
 from orderparams.errors import ConfigurationError
 from orderparams.sgd import Simulation, replicas
-from orderparams.sgd.replicas import Ensemble
+from orderparams.sgd.sequence import Ensemble
 
 TIME = [0.0, 0.01, 1.0, 2.5, 2.5, 4.0]
 

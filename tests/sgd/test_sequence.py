@@ -15,8 +15,10 @@ DRAWS = 20_000
 def draws(task: Task):
     """Lengths (n,), hidden positions (n,) and signals (n, F)."""
     model, generator = build_model(task, SOFTMAX), np.random.default_rng(4)
-    signals = np.empty((DRAWS, model.features))
-    places = np.array([draw(model, generator, signal) for signal in signals])
+    shifts = np.empty((DRAWS, model.sizes.directions, model.sizes.longest))
+    places = np.array([draw(model, generator, shift) for shift in shifts])
+    signals = np.take_along_axis(shifts, places[:, 1][:, None, None], 2)[..., 0]
+    assert ((shifts != 0).sum(2) <= 1).all()
     return places[:, 0], places[:, 1], signals
 
 

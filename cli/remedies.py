@@ -1,0 +1,27 @@
+"""What can be done about an error, in words of the shell; those of Python are in ``errors``."""
+
+from __future__ import annotations
+
+REMEDIES = {
+    "replace": "use --force to replace it, or -o to name another file",
+    "rename": "name another file with -o",
+    "resume": "go on with --resume, or start anew with --force",
+    "restart": "start anew with --force, or name another file with -o",
+    "go on": "go on with --resume",
+    "set": "for example -s {key}={value}",
+    "signal": "to replace the whole signal: -s 'task.signal={{kind=\"spikes\", strengths=[4, 1]}}'",
+    "scan": "several values are run by orderparams scan --vary '{key}={written}'",
+    "listed": "each value is a list in brackets: --vary '{key}={written}'",
+    "unlisted": "values stand without brackets: --vary '{key}={written}'",
+    "vary": "for example --vary attention.heads=1,2,4, or in the file a table [scan.vary] with "
+    '"attention.heads" = [1, 2, 4]',
+    "draw": "without it --random N draws points from it",
+    "solve": "orderparams solve {source} makes one",
+    "result": "orderparams solve makes one",
+    "again": "take another copy of it, or make it again",
+    "presets": "orderparams presets two-stage > my.toml writes one to start from",
+    "dimensions": "for example --dimensions 250,1000",
+    "choose": "choose with --over {over}, or fix the others with --at {name}={value}",
+    "fix": "fix parameters with --at KEY=VALUE",
+    "cluster": "dask scheduler --scheduler-file {path} makes it",
+}

@@ -1,0 +1,51 @@
+"""The run to analyze: one that was made, a replica of a simulation, or one to be solved first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from orderparams.analysis.simulated import replica_trajectory
+from orderparams.config.toml import Settings
+from orderparams.config.unused import heed
+from orderparams.errors import ConfigurationError
+from orderparams.integrate import solve
+from orderparams.scans.result import Scan
+from orderparams.sgd.run import SimulationRun
+from orderparams.sources import Source, is_result, load
+from orderparams.storage.hdf5 import open_trajectory, read_attributes
+from orderparams.storage.simulations import open_simulation
+from orderparams.trajectory import Trajectory
+from orderparams.validation import Validation
+
+
+def run_of(
+    source: Source, settings: Settings | None, replica: int, progress: Callable[[str], None]
+) -> Trajectory:
+    """What a result is about, in memory or in a file; with settings, or of all else, a new run.
+
+    ``replica`` counts from 1; of a comparison those in the largest dimension are taken.
+    """
+    if settings is None:
+        result: object = opened(Path(cast(str, source))) if is_result(source) else source
+        if isinstance(result, Scan):
+            raise ConfigurationError("a scan is many runs; solve one of its points to analyze it")
+        if isinstance(result, Validation):
+            result = result.simulations[max(result.simulations)]
+        if isinstance(result, SimulationRun):
+            return replica_trajectory(result, replica - 1)
+        if not isinstance(result, Trajectory):
+            result = getattr(result, "trajectory", None)
+        if isinstance(result, Trajectory):
+            return result
+    problem = heed(load(source, settings=settings), "analyze", depth=4)
+    progress("integrating the flow")
+    return solve(problem)
+
+
+def opened(path: Path) -> Trajectory | SimulationRun:
+    """The simulation in a file, or else its trajectory."""
+    if "simulation" in read_attributes(path):
+        return open_simulation(path)
+    return open_trajectory(path)
