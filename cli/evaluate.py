@@ -23,7 +23,8 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
       orderparams evaluate -s initial.variance=1 --json
     """
     problem, warnings = given.load(config, assignments, "evaluate")
-    options.announce_compilation()
+    if not as_json:
+        options.announce_compilation()
 
     from orderparams.evaluation import evaluate
 

@@ -12,6 +12,7 @@ import click
 
 from orderparams.cli import completion, given, options
 from orderparams.cli.screen import show
+from orderparams.storage.suffixes import RESULTS, check_suffix
 
 if TYPE_CHECKING:
     from orderparams.progress import ProgressLine
@@ -137,6 +138,8 @@ def scan(
       orderparams scan --resume -o scan.h5
     """
     check_usage(click.get_current_context().params)
+    if output is not None:
+        check_suffix(output, RESULTS, "a result file")
     stored = output if resume or collecting else None
     bar = progress_line(quiet=quiet or as_json or json_lines)
     plan = make_plan(config, assignments, stored, bar=bar, **settings)

@@ -20,7 +20,7 @@ EXPORTS = {
 
 def check_suffix(path: Path, allowed: Sequence[str], what: str) -> None:
     """:class:`ConfigurationError` for a name whose ending belongs to something else."""
-    if path.suffix.lower() not in allowed:
+    if path.suffix.lower() not in allowed and not path.is_dir():  # which is refused as such
         found = f"not {path.suffix}" if path.suffix else "and this has none"
         raise ConfigurationError(
             f"{path}: {what} has the ending {' or '.join(allowed)}, {found}; "
