@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import given, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 @click.option(
     "--replica",
     type=click.IntRange(min=1),
-    default=1,
     metavar="N",
     help="Which replica of a simulation to analyze; left out, the first.",
 )
@@ -45,7 +44,7 @@ def analyze(
     assignments: tuple[str, ...],
     output: Path | None,
     force: bool,
-    replica: int,
+    replica: int | None,
     as_json: bool,
 ) -> None:
     """Say what happened in a run and why.
@@ -61,7 +60,9 @@ def analyze(
     if output is not None:
         options.target(output, config, force=force)
     simulation = simulated(config, assignments)
-    run = given_run(config, assignments, replica if simulation else None)
+    if replica is not None and not simulation:
+        raise click.UsageError("--replica chooses one of a simulation, and none is analyzed here")
+    run, warnings = given_run(config, assignments, (replica or 1) if simulation else None)
 
     from orderparams.analysis.analyze import analyze
 
@@ -71,9 +72,9 @@ def analyze(
 
     result = analyze(run, progress=progress)
     if as_json:
-        click.echo(json.dumps(result.document()))
+        click.echo(json.dumps(result.document() | {"warnings": warnings}))
     else:
-        tell(result, replica if simulation else None)
+        tell(result, (replica or 1) if simulation else None)
     if output is not None:
         from orderparams.storage.stages import save
 
@@ -95,34 +96,39 @@ def tell(result: Analysis, replica: int | None) -> None:
 
 def simulated(config: str, assignments: tuple[str, ...]) -> bool:
     """Whether a replica of a simulation is analyzed."""
-    from orderparams.storage.hdf5 import read_attributes
+    kind = None if assignments else given.kind_of(config)
+    if kind == "comparison":
+        click.echo(
+            f"{config} holds a validation: its simulation in the largest dimension is analyzed.",
+            err=True,
+        )
+    return kind in ("simulation", "comparison")
 
-    stored = config.endswith((".h5", ".hdf5")) and not assignments
-    return stored and "simulation" in read_attributes(Path(config))
 
+def given_run(
+    config: str, assignments: tuple[str, ...], replica: int | None
+) -> tuple[Trajectory, list[str]]:
+    """The run in a file, of a simulation this replica, or that of a configuration; and warnings."""
+    from orderparams.sources import is_result
 
-def given_run(config: str, assignments: tuple[str, ...], replica: int | None) -> Trajectory:
-    """The run in a file, of a simulation this replica, or that of a configuration."""
-    from orderparams.sources import load
-
-    if not config.endswith((".h5", ".hdf5")) or assignments:
-        problem = load(config, assignments)
+    if not is_result(config) or assignments:
+        problem, warnings = given.load(config, assignments, "analyze")
         options.announce_compilation()
 
         from orderparams.integrate import solve
 
-        return solve(problem)
+        return solve(problem), warnings
 
     path = Path(config)
     if replica is None:
         from orderparams.storage.hdf5 import open_trajectory
 
-        return open_trajectory(path)
+        return open_trajectory(path), []
 
     from orderparams.analysis.simulated import replica_trajectory
     from orderparams.storage.simulations import open_simulation
 
-    return replica_trajectory(open_simulation(path), replica - 1)
+    return replica_trajectory(open_simulation(path), replica - 1), []
 
 
 MOST_NUMBERS = 8

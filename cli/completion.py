@@ -200,7 +200,11 @@ def words_of(key: str) -> tuple[str, ...]:
 
 def setting_keys(section: type, path: str = "") -> Iterator[str]:
     """Dotted keys of all settings in a section of the configuration."""
-    for name, kind in typing.get_type_hints(section).items():
+    from orderparams.config.sections import settings_of
+
+    kinds = typing.get_type_hints(section)
+    for name in settings_of(section):
+        kind = kinds[name]
         if dataclasses.is_dataclass(kind):
             yield from setting_keys(typing.cast(type, kind), f"{path}{name}.")
         else:

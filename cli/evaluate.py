@@ -6,7 +6,7 @@ import json
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import given, options
 from orderparams.cli.screen import show
 
 
@@ -22,18 +22,18 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
       orderparams evaluate
       orderparams evaluate -s initial.variance=1 --json
     """
-    from orderparams.sources import load
-
-    problem = load(config, assignments)
-    options.announce_compilation()
+    problem, warnings = given.load(config, assignments, "evaluate")
+    if not as_json:
+        options.announce_compilation()
 
     from orderparams.evaluation import evaluate
 
     result = evaluate(problem)
     if as_json:
-        click.echo(json.dumps(result.document()))
+        click.echo(json.dumps(result.document() | {"warnings": warnings}))
         return
-    lines = [f"  {line}" for line in options.describe(problem)]
+    lines = [problem.title] if problem.title else []
+    lines += [f"  {line}" for line in options.describe(problem)]
     error = f"error estimate {result.error_estimate:.1e}"
     if result.covariance_error is not None:
         error += f", of V {result.covariance_error:.1e}"

@@ -7,13 +7,12 @@ from pathlib import Path
 import click
 
 from orderparams.cli import completion, options
-
-FORMATS = ("csv", "npz", "netcdf", "json")
+from orderparams.storage.suffixes import EXPORTS
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), shell_complete=completion.results)
-@click.option("--to", type=click.Choice(FORMATS), required=True, help="Format to write.")
+@click.option("--to", type=click.Choice(tuple(EXPORTS)), required=True, help="Format to write.")
 @click.option(
     "-o",
     "--output",

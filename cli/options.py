@@ -116,25 +116,35 @@ def command_line() -> str:
 
 
 def announce_compilation() -> None:
-    """Say why the beginning takes some seconds: nothing is compiled yet, or nothing can be kept."""
-    from orderparams.compiled import cache_root
+    """Say why the beginning takes long: when a kernel is not compiled yet, or none can be kept."""
+    from orderparams.compiled import cache_root, on_compiling
 
-    root = cache_root()
-    if root is None:
+    def say() -> None:
+        start = "\r\x1b[K" if sys.stderr.isatty() else ""  # in place of a progress line
+        with contextlib.suppress(OSError, ValueError):
+            click.echo(
+                f"{start}Compiling kernels: a minute or two, more on a busy machine. They are "
+                "kept for the next time.",
+                err=True,
+            )
+
+    if cache_root() is None:
         click.echo(
             "Compiling the kernels, as every run will: no folder can be written to keep them in. "
             "Set NUMBA_CACHE_DIR to one that can.",
             err=True,
         )
-    elif not any(root.iterdir()):
-        click.echo("Compiling the kernels; this happens once and takes up to a minute.", err=True)
+    else:
+        on_compiling[:] = [say]
 
 
 def target(output: Path | None, config: str, *, force: bool) -> Path:
     """The file to write, checked before any work is done."""
     from orderparams.storage.files import check_target, unused
+    from orderparams.storage.suffixes import RESULTS, check_suffix
 
     path = unused(Path(Path(config).stem + ".h5")) if output is None else output
+    check_suffix(path, RESULTS, "a result file")
     check_target(path, force=force)
     return path
 

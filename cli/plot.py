@@ -62,8 +62,10 @@ def plot(
     """
     from orderparams.plots import drawing, plot_file, save_figure
     from orderparams.storage.files import check_target, unused
+    from orderparams.storage.suffixes import FIGURES, check_suffix
 
     path = unused(file.with_suffix(".png")) if output is None else output
+    check_suffix(path, FIGURES, "a figure")
     check_target(path, force=force)
     with drawing():
         save_figure(plot_file(file, fixed, over), path)

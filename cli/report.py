@@ -31,12 +31,11 @@ def report(file: Path, output: Path | None, force: bool) -> None:
       orderparams report run.h5
       orderparams report run.h5 -o report.html --force
     """
-    from orderparams.errors import ConfigurationError
     from orderparams.storage.files import atomic, check_target, unused
+    from orderparams.storage.suffixes import PAGES, check_suffix
 
     path = unused(file.with_suffix(".html")) if output is None else output
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise ConfigurationError(f"{path}: a report is an HTML page; name a file ending in .html")
+    check_suffix(path, PAGES, "a report")
     check_target(path, force=force)
 
     from orderparams.reports.contents import report_page

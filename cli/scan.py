@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orderparams.cli import completion, options
+from orderparams.cli import completion, given, options
 from orderparams.cli.screen import show
+from orderparams.storage.suffixes import RESULTS, check_suffix
 
 if TYPE_CHECKING:
     from orderparams.progress import ProgressLine
@@ -137,9 +138,12 @@ def scan(
       orderparams scan --resume -o scan.h5
     """
     check_usage(click.get_current_context().params)
+    if output is not None:
+        check_suffix(output, RESULTS, "a result file")
     stored = output if resume or collecting else None
     bar = progress_line(quiet=quiet or as_json or json_lines)
     plan = make_plan(config, assignments, stored, bar=bar, **settings)
+    warnings = warned(plan, config, assignments)
 
     from orderparams.scans import run
 
@@ -150,7 +154,7 @@ def scan(
     assert output is not None
     screen = Screen(plan, bar, lines=json_lines)
     watch: dict[str, Any] = {"on_point": screen.point, "on_progress": screen.progress}
-    command = options.command_line()
+    command, before = options.command_line(), stamp(output)
     try:
         if shard is not None:
             run.run_shard(plan, output, shard, machine, **watch)
@@ -173,11 +177,31 @@ def scan(
     finally:
         screen.close()
     report = screen.report(output) if result is None else summary(plan, result, output)
+    if resume and before is not None and stamp(output) == before:
+        report["complete"] = True
     if as_json:
-        click.echo(json.dumps(report))
+        click.echo(json.dumps(report | {"warnings": warnings}))
     elif not quiet and not json_lines:
         show(summary_lines(report))
     return FAILED_POINTS if report["finished"] < report["points"] else 0
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """Changes when a file is written; None without one."""
+    if not path.exists():
+        return None
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def warned(plan: Plan, config: str | None, assignments: tuple[str, ...]) -> list[str]:
+    """Warnings of a plan, which are printed as one line."""
+    from orderparams.config.toml import setting_keys
+    from orderparams.scans.unused import given_to, ignored_in
+    from orderparams.sources import DEFAULT_PRESET
+
+    keys = given_to(plan, config or DEFAULT_PRESET, setting_keys(assignments))
+    return given.warned(ignored_in(plan, keys), "this scan")
 
 
 CONTRADICTIONS = {
@@ -212,29 +236,30 @@ def make_plan(
     """The plan of the command line; where it says nothing, the one ``stored`` was started with."""
     from orderparams.scans.plan import base_table, make_plan
 
-    given = {
+    entries = {
         key: value for key, value in others.items() if value is not None and value is not False
     }
     if zipped:
-        given["mode"] = "zip"
+        entries["mode"] = "zip"
     if points is not None:
-        given |= {"mode": "random", "points": points}
-    if stored is not None and config is None and not (assignments or varied or given):
+        entries |= {"mode": "random", "points": points}
+    if stored is not None and config is None and not (assignments or varied or entries):
         from orderparams.scans.folder import Folder
 
         folder = Folder.beside(stored)
         if folder.exists() or not stored.exists():
             return folder.plan(checking(bar))
         return make_plan(base_table(stored), report=checking(bar))
-    table = base_table("two-stage" if config is None else config)
+    source = "two-stage" if config is None else config
+    given.announce(source, "scan")
+    table = base_table(source)
     if varied:
         keys = [key for key, _ in map(parts, varied)]
         for key in keys:
             if keys.count(key) > 1:
                 raise click.UsageError(f"--vary {key} stands twice; give one list of its values")
-        given["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
-    place = "two-stage" if config is None else config
-    return make_plan(table, given, assignments, checking(bar), place=place)
+        entries["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
+    return make_plan(table, entries, assignments, checking(bar), place=source)
 
 
 def parts(varied: str) -> tuple[str, str]:
@@ -367,7 +392,8 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
         lines += [f"  failed: point {failure['point']}  {pairs}", f"    {failure['message']}"]
     if len(report["failures"]) > FIRST_POINTS:
         lines.append(f"  ... {len(report['failures'])} failed in all")
-    return [*lines, "", f"  written to {report['output']}"]
+    done = "{} was complete: nothing is done" if "complete" in report else "written to {}"
+    return [*lines, "", f"  {done.format(report['output'])}"]
 
 
 def describe(plan: Plan) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import given, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ def simulate(
       orderparams simulate sgd.h5 --resume
     """
     from orderparams.errors import ConfigurationError, FileError
-    from orderparams.sources import load
+    from orderparams.sources import is_result
 
-    problem = load(config, assignments)
+    problem, _ = given.load(config, assignments, "simulate", quiet=quiet or resume)
     if resume and output is None:
-        if not config.endswith((".h5", ".hdf5")):
+        if not is_result(config):
             raise ConfigurationError("--resume needs the file to go on with; name it with -o")
         output = Path(config)
     path = options.target(output, config, force=force or resume)
@@ -73,6 +73,12 @@ def simulate(
     from orderparams.storage.simulations import open_simulation
 
     earlier = open_simulation(path) if resume else None
+    if earlier is not None and earlier.state is None and earlier.problem == problem:
+        if not quiet:
+            click.echo(
+                "\n".join([*summary(earlier), "", f"  {path} was complete: nothing is done"])
+            )
+        return 3 if earlier.status == "failed" else 0
     line = None if quiet else ProgressLine()
     rate = options.Rate()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import given, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def solve(
       orderparams solve two-stage -s attention.heads=8 -o run.h5
       orderparams solve run.h5 -s training.duration=8000
     """
-    from orderparams.sources import load
-
-    problem = load(config, assignments)
+    problem, _ = given.load(config, assignments, "solve", quiet=quiet)
     path = options.target(output, config, force=force)
     if not quiet:
         options.announce_compilation()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams.cli import options
+from orderparams.cli import given, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
@@ -80,9 +80,11 @@ def validate(
       orderparams validate -s training.duration=50 --dimensions 250,1000
       orderparams validate flipped-spikes --rule gradient-flow -o check.h5
     """
-    from orderparams.sources import load
+    from orderparams.config.unused import ruled_out
 
-    problem = load(config, assignments)
+    problem, _ = given.load(
+        config, assignments, "validate", quiet=quiet, rule=rule, more=ruled_out(dimensions)
+    )
     path = options.target(output, f"{Path(config).stem}-validation", force=force)
     if not quiet:
         options.announce_compilation()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orderparams.config import Problem as Problem
     from orderparams.errors import ConfigurationError as ConfigurationError
     from orderparams.errors import FileError as FileError
+    from orderparams.errors import IgnoredSettingWarning as IgnoredSettingWarning
     from orderparams.errors import OrderparamsError as OrderparamsError
     from orderparams.errors import SolverError as SolverError
     from orderparams.evaluation import evaluate as evaluate
@@ -37,6 +38,7 @@ if not os.path.isdir(os.path.join(__path__[0], "cli")):
     __path__.append(os.path.dirname(__path__[0]))
 
 _HOMES = {
+    "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
     "Problem": ("config", "Problem"),
     "Trajectory": ("trajectory", "Trajectory"),
     "SimulationRun": ("sgd.run", "SimulationRun"),

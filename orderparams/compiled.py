@@ -111,6 +111,10 @@ def source_hash(module: str) -> str:
     return digest.hexdigest()[:16]
 
 
+on_compiling: list[Callable[[], None]] = []
+"""Called once each when the first kernel is met that is not in the cache."""
+
+
 class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
     """Numba's cache of one function in a folder, which it can do without.
 
@@ -132,10 +136,14 @@ class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
         except Exception:  # unpickling raises whatever the damaged bytes make it
             with contextlib.suppress(OSError):
                 self.flush()
-            return None
+            found = None
         # Of two processes that write at the same time one may have kept the other's index.
         arguments, _ = numba_signatures.normalize_signature(signature)
-        return found if found is not None and found.signature.args == arguments else None
+        if found is not None and found.signature.args == arguments:
+            return found
+        while on_compiling:
+            on_compiling.pop()()
+        return None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         with contextlib.suppress(OSError):

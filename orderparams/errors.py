@@ -115,6 +115,10 @@ class FileError(OrderparamsError, OSError):
     exit_status = 5
 
 
+class IgnoredSettingWarning(UserWarning):
+    """Settings were given that change nothing."""
+
+
 def reason(error: OSError) -> str:
     """What the system says of a file, without its number and the path."""
     text = error.strerror or str(error)

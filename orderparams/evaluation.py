@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config.toml import Settings
+from orderparams.config.unused import heed
 from orderparams.expectations.auto import bayes_risk_of, make_engine
 from orderparams.flow import Flow, Velocity
 from orderparams.problem import Heads
@@ -38,7 +39,7 @@ class Evaluation:
     covariance_error: float | None
 
     def document(self) -> dict[str, Any]:
-        """What ``orderparams evaluate --json`` prints."""
+        """What ``orderparams evaluate --json`` prints; velocities of what is learned among it."""
         return {
             "risk": self.risk,
             "bayes_risk": self.bayes_risk,
@@ -61,10 +62,10 @@ def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
 
     ``source`` and ``settings`` are what :func:`orderparams.load` takes.
     """
-    problem = load(source, settings=settings)
+    problem = heed(load(source, settings=settings), "evaluate")
     engine = make_engine(problem)
     flow = Flow(problem, engine)
-    moments = flow.moments(flow.start, gradient_covariance=flow.stochastic)
+    moments = flow.moments_at_start(gradient_covariance=flow.stochastic)
     return Evaluation(
         heads=flow.start,
         risk=moments.risk,

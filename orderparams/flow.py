@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
-from orderparams.errors import SolverError
+from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Engine, Moments
 from orderparams.problem import Heads, initial_heads, residual_factor
 
@@ -111,6 +111,13 @@ class Flow:
         if not np.isfinite(moments.risk) or not np.isfinite(moments.overlap_gradient).all():
             raise SolverError("the expectations are not finite")
         return moments
+
+    def moments_at_start(self, *, gradient_covariance: bool = False) -> Moments:
+        """Expectations at the start; :class:`ConfigurationError` if they cannot be had."""
+        try:
+            return self.moments(self.start, gradient_covariance=gradient_covariance)
+        except SolverError as error:
+            raise ConfigurationError(f"the start is out of range: {error}") from None
 
     def self_overlap_gradient(self, moments: Moments) -> Array:
         """Total derivative Γ of the risk in q: the norm bias β = −q_hh/2 differentiated through."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from orderparams import memory
 from orderparams.config.sections import IntegratorConfig, OutputConfig
 from orderparams.config.toml import Settings
+from orderparams.config.unused import heed
 from orderparams.errors import SolverError
 from orderparams.expectations.auto import bayes_risk_of, make_engine
 from orderparams.flow import Flow
@@ -139,12 +140,13 @@ def solve(
     "interrupted". ``times``, increasing from 0, are stored instead of those of the configuration.
     ``progress`` is called at every stored time.
     """
-    problem, started = load(source, settings=settings), clock.monotonic()
+    problem, started = heed(load(source, settings=settings), "solve"), clock.monotonic()
     engine = make_engine(problem)
     flow = Flow(problem, engine)
     if times is None:
         times = output_times(problem.output, problem.training.duration)
     check_memory(len(times), flow.initial_state.size, problem.integrator.method)
+    flow.moments_at_start()
     rows: list[tuple[Array, Array, float, Array, Array]] = []
 
     def record(t: float, y: Array) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -10,9 +11,10 @@ from typing import Any, Protocol, TypeAlias
 
 from orderparams.config import Problem, override, parse, parse_toml, to_table
 from orderparams.config.plain import plain
-from orderparams.config.sections import ACTIVATION_DEFAULTS
+from orderparams.config.sections import ACTIVATION_DEFAULTS, Given
 from orderparams.config.toml import Settings, listed, setting_keys
 from orderparams.config.unknown import Errors
+from orderparams.config.unused import given_in
 from orderparams.config.values import nearest, shortened, shown
 from orderparams.errors import ConfigurationError, FileError, reason
 from orderparams.recognition import (
@@ -25,9 +27,9 @@ from orderparams.recognition import (
     kind_of_content,
     neighbours,
 )
+from orderparams.storage.suffixes import RESULTS as RESULT_SUFFIXES
 
 DEFAULT_PRESET = "two-stage"
-RESULT_SUFFIXES = (".h5", ".hdf5")
 LONGEST = 2**26
 """Bytes of the longest text that is read as a configuration."""
 
@@ -162,6 +164,17 @@ def is_resolved(source: Source) -> bool:
     return not isinstance(source, Mapping | str | os.PathLike) or is_result(source)
 
 
+def given(source: Source, table: Mapping[str, Any], assigned: Iterable[str]) -> Given:
+    """What of a table from a source its user gave: of a preset, a result or its file, what was
+    assigned."""
+    if isinstance(source, Problem):
+        earlier = source.given.stored | source.given.assigned
+        own = given_in(table, assigned, stored=False).assigned
+        return Given(earlier - own, own)
+    nobody = is_resolved(source) or str(source) in preset_names()
+    return given_in(table, assigned, stored=not nobody)
+
+
 def given_table(source: Source, *settings: Settings | None) -> dict[str, Any]:
     """The table of a source with settings applied, before defaults are filled in.
 
@@ -202,10 +215,12 @@ def load(
     table = errors.attempt(changed, written, (overrides, settings), resolved=resolved)
     problem = errors.attempt(parse, table)
     try:
-        return errors.conclude(problem)
+        problem = errors.conclude(problem)
     except ConfigurationError as error:
         place = place_of(source)
         raise error.within(place) if place else error from None
+    assigned = setting_keys([*listed(overrides), *listed(settings)])
+    return dataclasses.replace(problem, given=given(source, table, assigned))
 
 
 def place_of(source: Source) -> str:

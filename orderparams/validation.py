@@ -14,6 +14,7 @@ from orderparams.compare import Comparison, Scaling, compare, course_pvalue, sca
 from orderparams.config import Problem
 from orderparams.config.plain import plain
 from orderparams.config.toml import Settings
+from orderparams.config.unused import heed, ruled_out
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.integrate import solve
 from orderparams.sgd.run import SimulationRun, simulate
@@ -140,6 +141,9 @@ def validate(
     the theory cannot be solved.
     """
     problem = load(source, settings=settings)
+    training = dataclasses.replace(problem.training, rule=rule)
+    problem = dataclasses.replace(problem, training=training)
+    problem = heed(problem, "validate", ruled_out(dimensions))
     sizes = sorted(set(plain(dimensions) or default_dimensions(problem)))
     if len(sizes) < 2:
         raise ConfigurationError(
@@ -151,8 +155,6 @@ def validate(
             f"simulation.replicas = {problem.simulation.replicas}: a comparison needs at least 2 "
             "replicas, for there is no spread without them"
         )
-    training = dataclasses.replace(problem.training, rule=rule)
-    problem = dataclasses.replace(problem, training=training)
     total = float(sum(sizes))
     simulations: dict[int, SimulationRun] = {}
     theory: dict[int, list[Trajectory]] = {}

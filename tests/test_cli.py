@@ -129,7 +129,7 @@ REFUSED = [
     (["evaluate", "-s", "task.length=1"], 2, "whole number from 2"),
     (["evaluate", "-s", "expectation.engine=quadratur"], 2, "did you mean 'quadrature'"),
     (["evaluate", "-s", "task.signal.strengths[3]=1"], 2, "there is no entry [3] to replace"),
-    (["evaluate", "-s", "attention.head_weights=[1e200, 1, 1, 1]"], 3, "serves up to 100000"),
+    (["evaluate", "-s", "attention.head_weights=[1e20, 1, 1, 1]"], 2, "serves up to 100000"),
     (["info", "missing.h5"], 5, "does not exist"),
     (["info", "truncated.h5"], 5, "truncated.h5 is cut short or damaged; take another copy"),
     (["info", "broken.toml"], 5, "is a configuration, not a result file"),

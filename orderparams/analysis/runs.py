@@ -8,6 +8,7 @@ from typing import cast
 
 from orderparams.analysis.simulated import replica_trajectory
 from orderparams.config.toml import Settings
+from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError
 from orderparams.integrate import solve
 from orderparams.scans.result import Scan
@@ -38,7 +39,7 @@ def run_of(
             result = getattr(result, "trajectory", None)
         if isinstance(result, Trajectory):
             return result
-    problem = load(source, settings=settings)
+    problem = heed(load(source, settings=settings), "analyze", depth=4)
     progress("integrating the flow")
     return solve(problem)
 

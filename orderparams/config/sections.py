@@ -208,8 +208,19 @@ class SimulationConfig:
 
 
 @dataclass(frozen=True)
+class Given:
+    """The dotted keys that a user gave: ``stored`` in a file, ``assigned`` for this call."""
+
+    stored: frozenset[str] = frozenset()
+    assigned: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Problem:
-    """A complete, validated configuration. Equal configurations give bit-identical results."""
+    """A complete, validated configuration. Equal configurations give bit-identical results.
+
+    ``given`` tells what of it was not filled in; it is no part of the configuration.
+    """
 
     task: TaskConfig = option(Section(TaskConfig), example=EXAMPLE)
     title: str = option(text, "")
@@ -220,6 +231,7 @@ class Problem:
     integrator: IntegratorConfig = option(Section(IntegratorConfig), IntegratorConfig())
     output: OutputConfig = option(Section(OutputConfig), OutputConfig())
     simulation: SimulationConfig = option(Section(SimulationConfig), SimulationConfig())
+    given: Given = field(default=Given(), compare=False, repr=False)
 
 
 UNKNOWN: Any = Unknown()

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from orderparams.config.plain import plain
 from orderparams.config.sections import Problem, known_keys, to_table, unknown_key
+from orderparams.config.titles import retitled
 from orderparams.config.unknown import Errors
 from orderparams.config.values import shortened, shown, toml_value
 from orderparams.errors import ConfigurationError
@@ -57,8 +58,9 @@ def override(table: Mapping[str, Any], settings: Settings | None) -> dict[str, A
     """A copy of the table with settings applied in order.
 
     The key ``key.path[i]`` is an entry, counted from 0, of a list that the table has. A value in a
-    text that is not valid TOML but a plain word is taken as a string. The error for settings that
-    make no sense carries the table with the others.
+    text that is not valid TOML but a plain word is taken as a string. The title is marked where it
+    was given for another problem. The error for settings that make no sense carries the table with
+    the others.
     """
     errors = Errors()
     result = dict(table)
@@ -67,7 +69,7 @@ def override(table: Mapping[str, Any], settings: Settings | None) -> dict[str, A
             result = assign(result, *read_setting(setting))
         except ConfigurationError as error:
             errors.found.append(error)
-    return errors.conclude(result)
+    return errors.conclude(retitled(table, result, setting_keys(listed(settings))))
 
 
 def read_setting(setting: Setting) -> tuple[str, Any]:

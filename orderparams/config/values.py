@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +44,8 @@ def refusal(key: str, expected: str, value: object) -> ConfigurationError:
     return ConfigurationError(message, "scan", key=key, values=list(value), written=written)
 
 
-LARGEST = sys.float_info.max
+LARGEST = 1e50
+"""Of all numbers in size: they are multiplied and squared a few times, and must stay finite."""
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Check:
@@ -56,7 +56,11 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
 
     def check(value: Any, key: str) -> float:
         valid = isinstance(value, int | float) and not isinstance(value, bool)
-        if not valid or not max(low, -LARGEST) <= value <= min(high, LARGEST):
+        if valid and LARGEST < abs(value) < math.inf and low <= value <= high:
+            raise ConfigurationError(
+                f"{key}: {shown(value)} is too large; numbers up to {LARGEST:g} in size are allowed"
+            )
+        if not valid or not low <= value <= high or math.isinf(value):
             raise refusal(key, expected, value)
         if above and value == low:
             raise refusal(key, expected, value)

@@ -48,6 +48,9 @@ LARGEST_GRID = 10_000_000
 WIDEST = 2000.0
 """Range of the scores beyond which the integrals over τ would take many seconds."""
 
+FARTHEST = 1e5
+"""Distance of the scores from zero up to which their differences keep enough digits."""
+
 SOBOL_POINTS = 8192
 REPLICAS = 8
 
@@ -125,6 +128,16 @@ class JointQuadrature:
             loadings = np.concatenate([overlap @ root, weights[:, features:]], axis=1)
             own_axes = axes(loadings) if covariance.any() else noise_axes
             laws.append((bias + np.einsum("hf,f->h", overlap, mean), own_axes))
+        deviations = [np.sqrt((axes**2).sum(axis=1)) for _, axes in laws]
+        low = min((mean - by).min() for (mean, _), by in zip(laws, deviations, strict=True))
+        high = max((mean + by).max() for (mean, _), by in zip(laws, deviations, strict=True))
+        broadest = 2.0 * max(by.max() for by in deviations)
+        check_width(max(high - low, broadest))  # before a grid as wide is laid
+        if not max(abs(low), abs(high)) <= FARTHEST:
+            raise SolverError(
+                f"the logits lie as far as {max(abs(low), abs(high)):.3g} from zero, quadrature "
+                f"serves up to {FARTHEST:g}; use smaller biases or heads"
+            )
         return laws
 
     def _sizes(self, weights: Array, gradient_covariance: bool) -> Array:
@@ -182,12 +195,7 @@ class JointQuadrature:
         """Risk, P, Γ, ∂E/∂β and, if asked for, V in one flat array."""
         extents = [law.extent for law in nodes]
         low, high = min(low for low, _ in extents), max(high for _, high in extents)
-        if high - low > WIDEST:
-            raise SolverError(
-                f"the logits spread over {high - low:.0f} units, quadrature serves up to "
-                f"{WIDEST:.0f}; the heads have grown out of all proportion: check the learning "
-                "rate and the duration, or use expectation.engine = 'sampling'"
-            )
+        check_width(high - low)
         lattice = Lattice.over(low, high, resolution.score_step)
         of_noise, of_signal = np.zeros(lattice.size), np.zeros(lattice.size)
         positions = [spread(nodes[0], lattice, of_noise)]
@@ -258,6 +266,16 @@ class JointQuadrature:
             gradient_covariance=square(covariance) if gradient_covariance else None,
             error=float(errors[: ends[2]].max()),
             gradient_covariance_error=float(errors[ends[3] :].max(initial=0.0)),
+        )
+
+
+def check_width(width: float) -> None:
+    """:class:`SolverError` for logits that spread too far."""
+    if not width <= WIDEST:
+        raise SolverError(
+            f"the logits spread over {width:.4g} units, quadrature serves up to {WIDEST:.0f}; "
+            "the heads are out of all proportion: check the start, the learning rate and the "
+            "duration, or use expectation.engine = 'sampling'"
         )
 
 

@@ -11,9 +11,10 @@ from orderparams.export.tidy import write_csv
 from orderparams.storage.files import atomic, remove_leftovers
 from orderparams.storage.hdf5 import read
 from orderparams.storage.netcdf import write_netcdf
+from orderparams.storage.suffixes import EXPORTS, check_suffix
 
 WRITERS = {"csv": write_csv, "npz": write_npz, "netcdf": write_netcdf, "json": write_json}
-ENDINGS = {"csv": ".csv", "npz": ".npz", "netcdf": ".nc", "json": ".json"}
+ENDINGS = {to: endings[0] for to, endings in EXPORTS.items()}
 
 
 def export_file(source: Path, path: Path, to: str, *, force: bool = False) -> None:
@@ -21,6 +22,7 @@ def export_file(source: Path, path: Path, to: str, *, force: bool = False) -> No
 
     :class:`~orderparams.errors.FileError` if it cannot be read, or ``path`` not be written.
     """
+    check_suffix(path, EXPORTS[to], f"an export to {to}")
     with read(source) as file:
         if path.exists() and path.samefile(source):
             raise ConfigurationError(f"{path} is the file to export", "rename")

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from orderparams.analysis.stages import Stages, stages_of
 from orderparams.errors import FileError
-from orderparams.plots.style import COLOURS, line_style
+from orderparams.plots.style import COLOURS, heading, line_style
 from orderparams.storage.attributes import attribute
-from orderparams.storage.hdf5 import open_trajectory, read
+from orderparams.storage.hdf5 import open_trajectory, read, stored_problem
 from orderparams.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def width(features: int) -> float:
 
 
 def panels(
-    figure: Figure | SubFigure, title: str, features: int, *, matrix: bool
+    figure: Figure | SubFigure, features: int, *, matrix: bool
 ) -> tuple[list[Axes], list[Axes]]:
     """A row of panels for the overlaps; below one for the risk, and a narrow one if asked for."""
     shown = min(features, MOST_FEATURES)
@@ -132,15 +132,14 @@ def panels(
         axes.set_xlabel(TIME)
     first.set_ylabel("overlap m")
     below[0].set(xlabel=TIME, ylabel="risk E")
-    if title:
-        figure.suptitle(title, parse_math=False, wrap=True)
     return overlaps, below
 
 
 def draw_trajectory(figure: Figure | SubFigure, run: Trajectory) -> None:
     """A run with its stages, plateaus and final overlaps."""
     stages = stages_of(run)
-    overlaps, (risk, matrix) = panels(figure, run.problem.title, run.overlap.shape[2], matrix=True)
+    overlaps, (risk, matrix) = panels(figure, run.overlap.shape[2], matrix=True)
+    heading(figure, run.problem)
     for f, axes in enumerate(overlaps):
         draw_overlaps(axes, run.time, run.overlap, f)
         draw_stages(axes, stages, run, f)
@@ -169,10 +168,10 @@ def plot_courses(path: Path) -> Figure:
             raise FileError(
                 f"{path} holds nothing to plot; it has {', '.join(file) or 'no groups'}"
             )
-        title = str(attribute(file, "config")).split("\n", 1)[0].removeprefix("title = ").strip('"')
         features = (simulation if theory is None else theory)["overlap"].shape[-1]
         figure = Figure(figsize=(width(features), 5.2), layout="constrained")
-        overlaps, (risk,) = panels(figure, title, features, matrix=False)
+        overlaps, (risk,) = panels(figure, features, matrix=False)
+        heading(figure, stored_problem(file), "sgd" if theory is None else None)
         if simulation is not None:
             time = simulation["time"][...]
             for f, axes in enumerate(overlaps):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from orderparams.errors import FileError
 from orderparams.plots.choice import Choice, Parameter, axis_label, choose
 from orderparams.plots.courses import MOST_FEATURES
-from orderparams.plots.style import COLOURS, MARKERS, STYLES, line_style
+from orderparams.plots.style import COLOURS, MARKERS, STYLES, heading, line_style
 from orderparams.scans.result import Scan
 
 if TYPE_CHECKING:
@@ -91,9 +91,8 @@ def plot_scan(scan: Scan, at: Mapping[str, str] | None = None, over: Sequence[st
     if not found:
         raise FileError("there is nothing to plot: no point of the scan has finished there")
     figure = (draw_lines if len(choice.over) == 1 else draw_maps)(choice, found)
-    title = [text for text in (scan.problem.title, choice.fixed) if text]
-    if title:
-        figure.suptitle("\n".join(title), parse_math=False, wrap=True)
+    rule = "sgd" if scan.action in ("simulate", "validate") else None
+    heading(figure, scan.problem, rule, tuple(scan.keys.values()), choice.fixed)
     return figure
 
 

@@ -6,19 +6,23 @@ repeat them with other dashes.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orderparams.errors import ConfigurationError
+from orderparams.config.titles import title_of
+from orderparams.description import describe
 from orderparams.storage.files import atomic
+from orderparams.storage.suffixes import FIGURES, check_suffix
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
+
+    from orderparams.config import Problem
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
 STYLES = ["-", "--", ":", "-."]
 MARKERS = "os^Dv<>P"
-FORMATS = (".png", ".pdf", ".svg")
 SETTINGS: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -39,16 +43,27 @@ def line_style(number: int) -> dict[str, Any]:
     }
 
 
+def heading(
+    figure: Figure | SubFigure,
+    problem: Problem,
+    rule: str | None = None,
+    varied: Collection[str] = (),
+    fixed: str = "",
+) -> None:
+    """Title and settings of a problem above a figure, without those that are ``varied``."""
+    words = describe(problem, rule, varied)
+    task, others = words.pop("task", ""), "; ".join(words.values())
+    lines = [line for line in (title_of(problem.title, varied), task, others, fixed) if line]
+    figure.suptitle("\n".join(lines), parse_math=False, wrap=True, fontsize=9)
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure; the suffix chooses the format. The bytes depend on the figure alone.
 
     An existing file is replaced by the whole figure or, with a :class:`FileError`, not at all.
     """
+    check_suffix(path, FIGURES, "a figure")
     suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise ConfigurationError(
-            f"{path}: figures are written as {', '.join(FORMATS)}; name a file with such an ending"
-        )
     metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     with atomic(path, force=True) as temporary:
         figure.savefig(temporary, format=suffix[1:], metadata=metadata[suffix])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from orderparams.claims.evidence import Evidence
 from orderparams.config import parse_toml
+from orderparams.config.titles import title_of
 from orderparams.config.values import toml_value
 from orderparams.description import describe
 from orderparams.provenance import version
@@ -59,13 +60,15 @@ def report_page(path: Path, figure: bytes | None = None) -> str:
     result = open_result(path)
     attributes = read_attributes(path)
     kind = KINDS[type(result)]
-    words = describe(result.problem, "sgd" if isinstance(result, SimulationRun) else None)
+    varied = tuple(result.keys.values()) if isinstance(result, Scan) else ()
+    rule = "sgd" if isinstance(result, SimulationRun) else None
+    words = describe(result.problem, rule, varied)
     first, *others = kind.sections(result)
     drawn = []
     if figure is not None:
         drawn = [markup.section("Figure", markup.figure(figure, kind.caption))]
     return markup.page(
-        result.problem.title or path.stem,
+        title_of(result.problem.title, varied) or path.stem,
         f"{kind.name} {path.stem}" if isinstance(result, Evidence) else kind.name,
         " ".join(f"{text[0].upper()}{text[1:]}." for text in words.values()),
         [first, *drawn, *others, settings(attributes["config"]), provenance(path, attributes)],

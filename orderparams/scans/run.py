@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from orderparams.config.plain import plain
-from orderparams.config.toml import Settings
+from orderparams.config.toml import Settings, listed, setting_keys
+from orderparams.config.unused import sentence, warn
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.processors import processors
 from orderparams.scans.actions import END
@@ -23,6 +24,7 @@ from orderparams.scans.plan import Plan, base_table, make_plan
 from orderparams.scans.points import Point, Report
 from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected
 from orderparams.scans.result import Scan
+from orderparams.scans.unused import given_to, ignored_in
 from orderparams.scans.worker import Reply, Task, failed
 from orderparams.sources import Source, place_of
 from orderparams.storage.files import check_target
@@ -339,6 +341,8 @@ def scan(
     given = {key: plain(value) for key, value in options.items() if value is not None}
     report = reporter("checking", on_progress)
     plan = make_plan(base_table(source), given, settings, report, place=place_of(source))
+    keys = given_to(plan, source, setting_keys(listed(settings)))
+    warn(sentence("this scan", ignored_in(plan, keys)))
     file = None if scheduler_file is None else Path(scheduler_file)
     machine = Machine(workers, timeout, scheduler, file)
     if output is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.config.toml import Settings
+from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations.auto import make_engine
 from orderparams.integrate import output_times
@@ -87,6 +88,17 @@ def make_ensemble(problem: Problem) -> Ensemble:
     )
 
 
+def check_start(problem: Problem, records: Simulation) -> None:
+    """:class:`ConfigurationError` if the risk of the first replica cannot be had at its start."""
+    first = {
+        name: getattr(records, name)[:1, :1]
+        for name in ("overlap", "self_overlap", "bias", "head_weight", "loss")
+    }
+    _, message = population_risk(problem, dataclasses.replace(records, **first))
+    if message:
+        raise ConfigurationError(f"the start is out of range: {message}")
+
+
 def population_risk(problem: Problem, records: Simulation) -> tuple[Array, str]:
     """The risk of theory 3 at every recorded state (R, T).
 
@@ -133,7 +145,7 @@ def simulate(
     An interrupt returns the run so far, with status "interrupted"; given as ``resume`` with the
     same problem it is continued to the bits of an uninterrupted run.
     """
-    problem, started = load(source, settings=settings), clock.monotonic()
+    problem, started = heed(load(source, settings=settings), "simulate"), clock.monotonic()
     before = 0.0
     ensemble = make_ensemble(problem)
     if resume is not None:
@@ -146,6 +158,8 @@ def simulate(
         if resume.state is None:
             return resume
         ensemble.restore(resume.state)
+    else:
+        check_start(problem, ensemble.result())
     saved = clock.monotonic()
 
     def so_far(status: str) -> SimulationRun:

@@ -24,6 +24,7 @@ from orderparams.storage.files import atomic, destination, remove_leftovers
 from orderparams.storage.inspection import check_attributes, inspect
 from orderparams.storage.schema import AXES, LEARNED, PROGRAM, SCHEMA_VERSION, TRAJECTORY, Variable
 from orderparams.storage.seal import check_seal
+from orderparams.storage.suffixes import RESULTS, check_suffix
 from orderparams.trajectory import Trajectory
 
 
@@ -32,6 +33,7 @@ def create(
     path: Path, problem: Problem, *, status: str, force: bool, command: str
 ) -> Iterator[h5py.File]:
     """A new file with the root attributes; it appears under its name when all is written."""
+    check_suffix(path, RESULTS, "a result file")
     attributes = provenance(problem, command) | {"program": PROGRAM, "status": status}
     # Attributes above 64 KiB (a configuration with many components) need the format of HDF5 1.10.
     with (

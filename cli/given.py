@@ -1,0 +1,101 @@
+"""What a command was given: its configuration, and what is said of it before the work begins."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from orderparams.config import Problem
+    from orderparams.config.unused import Unused
+
+KINDS = {
+    "scan": "a scan",
+    "comparison": "a validation",
+    "checks": "the evidence of a claim",
+    "simulation": "a simulation",
+    "trajectory": "a run",
+}
+"""Words for what a result file holds, by the first of these groups that it has."""
+
+DONE = {
+    "solve": "solved from t = 0",
+    "evaluate": "evaluated at its initial condition, not at the end",
+    "simulate": "simulated anew, from step 0",
+    "validate": "validated anew",
+    "analyze": "solved anew and analyzed",
+    "scan": "what the points of this scan start from",
+}
+
+HINTS = {
+    ("solve", "scan"): "orderparams scan {} runs the scan again",
+    ("simulate", "simulation"): "--resume goes on with one that did not finish",
+    ("analyze", "simulation"): "without -s the simulation itself is analyzed",
+    ("analyze", "trajectory"): "without -s the stored run itself is analyzed",
+}
+
+
+def kind_of(config: str) -> str | None:
+    """Which of KINDS the result file CONFIG holds; None for other sources."""
+    from orderparams.sources import is_result
+
+    if not is_result(config):
+        return None
+    from orderparams.storage.hdf5 import read_attributes
+
+    groups = read_attributes(Path(config))
+    return next((name for name in KINDS if name in groups), None)
+
+
+def announce(config: str, command: str) -> None:
+    """Say what is done with a result file as CONFIG, of which only the configuration is used."""
+    kind = kind_of(config)
+    if kind is None or (command, kind) == ("solve", "trajectory"):
+        return
+    if (command, kind) == ("scan", "scan"):
+        text = "its plan is run again"
+    else:
+        text = f"its {'base ' * (kind == 'scan')}configuration is {DONE[command]}"
+        if hint := HINTS.get((command, kind)):
+            text += f"; {hint.format(config)}"
+    click.echo(f"{config} holds {KINDS[kind]}: {text}.", err=True)
+
+
+def load(
+    config: str,
+    assignments: Iterable[str],
+    command: str,
+    *,
+    quiet: bool = False,
+    rule: str | None = None,
+    more: Iterable[Unused] = (),
+) -> tuple[Problem, list[str]]:
+    """The problem of CONFIG and -s, and warnings, which are printed as one line.
+
+    ``rule`` is that of validate, ``more`` what its options rule out.
+    """
+    from orderparams.config.sections import Given
+    from orderparams.config.unused import ignored
+    from orderparams.sources import load
+
+    problem = load(config, assignments)
+    if not quiet:
+        announce(config, command)
+    if rule is not None:
+        training = dataclasses.replace(problem.training, rule=rule)
+        problem = dataclasses.replace(problem, training=training)
+    warnings = warned(ignored(problem, command, problem.given, more), command)
+    return dataclasses.replace(problem, given=Given()), warnings
+
+
+def warned(ignored: dict[str, str], command: str) -> list[str]:
+    """Settings without effect, by key, as a list; they are printed as one line."""
+    from orderparams.config.unused import sentence
+
+    if ignored:
+        click.echo(f"orderparams: warning: {sentence(command, ignored)}", err=True)
+    return [f"{key}: {reason}" for key, reason in ignored.items()]

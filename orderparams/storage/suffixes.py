@@ -1,0 +1,28 @@
+"""Which endings the names of files may have, by what is in the files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from orderparams.errors import ConfigurationError
+
+RESULTS = (".h5", ".hdf5")
+FIGURES = (".png", ".pdf", ".svg")
+PAGES = (".html", ".htm")
+EXPORTS = {
+    "csv": (".csv",),
+    "npz": (".npz",),
+    "netcdf": (".nc", ".nc4"),
+    "json": (".json",),
+}
+
+
+def check_suffix(path: Path, allowed: Sequence[str], what: str) -> None:
+    """:class:`ConfigurationError` for a name whose ending belongs to something else."""
+    if path.suffix.lower() not in allowed and not path.is_dir():  # which is refused as such
+        found = f"not {path.suffix}" if path.suffix else "and this has none"
+        raise ConfigurationError(
+            f"{path}: {what} has the ending {' or '.join(allowed)}, {found}; "
+            f"name it {path.with_suffix(allowed[0]).name}"
+        )

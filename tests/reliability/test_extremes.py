@@ -1,0 +1,79 @@
+"""Extreme numbers: one message, or finite results, in little time and memory."""
+
+import math
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import orderparams as op
+from orderparams.config.values import LARGEST
+from orderparams.errors import ConfigurationError
+
+HUGE = [1e8, 1e20, 0.99 * LARGEST, 1e160, 1.7976931348623157e308]
+SIZES = [5e-324, 1e-300, *HUGE]
+SPIKES = {"kind": "spikes", "strengths": [4.0, 1.0]}
+BASE = {
+    "task": {"length": 3, "signal": SPIKES},
+    "attention": {"heads": 2},
+    "training": {"duration": 1.0},
+    "expectation": {"tolerance": 1e-5},
+}
+
+
+def explicit(overlap, **more):
+    return {"kind": "explicit", "overlap": overlap, **more}
+
+
+KINDS = {
+    "kappa": lambda x: {"attention.kappa": x},
+    "bias": lambda x: {"attention.bias": [x, -x]},
+    "shift": lambda x: {"attention.bias": [x, x]},
+    "variance": lambda x: {"initial.variance": x},
+    "overlap": lambda x: {"initial": explicit([[x, 0.0], [0.0, -x]])},
+    "equal": lambda x: {"initial": explicit([[x, 0.0], [x, 0.0]])},
+    "self": lambda x: {"initial": explicit([[0.0] * 2] * 2, self_overlap=[[x, 0.0], [0.0, x]])},
+    "decay": lambda x: {"training.weight_decay": x},
+    "rate": lambda x: {"training.learning_rate": x, "training.rule": "sgd"},
+    "learned": lambda x: {"training.bias_rate": x, "attention.bias": "learned"},
+    "noise": lambda x: {"task.noise": x, "task.target": "scalar"},
+    "weights": lambda x: {"task.length": {"values": [2, 3], "weights": [x, x]}},
+}
+
+
+@pytest.mark.parametrize("activation", ["softmax-1", "bayes-softmax"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_start_is_evaluated_or_refused(kind, activation):
+    for size in SIZES:
+        settings = {"attention.activation": activation} | KINDS[kind](size)
+        started = time.process_time()
+        tracemalloc.start()
+        try:
+            found = op.evaluate(BASE, settings=settings)
+        except ConfigurationError:
+            pass
+        else:
+            assert math.isfinite(found.risk)
+            for values in (found.overlap_gradient, *vars(found.velocity).values()):
+                assert np.isfinite(values).all(), (kind, size)
+        finally:
+            _, most = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        assert most < 1e9, (kind, size)
+        assert time.process_time() - started < 60, (kind, size)
+
+
+@pytest.mark.parametrize("size", [size for size in SIZES if size > LARGEST])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_cannot_be_squared_is_refused_when_it_is_read(kind, size):
+    settings = {"attention.activation": "softmax-1"} | KINDS[kind](size)
+    with pytest.raises(ConfigurationError, match="too large; numbers up to 1e"):
+        op.load(BASE, settings=settings)
+
+
+@pytest.mark.parametrize("kind", ["bias", "overlap", "variance"])
+def test_a_simulation_that_begins_out_of_range_is_refused(kind):
+    settings = {"attention.activation": "softmax-1", "simulation.dimension": 60}
+    with pytest.raises(ConfigurationError, match="the start is out of range"):
+        op.simulate(BASE, settings=settings | {"output.points": 3} | KINDS[kind](1e20))

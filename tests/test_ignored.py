@@ -1,0 +1,116 @@
+"""What is said of settings without effect: by commands on one line, in Python by a warning."""
+
+import json
+import warnings
+
+import pytest
+
+import orderparams as op
+from orderparams.config.unused import ignored
+from orderparams.sources import load, preset_names, read_table
+
+QUICK = """
+[task]
+length = 3
+signal = { kind = "spikes", strengths = [4.0] }
+[attention]
+heads = 1
+[training]
+duration = 1.0
+learning_rate = 3.0
+[output]
+points = 3
+[simulation]
+dimension = 60
+replicas = 2
+seed = 3
+"""
+
+
+@pytest.fixture
+def toml(tmp_path):
+    (tmp_path / "my.toml").write_text(QUICK)
+    return "my.toml"
+
+
+def lines(err):
+    return [line for line in err.splitlines() if "without effect" in line]
+
+
+def test_one_line_names_all_keys_with_reason_and_remedy(run, toml):
+    status, _, err = run("evaluate", toml, "-s", "simulation.seed=1", "-s", "initial.variance=0.1")
+    (line,) = lines(err)
+    assert status == 0
+    assert line.startswith("orderparams: warning: without effect in evaluate: ")
+    assert "training.learning_rate (gradient flow takes no steps; set training.rule" in line
+    assert "simulation.seed (no SGD is run; simulate and validate run it)" in line
+    assert "initial.variance" not in line
+    assert "simulation.replicas" not in line  # in the file, for other commands
+
+
+def test_nothing_is_said_of_what_counts(run, toml):
+    assert not lines(run("evaluate", toml, "-s", "training.rule=sgd")[2])
+    assert not lines(run("simulate", toml, "-q", "-o", "a.h5")[2])
+
+
+def test_json_carries_the_warnings(run, toml):
+    status, out, _ = run("evaluate", toml, "--json", "-s", "output.points=5")
+    assert status == 0
+    keys = [warning.partition(":")[0] for warning in json.loads(out)["warnings"]]
+    assert keys == ["training.learning_rate", "output.points"]
+
+
+def test_of_a_result_file_only_what_is_assigned_is_named(run, toml):
+    assert run("solve", toml, "-q", "-o", "run.h5")[0] == 0
+    assert not lines(run("evaluate", "run.h5")[2])
+    (line,) = lines(run("evaluate", "run.h5", "-s", "training.batch_size=2")[2])
+    assert "learning_rate" not in line
+
+
+def test_an_axis_without_effect_is_named(run, toml):
+    vary = ("--vary", "training.learning_rate=1,2", "--vary", "initial.seed=1,2")
+    status, out, err = run("scan", toml, *vary, "-o", "scan.h5", "--json", "--seed", "3")
+    (line,) = lines(err)
+    assert status == 0
+    assert "training.learning_rate" in line
+    assert "scan.seed" in line
+    assert "initial.seed" not in line
+    assert len(json.loads(out)["warnings"]) == 2
+    vary = ("--vary", "training.learning_rate=1,2", "--vary", "training.rule=sgd,gradient-flow")
+    assert not lines(run("scan", toml, *vary, "-o", "both.h5")[2])
+
+
+def test_options_of_validate_rule_keys_out(run, toml):
+    dimensions = ("--dimensions", "30,60", "-s", "simulation.dimension=50")
+    (line,) = lines(run("validate", toml, *dimensions, "-o", "v.h5")[2])
+    assert "simulation.dimension (the dimensions are given by an option of validate" in line
+
+
+def test_in_python_a_warning_points_at_the_caller(toml, tmp_path):
+    problem = op.load(tmp_path / toml, ["simulation.seed=1"])
+    with pytest.warns(op.IgnoredSettingWarning) as caught:
+        op.evaluate(problem)
+    (warning,) = caught
+    assert warning.filename == __file__
+    assert "training.learning_rate" in str(warning.message)
+    assert "-s" not in str(warning.message)
+    with pytest.warns(op.IgnoredSettingWarning, match="in this scan: training.learning_rate"):
+        op.scan(problem, {"training.learning_rate": [1.0, 2.0]}, workers=1)
+
+
+def test_a_problem_is_warned_of_once_a_call(tmp_path, toml):
+    problem = op.load(tmp_path / toml, ["training.batch_size=2"])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        op.validate(problem)  # which simulates and solves with problems of its own
+        run = op.solve(problem)
+    assert len(caught) == 1
+    assert run.problem == problem
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_as_files_say_nothing_of_themselves(name):
+    table = read_table(name)
+    for command in ("solve", "evaluate", "simulate", "validate", "analyze", "optimum"):
+        problem = load(table)
+        assert ignored(problem, command, problem.given) == {}

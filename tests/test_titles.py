@@ -1,0 +1,74 @@
+"""Titles: marked when what they describe is altered, and settings under them on figures."""
+
+import pytest
+
+import orderparams as op
+from orderparams.description import describe
+from orderparams.plots import plot_file
+
+TABLE = {
+    "title": 'say "hi" \\ θ',
+    "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0, 1.0]}},
+    "attention": {"heads": 2},
+    "training": {"duration": 1.0},
+    "expectation": {"engine": "sampling", "samples": 256},
+    "output": {"points": 3},
+    "simulation": {"dimension": 60, "replicas": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("setting", "title"),
+    [
+        ("attention.heads=3", 'say "hi" \\ θ (altered)'),
+        ("task.signal.strengths[0]=5", 'say "hi" \\ θ (altered)'),
+        ("training.duration=2", 'say "hi" \\ θ (altered)'),
+        ("initial.seed=1", 'say "hi" \\ θ (altered)'),
+        ("attention.heads=2", 'say "hi" \\ θ'),
+        ("output.points=4", 'say "hi" \\ θ'),
+        ("simulation.replicas=3", 'say "hi" \\ θ'),
+    ],
+)
+def test_a_title_is_marked_where_it_may_lie(setting, title):
+    assert op.load(TABLE, [setting]).title == title
+
+
+def test_a_title_of_its_own_is_not_marked_and_a_mark_stands_once():
+    assert op.load(TABLE, ["attention.heads=3", "title=three"]).title == "three"
+    marked = TABLE | {"title": "x (altered)"}
+    assert op.load(marked, ["attention.heads=3"]).title == "x (altered)"
+
+
+def heading(path):
+    return plot_file(path).get_suptitle().split("\n")
+
+
+def test_figures_say_title_and_settings(tmp_path):
+    op.solve(op.load(TABLE)).save(tmp_path / "run.h5")
+    op.simulate(op.load(TABLE)).save(tmp_path / "simulation.h5")
+    op.validate(op.load(TABLE)).save(tmp_path / "validation.h5")
+    task, attention = "spikes signal, F = 2, L = 3, token target", "2 heads, softmax, bias none"
+    flow = f"{attention}, weights mean; gradient flow, to t = 1"
+    assert heading(tmp_path / "run.h5") == [TABLE["title"], task, flow]
+    for name in ("simulation", "validation"):
+        title, second, third = heading(tmp_path / f"{name}.h5")
+        assert (title, second) == (TABLE["title"], task)
+        assert third.startswith(f"{attention}, weights mean; SGD, learning rate 1")
+
+
+def test_a_scan_says_what_its_points_share(tmp_path):
+    vary = {"attention.activation": ["softmax", "softmax-1"], "attention.heads": [1, 2]}
+    op.scan(TABLE, vary, workers=1).save(tmp_path / "scan.h5")
+    title, task, training = heading(tmp_path / "scan.h5")
+    assert title == 'say "hi" \\ θ (altered)'
+    assert "F = 2" in task
+    assert training == "gradient flow, to t = 1"
+
+
+def test_what_is_varied_is_not_described():
+    words = describe(op.load(TABLE), varied=["task.length", "attention.heads", "training.duration"])
+    assert words == {
+        "task": "spikes signal, F = 2, token target",
+        "attention": "softmax, bias none, weights mean",
+        "training": "gradient flow",
+    }

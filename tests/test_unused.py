@@ -1,0 +1,225 @@
+"""Settings without effect: key by key, command by command, changed and looked at.
+
+The oracle is the experiment: either the numbers of a result change with a key, or the key is named;
+and what is named changes nothing.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import orderparams as op
+from orderparams.analysis.optimum import optimum as search
+from orderparams.config import parse, to_table
+from orderparams.config.sections import Given, known_keys
+from orderparams.config.unused import ignored
+from orderparams.errors import ConfigurationError, SolverError
+
+BASE = {
+    "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0, 1.0]}},
+    "attention": {"heads": 2},
+    "training": {"duration": 1.0},
+    "initial": {"dimension": 100, "variance": 0.3},
+    "expectation": {"tolerance": 1e-4, "samples": 256},
+    "output": {"points": 3},
+    "simulation": {"dimension": 60, "replicas": 2},
+}
+
+EXPLICIT = {"kind": "explicit", "overlap": [[0.5, 0.1], [-0.3, 0.4]]}
+MIXTURE = {
+    "kind": "mixture",
+    "components": [
+        {"mean": [1.0, 0.0], "weight": 2.0},
+        {"mean": [0.0, 2.0], "variances": [0.5, 0.2]},
+        {"mean": [3.0, 3.0], "weight": 0.0},
+    ],
+}
+
+CONTEXTS = {
+    "softmax": {},
+    "softmax-sgd": {"training.rule": "sgd", "attention.bias": "learned"},
+    "one-head-sgd": {"training.rule": "sgd", "attention.heads": 1, "task.target": "token"},
+    "scalar-sgd": {"training.rule": "sgd", "attention.heads": 1, "task.target": "scalar"},
+    "softmax-1-explicit": {"attention.activation": "softmax-1", "initial": EXPLICIT},
+    "learned": {
+        "attention.activation": "softmax-1",
+        "attention.bias": "learned",
+        "attention.head_weights": "learned",
+    },
+    "bayes": {"attention.activation": "bayes-softmax", "training.rule": "sgd"},
+    "one-bayes": {"attention.activation": "bayes-softmax", "attention.heads": 1},
+    "sampling": {"expectation.engine": "sampling"},
+    "origin": {"initial.variance": 0.0},
+    "mixture": {"task.signal": MIXTURE, "task.length": {"values": [2, 4], "weights": [1.0, 1.0]}},
+}
+
+OTHERS = {
+    "task": [],
+    "task.signal": [{"kind": "spikes", "strengths": [3.0, 2.0]}],
+    "task.signal.kind": ["flipped-spikes"],
+    "task.signal.mean": [],
+    "task.signal.strengths": [[2.0, 1.0]],
+    "task.signal.variances": [],
+    "task.signal.covariance": [],
+    "task.signal.components": [[*MIXTURE["components"][:2][::-1], {"mean": [1.0, 1.0]}]],
+    "task.length": [5, {"values": [2, 4], "weights": [3.0, 1.0]}],
+    "task.length.values": [[2, 5]],
+    "task.length.weights": [[3.0, 1.0]],
+    "task.target": ["scalar", "token"],
+    "task.noise": [0.5],
+    "attention.heads": [3],
+    "attention.activation": ["softmax-1", "softmax"],
+    "attention.kappa": [0.7],
+    "attention.bias": ["norm", [0.3, -0.2], [0.4]],
+    "attention.head_weights": ["sum", [0.8, 0.4], [0.7]],
+    "training.rule": ["sgd", "gradient-flow"],
+    "training.learning_rate": [1.3],
+    "training.batch_size": [2],
+    "training.weight_decay": [0.1],
+    "training.duration": [1.2],
+    "training.bias_rate": [2.0],
+    "training.head_weight_rate": [2.0],
+    "initial.kind": [],
+    "initial.variance": [0.2],
+    "initial.dimension": [90],
+    "initial.seed": [5],
+    "initial.overlap": [[[0.2, 0.1], [0.1, 0.1]]],
+    "initial.self_overlap": [[[1.0, 0.1], [0.1, 1.0]]],
+    "initial.bias": [[0.3, -0.2]],
+    "initial.head_weights": [[0.3, 1.2]],
+    "expectation.engine": ["sampling", "auto"],
+    "expectation.tolerance": [1e-7],
+    "expectation.samples": [512],
+    "expectation.seed": [5],
+    "integrator.method": ["RK45"],
+    "integrator.rtol": [1e-4],
+    "integrator.atol": [1e-5],
+    "integrator.max_steps": [1],
+    "output.points": [4],
+    "output.spacing": ["log"],
+    "simulation.backend": ["direct"],
+    "simulation.dimension": [70],
+    "simulation.replicas": [3],
+    "simulation.seed": [5],
+}
+"""Other values of every key; what a context cannot have is left out there."""
+
+CANCELS = {"attention.bias", "initial.bias", "training.bias_rate"}
+"""Keys that where they are named change no more than the last digits."""
+
+
+def solve(problem):
+    run = op.solve(problem)
+    names = ("time", "overlap", "self_overlap", "risk", "bias", "head_weight")
+    return {name: value for name in names if (value := getattr(run, name)) is not None}
+
+
+def evaluate(problem):
+    found = op.evaluate(problem)
+    names = ("risk", "error_estimate", "covariance_error", "overlap_gradient")
+    parts = {name: np.array(getattr(found, name), float) for name in names}
+    return parts | {f"{name}_velocity": value for name, value in vars(found.velocity).items()}
+
+
+def simulate(problem):
+    run = op.simulate(problem)
+    return vars(run.records) | {"risk": run.risk}
+
+
+def validate(problem):
+    result = op.validate(problem)
+    parts = {}
+    for size, run in result.simulations.items():
+        kept = {"overlap": run.records.overlap, "loss": run.records.loss, "risk": run.risk}
+        parts |= {f"{name} {size}": value for name, value in kept.items()}
+        for r, flow in enumerate(result.theory[size]):
+            parts |= {f"flow {size} {r}": flow.overlap, f"flow risk {size} {r}": flow.risk}
+    return parts
+
+
+def analyze(problem):
+    """What an analysis takes of the settings: the run, and the search for the optimum."""
+    return solve(problem) | {"best " + name: of for name, of in optimum(problem).items()}
+
+
+def optimum(problem):
+    found = search(problem)
+    return {"x": found.point.x, "risks": np.array(found.risks)}
+
+
+COMMANDS = {f.__name__: f for f in (solve, evaluate, simulate, validate, analyze, optimum)}
+
+
+def assigned(table, key, value):
+    """A copy of a table with one value."""
+    head, _, rest = key.partition(".")
+    branch = table.get(head)
+    branch = branch if isinstance(branch, dict) else {}
+    return table | {head: assigned(branch, rest, value) if rest else value}
+
+
+def context(name):
+    table = BASE
+    for key, value in CONTEXTS[name].items():
+        table = assigned(table, key, value)
+    return table
+
+
+def equal(first, second, cancels):
+    """Whether two results are the same; of a bias that cancels, whether all but it is."""
+    if cancels:
+        first, second = (
+            {name: of for name, of in parts.items() if "bias" not in name}
+            for parts in (first, second)
+        )
+    if {name: of.shape for name, of in first.items()} != {n: of.shape for n, of in second.items()}:
+        return False
+    near = {"rtol": 1e-4, "atol": 1e-4} if cancels else {"rtol": 0, "atol": 0}
+    return all(np.allclose(first[n], second[n], **near, equal_nan=True) for n in first)
+
+
+def test_every_key_has_another_value():
+    containers = {"title", "attention", "training", "initial", "expectation", "integrator",
+                  "output", "simulation"}  # fmt: skip
+    assert set(known_keys()) - containers == set(OTHERS)
+
+
+PAIRS = [
+    *itertools.product(CONTEXTS.keys() - {"bayes", "one-bayes", "origin"}, ("solve",)),
+    *itertools.product(CONTEXTS.keys() - {"origin"}, ("evaluate",)),
+    *itertools.product(("softmax-sgd", "softmax-1-explicit", "sampling"), ("simulate",)),
+    ("origin", "solve"),
+    ("softmax-sgd", "validate"),
+    ("one-head-sgd", "analyze"),
+    ("one-head-sgd", "optimum"),
+]
+"""A context for each thing that settings can rule out; what takes long in as few as will do."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "command"), sorted(PAIRS))
+def test_a_key_changes_the_result_or_is_named(name, command):
+    table = context(name)
+    original = COMMANDS[command](parse(table))
+    wrong = {}
+    for key, values in OTHERS.items():
+        named, changed = set(), set()
+        for value in values:
+            try:
+                problem = parse(assigned(table, key, value))
+                result = COMMANDS[command](problem)
+            except ConfigurationError:  # not in this context
+                continue
+            except SolverError:  # too few steps
+                result = {}
+            if command == "validate":  # whatever the configuration says
+                problem = parse(assigned(to_table(problem), "training.rule", "sgd"))
+            here = key in ignored(problem, command, Given(assigned=frozenset([key])))
+            named.add(here)
+            changed.add(not equal(original, result, key in CANCELS and here))
+            if here and changed == {True}:
+                break
+        if named and (named == {True}) == (True in changed):
+            wrong[key] = (named, changed)
+    assert not wrong
