@@ -120,12 +120,15 @@ def test_the_command_and_its_file(tmp_path):
     done = subprocess.run(
         [*command, "--dimensions", "100,200,400"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert "theory and simulation agree" in done.stdout
+    assert done.returncode == 7, done.stderr
+    assert "inconclusive: the evidence cannot decide" in done.stdout
+    assert "raise simulation.replicas" in " ".join(done.stdout.split())
     assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
     with h5py.File(path) as file:
         assert {"simulation", "simulation_100", "theory", "theory_200", "comparison"} <= set(file)
-        assert file["comparison"].attrs["verdict"] == "agree"
+        assert file["comparison"].attrs["verdict"] == "inconclusive"
+    assert op.open(path).verdict == "inconclusive"
+    assert "replicas" in op.open(path).reason
     with xarray.open_dataset(path, group="comparison", engine="h5netcdf") as data:
         assert data.overlap_z_score.dims == ("time", "head", "feature")
         assert data.self_overlap_pvalue.dims == ("head", "head_2")
@@ -161,6 +164,8 @@ def test_the_command_and_its_file(tmp_path):
             "-q",
             "-s",
             "simulation.replicas=12",
+            "-s",
+            "training.duration=8",
         ],
         capture_output=True,
         text=True,
