@@ -95,8 +95,11 @@ def test_the_loss_is_judged_by_the_mean_risk_of_its_interval():
     integral = lambda t: 2.0 * t - 0.15 * t**2 + 0.0125 * t**4  # noqa: E731
     loss = np.concatenate([[np.nan], np.diff(integral(time)) / np.diff(time)])
     flow = SimpleNamespace(time=time, risk=risk(time))
-    run = SimpleNamespace(records=SimpleNamespace(time=time, loss=loss[None]))
-    np.testing.assert_allclose(loss_deviation(run, [flow])[0, 1:], 0.0, atol=1e-12)
+    records = SimpleNamespace(time=time, step=np.array([0, 5, 20, 50]), loss=loss[None])
+    run = SimpleNamespace(records=records)
+    for chosen in ([0, 1, 2, 3], [0, 2, 3]):  # also where a time is passed over
+        found = loss_deviation(run, [flow], np.array(chosen))[0]
+        np.testing.assert_allclose(found, np.zeros(len(chosen) - 1), atol=1e-12)
 
 
 def test_refusals():
