@@ -330,7 +330,7 @@ def pruning(result: Analysis) -> list[str]:
     if len(found.removals) < 2:
         return ["Pruning", "  There is one head only."]
     how = "all subsets" if found.exhaustive else "greedy"
-    lines = ["Pruning", f"  {f'heads removed ({how})':<24}{'risk':>12}{'trained again':>17}"]
+    lines = ["Pruning", f"  {f'heads removed ({how})':<27}{'risk':>9}{'trained again':>17}"]
     for removal in found.removals:
         who = names(removal.heads)
         who = who if len(who) <= 24 else f"{len(removal.heads)} heads"
