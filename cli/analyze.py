@@ -17,6 +17,7 @@ from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.analysis.analyze import Analysis
+    from orderparams.analysis.optimum import Optimum
     from orderparams.analysis.rests import Rest
     from orderparams.trajectory import Trajectory
 
@@ -180,7 +181,7 @@ def happened(result: Analysis) -> list[str]:
             f"    at t = {excursion.peak_time:.4g}; from t = {excursion.turn_time:.4g} on it "
             f"follows direction {excursion.destination.name}."
         )
-    lines += ["", "  heads at the end (copies of each other in brackets)"]
+    lines += ["", "  heads at the end (overlaps equal within 10 % in brackets)"]
     lines.append("    " + "  ".join(f"[{names(group)}]" for group in stages.groups))
     if stages.dormant:
         lines.append(f"    without overlap: {names(stages.dormant)}")
@@ -194,7 +195,7 @@ def rest_lines(title: str, rest: Rest, result: Analysis) -> list[str]:
     """A stationary point, its unstable modes (or its two slowest), and how the run left it."""
     lines = [f"  {title}: risk {rest.point.risk:.10f}, residual {rest.point.residual:.0e}"]
     if not rest.point.converged:
-        return [*lines, "    There is no stationary point near."]
+        return [*lines, "    No stationary point was found near."]
     lines.append(f"    the run is nearest at t = {rest.time:.4g}, {rest.distance:.1%} away")
     lines.append(f"    {'growth rate':>12}{'at the run':>12}{'observed':>12}    mode")
     shown = rest.modes[: max(len(rest.growth), 2)][:MOST_MODES]
@@ -230,11 +231,11 @@ def why(result: Analysis) -> list[str]:
 
 
 def end(result: Analysis) -> list[str]:
-    """Where the run ends."""
+    """Where the run ends, and the stationary point that Newton's method reaches from there."""
     run, final = result.trajectory, result.final
-    risk = run.risk[-1]
-    kind = "saddle" if final.growth else "minimum"
-    lines = ["The end", f"  risk        {risk:.8f} at t = {run.time[-1]:.6g}"]
+    lines = ["The end", f"  risk        {run.risk[-1]:.8f} at t = {run.time[-1]:.6g}"]
+    if result.penalised:
+        lines.append(f"  objective   {result.objective:.8f}, with the penalty of weight decay")
     lines.append(f"  Bayes risk  {result.optimum.bayes_risk:.8f}")
     if not final.point.converged:
         residual = f"{final.point.residual:.0e}"
@@ -243,43 +244,90 @@ def end(result: Analysis) -> list[str]:
             "  No stationary point was found near the end; the search for one stopped at a",
             f"  slope of {residual}.",
         ]
-    residual = f"residual {final.point.residual:.0e}"
-    lines.append(f"  nearest {kind}: risk {final.point.risk:.10f}, {residual}")
+    kind = "saddle" if final.growth else "minimum"
+    where = "nearby" if result.near_the_end else "next, but far"
+    lines.append(
+        f"  {kind} {where}: risk {final.point.risk:.10f}, residual {final.point.residual:.0e}"
+    )
+    return [*lines, *ending(result)]
+
+
+def ending(result: Analysis) -> list[str]:
+    """What keeps the run from the stationary point near its end."""
+    run, final = result.trajectory, result.final
+    if not result.near_the_end:
+        return [
+            f"  The run comes no nearer to it than {final.distance:.0%}; it does not rest there."
+        ]
+    above = result.objective - final.point.objective
     if final.growth:
         rate = final.modes[0].rate
         what = final.modes[0].describe(result.directions)
-        lines += ["  The run is too short. It ends near a saddle, which it leaves at the rate"]
-        lines += [f"  {rate:.6f}: {what}."]
-    elif risk - final.point.risk > 1e-3 * abs(run.risk[0] - risk):
+        return [
+            "  The run is too short. It ends near a saddle, which it leaves at the rate",
+            f"  {rate:.6f}: {what}.",
+        ]
+    if above > 1e-3 * abs(run.risk[0] - run.risk[-1]):
         noisy = run.problem.training.rule == "sgd" or not run.engine
-        lines.append(
-            f"  The noise of SGD keeps the risk {risk - final.point.risk:.2e} above it."
+        name = "objective" if result.penalised else "risk"
+        return [
+            f"  The noise of SGD keeps the {name} {above:.2e} above it."
             if noisy and result.stages.remaining < 0.01
             else "  The run did not converge: a longer one comes nearer."
-        )
-    return lines
+        ]
+    return []
 
 
 def best(result: Analysis) -> list[str]:
-    """The optimum beside the run and the Bayes risk."""
-    found, run = result.optimum, result.trajectory
-    heads = found.point.heads
-    above, missed = found.risk - found.bayes_risk, run.risk[-1] - found.risk
-    excess = f"{above:.3e} above the Bayes risk" if above > 1e-8 else "it is the Bayes risk"
-    end = f"ends {missed:.3e} above it" if missed > 1e-8 else "has reached it"
-    reached = sum(risk < found.risks[0] + 1e-6 for risk in found.risks)
-    return [
-        "The optimum",
-        f"  least risk  {found.risk:.10f}, residual {found.point.residual:.0e}",
-        f"  {excess}; the run {end}",
-        f"  reached from {reached} of {len(found.risks)} starts",
-        *options.overlap_table(
-            heads.overlap,
-            heads.self_overlap,
-            heads.bias if run.problem.attention.bias == "learned" else None,
-            heads.head_weights if run.problem.attention.head_weights == "learned" else None,
-        ),
+    """The lowest risk found beside the run and the Bayes risk; with weight decay, its own too."""
+    found = result.optimum
+    lines = ["The optimum", *lowest("risk", found.risk, found)]
+    above = f"{found.risk - found.bayes_risk:.3e} above"
+    lines.append("  it is the Bayes risk" if found.proven else f"  {above} the Bayes risk")
+    if result.penalised is None:
+        return [*lines[:-1], f"{lines[-1]}; {distance(result)}", *table(found, result)]
+    lines[1] += ", without weight decay"
+    target = result.penalised
+    lines += [
+        *table(found, result),
+        "",
+        *lowest("objective", target.point.objective, target),
+        f"  risk + weight_decay |K|^2/2; its risk is {target.risk:.10f},",
+        f"  {target.risk - found.risk:.3e} above the one without; {distance(result)}",
+        *table(target, result),
     ]
+    return lines
+
+
+def lowest(name: str, value: float, found: Optimum) -> list[str]:
+    """The lowest value found, and what speaks for it."""
+    count = f"{found.found} of {len(found.values)} searches"
+    earned = "nothing is lower" if found.proven else "a lower one is not excluded"
+    return [
+        f"  lowest {name} found  {value:.10f}, residual {found.point.residual:.0e}",
+        f"  reached in {count}; {earned}",
+    ]
+
+
+def distance(result: Analysis) -> str:
+    """How far above what it aims at the run ends."""
+    missed = result.objective - result.target.point.objective
+    return f"the run ends {missed:.3e} above it" if missed > 1e-8 else "the run ends at this value"
+
+
+def table(found: Optimum, result: Analysis) -> list[str]:
+    """Heads at a minimum."""
+    heads, attention = found.point.heads, result.trajectory.problem.attention
+    return options.overlap_table(
+        heads.overlap,
+        heads.self_overlap,
+        heads.bias if attention.bias == "learned" else None,
+        heads.head_weights if attention.head_weights == "learned" else None,
+    )
+
+
+NOTHING = 1e-7
+"""Differences of risks below this are errors of the expectations."""
 
 
 def pruning(result: Analysis) -> list[str]:
@@ -288,18 +336,20 @@ def pruning(result: Analysis) -> list[str]:
     if len(found.removals) < 2:
         return ["Pruning", "  There is one head only."]
     how = "all subsets" if found.exhaustive else "greedy"
-    lines = ["Pruning", f"  heads removed ({how})      risk    trained again"]
+    lines = ["Pruning", f"  {f'heads removed ({how})':<27}{'risk':>9}{'trained again':>17}"]
     for removal in found.removals:
         who = names(removal.heads)
         who = who if len(who) <= 24 else f"{len(removal.heads)} heads"
         lines.append(f"  {who:<24}{removal.risk:12.6f}{removal.reoptimized_risk:17.6f}")
+    if not found.exhaustive:
+        lines.append("  Heads were removed one by one; another choice may cost less.")
     for cost in (0.01, 0.1):
         count = found.removable(cost)
         again = found.removable(cost, reoptimized=True)
         lines.append(
             f"  At {cost:.0%} more risk {count} can go; {again} if the rest is trained again."
         )
-    if len(found.interaction) > 2:
+    if len(found.interaction) > 2 and found.interaction.max() > NOTHING:
         import numpy as np
 
         g, h = np.unravel_index(int(found.interaction.argmax()), found.interaction.shape)

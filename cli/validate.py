@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from orderparams.cli import given, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
+    from orderparams.compare import Comparison
     from orderparams.validation import Validation
 
 
@@ -73,7 +76,8 @@ def validate(
 ) -> int:
     """Judge the theory by SGD at finite dimension.
 
-    Both start from the same overlaps. Exit status 4 if they disagree.
+    Both start from the same overlaps. Exit status 4 if they disagree, 7 if
+    the evidence cannot decide: the reason and a remedy are printed then.
 
     \b
     Examples:
@@ -108,9 +112,10 @@ def validate(
     options.save(result.save, path, force=force)
     if not quiet:
         show([*summary(result), "", f"  written to {path}"])
-    return 0 if result.comparison.verdict == "agree" else 4
+    return STATUS[result.verdict]
 
 
+STATUS = {"agree": 0, "disagree": 4, "inconclusive": 7}
 MOST_ROWS = 8
 
 
@@ -136,11 +141,35 @@ def summary(result: Validation) -> list[str]:
         numbers = f"{row.deviation:12.5f}{row.standard_error:12.5f}{row.z_score:8.2f}"
         lines.append(f"  {row.name:8}{numbers}{row.pvalue:10.2g}")
     lines += [
+        "  z is that of one time, the largest; the p-value judges the whole course",
         "",
         f"  p-value of all together      {comparison.least_pvalue:.2g}",
-        f"  p-value of the measured loss {result.loss_pvalue:.2g}",
-        f"  spread over replicas         ~ D^({fall.exponent:.3f} +- {fall.standard_error:.3f})",
+        f"  p-value of the measured loss {shown(result.loss_pvalue, '.2g')}",
+        f"  error that would be seen     {seen(comparison)}",
+        f"  spread over replicas         ~ D^({fall.exponent:.3f} +- "
+        f"{shown(fall.standard_error, '.3f')})",
         "",
-        f"  theory and simulation {comparison.verdict} (false alarms: {comparison.false_alarm:g})",
     ]
+    alarms = f"(false alarms: {comparison.false_alarm:g})"
+    if result.verdict != "inconclusive":
+        return [*lines, f"  theory and simulation {result.verdict} {alarms}"]
+    lines.append(f"  inconclusive: the evidence cannot decide {alarms}")
+    for reason in result.reason.splitlines():
+        lines += textwrap.wrap(
+            reason, 78, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False
+        )
     return lines
+
+
+def shown(value: float, form: str) -> str:
+    """A number, or that there is none."""
+    return "n/a" if math.isnan(value) else format(value, form)
+
+
+def seen(comparison: Comparison) -> str:
+    """The least error of the theory that the evidence would have rejected, in words."""
+    if math.isnan(comparison.resolution):
+        return "n/a"
+    if math.isinf(comparison.resolution):
+        return "none"
+    return f"{100 * comparison.resolution:.2g} % of the motion"

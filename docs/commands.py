@@ -12,7 +12,8 @@ What every command says of itself with `--help`, written by `python docs/command
 
 Exit status: 0 done; 1 the self-test of `doctor` failed; 2 a usage or configuration error; 3 the
 solver failed; 4 theory and simulation disagree, or a claim fails; 5 a file could not be read or
-written; 6 a scan finished with failed points; 130 interrupted. What was done by then is kept.
+written; 6 a scan finished with failed points; 7 the evidence of `validate` cannot decide; 130
+interrupted. What was done by then is kept.
 """
 
 

@@ -17,7 +17,7 @@ Bonferroni's inequality, which holds under any correlation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,8 +39,12 @@ class Comparison:
     deviation is the mean over replicas; standard_error its own; z_score their quotient (0 where
     both vanish), by chance Student's t with ``degrees`` degrees of freedom. pvalue (…) judges the
     whole course of one order parameter, NaN where nothing varies. ``least_pvalue`` judges all: the
-    least of them times their number. ``verdict`` is "agree", or "disagree" where least_pvalue is
-    below ``false_alarm``, which bounds the probability of that by chance.
+    least of them and of what else was judged (the measured loss), times their number ``judged``.
+
+    ``verdict`` is "inconclusive" where there is a ``doubt``, the words that say why the evidence
+    cannot decide and what would help; else "disagree" where least_pvalue is below ``false_alarm``,
+    which bounds the probability of that by chance; else "agree". ``resolution`` is the least error
+    of the theory that would have been seen, as a part of its motion (NaN where unknown).
     """
 
     deviation: dict[str, Array]
@@ -50,18 +54,33 @@ class Comparison:
     degrees: int
     least_pvalue: float
     false_alarm: float
+    judged: int = 1
+    resolution: float = np.nan
+    doubt: str = ""
+
+    @property
+    def rejects(self) -> bool:
+        """Whether chance alone would do this with a probability below ``false_alarm``."""
+        return self.least_pvalue < self.false_alarm
 
     @property
     def verdict(self) -> str:
-        """ "agree" or "disagree"."""
-        return "disagree" if self.least_pvalue < self.false_alarm else "agree"
+        """ "agree", "disagree" or "inconclusive"."""
+        if self.doubt:
+            return "inconclusive"
+        return "disagree" if self.rejects else "agree"
 
 
 @dataclass(frozen=True)
 class Extreme:
-    """One order parameter, such as m_1,2, at the time where its z-score is largest."""
+    """One order parameter, such as m_1,2, at the time where its z-score is largest.
+
+    ``parameter`` and ``index`` say where it stands: "overlap" and (0, 1).
+    """
 
     name: str
+    parameter: str
+    index: tuple[int, ...]
     pvalue: float
     deviation: float
     standard_error: float
@@ -82,18 +101,21 @@ def extremes(comparison: Comparison) -> list[Extreme]:
             worst = (int(np.nanargmax(np.abs(z))), *index)
             values = (getattr(comparison, key)[name][worst] for key in AT_WORST)
             label = f"{SYMBOLS[name]}_{','.join(str(i + 1) for i in index)}"
-            rows.append(Extreme(label, float(pvalues[index]), *map(float, values)))
+            rows.append(Extreme(label, name, index, float(pvalues[index]), *map(float, values)))
     return sorted(rows, key=lambda row: (row.pvalue, row.name))
 
 
 AT_WORST = ("deviation", "standard_error", "z_score")
 
 
-def compare(deviations: Mapping[str, Array], *, false_alarm: float = 0.01) -> Comparison:
+def compare(
+    deviations: Mapping[str, Array], *, besides: Sequence[float] = (), false_alarm: float = 0.01
+) -> Comparison:
     """Judge deviations simulation − theory, name → (R, T, …), of independent replicas.
 
-    They may have a common mean of order 1/D only where that is far below spread/√R: elsewhere pass
-    what :func:`without_bias` makes of two dimensions. :class:`ConfigurationError` if R < 2.
+    ``besides`` are p-values of what else the theory says; NaN does not count. Deviations may have
+    a common mean of order 1/D only where that is far below spread/√R: elsewhere pass what
+    :func:`without_bias` makes of two dimensions. :class:`ConfigurationError` if R < 2.
     """
     replicas = len(next(iter(deviations.values())))
     if replicas < 2:
@@ -105,6 +127,7 @@ def compare(deviations: Mapping[str, Array], *, false_alarm: float = 0.01) -> Co
     error = {name: values.std(0, ddof=1) / np.sqrt(replicas) for name, values in deviations.items()}
     pvalue = {name: course_pvalues(values) for name, values in deviations.items()}
     judged = np.concatenate([distinct(name, values) for name, values in pvalue.items()])
+    judged = np.concatenate([judged, [value for value in besides if not np.isnan(value)]])
     return Comparison(
         deviation=mean,
         standard_error=error,
@@ -113,6 +136,7 @@ def compare(deviations: Mapping[str, Array], *, false_alarm: float = 0.01) -> Co
         degrees=replicas - 1,
         least_pvalue=min(1.0, float(judged.min(initial=1.0)) * judged.size),
         false_alarm=false_alarm,
+        judged=judged.size,
     )
 
 
@@ -171,41 +195,3 @@ def z_scores(mean: Array, error: Array) -> Array:
     judged = (np.abs(mean) > NEGLIGIBLE) | (error > NEGLIGIBLE)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(judged, mean / error, 0.0 * mean)
-
-
-@dataclass(frozen=True, eq=False)
-class Scaling:
-    """Fall of the spread of replicas with the dimension: spread ∝ D^exponent, −1/2 in theory.
-
-    dimension (N,); spread (N,), the root mean square over all numbers of their standard deviation;
-    the exponent of the best power law and its standard error.
-    """
-
-    dimension: NDArray[np.int64]
-    spread: Array
-    exponent: float
-    standard_error: float
-
-
-def scaling(deviations: Mapping[int, Mapping[str, Array]]) -> Scaling:
-    """Fit the exponent from deviations name → (R, T, …) in two or more dimensions D.
-
-    The error of each spread follows from the differences between replicas, whose numbers are
-    strongly correlated among themselves but not with those of others.
-    """
-    spread, error = [], []
-    for values in deviations.values():
-        rows = [np.reshape(value, (len(value), -1)) for value in values.values()]
-        y = np.concatenate([row[:, ~np.isnan(row).all(0)] for row in rows], axis=1)
-        squares = ((y - y.mean(0)) ** 2).mean(1)
-        spread.append(np.sqrt(squares.sum() / (len(y) - 1)))
-        error.append(0.5 * np.sqrt(len(y)) * squares.std(ddof=1) / squares.sum())
-    dimension = np.array(list(deviations))
-    x = np.log(dimension) - np.log(dimension).mean()
-    slope = x / (x @ x)
-    return Scaling(
-        dimension,
-        np.array(spread),
-        float(slope @ np.log(spread)),
-        float(np.linalg.norm(slope * error)),
-    )

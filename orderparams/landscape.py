@@ -92,6 +92,10 @@ class Landscape:
         """The population risk, without weight decay."""
         return self.moments(x).risk
 
+    def penalty(self, x: Array) -> float:
+        """λ|K|²/2, what weight decay adds to the risk."""
+        return 0.5 * self.flow.weight_decay * float((self.heads(x).weights ** 2).sum())
+
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """E(x) and ∇E(x)."""
         heads = self.heads(x)
@@ -99,8 +103,7 @@ class Landscape:
         overlap, residual, bias, head_weights = self.flow.rates(heads, heads.residual, moments)
         weights = np.concatenate([overlap, residual[:, : self.residual]], axis=1)
         gradient = -self._join(weights, self.bias_unit * bias, self.head_weight_unit * head_weights)
-        penalty = 0.5 * self.flow.weight_decay * float((heads.weights**2).sum())
-        return moments.risk + penalty, gradient
+        return moments.risk + self.penalty(x), gradient
 
     def gradient(self, x: Array) -> Array:
         """∇E(x)."""

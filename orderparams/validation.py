@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from orderparams.compare import Comparison, Scaling, compare, course_pvalue, scaling, without_bias
+from orderparams.compare import (
+    NEGLIGIBLE,
+    Comparison,
+    compare,
+    course_pvalue,
+    extremes,
+    without_bias,
+)
 from orderparams.config import Problem
 from orderparams.config.plain import plain
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed, ruled_out
+from orderparams.doubts import Grounds, doubt, resolution
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.integrate import solve
 from orderparams.sgd.run import SimulationRun, simulate
 from orderparams.sources import Source, load
+from orderparams.spread import Scaling, scaling
 from orderparams.trajectory import Trajectory
 
 Array = NDArray[np.float64]
@@ -32,8 +41,9 @@ class Validation:
     """Simulations by dimension, the theory for each of their replicas, and how they compare.
 
     theory[D] has one trajectory a replica, or a single one for all. ``comparison`` judges the order
-    parameters of the two largest dimensions, extrapolated in 1/D; ``loss_pvalue`` the measured loss
-    against the risk, in the same way. ``scaling`` is the fall of the spread with D.
+    parameters of the two largest dimensions, extrapolated in 1/D, and with them the measured loss
+    against the risk, whose own p-value is ``loss_pvalue``. ``scaling`` is the fall of the spread
+    with D.
     """
 
     problem: Problem
@@ -42,6 +52,26 @@ class Validation:
     comparison: Comparison
     loss_pvalue: float
     scaling: Scaling
+
+    @property
+    def verdict(self) -> str:
+        """ "agree", "disagree" or "inconclusive"."""
+        return self.comparison.verdict
+
+    @property
+    def reason(self) -> str:
+        """What the verdict rests on, in a sentence or two."""
+        comparison = self.comparison
+        if comparison.doubt:
+            return comparison.doubt
+        chance = f"p = {comparison.least_pvalue:.2g}"
+        if comparison.verdict == "disagree":
+            return f"By chance alone the deviations would be improbable ({chance})."
+        words = f"The deviations are not beyond chance ({chance})"
+        if np.isnan(comparison.resolution):
+            return f"{words}."
+        error = f"an error of {100 * comparison.resolution:.2g} % of the theory's motion"
+        return f"{words}; {error} would have been seen."
 
     def save(self, path: str | Path, *, force: bool = False, command: str = "") -> None:
         """Write an HDF5 file (docs/file-format.md)."""
@@ -109,16 +139,91 @@ def deviations(run: SimulationRun, flows: Sequence[Trajectory]) -> dict[str, Arr
     }
 
 
-def loss_deviation(run: SimulationRun, flows: Sequence[Trajectory]) -> Array:
-    """Measured mean loss of each interval − mean risk of the theory over it, (R, T)."""
-    time = run.records.time
-    means = np.full((len(flows), len(time)), np.nan)
-    for row, flow in zip(means, flows, strict=True):
-        integral = CubicSpline(flow.time, flow.risk).antiderivative()(time)
-        lengths = np.diff(time)
-        row[1:][lengths > 0] = np.diff(integral)[lengths > 0] / lengths[lengths > 0]
-    deviation: Array = run.records.loss - means
+def motion(
+    flows: Sequence[Trajectory], run: SimulationRun, names: Iterable[str]
+) -> dict[str, Array]:
+    """How far the theory has moved of every order parameter since the start, (R, T, …)."""
+    replicas, where = len(run.records.overlap), np.searchsorted(flows[0].time, run.records.time)
+    moved = {}
+    for name in names:
+        courses = np.array([getattr(flow, name)[where] for flow in flows])
+        moved[name] = np.broadcast_to(courses - courses[:, :1], (replicas, *courses.shape[1:]))
+    return moved
+
+
+def common_times(runs: Sequence[SimulationRun]) -> NDArray[np.int64]:
+    """Indices of stored times between which every run makes a step: the others are passed over."""
+    chosen = [0]
+    for index in range(1, len(runs[0].records.step)):
+        if all(run.records.step[index] > run.records.step[chosen[-1]] for run in runs):
+            chosen.append(index)
+    return np.array(chosen)
+
+
+def loss_deviation(
+    run: SimulationRun, flows: Sequence[Trajectory], times: NDArray[np.int64]
+) -> Array:
+    """Measured mean loss between the times of these indices − mean risk of the theory, (R, N)."""
+    records = run.records
+    steps = np.diff(records.step, prepend=0)
+    total = np.cumsum(np.where(steps > 0, records.loss, 0.0) * steps, axis=1)[:, times]
+    measured = np.diff(total, axis=1) / np.diff(records.step[times])
+    ends = records.time[times]
+    means = [np.diff(CubicSpline(flow.time, flow.risk).antiderivative()(ends)) for flow in flows]
+    deviation: Array = measured - np.array(means) / np.diff(ends)
     return deviation
+
+
+def correction(small: Array, dimension: int, large: Array, other: int) -> float:
+    """What the extrapolation takes from deviations (R, T) in the larger dimension, as a ratio to
+    what it leaves; both as root mean squares over time of the means over replicas."""
+    first, second = small.mean(0), large.mean(0)
+    taken = dimension * (first - second) / (other - dimension)
+    left = float(np.linalg.norm(second - taken))
+    return float(np.linalg.norm(taken)) / max(left, NEGLIGIBLE)
+
+
+def judged(
+    problem: Problem,
+    simulations: dict[int, SimulationRun],
+    theory: dict[int, list[Trajectory]],
+    false_alarm: float,
+) -> Validation:
+    """The two largest dimensions compared, and whether they can decide."""
+    parameters = {size: deviations(run, theory[size]) for size, run in simulations.items()}
+    fall = scaling(parameters)
+    small, large = sorted(simulations)[-2:]
+    runs = {size: simulations[size] for size in (small, large)}
+    times = common_times(list(runs.values()))
+    moved = {size: motion(theory[size], run, parameters[size]) for size, run in runs.items()}
+    losses = {
+        size: {"loss": loss_deviation(run, theory[size], times)} for size, run in runs.items()
+    }
+
+    def extrapolated(values: dict[int, dict[str, Array]]) -> dict[str, Array]:
+        return without_bias(values[small], small, values[large], large)
+
+    loss_pvalue = course_pvalue(extrapolated(losses)["loss"])
+    found = compare(extrapolated(parameters), besides=[loss_pvalue], false_alarm=false_alarm)
+    courses = {"the measured loss": [losses[size]["loss"] for size in runs]}
+    least = next(iter(extremes(found)), None)
+    if least is not None and not least.pvalue > loss_pvalue:
+        one: tuple[slice | int, ...] = (slice(None), slice(None), *least.index)
+        courses = {least.name: [parameters[size][least.parameter][one] for size in runs]}
+    [(worst, (first, second))] = courses.items()
+    grounds = Grounds(
+        deviations=extrapolated(parameters),
+        motion=extrapolated(moved),
+        worst=worst,
+        correction=correction(first, small, second, large),
+        scaling=fall,
+        smaller=small,
+        steps=int(simulations[small].records.step[-1]),
+        times=len(simulations[large].records.step),
+    )
+    found = dataclasses.replace(found, resolution=resolution(found, grounds))
+    found = dataclasses.replace(found, doubt=doubt(found, grounds))
+    return Validation(problem, simulations, theory, found, loss_pvalue, fall)
 
 
 def validate(
@@ -175,18 +280,4 @@ def validate(
         if report is not None:
             report((finished + dimension) / total, f"theory, D = {dimension}")
         theory[dimension] = theory_of(problem, run, start)
-    parameters = {size: deviations(simulations[size], theory[size]) for size in sizes}
-    losses = {size: {"loss": loss_deviation(simulations[size], theory[size])} for size in sizes}
-    small, large = sizes[-2:]
-    loss = without_bias(losses[small], small, losses[large], large)["loss"]
-    return Validation(
-        problem=problem,
-        simulations=simulations,
-        theory=theory,
-        comparison=compare(
-            without_bias(parameters[small], small, parameters[large], large),
-            false_alarm=false_alarm,
-        ),
-        loss_pvalue=course_pvalue(loss),
-        scaling=scaling(parameters),
-    )
+    return judged(problem, simulations, theory, false_alarm)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import orderparams as op
-from orderparams.compare import compare, course_pvalue, scaling, without_bias
+from orderparams.compare import compare, course_pvalue, without_bias
 from orderparams.errors import ConfigurationError
 from orderparams.sgd.run import make_ensemble
+from orderparams.spread import scaling
 
 Array = NDArray[np.float64]
 

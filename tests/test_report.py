@@ -20,6 +20,7 @@ from orderparams.cli.main import main
 from orderparams.cli.report import figure_of
 from orderparams.compare import extremes
 from orderparams.reports.contents import report_page
+from orderparams.reports.findings import of_validation
 from orderparams.reports.markup import table
 
 SCANS = ["solve", "random", "validate"]
@@ -118,12 +119,24 @@ def test_the_stages_of_a_run_are_a_table(tmp_path):
 
 def test_a_verdict_is_given(files, pages):
     result, words = op.open(files["validation"]), Page(pages["validation"]).words
-    assert f"Theory and simulation {result.comparison.verdict}." in words
+    assert result.verdict == "inconclusive"  # three replicas
+    assert "Inconclusive: the evidence cannot decide" in words
+    for reason in result.reason.splitlines():
+        assert reason.replace("-", "−") in words.replace("-", "−")
     rows = extremes(result.comparison)
     assert [words.index(f"| {row.name} |") for row in rows] == sorted(
         words.index(f"| {row.name} |") for row in rows
     )
     assert f"| {rows[0].name} | {rows[0].deviation:.5f}".replace("-", "−") in words
+
+
+@pytest.mark.parametrize(("pvalue", "verdict"), [(0.5, "agree"), (1e-5, "disagree")])
+def test_a_verdict_that_was_reached_has_no_reasons_below(files, pvalue, verdict):
+    result = op.open(files["validation"])
+    comparison = dataclasses.replace(result.comparison, least_pvalue=pvalue, doubt="")
+    section, *_ = of_validation(dataclasses.replace(result, comparison=comparison))
+    assert f"Theory and simulation {verdict}." in section
+    assert "<li>" not in section
 
 
 def test_a_simulation_is_told(files, pages):

@@ -95,8 +95,11 @@ def test_the_loss_is_judged_by_the_mean_risk_of_its_interval():
     integral = lambda t: 2.0 * t - 0.15 * t**2 + 0.0125 * t**4  # noqa: E731
     loss = np.concatenate([[np.nan], np.diff(integral(time)) / np.diff(time)])
     flow = SimpleNamespace(time=time, risk=risk(time))
-    run = SimpleNamespace(records=SimpleNamespace(time=time, loss=loss[None]))
-    np.testing.assert_allclose(loss_deviation(run, [flow])[0, 1:], 0.0, atol=1e-12)
+    records = SimpleNamespace(time=time, step=np.array([0, 5, 20, 50]), loss=loss[None])
+    run = SimpleNamespace(records=records)
+    for chosen in ([0, 1, 2, 3], [0, 2, 3]):  # also where a time is passed over
+        found = loss_deviation(run, [flow], np.array(chosen))[0]
+        np.testing.assert_allclose(found, np.zeros(len(chosen) - 1), atol=1e-12)
 
 
 def test_refusals():
@@ -120,12 +123,15 @@ def test_the_command_and_its_file(tmp_path):
     done = subprocess.run(
         [*command, "--dimensions", "100,200,400"], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
-    assert "theory and simulation agree" in done.stdout
+    assert done.returncode == 7, done.stderr
+    assert "inconclusive: the evidence cannot decide" in done.stdout
+    assert "raise simulation.replicas" in " ".join(done.stdout.split())
     assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
     with h5py.File(path) as file:
         assert {"simulation", "simulation_100", "theory", "theory_200", "comparison"} <= set(file)
-        assert file["comparison"].attrs["verdict"] == "agree"
+        assert file["comparison"].attrs["verdict"] == "inconclusive"
+    assert op.open(path).verdict == "inconclusive"
+    assert "replicas" in op.open(path).reason
     with xarray.open_dataset(path, group="comparison", engine="h5netcdf") as data:
         assert data.overlap_z_score.dims == ("time", "head", "feature")
         assert data.self_overlap_pvalue.dims == ("head", "head_2")
@@ -161,6 +167,8 @@ def test_the_command_and_its_file(tmp_path):
             "-q",
             "-s",
             "simulation.replicas=12",
+            "-s",
+            "training.duration=8",
         ],
         capture_output=True,
         text=True,

@@ -10,7 +10,7 @@ import numpy as np
 
 from orderparams.analysis.directions import Direction, principal_directions
 from orderparams.analysis.events import LEAST_MOVE
-from orderparams.analysis.optimum import Optimum, optimum, without_decay
+from orderparams.analysis.optimum import Optimum, optimum
 from orderparams.analysis.pruning import Pruning, prune
 from orderparams.analysis.rests import Rest, examine, relative_distance, rest_near, state_at
 from orderparams.analysis.runs import run_of
@@ -28,8 +28,9 @@ class Analysis:
     """The parts of the answer.
 
     unspecialized: the point with all heads equal; rests: the stationary points behind the other
-    plateaus before the end; final: the one nearest to the end of the run; directions: eigenspaces
-    of Cov θ, by which the modes are labelled.
+    plateaus before the end; final: the one reached from the end of the run; directions: eigenspaces
+    of Cov θ, by which the modes are labelled; optimum: the lowest risk, without weight decay;
+    penalised: with weight decay, the lowest E + λ|K|²/2, else None.
     """
 
     trajectory: Trajectory
@@ -39,7 +40,25 @@ class Analysis:
     rests: tuple[Rest, ...]
     final: Rest
     optimum: Optimum
+    penalised: Optimum | None
     pruning: Pruning
+
+    @property
+    def target(self) -> Optimum:
+        """What training aims at: the optimum, of the objective if weights decay."""
+        return self.penalised or self.optimum
+
+    @property
+    def objective(self) -> float:
+        """E + λ|K|²/2 at the end of the run."""
+        run = self.trajectory
+        squares = float(np.trace(run.self_overlap[-1]))
+        return float(run.risk[-1]) + 0.5 * run.problem.training.weight_decay * squares
+
+    @property
+    def near_the_end(self) -> bool:
+        """Whether the run ends near the stationary point that was reached from its end."""
+        return bool(relative_distance(self.trajectory, self.final.point)[-1] < NEAR)
 
     @property
     def predicted_order(self) -> tuple[str, ...]:
@@ -94,7 +113,10 @@ def analyze(
     rests = tuple(rest_near(run, index, directions) for index in indices if apart[index] > NEAR)
     final = rest_near(run, -1, directions)
     progress("the optimum")
-    best = optimum(problem, [state_at(run, -1)])
+    ends = [state_at(run, -1), state_at(run, 0)]
+    best, penalised = optimum(problem, ends), None
+    if problem.training.weight_decay > 0:
+        penalised = optimum(problem, [*ends, best.point.heads], decay=True)
     progress("pruning")
-    pruning = prune(without_decay(problem), state_at(run, -1))
-    return Analysis(run, stages, directions, unspecialized, rests, final, best, pruning)
+    pruning = prune(problem, ends[0])
+    return Analysis(run, stages, directions, unspecialized, rests, final, best, penalised, pruning)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orderparams.analysis.events import Event
+from orderparams.analysis.optimum import Optimum
 from orderparams.analysis.pruning import Pruning
 from orderparams.analysis.stages import Stages
 from orderparams.analysis.stationary import StationaryPoint
@@ -24,10 +25,11 @@ def from_one(heads: Iterable[int]) -> list[int]:
 
 def document(analysis: Analysis) -> dict[str, Any]:
     """Everything in plain lists, numbers and words."""
-    run, best = analysis.trajectory, analysis.optimum
+    run, best, penalised = analysis.trajectory, analysis.optimum, analysis.penalised
     return {
         "status": run.status,
         "risk": float(run.risk[-1]),
+        "objective": analysis.objective,
         "bayes_risk": best.bayes_risk,
         "directions": [
             {"name": d.name, "basis": d.basis.tolist(), "variance": float(d.variance)}
@@ -39,7 +41,8 @@ def document(analysis: Analysis) -> dict[str, Any]:
         "unspecialized": rest_table(analysis.unspecialized),
         "plateaus": [rest_table(rest) for rest in analysis.rests],
         "final": rest_table(analysis.final),
-        "optimum": point_table(best.point) | {"risks_of_starts": list(best.risks)},
+        "optimum": optimum_table(best),
+        "penalised_optimum": penalised and optimum_table(penalised),
         "pruning": pruning_table(analysis.pruning),
     }
 
@@ -78,11 +81,21 @@ def point_table(point: StationaryPoint) -> dict[str, Any]:
     heads = point.heads
     return {
         "risk": point.risk,
+        "objective": point.objective,
         "residual": point.residual,
         "overlap": heads.overlap.tolist(),
         "self_overlap": heads.self_overlap.tolist(),
         "bias": heads.bias.tolist(),
         "head_weights": heads.head_weights.tolist(),
+    }
+
+
+def optimum_table(found: Optimum) -> dict[str, Any]:
+    """A minimum, and how it was found."""
+    return point_table(found.point) | {
+        "found": found.found,
+        "is_bayes_risk": found.proven,
+        "values_of_searches": list(found.values),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,18 @@ from orderparams.task import Signal
 
 Array = NDArray[np.float64]
 
-STARTS = 6
-"""Random starts, besides the given ones."""
+PLAIN = 6
+"""Random starts on the support of P_θ, besides the given ones; all others are diverse."""
+
+LEAST = 8
+MOST = 24
+"""Random starts; twice as many at least where biases or head weights are learned."""
+
+COMPETING = 200
+"""Iterations of a descent while the starts compete."""
+
+SAME = 1e-5
+"""Two descents whose ends differ by less have found the same minimum."""
 
 ROUGH = 1e-6
 """Tolerance of the expectations while the starts compete."""
@@ -29,43 +40,91 @@ ROUGH = 1e-6
 NOISE = 0.1
 """Standard deviation of what is added to each weight of a start."""
 
+PROVEN = 1e-8
+"""Above the Bayes risk by no more, a risk is the Bayes risk."""
+
 ABSENT = 1e-3
 """Residuals this much shorter than the longest head are taken to vanish."""
 
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """The best minimum found, and the risks (ascending) to which the starts led."""
+    """The lowest minimum found, and the values (ascending) to which all searches led.
+
+    The values are risks; with weight decay kept, those of the objective E + λ|K|²/2.
+    """
 
     point: StationaryPoint
     bayes_risk: float
-    risks: tuple[float, ...]
+    values: tuple[float, ...]
 
     @property
     def risk(self) -> float:
-        """The least risk."""
+        """The risk there."""
         return self.point.risk
 
+    @property
+    def found(self) -> int:
+        """How many of the searches led to it."""
+        return int((np.array(self.values) < self.values[0] + SAME).sum())
 
-def optimum(problem: Problem, starts: Sequence[Heads] = ()) -> Optimum:
-    """The least risk over K and over what else the attention learns.
+    @property
+    def proven(self) -> bool:
+        """Whether nothing can be lower: it is the Bayes risk."""
+        return self.point.objective - self.bayes_risk <= PROVEN
 
-    Descents from the given starts and from random ones, of which the best is polished to second
-    order. Weight decay is left out. The search is local: it bounds the optimum from above.
+
+def optimum(problem: Problem, starts: Sequence[Heads] = (), *, decay: bool = False) -> Optimum:
+    """The lowest risk found over K and over what else the attention learns.
+
+    Descents from the given starts and from random ones, of which the lowest is polished to second
+    order. Weight decay is left out, or with ``decay`` kept: the objective is then E + λ|K|²/2. The
+    search is local and bounds the optimum from above.
     """
-    problem = without_decay(problem)
-    heads = problem.attention.heads
-    rough = Landscape(problem, residual=heads, tolerance=ROUGH)
-    ends = []
-    for start in (*starts, *random_starts(rough)):
-        x = descend(rough.value_and_gradient, rough.point(start))
-        ends.append((rough.risk(x), x))
-    ends.sort(key=lambda end: end[0])
+    if not decay:
+        problem = without_decay(problem)
+    rough = Landscape(problem, residual=problem.attention.heads, tolerance=ROUGH)
+    floor = bayes_risk(rough.task).value
+    ends = search(rough, starts, floor)
     return Optimum(
         point=refined_minimum(problem, rough.heads(ends[0][1])),
-        bayes_risk=bayes_risk(rough.task).value,
-        risks=tuple(risk for risk, _ in ends),
+        bayes_risk=floor,
+        values=tuple(value for value, _ in ends),
     )
+
+
+def search(
+    landscape: Landscape, starts: Sequence[Heads], floor: float
+) -> list[tuple[float, Array]]:
+    """Values and points, the lowest first, of descents from the given starts and from random ones.
+
+    It ends with the Bayes risk ``floor``, below which there is nothing, or after LEAST to MOST
+    random starts when there should be no other minimum.
+    """
+    attention = landscape.problem.attention
+    learned = "learned" in (attention.bias, attention.head_weights)
+    least = len(starts) + LEAST * (1 + learned)
+    ends: list[tuple[float, Array]] = []
+    for start in (*starts, *itertools.islice(random_starts(landscape), MOST * (1 + learned))):
+        x = descend(landscape.value_and_gradient, landscape.point(start), COMPETING)
+        ends.append((landscape.risk(x) + landscape.penalty(x), x))
+        values = [value for value, _ in ends]
+        if len(ends) >= len(starts) and min(values) <= floor + ROUGH:
+            break
+        if len(ends) >= least and exhausted(values):
+            break
+    return sorted(ends, key=lambda end: end[0])
+
+
+def exhausted(values: Sequence[float]) -> bool:
+    """Whether the searches should have found every minimum.
+
+    With W different ones after N searches, W(N − 1)/(N − W − 2) are expected in all if any law of
+    their basins' sizes is as likely as another (Boender & Rinnooy Kan, Math. Prog. 37, 59 (1987)).
+    """
+    searches, different = len(values), 1 + int((np.diff(np.sort(values)) > SAME).sum())
+    spare = searches - different - 2
+    return spare > 0 and different * (searches - 1) <= (different + 0.5) * spare
 
 
 def without_decay(problem: Problem) -> Problem:
@@ -92,15 +151,27 @@ def residual_rank(heads: Heads) -> int:
 
 
 def random_starts(landscape: Landscape) -> Iterator[Heads]:
-    """Heads drawn from P_θ, and one start with all heads at E[θ], each with noise."""
+    """Heads without end: at E[θ], then drawn from P_θ, then diverse, each with noise.
+
+    Diverse heads are shortened by random factors; learned biases and head weights, which else are
+    as at the problem's start, are off it by standard normals.
+    """
+    attention = landscape.problem.attention
     generator = np.random.default_rng(landscape.problem.expectation.seed)
     count, signal, start = landscape.flow.heads, landscape.task.signal, landscape.flow.start
-    overlaps = [np.tile(signal.mean, (count, 1))]
-    overlaps += [spread_draw(signal, count, generator) for _ in range(STARTS - 1)]
-    for overlap in overlaps:
+    for number in itertools.count():
+        mean = np.tile(signal.mean, (count, 1))
+        overlap = spread_draw(signal, count, generator) if number else mean
+        bias, head_weights = start.bias, start.head_weights
+        if number >= PLAIN:
+            overlap = overlap * generator.uniform(0, 1, (count, 1))
+            if attention.bias == "learned":
+                bias = bias + generator.standard_normal(count)
+            if attention.head_weights == "learned":
+                head_weights = head_weights + generator.standard_normal(count)
         overlap = overlap + NOISE * generator.standard_normal(overlap.shape)
         residual = NOISE * generator.standard_normal((count, count))
-        yield Heads(overlap, residual, start.bias, start.head_weights)
+        yield Heads(overlap, residual, bias, head_weights)
 
 
 def spread_draw(signal: Signal, count: int, generator: np.random.Generator) -> Array:
@@ -128,7 +199,7 @@ def continuation(problem: Problem, key: str, values: Sequence[Any]) -> list[Opti
         found.append(optimum(one, [resized(best.point.heads, one) for best in found[-1:]]))
     for i in reversed(range(len(problems) - 1)):
         point = refined_minimum(problems[i], resized(found[i + 1].point.heads, problems[i]))
-        if point.risk < found[i].risk:
+        if point.objective < found[i].point.objective:
             found[i] = dataclasses.replace(found[i], point=point)
     return found
 

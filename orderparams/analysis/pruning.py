@@ -28,7 +28,10 @@ TOLERANCE = 1e-8
 
 @dataclass(frozen=True)
 class Removal:
-    """Heads removed (counted from 0), the risk of the rest as it is, and re-optimised."""
+    """Heads removed (counted from 0), the risk of the rest as it is, and trained again.
+
+    Training has the weight decay of the problem, and ends in the minimum below.
+    """
 
     heads: tuple[int, ...]
     risk: float
@@ -96,7 +99,7 @@ def layer(problem: Problem, heads: Heads, removed: tuple[int, ...]) -> tuple[Lan
 
 
 def best_of_rest(problem: Problem, heads: Heads, removed: tuple[int, ...]) -> float:
-    """The least risk below what is left."""
+    """The risk of what is left at the minimum below it, of the objective if weights decay."""
     landscape, x = layer(problem, heads, removed)
     rough = Landscape(landscape.problem, residual=landscape.residual, tolerance=ROUGH)
     return landscape.risk(descend(rough.value_and_gradient, x))

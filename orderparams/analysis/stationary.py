@@ -25,12 +25,21 @@ PLATEAU = 1e3
 
 @dataclass(frozen=True, eq=False)
 class StationaryPoint:
-    """x of the landscape, its heads and risk; ``residual`` is max |∂E/∂x|."""
+    """x of the landscape, its heads and risk; ``residual`` is max |∂E/∂x|.
+
+    ``penalty`` is λ|K|²/2; with weight decay the point is one of the sum, the ``objective``.
+    """
 
     x: Array
     heads: Heads
     risk: float
     residual: float
+    penalty: float = 0.0
+
+    @property
+    def objective(self) -> float:
+        """What training lowers: the risk, and the penalty of weight decay."""
+        return self.risk + self.penalty
 
     @property
     def converged(self) -> bool:
@@ -41,7 +50,7 @@ class StationaryPoint:
     def at(cls, landscape: Landscape, x: Array) -> StationaryPoint:
         """The point with its residual, whatever that is."""
         residual = float(np.abs(landscape.gradient(x)).max())
-        return cls(x, landscape.heads(x), landscape.risk(x), residual)
+        return cls(x, landscape.heads(x), landscape.risk(x), residual, landscape.penalty(x))
 
 
 def root(gradient: Callable[[Array], Array], x: Array) -> Array:
@@ -106,13 +115,12 @@ def nearest_stationary(landscape: Landscape, x: Array) -> StationaryPoint:
 
 
 def nearest_minimum(landscape: Landscape, x: Array) -> StationaryPoint:
-    """A minimum of the risk by descent from x, polished to second order."""
+    """A minimum of the objective by descent from x, polished to second order."""
     lowest = descend(landscape.value_and_gradient, x)
     polished = nearest_stationary(landscape, lowest)
     # Where the landscape is nearly flat the root may be a neighbouring saddle.
-    if polished.risk <= landscape.risk(lowest) + 1e-9:
-        return polished
-    return StationaryPoint.at(landscape, lowest)
+    unpolished = StationaryPoint.at(landscape, lowest)
+    return polished if polished.objective <= unpolished.objective + 1e-9 else unpolished
 
 
 def unspecialized_point(landscape: Landscape) -> StationaryPoint:

@@ -45,9 +45,10 @@ def rest(rows: int) -> str:
     return paragraph(f"The first {MOST_ROWS} of {rows} rows; the file has all.")
 
 
-def verdict(text: str, *, good: bool) -> str:
-    """The answer in one sentence."""
-    return paragraph(text, "verdict good" if good else "verdict bad")
+def verdict(text: str, *, good: bool | None) -> str:
+    """The answer in one sentence; None is neither good nor bad."""
+    kinds = {True: "verdict good", False: "verdict bad", None: "verdict"}
+    return paragraph(text, kinds[good])
 
 
 def of_run(run: Trajectory) -> list[str]:
@@ -104,14 +105,16 @@ def of_validation(result: Validation) -> list[str]:
     """Theory against simulation: the verdict, and where they differ most."""
     comparison, fall = result.comparison, result.scaling
     sizes = ", ".join(map(str, result.simulations))
-    agree = comparison.verdict == "agree"
+    good = {"agree": True, "disagree": False}.get(result.verdict)
     facts = {
         "p-value of all": number(comparison.least_pvalue, ".2g"),
         "p-value of the loss": number(result.loss_pvalue, ".2g"),
         "false alarms": f"{comparison.false_alarm:g}",
+        "error that would be seen": part(comparison.resolution),
         "dimensions D": sizes,
         "replicas": f"{result.problem.simulation.replicas}",
-        "exponent of the spread": f"{number(fall.exponent, '.2f')} ± {fall.standard_error:.2f}",
+        "exponent of the spread": f"{number(fall.exponent, '.2f')} ± "
+        f"{number(fall.standard_error, '.2f') or 'unknown'}",
     }
     judged = extremes(comparison)
     rows = [
@@ -130,10 +133,20 @@ def of_validation(result: Validation) -> list[str]:
         "the p-value is that of the whole course in time. The least probable come first."
     )
     words = f"Theory and simulation {comparison.verdict}."
+    if good is None:
+        words = "Inconclusive: the evidence cannot decide whether theory and simulation agree."
+    doubts = [items(comparison.doubt.splitlines())] if comparison.doubt else []
     return [
-        section("Verdict", verdict(words, good=agree), terms(facts, "facts")),
+        section("Verdict", verdict(words, good=good), *doubts, terms(facts, "facts")),
         section("Order parameters", paragraph(about), table(columns, rows), rest(len(judged))),
     ]
+
+
+def part(resolution: float) -> str:
+    """An error of the theory as a part of its motion; empty where it is unknown."""
+    if math.isinf(resolution):
+        return "none"
+    return f"{100 * resolution:.2g} % of the motion" if math.isfinite(resolution) else ""
 
 
 def of_scan(scan: Scan) -> list[str]:
@@ -255,7 +268,7 @@ def story(found: Stages) -> list[str]:
             f"follows direction {path.destination.name}."
         )
     groups = "".join(f" [{', '.join(str(head + 1) for head in group)}]" for group in found.groups)
-    lines.append(f"Heads at the end, copies of each other in brackets:{groups or ' none'}.")
+    lines.append(f"Heads at the end, equal overlaps (within 10 %) in brackets:{groups or ' none'}.")
     if found.dormant:
         names = ", ".join(str(head + 1) for head in found.dormant)
         lines.append(f"Heads without overlap at the end: {names}.")

@@ -115,18 +115,20 @@ def simulate(problem: Problem, start: Heads | None) -> Outcome:
 
 
 def validate(problem: Problem, start: Heads | None) -> Outcome:
-    """Theory against SGD at finite dimension; a disagreement is a result, not a failure."""
+    """Theory against SGD at finite dimension; every verdict is a result, none is a failure."""
     from orderparams.storage.validations import write_validation
     from orderparams.validation import validate
 
     result = validate(problem)
     values = {
-        "agreement": float(result.comparison.verdict == "agree"),
+        "agreement": {"agree": 1.0, "disagree": 0.0}.get(result.verdict, np.nan),
         "least_pvalue": result.comparison.least_pvalue,
         "loss_pvalue": result.loss_pvalue,
         "spread_exponent": result.scaling.exponent,
     }
-    return Outcome("finished", values=values, store=partial(write_validation, result))
+    doubt = result.comparison.doubt
+    message = f"inconclusive: {doubt}" if doubt else ""
+    return Outcome("finished", message, values, partial(write_validation, result))
 
 
 ACTIONS: dict[str, Callable[[Problem, Heads | None], Outcome]] = {

@@ -88,7 +88,7 @@ POINT = {
     "replica_self_overlap": Variable(
         ("replica", "head", "head_2"), "self-overlap q = k_h . k_h' / D"
     ),
-    "agreement": Variable((), "1 if theory and simulation agree, else 0"),
+    "agreement": Variable((), "1 if theory and simulation agree, 0 if not, NaN if undecided"),
     "least_pvalue": Variable((), "p-value of the agreement of all order parameters"),
     "loss_pvalue": Variable((), "p-value of the agreement of the measured loss with the risk"),
     "spread_exponent": Variable((), "exponent of the fall of the spread with D"),
@@ -102,7 +102,7 @@ POINT = {
 
 SCAN = {
     "status": Variable((), "finished, failed or missing"),
-    "message": Variable((), "why a point failed"),
+    "message": Variable((), "why a point failed, or cannot decide"),
     "seconds": Variable((), "wall time of the point", "s"),
     "hash": Variable((), "hash of the resolved configuration"),
     "group": Variable((), "group of this file with all that the point stored"),
@@ -127,12 +127,13 @@ GROUPS: dict[str, dict[str, Variable]] = {
 
 TEXT_ATTRIBUTES = {
     *("program", "version", "created", "command", "platform", "config", "seeds", "status"),
-    *("message", "engine", "hash", "verdict", "action", "coordinates", "key"),
+    *("message", "engine", "hash", "verdict", "doubt", "action", "coordinates", "key"),
     *("axis", "scales", "ticks", "units", "long_name"),
 }
 NUMBER_ATTRIBUTES = {
     *("schema_version", "bayes_risk", "seconds", "steps", "right_hand_sides", "jacobians"),
     *("dimension", "least_pvalue", "false_alarm", "degrees", "loss_pvalue"),
+    *("judged", "resolution"),
     *("spread_exponent", "spread_exponent_error"),
 }
 """Attributes of the file, its groups and its datasets, by what they are."""

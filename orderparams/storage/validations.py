@@ -7,9 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from orderparams.compare import Comparison, Scaling
+from orderparams.compare import Comparison
 from orderparams.config import Problem
 from orderparams.errors import FileError
+from orderparams.spread import Scaling
 from orderparams.storage.attributes import attribute
 from orderparams.storage.hdf5 import create, read, read_courses, stored_problem, write_variables
 from orderparams.storage.schema import COMPARISON, SIMULATION, TRAJECTORY, Variable
@@ -48,7 +49,10 @@ def write_comparison(validation: Validation, group: h5py.Group) -> None:
     largest = validation.simulations[max(validation.simulations)]
     write_variables(group, arrays, {"time": largest.records.time, "dimension": fall.dimension})
     group.attrs["verdict"] = comparison.verdict
+    group.attrs["doubt"] = comparison.doubt
+    group.attrs["resolution"] = comparison.resolution
     group.attrs["least_pvalue"] = comparison.least_pvalue
+    group.attrs["judged"] = comparison.judged
     group.attrs["false_alarm"] = comparison.false_alarm
     group.attrs["degrees"] = comparison.degrees
     group.attrs["loss_pvalue"] = validation.loss_pvalue
@@ -122,11 +126,17 @@ def read_theory(group: h5py.Group, problem: Problem) -> list[Trajectory]:
 
 
 def read_comparison(group: h5py.Group) -> Comparison:
-    """Deviations, z-scores and p-values of what was compared."""
+    """Deviations, z-scores and p-values of what was compared.
+
+    Files that were written before there were inconclusive verdicts have no doubt.
+    """
     judged = [name for name in TRAJECTORY if f"{name}_deviation" in group]
     return Comparison(
         **{key: {name: group[f"{name}_{key}"][...] for name in judged} for key in COMPARISON},
         degrees=int(attribute(group, "degrees")),
         least_pvalue=float(attribute(group, "least_pvalue")),
         false_alarm=float(attribute(group, "false_alarm")),
+        judged=int(attribute(group, "judged")) if "judged" in group.attrs else 1,
+        resolution=float(attribute(group, "resolution")) if "resolution" in group.attrs else np.nan,
+        doubt=str(attribute(group, "doubt")) if "doubt" in group.attrs else "",
     )

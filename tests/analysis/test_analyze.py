@@ -109,7 +109,7 @@ def test_the_answer_in_words(command, run, tmp_path):
         "All heads equal: risk 0.3",
         "predicted 2;",
         "observed 2",
-        "nearest minimum",
+        "minimum nearby",
         "The optimum",
         "Pruning",
     ):
@@ -176,3 +176,29 @@ def test_a_replica_of_a_simulation(tmp_path, command):
     status, _, err = command("simulation.h5", "--replica", 3)
     assert status == 2
     assert "the simulation has 2" in err
+
+
+def test_weight_decay_is_compared_like_with_like(command):
+    """Seen: a minimum of risk 0.2107 beside a least risk of 0.1941, and nothing said of decay."""
+    status, out, _ = command(
+        "single-head", "-s", "training.weight_decay=0.05", "-s", "output.points=41"
+    )
+    assert status == 0
+    assert "minimum nearby: risk 0.2107415" in out
+    assert "0.1941239737, residual" in out
+    assert "without weight decay" in out
+    assert "its risk is 0.2107415" in out
+    assert "the run ends at this value" in out
+
+
+def test_weight_decay_in_numbers():
+    analysis = op.analyze(
+        op.load("single-head", ["training.weight_decay=0.05", "output.points=41"])
+    )
+    document = analysis.document()
+    penalised, risk = document["penalised_optimum"], document["risk"]
+    assert document["optimum"]["risk"] < risk - 0.01
+    assert penalised["risk"] == pytest.approx(risk, abs=1e-6)
+    assert penalised["objective"] == pytest.approx(document["objective"], abs=1e-8)
+    assert document["final"]["objective"] == pytest.approx(document["objective"], abs=1e-8)
+    assert analysis.pruning.removals[0].reoptimized_risk == pytest.approx(risk, abs=1e-6)

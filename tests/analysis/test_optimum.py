@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 import orderparams as op
-from orderparams.analysis.optimum import continuation, optimum, residual_rank, resized, spread_draw
+from orderparams.analysis.optimum import (
+    continuation,
+    exhausted,
+    optimum,
+    residual_rank,
+    resized,
+    spread_draw,
+)
 from orderparams.problem import Heads
 from orderparams.task import point_masses
 
@@ -32,9 +39,52 @@ def test_one_head_on_one_spike_attains_the_bayes_risk(length, strength, risk):
     np.testing.assert_allclose(found.point.heads.residual, 0, atol=1e-7)
 
 
-def test_weight_decay_does_not_move_the_optimum():
-    found = optimum(op.load(ONE_SPIKE, ["training.weight_decay=0.5"]))
-    assert found.risk == pytest.approx(0.1941239737, abs=2e-10)
+def test_weight_decay_moves_the_least_objective_and_not_the_least_risk():
+    """Oracle: at the least E + λ|K|²/2 of one head on one spike, dE/dm of ``evaluate`` is −λm."""
+    problem = op.load(ONE_SPIKE, ["training.weight_decay=0.05"])
+    assert optimum(problem).risk == pytest.approx(0.1941239737, abs=2e-10)
+    found = optimum(problem, decay=True)
+    assert found.point.objective == pytest.approx(
+        found.risk + 0.025 * (found.point.heads.weights**2).sum(), abs=1e-12
+    )
+    m = found.point.heads.overlap[0, 0]
+
+    def risk(m):
+        start = f"initial={{kind='explicit', overlap=[[{m}]]}}"
+        return op.evaluate(op.load(ONE_SPIKE, [start, "expectation.tolerance=1e-10"])).risk
+
+    slope = (risk(m + 1e-4) - risk(m - 1e-4)) / 2e-4
+    assert slope == pytest.approx(-0.05 * m, abs=1e-6)
+    assert not found.proven
+    assert optimum(problem).proven
+
+
+def test_learned_head_weights_of_both_signs_are_found():
+    """A layer that an independent search found: one head at rest with a large negative weight."""
+    problem = op.load(
+        {
+            "task": {"length": 4, "signal": {"kind": "flipped-spikes", "strengths": [9.0, 4.0]}},
+            "attention": {"heads": 3, "activation": "softmax", "head_weights": "learned"},
+        }
+    )
+    found = optimum(problem)
+    assert found.risk == pytest.approx(0.5830210, abs=1e-7)
+    assert 1 < found.found < len(found.values)
+    assert not found.proven
+
+
+def test_searches_go_on_until_no_other_minimum_is_expected():
+    """Boender & Rinnooy Kan: with W found in N searches, W(N − 1)/(N − W − 2) in all."""
+    for different, enough in ((1, 7), (2, 16), (3, 29)):
+        values = [0.1 * (i % different) for i in range(enough)]
+        assert exhausted(values)
+        assert not exhausted(values[:-1])
+
+
+def test_the_bayes_risk_ends_the_search():
+    found = optimum(op.load(SPIKES))
+    assert found.proven
+    assert len(found.values) < 8
 
 
 def test_bayes_softmax_with_a_head_for_every_point_attains_the_bayes_risk():

@@ -8,6 +8,7 @@ import pytest
 
 import orderparams as op
 from orderparams.analysis.pruning import Pruning, Removal, prune
+from orderparams.analysis.rests import state_at
 from orderparams.problem import Heads, initial_heads
 
 OVERLAP = np.array([[1.5, 0.2], [-0.3, 1.0], [1.4, 0.3]])
@@ -102,3 +103,30 @@ def test_one_head_cannot_go():
     found = prune(problem, dataclasses.replace(initial_heads(problem), overlap=np.array([[2.0]])))
     assert len(found.removals) == 1
     assert found.removable(1.0) == 0
+
+
+def test_training_again_has_the_weight_decay_of_the_problem():
+    """Oracle: the flow itself, run to its end; two heads kept or one, with decay."""
+    problem = op.load(
+        {
+            "task": {"length": 4, "signal": {"kind": "spikes", "strengths": [4.0, 2.0]}},
+            "attention": {"heads": 2, "activation": "bayes-softmax"},
+            "training": {"weight_decay": 0.05, "duration": 400.0},
+            "initial": {"kind": "explicit", "overlap": [[1.5, 0.2], [-0.3, 1.0]]},
+        }
+    )
+    run = op.solve(problem)
+    found = prune(problem, state_at(run, -1))
+    assert found.removals[0].reoptimized_risk == pytest.approx(run.risk[-1], abs=1e-5)
+    (removed,) = found.removals[1].heads
+    overlap = f"initial={{kind='explicit', overlap=[{run.overlap[-1, 1 - removed].tolist()}]}}"
+    alone = op.load(
+        {
+            "task": {"length": 4, "signal": {"kind": "spikes", "strengths": [4.0, 2.0]}},
+            "attention": {"heads": 1, "activation": "bayes-softmax"},
+            "training": {"weight_decay": 0.05, "duration": 400.0},
+        },
+        [overlap],
+    )
+    expected = op.solve(alone).risk[-1]
+    assert found.removals[1].reoptimized_risk == pytest.approx(expected, abs=1e-5)
