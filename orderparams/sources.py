@@ -211,16 +211,15 @@ def load(
     if isinstance(source, Problem) and overrides is None and settings is None:
         return source
     written, errors = read_table(source), Errors()
-    resolved = is_resolved(source)
-    table = errors.attempt(changed, written, (overrides, settings), resolved=resolved)
+    changes = [*listed(overrides), *listed(settings)]  # once: they may be generators
+    table = errors.attempt(changed, written, (changes,), resolved=is_resolved(source))
     problem = errors.attempt(parse, table)
     try:
         problem = errors.conclude(problem)
     except ConfigurationError as error:
         place = place_of(source)
         raise error.within(place) if place else error from None
-    assigned = setting_keys([*listed(overrides), *listed(settings)])
-    return dataclasses.replace(problem, given=given(source, table, assigned))
+    return dataclasses.replace(problem, given=given(source, table, setting_keys(changes)))
 
 
 def place_of(source: Source) -> str:

@@ -29,7 +29,9 @@ class Steady:
     def encoding(self) -> str:
         return getattr(self.stream, "encoding", None) or "utf-8"
 
-    def write(self, text: str) -> int:
+    def write(self, text: str | bytes) -> int:
+        if isinstance(text, bytes):  # as click writes what TAB offers
+            text = text.decode()
         with self.remembering():
             if self.stream is not None and self.error is None:
                 self.stream.write(text)
