@@ -41,15 +41,15 @@ from numba.core.dispatcher import Dispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-if config.DISABLE_JIT:
-    raise ConfigurationError(
-        "NUMBA_DISABLE_JIT is set, and the kernels run compiled only; unset it"
-    )
-
 numba_config: Any = config
 numba_caching: Any = caching
 numba_signatures: Any = sigutils
 numba_extending: Any = extending
+
+if numba_config.DISABLE_JIT:
+    raise ConfigurationError(
+        "NUMBA_DISABLE_JIT is set, and the kernels run compiled only; unset it"
+    )
 numba_types: Any = types
 numba_lock: Any = global_compiler_lock
 

@@ -67,7 +67,7 @@ def steady_streams() -> Iterator[tuple[Steady, Steady]]:
     open_descriptors()
     before = sys.stdout, sys.stderr
     out, err = steady = Steady(sys.stdout), Steady(sys.stderr)
-    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, err
     try:
         yield steady
     finally:

@@ -142,7 +142,7 @@ def axes_of(data: h5py.Dataset) -> tuple[str, ...]:
     """Names of the axes of a dataset: scales of its group and of its length."""
     group, place = data.parent, where(data.file, data.name)
     if data.is_scale:
-        names = (data.name.rsplit("/", 1)[-1],)
+        names: tuple[str, ...] = (data.name.rsplit("/", 1)[-1],)
         if data.ndim != 1:
             raise FileError(f"{place} is damaged: an axis has one dimension, not {data.ndim}")
     else:
