@@ -46,9 +46,9 @@ class Sampling:
     little more than as much again while they are drawn. The result depends on the arguments alone,
     to the last bit, whatever the number of ``threads``.
 
-    ``Moments.error`` is three standard errors of the worst entry of risk, P and Γ, from the spread of
-    16 blocks of the nodes, each a Sobol' net of its own; as the blocks complement each other, the
-    actual errors are usually smaller.
+    ``Moments.error`` is three standard errors of the worst entry of risk, P and Γ, from the spread
+    of 16 blocks of the nodes, each a Sobol' net of its own; as the blocks complement each other,
+    the actual errors are usually smaller.
     """
 
     name = "sampling"

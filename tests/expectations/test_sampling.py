@@ -203,7 +203,7 @@ REFERENCE_WEIGHTS = np.hstack(
 def test_reference_values(activation: Activation) -> None:
     """Oracle: quadrature over Laplace variables, two settings of it agreeing in all digits given.
 
-    A third of the estimate is about 3e-4 (5e-4 for softmax-1), and dq/dt adds up about four entries.
+    A third of the estimate is about 3e-4 (5e-4 for softmax-1); dq/dt adds up about four entries.
     """
     risk, overlap, self_overlap = REFERENCES[activation.name]
     engine = Sampling(make_task(MIXTURE), activation, 2, samples=2**18, seed=0)
@@ -316,8 +316,8 @@ def test_error_estimate_is_honest() -> None:
     """Oracle: the mean of 12 seeds at 16 times the samples, 10 times more accurate.
 
     The largest of 9 errors over three standard errors of the worst: about 0.5 if blocks were
-    independent, less because they complement each other. An estimate that grew with the samples, or lacked the
-    square root of the number of blocks, would fail.
+    independent, less because they complement each other. An estimate that grew with the samples,
+    or lacked the square root of the number of blocks, would fail.
     """
     ratios = []
     for activation, scale in itertools.product([SOFTMAX, SOFTMAX_1, BAYES], [0.3, 1.0]):
