@@ -44,12 +44,17 @@ class Flow:
 
     y is the overlap m, the residual (W, or the lower triangle of S for SGD), then the bias and the
     head weights where they are learned. Heads that start equal stay equal; y holds one of each such
-    group, so that no rounding can drive them apart.
+    group, so that no rounding can drive them apart. ``worst_error`` is the largest error estimate
+    met so far.
     """
 
     def __init__(self, problem: Problem, engine: Engine) -> None:
         training, attention = problem.training, problem.attention
         self.engine = engine
+        self.tolerance = problem.expectation.tolerance
+        if engine.name.startswith("sampling"):
+            self.tolerance = np.inf  # nothing was asked for
+        self.worst_error = 0.0
         self.start = initial_heads(problem)
         self.heads, self.features = self.start.overlap.shape
         self.stochastic = training.rule == "sgd"
@@ -110,6 +115,7 @@ class Flow:
         )
         if not np.isfinite(moments.risk) or not np.isfinite(moments.overlap_gradient).all():
             raise SolverError("the expectations are not finite")
+        self.worst_error = max(self.worst_error, moments.error)
         return moments
 
     def moments_at_start(self, *, gradient_covariance: bool = False) -> Moments:
@@ -118,6 +124,14 @@ class Flow:
             return self.moments(self.start, gradient_covariance=gradient_covariance)
         except SolverError as error:
             raise ConfigurationError(f"the start is out of range: {error}") from None
+
+    @property
+    def engine_name(self) -> str:
+        """The engine, and whether it ever missed the tolerance asked for."""
+        if self.worst_error <= self.tolerance:
+            return self.engine.name
+        missed = f"tolerance {self.tolerance:g} not reached, errors up to {self.worst_error:.1e}"
+        return f"{self.engine.name} ({missed})"
 
     def self_overlap_gradient(self, moments: Moments) -> Array:
         """Total derivative Γ of the risk in q: the norm bias β = −q_hh/2 differentiated through."""

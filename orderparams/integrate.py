@@ -173,7 +173,7 @@ def solve(
         bayes_risk=bayes_risk,
         status=ending.status,
         message=ending.message,
-        engine=engine.name,
+        engine=flow.engine_name,
         statistics=ending.statistics,
         seconds=clock.monotonic() - started,
     )

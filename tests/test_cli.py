@@ -12,6 +12,7 @@ import pytest
 
 import orderparams as op
 from orderparams.cli.main import orderparams
+from orderparams.expectations import auto
 
 QUICK = ["-s", "training.duration=2", "-s", "output.points=5", "-s", "expectation.tolerance=1e-6"]
 
@@ -90,6 +91,40 @@ def test_evaluate_prints_one_json_document(run):
     assert "e-07" in out.split("velocity")[1]
     status, out, _ = run("evaluate", "finite-learning-rate", "--json")
     assert 1e-6 < json.loads(out)["covariance_error"] < 1e-3
+
+
+def test_a_tolerance_out_of_reach_is_said(run, tmp_path):
+    """By evaluate and by the engine that solve prints and stores; never where it is reached."""
+    fine = ["-s", "expectation.tolerance=1e-13"]
+    assert "1e-13 was not reached" in run("evaluate", "bayes-softmax", *fine)[1]
+    assert "not reached" not in run("evaluate", "bayes-softmax")[1]
+    short = ["-s", "training.duration=0.1", "-s", "output.points=2", "-s", "attention.heads=1"]
+    status, out, _ = run("solve", "bayes-softmax", *short, *fine, "-o", "fine.h5")
+    assert status == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert "tolerance 1e-13 not reached" in out
+    assert "tolerance 1e-13 not reached" in op.open(tmp_path / "fine.h5").engine
+    assert "not reached" not in run("solve", "bayes-softmax", *short, "-o", "rough.h5")[1]
+
+
+def test_a_bayes_risk_beyond_memory_leaves_all_else(run, monkeypatch):
+    """Which no configuration is known to cause; NaN with a word, and null in JSON."""
+
+    def fail(_):
+        raise MemoryError
+
+    auto.known_bayes_risk.cache_clear()
+    monkeypatch.setattr(auto, "bayes_risk", fail)
+    try:
+        status, out, _ = run("evaluate", "single-head")
+        assert status == 0
+        assert "Bayes risk  not known: it takes more memory" in out
+        document = json.loads(run("evaluate", "single-head", "--json")[1])
+        assert document["bayes_risk"] is None
+        assert 0 < document["risk"] < 1
+        assert run("solve", "single-head", *QUICK, "-o", "run.h5")[0] == 0
+    finally:
+        auto.known_bayes_risk.cache_clear()
 
 
 def test_info_shows_settings_and_contents(run):

@@ -12,7 +12,7 @@ from orderparams.config import Problem
 from orderparams.config.sections import TaskConfig
 from orderparams.errors import ConfigurationError
 from orderparams.expectations import Engine, Moments
-from orderparams.expectations.bayes import bayes_risk
+from orderparams.expectations.bayes import BayesRisk, bayes_risk
 from orderparams.expectations.joint import JointQuadrature
 from orderparams.expectations.quadrature import Quadrature
 from orderparams.expectations.sampling import Sampling
@@ -49,9 +49,20 @@ class Combined:
 
 
 @functools.lru_cache(maxsize=64)
+def known_bayes_risk(task: TaskConfig) -> BayesRisk:
+    """Bayes risk of a configured task (theory 5c) and its error, computed once.
+
+    Both are NaN where it takes more memory than there is: all else can be had without it.
+    """
+    try:
+        return bayes_risk(build_task(task))
+    except MemoryError:
+        return BayesRisk(np.nan, np.nan)
+
+
 def bayes_risk_of(task: TaskConfig) -> float:
-    """Bayes risk of a configured task (theory 5c), computed once."""
-    return bayes_risk(build_task(task)).value
+    """The value of :func:`known_bayes_risk`."""
+    return known_bayes_risk(task).value
 
 
 def make_engine(problem: Problem) -> Engine:

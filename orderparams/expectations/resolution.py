@@ -100,7 +100,8 @@ def waves_of_kernel(frequencies: Array, order: int) -> Array:
     factors = np.log(1.0 + np.divide.outer(frequencies, np.arange(1, order)) ** 2).sum(axis=1)
     first = np.log(2.0 * np.pi * frequencies) - np.pi * frequencies
     first -= np.log(-np.expm1(-2.0 * np.pi * frequencies))
-    return np.exp(0.5 * (first + factors))
+    waves: Array = np.exp(0.5 * (first + factors))
+    return waves
 
 
 @cache

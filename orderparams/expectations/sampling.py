@@ -46,9 +46,9 @@ class Sampling:
     little more than as much again while they are drawn. The result depends on the arguments alone,
     to the last bit, whatever the number of ``threads``.
 
-    ``Moments.error`` is the largest standard error of an entry of risk, P and Γ, from the spread of
-    16 blocks of the nodes, each a Sobol' net of its own; as the blocks complement each other, the
-    actual errors are usually smaller.
+    ``Moments.error`` is three standard errors of the worst entry of risk, P and Γ, from the spread
+    of 16 blocks of the nodes, each a Sobol' net of its own; as the blocks complement each other,
+    the actual errors are usually smaller.
     """
 
     name = "sampling"
@@ -127,7 +127,7 @@ class Sampling:
         risk = rest[:, :1, 2:] + max(label, 0.0)
         sampled = [risk, overlap, gamma, covariance]
         deviations = np.hstack([part[1:].reshape(BLOCKS, -1) for part in sampled]).std(0, ddof=1)
-        errors = deviations / np.sqrt(BLOCKS)
+        errors = 3.0 * deviations / np.sqrt(BLOCKS)
         return Moments(
             risk=float(risk[0, 0, 0]),
             overlap_gradient=overlap[0],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import integrate, special, stats
 
-from orderparams.expectations import bayes
+from orderparams.expectations import bayes, likelihood
 from orderparams.expectations.bayes import bayes_risk, independent_factors, orthogonal_blocks
 from orderparams.expectations.resolution import Resolution
 from orderparams.task import (
@@ -161,7 +163,7 @@ def test_many_features() -> None:
 def test_quasi_monte_carlo(name: str, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no grid is allowed the estimate is honest about the distance from the grid's value."""
     exact = bayes_risk(make_task(SIGNALS[name], length))
-    monkeypatch.setattr(bayes, "LARGEST_GRID", 0)
+    monkeypatch.setattr(likelihood, "LARGEST_GRID", 0)
     sampled = bayes_risk(make_task(SIGNALS[name], length))
     assert 1e-8 < sampled.error < 1e-3
     assert abs(sampled.value - exact.value) <= sampled.error
@@ -208,3 +210,63 @@ def test_components_of_no_weight_are_ignored() -> None:
     """A weight of zero has no logarithm and no effect."""
     signal = Signal(np.array([1.0, 0.0]), np.array([[2.0], [9.0]]), np.zeros((2, 1, 1)))
     assert bayes_risk(make_task(signal)).value == bayes_risk(make_task(spikes([4.0]))).value
+
+
+def two_tokens(log_ratio: Callable[[Array], Array], features: int) -> float:
+    """E_Bayes of L = 2 where Λ depends on u = |x|²/2 alone, which is Gamma(F/2) for noise.
+
+    ∫∫ p(u) p(w) ΛΛ'/(Λ + Λ') on a fixed grid in log u: no Laplace transform, no lattice.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(20)
+    edges = np.linspace(-70.0, 8.0, 161)
+    half = 0.5 * np.diff(edges)[:, None]
+    log_u = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * nodes).ravel()
+    u, shape = np.exp(log_u), 0.5 * features
+    mass = shape * log_u - u - special.gammaln(shape) + np.log((half * weights).ravel())
+    score = log_ratio(u)
+    logarithm = mass[:, None] + mass - np.logaddexp(-score[:, None], -score)
+    return float(np.exp(logarithm).sum())
+
+
+def isotropic(variance: float, features: int) -> Callable[[Array], Array]:
+    """log Λ of N(0, variance·I) as a function of |x|²/2."""
+    return lambda u: -0.5 * features * np.log1p(variance) + u * variance / (1 + variance)
+
+
+@pytest.mark.parametrize("features", [1, 2, 10])
+@pytest.mark.parametrize("variance", [1e-6, 1.0, 1e4, 1e8, 1e12])
+def test_broad_gaussians(variance: float, features: int) -> None:
+    """Right to the stated error, and where it is small to nine digits; no node more for breadth."""
+    signal = gaussian(np.zeros(features), variance * np.eye(features))
+    found = bayes_risk(make_task(signal, 2), tolerance=1e-10)
+    exact = two_tokens(isotropic(variance, features), features)
+    assert abs(found.value - exact) <= found.error <= 1e-10
+    assert found.value == pytest.approx(exact, rel=1e-9, abs=1e-15)
+    resolution = Resolution(1e-10)
+    law = likelihood.line_nodes(gaussian([0.0], [[variance]]), resolution, 100.0)
+    assert sum(len(nodes.weights) for nodes in law) < 10_000
+
+
+@pytest.mark.parametrize("features", [1, 2])
+@pytest.mark.parametrize(("broad", "narrow"), [(1e6, 1.0), (1e12, 1e-3)])
+def test_broad_beside_narrow(broad: float, narrow: float, features: int) -> None:
+    """A mixture of two scales on one centre; in two directions it does not split."""
+    variances = np.array([broad, narrow])[:, None, None] * np.eye(features)
+    signal = Signal(np.array([0.3, 0.7]), np.zeros((2, features)), variances)
+
+    def log_ratio(u: Array) -> Array:
+        parts = [isotropic(broad, features)(u), isotropic(narrow, features)(u)]
+        total: Array = special.logsumexp(parts, axis=0, b=np.array([[0.3], [0.7]]))
+        return total
+
+    found = bayes_risk(make_task(signal, 2))
+    assert abs(found.value - two_tokens(log_ratio, features)) <= found.error <= 1e-8
+
+
+def test_many_directions_of_any_scale() -> None:
+    """Directions that are certain at once, beside many that tell nothing; none costs memory."""
+    variances = np.concatenate([np.full(40, 1e8), np.full(40, 1e-6), [1e150]])
+    found = bayes_risk(make_task(gaussian(np.zeros(81), np.diag(variances))))
+    assert 0.0 <= found.value <= found.error
+    weak = bayes_risk(make_task(gaussian(np.zeros(80), np.diag(np.full(80, 1e-6)))))
+    assert weak.value == pytest.approx(0.75, abs=1e-8)

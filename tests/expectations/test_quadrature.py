@@ -502,3 +502,24 @@ def test_tables_that_would_not_fit_are_refused() -> None:
     weights[:, 10] = 31.0
     with pytest.raises(SolverError, match="GiB"):
         evaluate(make_task(signal), weights, activation=SOFTMAX_1)
+
+
+@pytest.mark.parametrize("activation", [SOFTMAX, SOFTMAX_1])
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-8, 1e-12])
+def test_heavy_heads_keep_their_digits(activation: Activation, tolerance: float) -> None:
+    """E = 1 − 2a·s + g·s² in the scale s of the head weights; a and g from s = ±1.
+
+    The estimate used to be 3,000 for weights of 10⁴.
+    """
+    weights, unit = np.concatenate([OVERLAP, RESIDUAL], axis=1), np.array([1.0, -0.7])
+
+    def risk(scale: float, asked: float) -> Moments:
+        return evaluate(make_task(MIXTURE), weights, None, scale * unit, activation, asked)
+
+    up, down = (risk(sign, 1e-13).risk - 1.0 for sign in (1.0, -1.0))
+    for scale in (1e2, 1e4):
+        found = risk(scale, tolerance)
+        exact = 1.0 + 0.5 * scale * (up - down) + 0.5 * scale**2 * (up + down)
+        rounding = 1e-13 * scale**2
+        assert abs(found.risk - exact) <= found.error + rounding
+        assert found.error <= max(tolerance, 10.0 * rounding)

@@ -203,7 +203,7 @@ REFERENCE_WEIGHTS = np.hstack(
 def test_reference_values(activation: Activation) -> None:
     """Oracle: quadrature over Laplace variables, two settings of it agreeing in all digits given.
 
-    The estimated error is about 3e-4 (5e-4 for softmax-1), and dq/dt adds up about four entries.
+    A third of the estimate is about 3e-4 (5e-4 for softmax-1); dq/dt adds up about four entries.
     """
     risk, overlap, self_overlap = REFERENCES[activation.name]
     engine = Sampling(make_task(MIXTURE), activation, 2, samples=2**18, seed=0)
@@ -211,14 +211,15 @@ def test_reference_values(activation: Activation) -> None:
     norm = activation is not SOFTMAX
     bias = -0.5 * (weights**2).sum(1) if norm else np.zeros(2)
     moments = engine.evaluate(weights, bias, np.full(2, 1.0 if norm else 0.5))
-    assert moments.error < 6e-4
-    assert moments.risk == pytest.approx(risk, abs=moments.error)
+    error = moments.error / 3
+    assert error < 6e-4
+    assert moments.risk == pytest.approx(risk, abs=error)
     if overlap is not None:
         p, gamma = moments.overlap_gradient, moments.self_overlap_gradient
         gamma = gamma - 0.5 * norm * np.diag(moments.bias_gradient)
-        np.testing.assert_allclose(-(p + 2 * gamma @ m), overlap, rtol=0, atol=moments.error)
+        np.testing.assert_allclose(-(p + 2 * gamma @ m), overlap, rtol=0, atol=error)
         half = -(p @ m.T + 2 * gamma @ weights @ weights.T)
-        np.testing.assert_allclose(half + half.T, self_overlap, rtol=0, atol=2 * moments.error)
+        np.testing.assert_allclose(half + half.T, self_overlap, rtol=0, atol=2 * error)
 
 
 @pytest.mark.parametrize("length", [2, 4, 64])
@@ -314,9 +315,9 @@ def flat_moments(
 def test_error_estimate_is_honest() -> None:
     """Oracle: the mean of 12 seeds at 16 times the samples, 10 times more accurate.
 
-    The largest of 9 errors over the largest standard error: about 1.5 if blocks were independent,
-    less because they complement each other. An estimate that grew with the samples, or lacked the
-    square root of the number of blocks, would fail.
+    The largest of 9 errors over three standard errors of the worst: about 0.5 if blocks were
+    independent, less because they complement each other. An estimate that grew with the samples,
+    or lacked the square root of the number of blocks, would fail.
     """
     ratios = []
     for activation, scale in itertools.product([SOFTMAX, SOFTMAX_1, BAYES], [0.3, 1.0]):
@@ -325,8 +326,8 @@ def test_error_estimate_is_honest() -> None:
         for seed in range(12):
             values, error = flat_moments(activation, 2**11, seed, scale)
             ratios.append(np.abs(values - reference).max() / error)
-    assert max(ratios) < 2
-    assert 0.2 < np.median(ratios) < 1
+    assert max(ratios) < 1
+    assert 0.06 < np.median(ratios) < 0.4
 
 
 def test_the_sampled_risk_falls_along_the_flow() -> None:
