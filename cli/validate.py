@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orderparams import interruption
 from orderparams.cli import given, options
 from orderparams.cli.screen import show
 
@@ -92,8 +93,8 @@ def validate(
     from orderparams.progress import ProgressLine
     from orderparams.validation import validate
 
-    line = None if quiet else ProgressLine()
-    with options.termination_as_interrupt():
+    interruption.advise("a validation is written when it is complete: nothing was kept")
+    with ProgressLine(quiet=quiet) as line:
         result = validate(
             problem,
             dimensions=dimensions,
@@ -103,9 +104,8 @@ def validate(
             workers=workers,
             report=line,
         )
-    if line is not None:
-        line.close()
     options.save(result.save, path, force=force)
+    interruption.advise(f"{path} is complete")
     if not quiet:
         show([*summary(result), "", f"  written to {path}"])
     return 0 if result.comparison.verdict == "agree" else 4
