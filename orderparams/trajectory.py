@@ -39,8 +39,8 @@ class Trajectory:
     computed. ``status`` is "finished", "at rest" (from some time on the state no longer moves, and
     is stored at all times), "failed" or "interrupted"; of a run that stopped early the times that
     were reached are kept, the last of them where it stopped. ``message`` says why. ``engine`` names
-    how the expectations were taken; ``statistics`` counts the integrator's work; ``seconds`` is wall time.
-    ``state`` is what the run goes on from, None where it is not known.
+    how the expectations were taken; ``statistics`` counts the integrator's work; ``seconds`` is
+    wall time. ``state`` is what the run goes on from, None where it is not known.
     """
 
     problem: Problem
