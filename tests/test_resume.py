@@ -162,9 +162,7 @@ def test_the_command_resumes_and_says_what_it_does(run):
 
 def test_checkpoints_are_runs_that_go_on():
     kept = []
-    whole = op.solve(
-        problem("integrator.method=RK23"), checkpoint=kept.append, interval=1e-9
-    )
+    whole = op.solve(problem("integrator.method=RK23"), checkpoint=kept.append, interval=1e-9)
     assert len(kept) > 5
     for part in kept[:: len(kept) // 3]:
         assert part.status == "interrupted"
