@@ -77,6 +77,7 @@ def solve(
 def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | None:
     """The run in a file; None if nothing is left of it, which is said."""
     from orderparams.errors import FileError
+    from orderparams.resume import check_same
     from orderparams.storage.files import check_target
     from orderparams.storage.results import open_result
     from orderparams.trajectory import Trajectory
@@ -84,6 +85,7 @@ def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | 
     earlier = open_result(path)
     if not isinstance(earlier, Trajectory):
         raise FileError(f"{path} holds no run of orderparams solve; name the file of one")
+    check_same(earlier, problem)
     duration, reached = problem.training.duration, float(earlier.time[-1])
     if earlier.complete and reached == duration:
         click.echo(
