@@ -338,7 +338,8 @@ class Screen:
         }
 
     def close(self) -> None:
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()
 
 
 def parameters(plan: Plan, point: Point) -> dict[str, Any]:

@@ -121,10 +121,11 @@ def integrate(
         while stepper.running:
             stepper.step()
             due = times[times <= stepper.state.time] if stepper.running else times
-            interpolant = stepper.solver.dense_output() if due.size else None
-            for t in due:
-                pulse(t)
-                record.add(t, interpolant(t / stepper.unit))
+            if due.size:
+                interpolant = stepper.solver.dense_output()
+                for t in due:
+                    pulse(t)
+                    record.add(t, interpolant(t / stepper.unit))
             times = times[due.size :]
             state = stepper.state  # not before: a run that is stopped here must step again
             if not stepper.running:
