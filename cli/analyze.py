@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import textwrap
 from collections.abc import Iterable
 from functools import partial
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orderparams import interruption
 from orderparams.cli import given, options
 from orderparams.cli.screen import show
 
@@ -63,24 +63,28 @@ def analyze(
     simulation = simulated(config, assignments)
     if replica is not None and not simulation:
         raise click.UsageError("--replica chooses one of a simulation, and none is analyzed here")
-    run, warnings = given_run(config, assignments, (replica or 1) if simulation else None)
+    warnings: list[str] = []
+    if is_file(config, assignments):
+        run = given_run(Path(config), (replica or 1) if simulation else None)
+    else:
+        run, warnings = solved_run(config, assignments, output, force=force)
+        force = True  # of an output that now has the run
 
     from orderparams.analysis.analyze import analyze
+    from orderparams.progress import ProgressLine
 
-    def progress(what: str) -> None:
-        if sys.stderr.isatty():
-            click.echo(f"{what} ...", err=True)
-
-    result = analyze(run, progress=progress)
+    with ProgressLine() as line:
+        result = analyze(run, progress=line.step)
     if as_json:
         click.echo(json.dumps(result.document() | {"warnings": warnings}))
     else:
         tell(result, (replica or 1) if simulation else None)
     if output is not None:
-        from orderparams.storage.stages import save
+        with interruption.writing():
+            from orderparams.storage.stages import save
 
-        write = partial(save, result.trajectory, result.stages)
-        options.save(write, output, force=force)
+            write = partial(save, result.trajectory, result.stages)
+            options.save(write, output, force=force)
 
 
 def tell(result: Analysis, replica: int | None) -> None:
@@ -95,6 +99,11 @@ def tell(result: Analysis, replica: int | None) -> None:
     show(lines)
 
 
+def is_file(config: str, assignments: tuple[str, ...]) -> bool:
+    """Whether a run is read, not solved."""
+    return config.endswith((".h5", ".hdf5")) and not assignments
+
+
 def simulated(config: str, assignments: tuple[str, ...]) -> bool:
     """Whether a replica of a simulation is analyzed."""
     kind = None if assignments else given.kind_of(config)
@@ -106,21 +115,32 @@ def simulated(config: str, assignments: tuple[str, ...]) -> bool:
     return kind in ("simulation", "comparison")
 
 
-def given_run(
-    config: str, assignments: tuple[str, ...], replica: int | None
+def solved_run(
+    config: str, assignments: tuple[str, ...], output: Path | None, *, force: bool
 ) -> tuple[Trajectory, list[str]]:
-    """The run in a file, of a simulation this replica, or that of a configuration; and warnings."""
-    from orderparams.sources import is_result
+    """The run of a configuration, where there is an output kept there at once; and warnings."""
+    problem, warnings = given.load(config, assignments, "analyze")
+    options.announce_compilation()
 
-    if not is_result(config) or assignments:
-        problem, warnings = given.load(config, assignments, "analyze")
-        options.announce_compilation()
+    from orderparams.integrate import solve
+    from orderparams.progress import ProgressLine
 
-        from orderparams.integrate import solve
+    with interruption.keeping(command=output is not None), ProgressLine() as line:
 
-        return solve(problem), warnings
+        def progress(fraction: float, risk: float) -> None:
+            line(fraction, f"t = {fraction * problem.training.duration:.4g}  risk {risk:.6f}")
 
-    path = Path(config)
+        run = solve(problem, progress=progress)
+        if output is not None:
+            options.save(run.save, output, force=force)
+            interruption.advise(f"{output} holds the run that was to be analyzed")
+    if run.status == "interrupted":
+        raise KeyboardInterrupt
+    return run, warnings
+
+
+def given_run(path: Path, replica: int | None) -> Trajectory:
+    """The run in a file, of a simulation this replica."""
     if replica is None:
         from orderparams.storage.hdf5 import open_trajectory
 
@@ -149,7 +169,7 @@ def happened(result: Analysis) -> list[str]:
     """Phases, events, plateaus, and how the heads are grouped at the end."""
     stages, run = result.stages, result.trajectory
     lines = ["What happened"]
-    if run.status != "finished":
+    if not run.complete:
         reason = f"The run did not finish: {run.message or run.status}."
         lines += textwrap.wrap(reason, 78, initial_indent="  ", subsequent_indent="  ")
     if len(run.time) < 5:

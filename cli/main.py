@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from orderparams import interruption
 from orderparams.cli.analyze import analyze
 from orderparams.cli.completion import completion
 from orderparams.cli.doctor import doctor
@@ -73,17 +74,20 @@ for command in (
 
 
 def main() -> None:
-    """Entry point: every foreseen error is one message on standard error and an exit status.
+    """Every foreseen error is one message on standard error and an exit status.
 
     Streams that fail change the status only where what was asked for is lost with them.
     """
-    with steady_streams() as (out, _):
+    with interruption.handled(), steady_streams() as (out, _):
         status = answer()
         out.flush()
         if status == 0 and lost(out):
             assert out.error is not None
             click.echo(f"orderparams: standard output: {out.error.strerror}", err=True)
             status = FileError.exit_status
+        if interruption.received() and status != interruption.EXIT_STATUS:
+            click.echo("orderparams: interrupted when all was done", err=True)
+            status = interruption.EXIT_STATUS
     sys.exit(status)
 
 
@@ -110,8 +114,8 @@ def answer() -> int:
         click.echo(f"orderparams: {refusal(error).message}", err=True)
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("orderparams: interrupted", err=True)
-        status = 130
+        click.echo(f"orderparams: interrupted{interruption.advice()}", err=True)
+        status = interruption.EXIT_STATUS
     except MemoryError as error:
         click.echo(f"orderparams: not enough memory: {error}; make the problem smaller", err=True)
         status = SolverError.exit_status

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from orderparams import description
+from orderparams import description, interruption
 from orderparams.cli import completion
 from orderparams.errors import FileError
 from orderparams.processors import processors
@@ -80,20 +79,6 @@ workers = click.option(
 )
 
 
-@contextlib.contextmanager
-def termination_as_interrupt() -> Iterator[None]:
-    """SIGTERM, as batch systems send it, interrupts like Ctrl-C: what was done is kept."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
 class Rate:
     """Steps per second since it was made."""
 
@@ -151,9 +136,10 @@ def target(output: Path | None, config: str, *, force: bool) -> Path:
 
 def save(write: Callable[..., None], path: Path, *, force: bool) -> None:
     """Write what cost work by ``write(path, force=, command=)``; where that fails, elsewhere."""
-    from orderparams.storage.rescue import save_somewhere
+    with interruption.writing():
+        from orderparams.storage.rescue import save_somewhere
 
-    save_somewhere(partial(write, command=command_line()), path, force=force)
+        save_somewhere(partial(write, command=command_line()), path, force=force)
 
 
 def describe(problem: Problem, rule: str | None = None) -> list[str]:

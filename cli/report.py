@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import click
 
+from orderparams import interruption
 from orderparams.cli import completion, options
 
 
@@ -55,7 +58,11 @@ def figure_of(file: Path) -> bytes | None:
         click.echo("no figure: it needs pip install 'orderparams[plot]'", err=True)
         return None
     try:
-        with drawing(), tempfile.TemporaryDirectory() as folder:
+        with (
+            drawing(),
+            tempfile.TemporaryDirectory() as folder,
+            interruption.undoing(partial(shutil.rmtree, folder, ignore_errors=True)),
+        ):
             picture = Path(folder) / "figure.svg"
             save_figure(plot_file(file), picture)
             return picture.read_bytes()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orderparams import interruption
 from orderparams.cli import completion, options
 from orderparams.cli.screen import show
 
@@ -46,6 +47,7 @@ def reproduce(
       orderparams reproduce C6 C8 -o claims
     """
     from orderparams.claims import select
+    from orderparams.progress import ProgressLine
     from orderparams.storage.files import atomic
 
     claims = select(names)
@@ -53,19 +55,26 @@ def reproduce(
         show(f"{claim.name}  {claim.title}" for claim in claims)
         return 0
     figures = make_folder(claims, output, force=force)
+    interruption.advise(f"no claim was finished, {output} has nothing new")
     entries, reports, holds = [], [], True
     for claim in claims:
         started = time.monotonic()
-        evidence = claim.run()
-        write(claim, evidence, output, force=force, figure=figures)
+        with ProgressLine() as line:
+            line.step(f"{claim.name}  {claim.title}")
+            evidence = claim.run()
         seconds = time.monotonic() - started
         holds &= evidence.holds
         entries.append(entry(claim, evidence, seconds))
         reports.append(report(claim, evidence))
+        with interruption.writing():
+            write(claim, evidence, output, force=force, figure=figures)
+            with atomic(output / "report.md", force=force or len(reports) > 1) as temporary:
+                temporary.write_text("\n".join([HEADING, *reports]), "utf-8")
+        finished = ", ".join(str(found["claim"]) for found in entries)
+        interruption.advise(f"{output} has what was finished: {finished}")
         if not as_json:
             show([*table(claim, evidence, seconds), ""])
-    with atomic(output / "report.md", force=force) as temporary:
-        temporary.write_text("\n".join([HEADING, *reports]), "utf-8")
+        interruption.check()
     if as_json:
         click.echo(json.dumps({"holds": holds, "claims": entries}, indent=2))
     else:

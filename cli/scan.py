@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orderparams import interruption
 from orderparams.cli import completion, given, options
 from orderparams.cli.screen import show
 from orderparams.storage.suffixes import RESULTS, check_suffix
@@ -152,7 +153,7 @@ def scan(
         show([*describe(plan), "", estimate(plan, machine)])
         return 0
     assert output is not None
-    screen = Screen(plan, bar, lines=json_lines)
+    screen = Screen(plan, output, bar, lines=json_lines)
     watch: dict[str, Any] = {"on_point": screen.point, "on_progress": screen.progress}
     command, before = options.command_line(), stamp(output)
     try:
@@ -167,15 +168,9 @@ def scan(
             result = run.run_plan(
                 plan, output, machine, resume=resume, force=force, command=command, **watch
             )
-    except KeyboardInterrupt:
-        click.echo(
-            "orderparams: interrupted; what has finished is kept, go on with "
-            f"orderparams scan --resume -o {output}",
-            err=True,
-        )
-        return 130
     finally:
         screen.close()
+    interruption.advise(f"{output} is complete" if result else "the points of this run are kept")
     report = screen.report(output) if result is None else summary(plan, result, output)
     if resume and before is not None and stamp(output) == before:
         report["complete"] = True
@@ -296,13 +291,16 @@ def checking(bar: ProgressLine | None) -> Callable[[int, int], None] | None:
 class Screen:
     """What a running scan shows: a progress line, or a JSON line a point."""
 
-    def __init__(self, plan: Plan, bar: ProgressLine | None, *, lines: bool) -> None:
-        self.plan, self.bar, self.lines = plan, bar, lines
+    def __init__(self, plan: Plan, output: Path, bar: ProgressLine | None, *, lines: bool) -> None:
+        self.plan, self.output, self.bar, self.lines = plan, output, bar, lines
         self.seconds = 0.0
         self.failures: list[dict[str, Any]] = []
         self.done = 0
 
     def progress(self, now: Progress) -> None:
+        interruption.advise(
+            f"what has finished is kept, go on with orderparams scan --resume -o {self.output}"
+        )
         if self.bar is not None:
             text = f"{now.done} of {now.points} points "
             if now.phase == "running":

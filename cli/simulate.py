@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams.cli import given, options
+from orderparams import interruption
+from orderparams.cli import given, keeping, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
@@ -26,15 +27,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go on with the unfinished simulation in the output file, or in CONFIG.",
 )
-@click.option(
-    "--checkpoint",
-    "interval",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds between checkpoints in the output file.",
-)
+@keeping.interval
 def simulate(
     config: str,
     assignments: tuple[str, ...],
@@ -56,14 +49,9 @@ def simulate(
       orderparams simulate -s simulation.dimension=4000 -o sgd.h5
       orderparams simulate sgd.h5 --resume
     """
-    from orderparams.errors import ConfigurationError, FileError
-    from orderparams.sources import is_result
-
     problem, _ = given.load(config, assignments, "simulate", quiet=quiet or resume)
-    if resume and output is None:
-        if not is_result(config):
-            raise ConfigurationError("--resume needs the file to go on with; name it with -o")
-        output = Path(config)
+    if resume:
+        output = keeping.file_to_resume(config, output)
     path = options.target(output, config, force=force or resume)
     if not quiet:
         options.announce_compilation()
@@ -75,49 +63,32 @@ def simulate(
     earlier = open_simulation(path) if resume else None
     if earlier is not None and earlier.state is None and earlier.problem == problem:
         if not quiet:
-            click.echo(
-                "\n".join([*summary(earlier), "", f"  {path} was complete: nothing is done"])
-            )
+            show([*summary(earlier), "", f"  {path} was complete: nothing is done"])
         return 3 if earlier.status == "failed" else 0
-    line = None if quiet else ProgressLine()
     rate = options.Rate()
+    with interruption.keeping(command=True), ProgressLine(quiet=quiet) as line:
+        file = keeping.OutputFile(path, line, replace=resume or force)
 
-    def progress(done: int, total: int) -> None:
-        if line is not None:
+        def progress(done: int, total: int) -> None:
             line(done / total, rate.text(done))
 
-    written = resume or force
-
-    def keep(run: SimulationRun) -> None:
-        nonlocal written
-        replace, written = written, True  # first: an interrupt may come when the file is there
-        options.save(run.save, path, force=replace)
-
-    def checkpoint(run: SimulationRun) -> None:
-        try:
-            keep(run)
-        except FileError as error:  # the disk may have space again by the end
-            click.echo(f"orderparams: a checkpoint is missing: {error}", err=True)
-
-    with options.termination_as_interrupt():
         run = simulate(
             problem,
             workers=workers,
             progress=progress,
-            checkpoint=checkpoint,
+            checkpoint=file.checkpoint,
             interval=interval,
             resume=earlier,
         )
-    if line is not None:
-        line.close()
-    keep(run)
+        file.save(run)
+        interruption.advise(f"{path} holds what was done")
     if not quiet:
         show([*summary(run), "", f"  written to {path}"])
     if run.status == "interrupted":
         click.echo(
             f"orderparams: interrupted; go on with: orderparams simulate {path} --resume", err=True
         )
-        return 130
+        return interruption.EXIT_STATUS
     if run.status == "failed":
         click.echo(f"orderparams: {run.message}; {path} holds what was simulated", err=True)
         return 3

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams.cli import given, options
+from orderparams import interruption
+from orderparams.cli import given, keeping, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
+    from orderparams.config import Problem
     from orderparams.trajectory import Trajectory
 
 
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     metavar="S",
     help="Stop after S seconds, keep what was reached, exit with 3.",
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the run in the output file, or in CONFIG, from its last state.",
+)
+@keeping.interval
 def solve(
     config: str,
     assignments: tuple[str, ...],
@@ -33,58 +41,125 @@ def solve(
     force: bool,
     quiet: bool,
     max_seconds: float | None,
+    resume: bool,
+    interval: float,
 ) -> int:
     """Integrate the order-parameter flow.
 
-    The trajectory is written to an HDF5 file, a summary to the screen.
+    The trajectory is written to an HDF5 file, a summary to the screen. What a
+    long run has reached is kept in the file every minute, and when the command
+    is interrupted or terminated; --resume goes on with it, or with a finished
+    run to a longer duration.
 
     \b
     Examples:
       orderparams solve
       orderparams solve two-stage -s attention.heads=8 -o run.h5
-      orderparams solve run.h5 -s training.duration=8000
+      orderparams solve run.h5 --resume -s training.duration=8000
     """
-    problem, _ = given.load(config, assignments, "solve", quiet=quiet)
+    problem, _ = given.load(config, assignments, "solve", quiet=quiet or resume)
+    limit = float("inf") if max_seconds is None else max_seconds
+    if resume:
+        path = keeping.file_to_resume(config, output)
+        earlier = run_to_resume(problem, path, quiet=quiet)
+        if earlier is None:
+            return 0
+        return run(problem, path, limit, interval, quiet=quiet, replace=True, resume=earlier)
     path = options.target(output, config, force=force)
+    if not quiet and given.kind_of(config) == "trajectory":
+        click.echo(
+            f"The configuration of {config} is solved from t = 0; to go on with its run: --resume.",
+            err=True,
+        )
+    return run(problem, path, limit, interval, quiet=quiet, replace=force)
+
+
+def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | None:
+    """The run in a file; None if nothing is left of it, which is said."""
+    from orderparams.errors import FileError
+    from orderparams.resume import check_same
+    from orderparams.storage.files import check_target
+    from orderparams.storage.results import open_result
+    from orderparams.trajectory import Trajectory
+
+    earlier = open_result(path)
+    if not isinstance(earlier, Trajectory):
+        raise FileError(f"{path} holds no run of orderparams solve; name the file of one")
+    check_same(earlier, problem)
+    duration, reached = problem.training.duration, float(earlier.time[-1])
+    if earlier.complete and reached == duration:
+        click.echo(
+            f"{path} has reached t = {reached:g} and nothing is left to do; for a longer run add "
+            f"-s training.duration={2 * duration:g}",
+            err=True,
+        )
+        return None
+    check_target(path, force=True)
+    if not quiet:
+        click.echo(f"Going on with {path} from t = {reached:g}.", err=True)
+    return earlier
+
+
+def run(
+    problem: Problem,
+    path: Path,
+    max_seconds: float,
+    interval: float,
+    *,
+    quiet: bool,
+    replace: bool,
+    resume: Trajectory | None = None,
+) -> int:
+    """Solve, write the file, and say what came out."""
     if not quiet:
         options.announce_compilation()
 
     from orderparams.integrate import solve
     from orderparams.progress import ProgressLine
 
-    line = None if quiet else ProgressLine()
+    interruption.advise("nothing was computed yet")
+    with interruption.keeping(command=True), ProgressLine(quiet=quiet) as line:
+        file = keeping.OutputFile(path, line, replace=replace)
 
-    def progress(fraction: float, risk: float) -> None:
-        if line is not None:
+        def progress(fraction: float, risk: float) -> None:
             line(fraction, f"t = {fraction * problem.training.duration:.4g}  risk {risk:.6f}")
 
-    trajectory = solve(
-        problem, progress=progress, max_seconds=float("inf") if max_seconds is None else max_seconds
-    )
-    if line is not None:
-        line.close()
-    options.save(trajectory.save, path, force=force)
+        trajectory = solve(
+            problem,
+            progress=progress,
+            max_seconds=max_seconds,
+            checkpoint=file.checkpoint,
+            interval=interval,
+            resume=resume,
+        )
+        file.save(trajectory)
+        interruption.advise(f"{path} holds what was done")
     if not quiet:
         show([*summary(trajectory), "", f"  written to {path}"])
-    if trajectory.status != "finished":
-        click.echo(
-            f"orderparams: the run did not finish: {trajectory.message}; {path} holds what was "
-            "reached, marked as " + trajectory.status,
-            err=True,
-        )
-    return {"finished": 0, "interrupted": 130}.get(trajectory.status, 3)
+    if trajectory.complete:
+        return 0
+    click.echo(
+        f"orderparams: the run did not finish: {trajectory.message}; {path} holds what was "
+        f"reached, marked as {trajectory.status}; to go on: orderparams solve {path} --resume",
+        err=True,
+    )
+    return interruption.EXIT_STATUS if trajectory.status == "interrupted" else 3
 
 
 def summary(trajectory: Trajectory) -> list[str]:
     """What happened, in lines of at most 80 columns."""
     problem, count = trajectory.problem, trajectory.statistics
-    first, last = trajectory.risk[0], trajectory.risk[-1]
+    first, last, end = trajectory.risk[0], trajectory.risk[-1], trajectory.time[-1]
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem)]
     lines += [f"  engine     {trajectory.engine}", ""]
     lines += [f"  risk        {first:.8f} at t = 0"]
-    lines += [f"              {last:.8f} at t = {trajectory.time[-1]:g}"]
-    lines += [f"  Bayes risk  {trajectory.bayes_risk:.8f}", "", "  final overlaps"]
+    if end > 0:
+        lines += [f"              {last:.8f} at t = {end:g}"]
+    if trajectory.status == "at rest":
+        lines += [f"              {trajectory.message}"]
+    overlaps = "final overlaps" if trajectory.complete else f"overlaps at t = {end:g}"
+    lines += [f"  Bayes risk  {trajectory.bayes_risk:.8f}", "", f"  {overlaps}"]
     learned = (trajectory.bias, trajectory.head_weight)
     lines += options.overlap_table(
         trajectory.overlap[-1],
@@ -92,4 +167,8 @@ def summary(trajectory: Trajectory) -> list[str]:
         *(None if values is None else values[-1] for values in learned),
     )
     work = f"{count.get('right_hand_sides', 0)} right-hand sides in {count['steps']} steps"
+    if jacobians := count.get("jacobians"):
+        work += f", {jacobians} Jacobians"
+        if more := count.get("jacobian_right_hand_sides"):
+            work += f" of {more} more"
     return [*lines, "", f"  {work}, {trajectory.seconds:.1f} s"]

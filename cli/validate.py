@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orderparams import interruption
 from orderparams.cli import given, options
 from orderparams.cli.screen import show
 
@@ -96,8 +97,8 @@ def validate(
     from orderparams.progress import ProgressLine
     from orderparams.validation import validate
 
-    line = None if quiet else ProgressLine()
-    with options.termination_as_interrupt():
+    interruption.advise("a validation is written when it is complete: nothing was kept")
+    with ProgressLine(quiet=quiet) as line:
         result = validate(
             problem,
             dimensions=dimensions,
@@ -107,9 +108,8 @@ def validate(
             workers=workers,
             report=line,
         )
-    if line is not None:
-        line.close()
     options.save(result.save, path, force=force)
+    interruption.advise(f"{path} is complete")
     if not quiet:
         show([*summary(result), "", f"  written to {path}"])
     return STATUS[result.verdict]

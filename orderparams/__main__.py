@@ -1,5 +1,15 @@
-"""``python -m orderparams`` is the shell command."""
+"""``python -m orderparams`` and the shell command."""
 
-from orderparams.cli.main import main
+from orderparams import interruption
 
-main()
+
+def main() -> None:
+    """Run the command; from the first moment on a signal is answered by one message."""
+    with interruption.handled(last=True):
+        from orderparams.cli.main import main
+
+        main()
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations import Engine, Moments
-from orderparams.problem import Heads, initial_heads, residual_factor
+from orderparams.problem import Heads, build_signal, initial_heads, residual_factor
 
 Array = NDArray[np.float64]
 
@@ -67,6 +67,7 @@ class Flow:
         self.head_weight_rate = training.head_weight_rate * self.learns_head_weights
         self._first, self._group = equal_heads(self.start)
         self._triangle = np.tril_indices(len(self._first))
+        self._signal = np.sqrt(1 + np.diag(build_signal(problem.task.signal).second_moment))
 
     def pack(self, overlap: Array, residual: Array, bias: Array, head_weights: Array) -> Array:
         """One vector of the parts of a state, or of its time derivative."""
@@ -86,6 +87,21 @@ class Flow:
         start = self.start
         residual = start.residual @ start.residual.T if self.stochastic else start.residual
         return self.pack(start.overlap, residual, start.bias, start.head_weights)
+
+    @property
+    def units(self) -> Array:
+        """Of each component of y, the change that matters to the scores: m acts through m·θ."""
+        heads = np.ones(self.heads)
+        overlap = np.outer(heads, 1 / self._signal)
+        weights = np.maximum(1.0, np.abs(self.start.head_weights))
+        return self.pack(overlap, np.outer(heads, heads), heads, weights)
+
+    @property
+    def variances(self) -> NDArray[np.bool_]:
+        """Which components of y cannot be negative: the diagonal of S."""
+        none = np.zeros((self.heads, self.features))
+        diagonal = np.eye(self.heads) * self.stochastic
+        return self.pack(none, diagonal, none[:, 0], none[:, 0]) > 0
 
     def unpack(self, y: Array) -> tuple[Heads, Array]:
         """The heads of a state, and its residual in the form in which it is integrated (H, H)."""

@@ -1,4 +1,4 @@
-"""SciPy's integrators in, a trajectory out.
+"""SciPy's integrators in, what a run reached out.
 
 The solver classes are stepped one by one from a single start to the end, with dense output at the
 requested times: what is stored does not change the path, and each step can report progress, check
@@ -7,121 +7,150 @@ for NaN and respect limits.
 
 from __future__ import annotations
 
+import contextlib
 import time as clock
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.integrate
 from numpy.typing import NDArray
 
-from orderparams import memory
+from orderparams import interruption, memory
 from orderparams.config.sections import IntegratorConfig, OutputConfig
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
-from orderparams.errors import SolverError
+from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations.auto import bayes_risk_of, make_engine
 from orderparams.flow import Flow
+from orderparams.resume import Record, check_left, check_same, start_of
 from orderparams.sources import Source, load
-from orderparams.trajectory import Trajectory
+from orderparams.stepper import IMPLICIT, Stepper
+from orderparams.trajectory import State, Trajectory
 
 Array = NDArray[np.float64]
 
 Progress = Callable[[float, float], None]
-"""Called with the fraction of the run that is done and the current risk."""
+"""Called with the fraction of the run that is done and the last risk that is known."""
+
+Checkpoint = Callable[[Trajectory], None]
 
 FIRST_LOG_TIME = 1e-4  # of the duration
 
-IMPLICIT = {"LSODA", "Radau", "BDF"}
-"""Methods that hold matrices as large as the square of the state."""
+LONG = 1e12
+"""Duration up to which time steps can grow against the noise of the expectations."""
+
+REST_INTERVAL = 1.1
+"""Factor in time between two looks at whether the flow has come to rest."""
 
 
 def output_times(output: OutputConfig, duration: float) -> Array:
-    """The stored times: 0, then ``points`` − 1 evenly or logarithmically spaced up to the end."""
+    """The stored times: 0, then ``points`` − 1 evenly or logarithmically spaced up to the end.
+
+    :class:`ConfigurationError` where so many numbers do not fit into so short a time.
+    """
     if output.spacing == "linear":
-        return np.linspace(0.0, duration, output.points)
-    later = np.geomspace(FIRST_LOG_TIME * duration, duration, output.points - 1)
-    later[-1] = duration
-    return np.concatenate([[0.0], later])
+        times = np.linspace(0.0, duration, output.points)
+    else:
+        first = max(FIRST_LOG_TIME * duration, np.nextafter(0.0, 1.0))
+        later = np.geomspace(first, duration, output.points - 1)
+        later[-1] = duration
+        times = np.concatenate([[0.0], later])
+    if not (np.diff(times) > 0).all():
+        raise ConfigurationError(
+            f"training.duration = {duration:g} is too short for output.points = {output.points} "
+            "different times: raise the one or lower the other"
+        )
+    return times
 
 
 def check_memory(count: int, unknowns: int, method: str) -> None:
     """:class:`ConfigurationError` if ``count`` stored states or the method need too much memory."""
     memory.require(
-        8 * (3 * count * unknowns + 2 * (method in IMPLICIT) * unknowns**2),
+        8 * (3 * count * unknowns + 4 * (method in IMPLICIT) * unknowns**2),
         f"{count} stored times of {unknowns} order parameters with integrator.method = {method!r}",
         "lower output.points or attention.heads"
         + (", or set integrator.method = 'DOP853'" if method in IMPLICIT else ""),
     )
 
 
+def check_duration(duration: float, settings: IntegratorConfig) -> None:
+    """:class:`ConfigurationError` for a time that no method reaches step by step."""
+    if duration > LONG and not settings.stop_at_rest:
+        raise ConfigurationError(
+            f"training.duration = {duration:g}: times up to {LONG:g} can be integrated, beyond "
+            "them the last digits of the expectations move the heads; set "
+            "integrator.stop_at_rest = true to end where the flow has come to rest"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Ending:
-    """How an integration ended (see :class:`Trajectory`) and the work it took."""
+    """How an integration ended (see :class:`Trajectory`), where, and the work that it took."""
 
     status: str
     message: str
+    state: State
     statistics: dict[str, int]
 
 
 def integrate(
     flow: Flow,
+    state: State,
     times: Array,
     settings: IntegratorConfig,
-    record: Callable[[float, Array], None],
-    max_seconds: float = np.inf,
-    started: float | None = None,
+    record: Record,
+    watch: Callable[[Ending], None],
+    pulse: Callable[[float], None],
 ) -> Ending:
-    """Advance the flow from times[0] to times[-1] and hand each requested state to ``record``.
+    """Advance the flow from a state to times[-1], and record it at the requested times.
 
-    Stops early, with what was recorded, when a state or a velocity is not finite, when the method
-    gives up, after ``settings.max_steps`` steps or ``max_seconds`` (since ``started`` on the
-    monotonic clock, or the call), or on an interrupt.
+    ``watch`` is called after every step with how the run would end there, ``pulse`` with the time
+    before every evaluation. Stops early when a state or a velocity is not finite, when the method
+    gives up, after ``settings.max_steps`` steps, at rest if ``settings.stop_at_rest``, on a
+    :class:`SolverError` of ``pulse``, and on an interrupt.
     """
-    deadline = (clock.monotonic() if started is None else started) + max_seconds
-    method = getattr(scipy.integrate, settings.method)
-    steps, done = 0, 0
-    status, message = "finished", ""
-    solver = None
+    next_look = 0.0
+    stepper = None
+
+    def ending(status: str, message: str) -> Ending:
+        counts = {"steps": 0} if stepper is None else stepper.statistics
+        return Ending(status, message, state, counts)
+
     try:
-        solver = method(
-            flow.derivative,
-            times[0],
-            flow.initial_state,
-            times[-1],
-            rtol=settings.rtol,
-            atol=settings.atol,
-        )
-        while solver.status == "running":
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                problem = solver.step()
-            steps += 1
-            if problem is not None or solver.status == "failed":
-                reason = problem or "; ".join(str(entry.message) for entry in caught)
-                raise SolverError(f"{settings.method} gave up: {reason}")
-            if not np.isfinite(solver.y).all():
-                raise SolverError("the state is not finite")
-            reached = int(np.searchsorted(times, solver.t, side="right"))
-            if reached > done:
-                interpolant = solver.dense_output()
-                for i in range(done, reached):
-                    record(times[i], interpolant(times[i]))
-                done = reached
-            if steps >= settings.max_steps and solver.status == "running":
+        stepper = Stepper(flow, state, times[-1], settings, pulse)
+        while stepper.running:
+            stepper.step()
+            due = times[times <= stepper.state.time] if stepper.running else times
+            if due.size:
+                interpolant = stepper.solver.dense_output()
+                for t in due:
+                    pulse(t)
+                    record.add(t, interpolant(t / stepper.unit))
+            times = times[due.size :]
+            state = stepper.state  # not before: a run that is stopped here must step again
+            if not stepper.running:
+                break
+            watch(ending("interrupted", f"not finished, kept at t = {state.time:.6g}"))
+            if settings.stop_at_rest and state.time >= next_look:
+                next_look = REST_INTERVAL * state.time
+                if stepper.at_rest():
+                    record.hold(times, state.y)
+                    message = f"at rest from t = {state.time:.6g} on"
+                    state = State(times[-1], state.y)
+                    return ending("at rest", message)
+            if stepper.steps >= settings.max_steps:
                 raise SolverError(f"integrator.max_steps = {settings.max_steps} steps were taken")
-            if clock.monotonic() > deadline and solver.status == "running":
-                raise SolverError(f"the limit of {max_seconds:g} seconds was reached")
     except SolverError as error:
-        reached_time = times[0] if solver is None else solver.t
-        status, message = "failed", f"stopped at t = {reached_time:.6g}: {error}"
+        return ending("failed", f"stopped at t = {state.time:.6g}: {error}")
     except KeyboardInterrupt:
-        status, message = "interrupted", "interrupted"
-    statistics = {"steps": steps}
-    if solver is not None:
-        statistics |= {"right_hand_sides": int(solver.nfev), "jacobians": int(solver.njev)}
-    return Ending(status, message, statistics)
+        return ending("interrupted", f"interrupted at t = {state.time:.6g}")
+    return ending("finished", "")
+
+
+def prepare(flow: Flow, y: Array) -> None:
+    """Load or compile the kernels: until they are there, nothing is worth keeping."""
+    with contextlib.suppress(SolverError):  # the run itself will tell of it
+        flow.derivative(0.0, y)
 
 
 def solve(
@@ -131,49 +160,76 @@ def solve(
     times: Array | None = None,
     progress: Progress | None = None,
     max_seconds: float = np.inf,
+    checkpoint: Checkpoint | None = None,
+    interval: float = 60.0,
+    resume: Trajectory | None = None,
 ) -> Trajectory:
     """Integrate the order-parameter flow of a problem (theory 4).
 
     ``source`` and ``settings`` are what :func:`orderparams.load` takes.
-    :class:`ConfigurationError` for more than fits into memory. Never raises for a flow that cannot
-    be continued: the trajectory then holds what was reached and its ``status`` is "failed" or
-    "interrupted". ``times``, increasing from 0, are stored instead of those of the configuration.
-    ``progress`` is called at every stored time.
+    :class:`ConfigurationError` for more than fits into memory, and for a duration that cannot be
+    integrated. Never raises for a flow that cannot be continued, nor for an interrupt: the
+    trajectory then holds what was reached and its ``status`` is "failed" or "interrupted".
+    ``times``, increasing from 0, are stored instead of those of the configuration. ``progress`` is
+    called before every right-hand side, ``checkpoint`` every ``interval`` seconds with the run so
+    far. ``resume`` is a run of the same problem, but for duration, output and limits, that is
+    continued (docs/configuration.md says to which bits); it is returned if nothing is left to do.
     """
     problem, started = heed(load(source, settings=settings), "solve"), clock.monotonic()
     engine = make_engine(problem)
     flow = Flow(problem, engine)
     if times is None:
         times = output_times(problem.output, problem.training.duration)
+    end = float(times[-1])
+    check_duration(end, problem.integrator)
     check_memory(len(times), flow.initial_state.size, problem.integrator.method)
     flow.moments_at_start()
-    rows: list[tuple[Array, Array, float, Array, Array]] = []
+    state = State(0.0, flow.initial_state)
+    if resume is not None:
+        check_same(resume, problem)
+        state = start_of(resume, flow)
+        check_left(resume, state, end)
+        if state.time == end:
+            return resume
+    record = Record(flow, resume, state)
+    bayes_risk = np.nan if resume is None else resume.bayes_risk
+    if np.isnan(bayes_risk):
+        bayes_risk = bayes_risk_of(problem.task)
+    prepare(flow, state.y)
+    saved = clock.monotonic()
 
-    def record(t: float, y: Array) -> None:
-        heads, _ = flow.unpack(y)
-        risk = flow.moments(heads).risk
-        rows.append((heads.overlap, heads.self_overlap, risk, heads.bias, heads.head_weights))
+    def so_far(ending: Ending) -> Trajectory:
+        statistics, seconds = ending.statistics, clock.monotonic() - started
+        if resume is not None:
+            earlier = resume.statistics
+            statistics = earlier | {k: n + earlier.get(k, 0) for k, n in statistics.items()}
+            seconds += resume.seconds
+        arrays, state = record.until(ending.state)
+        return Trajectory(
+            problem=problem,
+            **arrays,
+            bayes_risk=bayes_risk,
+            status=ending.status,
+            message=ending.message,
+            engine=flow.engine_name,
+            statistics=statistics,
+            seconds=seconds,
+            state=state,
+        )
+
+    def watch(ending: Ending) -> None:
+        nonlocal saved
+        if checkpoint is not None and clock.monotonic() - saved > interval:
+            checkpoint(so_far(ending))
+            saved = clock.monotonic()
+
+    def pulse(time: float) -> None:
+        interruption.check()
+        if clock.monotonic() - started > max_seconds:
+            raise SolverError(f"the limit of {max_seconds:g} seconds was reached")
         if progress is not None:
-            progress(t / times[-1], risk)
+            progress(time / end, record.risk)
 
-    bayes_risk = bayes_risk_of(problem.task)  # first: what is interrupted here loses nothing
-    ending = integrate(flow, times, problem.integrator, record, max_seconds, started)
-    if not rows:  # stopped before the first step: the start is known all the same
-        heads = flow.start
-        rows.append((heads.overlap, heads.self_overlap, np.nan, heads.bias, heads.head_weights))
-    overlap, self_overlap, risk, bias, head_weight = map(np.array, zip(*rows, strict=True))
-    return Trajectory(
-        problem=problem,
-        time=times[: len(rows)],
-        overlap=overlap,
-        self_overlap=self_overlap,
-        risk=risk,
-        bias=bias if flow.learns_bias else None,
-        head_weight=head_weight if flow.learns_head_weights else None,
-        bayes_risk=bayes_risk,
-        status=ending.status,
-        message=ending.message,
-        engine=flow.engine_name,
-        statistics=ending.statistics,
-        seconds=clock.monotonic() - started,
-    )
+    due = times[times > record.last]
+    with interruption.keeping():
+        return so_far(integrate(flow, state, due, problem.integrator, record, watch, pulse))

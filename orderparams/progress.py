@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
+import threading
 import time
 from typing import TextIO
+
+from orderparams import interruption
 
 LOG_INTERVAL = 60.0  # seconds between lines where the output is not a terminal
 SCREEN_INTERVAL = 0.1
@@ -22,22 +26,40 @@ def duration(seconds: float) -> str:
 
 
 class ProgressLine:
-    """Call it with the fraction done and a short text; ``close`` clears what a terminal shows."""
+    """Call it with the fraction done and a short text; ``close`` clears what a terminal shows.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    In a log the last text is repeated while nothing else is said. ``quiet``, and a stream that
+    cannot be written to, show nothing: progress never fails the work.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
         self.stream = sys.stderr if stream is None else stream
-        self.terminal = self.stream.isatty()
+        self.quiet = quiet or self.stream is None
+        self.terminal = not self.quiet and self.stream.isatty()
         self.started = self.shown = time.monotonic()
         self.fraction = 0.0
+        self.last = ""
+        self.closed = threading.Event()
+        self.resources = contextlib.ExitStack()
         if self.terminal:
             self.shown -= SCREEN_INTERVAL
+            self.resources.enter_context(interruption.undoing(self.clear))
+        elif not self.quiet:
+            threading.Thread(target=self.repeat, daemon=True).start()
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __call__(self, fraction: float, text: str) -> None:
         now = time.monotonic()
+        self.last = text
         if fraction < self.fraction:  # something else begins
             self.started = now
         self.fraction = fraction
-        if now - self.shown < (SCREEN_INTERVAL if self.terminal else LOG_INTERVAL):
+        if self.quiet or now - self.shown < (SCREEN_INTERVAL if self.terminal else LOG_INTERVAL):
             return
         self.shown = now
         left = ""
@@ -47,13 +69,43 @@ class ProgressLine:
             filled = round(20 * fraction)
             line = f"[{'#' * filled}{'.' * (20 - filled)}] {fraction:4.0%}  {text}{left}"
             width = shutil.get_terminal_size().columns - 1
-            self.stream.write("\r" + line[:width].ljust(width))
+            self.write("\r" + line[:width].ljust(width))
         else:
-            self.stream.write(f"{fraction:4.0%}  {text}{left}\n")
-        self.stream.flush()
+            self.write(f"{fraction:4.0%}  {text}{left}\n")
+
+    def step(self, text: str) -> None:
+        """What is done next, of a work whose length is not known."""
+        self.last = text
+        if self.terminal:
+            width = shutil.get_terminal_size().columns - 1
+            self.write("\r" + f"{text} ..."[:width].ljust(width))
+
+    def repeat(self) -> None:
+        """Say in a log what is being done, whenever that was not said for a while."""
+        while not self.closed.wait(LOG_INTERVAL / 4):
+            now = time.monotonic()
+            if now - self.shown >= LOG_INTERVAL and self.last:
+                self.shown = now
+                self.write(f"{self.last}  {duration(now - self.started)} so far\n")
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(text)
+            self.stream.flush()
+
+    def note(self, text: str) -> None:
+        """A line that stays, also where no progress is shown."""
+        if self.terminal:
+            self.clear()
+        self.write(f"{text}\n")
+
+    def clear(self) -> None:
+        """Remove the line from a terminal."""
+        self.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
 
     def close(self) -> None:
-        """Remove the line from a terminal."""
-        if self.terminal:
-            self.stream.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
-            self.stream.flush()
+        """Say no more."""
+        if self.terminal and not self.closed.is_set():
+            self.clear()
+        self.closed.set()
+        self.resources.close()

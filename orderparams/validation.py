@@ -122,7 +122,7 @@ def theory_of(problem: Problem, run: SimulationRun, start: str) -> list[Trajecto
         flow = solve(starting_from(problem, overlap, self_overlap), times=times)
         if flow.status == "interrupted":
             raise KeyboardInterrupt
-        if flow.status != "finished":
+        if not flow.complete:
             raise SolverError(f"the theory could not be solved: {flow.message}")
         flows.append(flow)
     return flows

@@ -41,7 +41,10 @@ def run_of(
             return result
     problem = heed(load(source, settings=settings), "analyze", depth=4)
     progress("integrating the flow")
-    return solve(problem)
+    run = solve(problem)
+    if run.status == "interrupted":
+        raise KeyboardInterrupt
+    return run
 
 
 def opened(path: Path) -> Trajectory | SimulationRun:

@@ -16,6 +16,7 @@ from orderparams.config.values import (
     Choice,
     Matrix,
     Numbers,
+    boolean,
     choice,
     integer,
     matrix,
@@ -187,6 +188,7 @@ class IntegratorConfig:
     rtol: float = option(number(low=1e-13, high=0.1), 1e-6)
     atol: float = option(number(low=0.0, above=True), 1e-9)
     max_steps: int = option(integer(1, 10**9), 100_000)
+    stop_at_rest: bool = option(boolean, False)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,15 @@ fails and not the end of the program.
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from orderparams import interruption
 
 if TYPE_CHECKING:
     from orderparams.config import Problem
@@ -142,7 +146,10 @@ def file() -> Numbers:
     from orderparams.storage.hdf5 import open_trajectory
 
     run = solve(configured([4], [[0.1]], training={"duration": 1.0}, output={"points": 5}))
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        interruption.undoing(partial(shutil.rmtree, folder, ignore_errors=True)),
+    ):
         path = Path(folder) / "run.h5"
         run.save(path)
         again = open_trajectory(path)

@@ -54,7 +54,7 @@ def verdict(text: str, *, good: bool | None) -> str:
 def of_run(run: Trajectory) -> list[str]:
     """A solved flow: how it ended, its stages, its heads at the end."""
     end, above = run.time[-1], run.risk[-1] - run.bayes_risk
-    ended = "was interrupted" if run.status == "interrupted" else run.status
+    ended = {"interrupted": "was interrupted", "at rest": "finished"}.get(run.status, run.status)
     words = f"The run {ended} at t = {end:.6g}" + (f": {run.message}" if run.message else ".")
     facts = {
         "risk at the start": number(run.risk[0]),
@@ -63,7 +63,7 @@ def of_run(run: Trajectory) -> list[str]:
         "above the Bayes risk": number(above),
     }
     return [
-        section("Result", verdict(words, good=run.status == "finished"), terms(facts, "facts")),
+        section("Result", verdict(words, good=run.complete), terms(facts, "facts")),
         section("What happened", *stages(run)),
         section("Heads at the end", heads(run.overlap[-1], run.self_overlap[-1])),
     ]

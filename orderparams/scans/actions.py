@@ -41,7 +41,7 @@ def solve(problem: Problem, start: Heads | None) -> Outcome:
 
     trajectory = solve(problem)
     store = partial(write_trajectory, trajectory)
-    if trajectory.status != "finished":
+    if not trajectory.complete:
         return Outcome("failed", trajectory.message, store=store)
     values = {
         name: array[-1]

@@ -7,11 +7,13 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from orderparams import interruption
 from orderparams.config.plain import plain
 from orderparams.config.toml import Settings, listed, setting_keys
 from orderparams.config.unused import sentence, warn
@@ -125,10 +127,11 @@ def run_points(
         return
     running: dict[Future[Reply], tuple[Task, Point, list[Point]]] = {}
     done = failures = 0
-    pool = machine.pool(len(waiting))
-    try:
+    pool: Pool
+    with interruption.keeping(command=True), closing(machine.pool(len(waiting))) as pool:
         folder.start(plan)
         while done < len(points):
+            interruption.check()
             size = pool.size()
             # A few more than can run, so that no process waits for the disk.
             while waiting and len(running) < 2 * size + 2:
@@ -149,8 +152,6 @@ def run_points(
                     on_point(point, reply)
             if on_progress is not None:
                 on_progress(Progress(len(points), done, failures, min(len(running), size)))
-    finally:
-        pool.close()
 
 
 def result(future: Future[Reply], task: Task) -> Reply:

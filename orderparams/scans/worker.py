@@ -200,7 +200,9 @@ def perform(task: Task) -> Reply:
 
 
 def serve() -> None:
-    """The child: answer requests until the parent is gone."""
+    """The child: answer requests until the parent is gone, who alone answers signals."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not stand between the replies
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams import interruption
 from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
@@ -110,6 +111,7 @@ def population_risk(problem: Problem, records: Simulation) -> tuple[Array, str]:
     engine = make_engine(drift)
     risk, message = np.full(records.loss.shape, np.nan), ""
     for i, r in np.ndindex(risk.shape[::-1]):
+        interruption.check()
         overlap, self_overlap = records.overlap[r, i], records.self_overlap[r, i]
         bias, head_weights = records.bias[r, i], records.head_weight[r, i]
         try:
@@ -169,17 +171,19 @@ def simulate(
 
     def report(done: int, total: int) -> None:
         nonlocal saved
+        interruption.check()
         if progress is not None:
             progress(done, total)
         if checkpoint is not None and clock.monotonic() - saved > interval:
             checkpoint(so_far("interrupted"))
             saved = clock.monotonic()
 
-    try:
-        records = ensemble.run(workers, report)
-        risk, message = population_risk(problem, records)
-    except KeyboardInterrupt:
-        return so_far("interrupted")
+    with interruption.keeping():
+        try:
+            records = ensemble.run(workers, report)
+            risk, message = population_risk(problem, records)
+        except KeyboardInterrupt:
+            return so_far("interrupted")
     seconds = before + clock.monotonic() - started
     status = "failed" if message else "finished"
     return SimulationRun(problem, records, risk, status, seconds, message=message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from orderparams.storage.hdf5 import (
     create,
     loaded,
     read,
+    read_state,
     read_trajectory,
     stored_problem,
+    write_state,
     write_trajectory,
     write_variables,
 )
@@ -32,6 +35,7 @@ def save(evidence: Evidence, path: Path, *, force: bool, command: str) -> None:
             write_panel(panel, file.create_group(f"curves/{panel.name}"))
         if evidence.trajectory is not None:
             write_trajectory(evidence.trajectory, file)
+            write_state(evidence.trajectory.state, file)
 
 
 def write_checks(evidence: Evidence, group: h5py.Group) -> None:
@@ -76,7 +80,10 @@ def open_evidence(path: Path) -> Evidence:
             has = ", ".join(file) or "no groups"
             raise FileError(f"{path} holds no claim; it has {has}", "make", command="reproduce")
         columns = [loaded(file["checks"][name]).tolist() for name in CHECKS]
-        run = file.get("trajectory")
+        run = None
+        if "trajectory" in file:
+            run = read_trajectory(file["trajectory"], problem, "finished")
+            run = dataclasses.replace(run, state=read_state(file))
         return Evidence(
             problem=problem,
             checks=tuple(
@@ -84,7 +91,7 @@ def open_evidence(path: Path) -> Evidence:
                 for what, expected, found, holds in zip(*columns, strict=True)
             ),
             panels=tuple(read_panels(file)),
-            trajectory=None if run is None else read_trajectory(run, problem, "finished"),
+            trajectory=run,
         )
 
 

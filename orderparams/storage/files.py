@@ -11,9 +11,11 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orderparams import interruption
 from orderparams.errors import FileError, reason
 from orderparams.storage.seal import seal
 
@@ -119,6 +121,8 @@ def atomic(path: Path, *, force: bool) -> Iterator[Path]:
     """
     place = check_name(path, force=force)
     temporary = temporary_path(place)
+    leaving = contextlib.ExitStack()
+    leaving.enter_context(interruption.undoing(partial(temporary.unlink, missing_ok=True)))
     try:
         yield temporary
         with temporary.open("rb+", buffering=0) as written:
@@ -141,6 +145,7 @@ def atomic(path: Path, *, force: bool) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        leaving.close()
 
 
 def sync(file: int) -> None:

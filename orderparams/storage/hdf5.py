@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import weakref
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams import interruption
 from orderparams.config import Problem, parse, parse_toml
 from orderparams.config.values import nearest
 from orderparams.errors import ConfigurationError, FileError, OrderparamsError, reason
@@ -25,7 +27,7 @@ from orderparams.storage.inspection import check_attributes, inspect
 from orderparams.storage.schema import AXES, LEARNED, PROGRAM, SCHEMA_VERSION, TRAJECTORY, Variable
 from orderparams.storage.seal import check_seal
 from orderparams.storage.suffixes import RESULTS, check_suffix
-from orderparams.trajectory import Trajectory
+from orderparams.trajectory import State, Trajectory
 
 
 @contextlib.contextmanager
@@ -37,6 +39,7 @@ def create(
     attributes = provenance(problem, command) | {"program": PROGRAM, "status": status}
     # Attributes above 64 KiB (a configuration with many components) need the format of HDF5 1.10.
     with (
+        interruption.writing(),
         atomic(path, force=force) as temporary,
         destination(temporary) as written,
         h5py.File(written, "w", libver="v110") as file,
@@ -88,6 +91,7 @@ def save_trajectory(trajectory: Trajectory, path: Path, *, force: bool, command:
         path, trajectory.problem, status=trajectory.status, force=force, command=command
     ) as file:
         write_trajectory(trajectory, file)
+        write_state(trajectory.state, file)
 
 
 def write_trajectory(trajectory: Trajectory, file: h5py.Group) -> None:
@@ -105,6 +109,30 @@ def write_trajectory(trajectory: Trajectory, file: h5py.Group) -> None:
     group.attrs["seconds"] = trajectory.seconds
     for name, value in trajectory.statistics.items():
         group.attrs[name] = value
+
+
+def write_state(state: State | None, file: h5py.File) -> None:
+    """Write where a run goes on from as the group ``checkpoint``."""
+    if state is None:
+        return
+    group = file.create_group("checkpoint")
+    vector = Variable(("component",), "what is integrated: overlaps, residual, and what is learned")
+    axes = {"component": "component of the vector, counted from 1"}
+    write_variables(group, {"vector": (vector, state.y)}, {}, axes)
+    group.attrs.update({"time": state.time, "step": state.step, "extra": int(state.extra)})
+
+
+def read_state(file: h5py.File) -> State | None:
+    """What :func:`write_state` wrote; None in files that do not have it."""
+    if "checkpoint" not in file or "vector" not in file["checkpoint"]:
+        return None
+    group = file["checkpoint"]
+    vector = group["vector"][...].astype(np.float64)
+    time, step, extra = (float(group.attrs[name]) for name in ("time", "step", "extra"))
+    state = State(time, vector, step, bool(extra))
+    if not (0 <= time < np.inf and 0 <= step < np.inf and np.isfinite(vector).all()):
+        raise ValueError("the state in /checkpoint is not finite")
+    return state
 
 
 @contextlib.contextmanager
@@ -240,7 +268,8 @@ def open_trajectory(path: str | Path) -> Trajectory:
         if "trajectory" not in file:
             has = ", ".join(file) or "no groups"
             raise FileError(f"{path} holds no trajectory; it has {has}", "make", command="solve")
-        return read_trajectory(file["trajectory"], problem, str(attribute(file, "status")))
+        run = read_trajectory(file["trajectory"], problem, str(attribute(file, "status")))
+        return dataclasses.replace(run, state=read_state(file))
 
 
 def read_courses(

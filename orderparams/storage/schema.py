@@ -132,6 +132,7 @@ TEXT_ATTRIBUTES = {
 }
 NUMBER_ATTRIBUTES = {
     *("schema_version", "bayes_risk", "seconds", "steps", "right_hand_sides", "jacobians"),
+    "jacobian_right_hand_sides",
     *("dimension", "least_pvalue", "false_alarm", "degrees", "loss_pvalue"),
     *("judged", "resolution"),
     *("spread_exponent", "spread_exponent_error"),

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from orderparams.analysis.stages import Stages
-from orderparams.storage.hdf5 import create, write_trajectory, write_variables
+from orderparams.storage.hdf5 import create, write_state, write_trajectory, write_variables
 from orderparams.storage.schema import STAGES
 from orderparams.trajectory import Trajectory
 
@@ -19,6 +19,7 @@ def save(trajectory: Trajectory, stages: Stages, path: Path, *, force: bool, com
         path, trajectory.problem, status=trajectory.status, force=force, command=command
     ) as file:
         write_trajectory(trajectory, file)
+        write_state(trajectory.state, file)
         group = file.create_group("stages")
         features = trajectory.overlap.shape[2]
         columns = {name: [getattr(event, name) for event in stages.events] for name in STAGES}

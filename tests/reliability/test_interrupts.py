@@ -1,0 +1,44 @@
+"""Signals to whole commands: one message, exit status 130, and what was done is kept.
+
+benchmarks/interrupts.py does the same to every command at many more moments.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import orderparams as op
+
+PROGRAM = [sys.executable, "-m", "orderparams"]
+LONG = ["-s", "training.duration=1e7", "-s", "integrator.method=RK23"]
+LONG += ["-s", "expectation.tolerance=1e-6", "-s", "integrator.max_steps=999999999"]
+COMMANDS = {
+    "solve": ["solve", "two-stage", *LONG, "-o", "out.h5"],
+    "analyze": ["analyze", "two-stage", *LONG, "-o", "out.h5"],
+    "simulate": ["simulate", "-s", "training.duration=1e4", "-o", "out.h5"],
+    "validate": ["validate", "-s", "training.duration=1e4", "-o", "out.h5"],
+    "scan": ["scan", "two-stage", *LONG, "--vary", "task.length=2,3", "-o", "out.h5"],
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("delay", [0.3, 3.0])
+def test_a_signal_is_answered_by_one_message(name, number, delay, tmp_path):
+    if delay < 1 and number == signal.SIGTERM:
+        pytest.skip("while libraries are loaded both are the same")
+    process = subprocess.Popen(
+        [*PROGRAM, *COMMANDS[name]], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(delay)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert err.count("orderparams: ") == 1
+    assert not list(tmp_path.glob(".*.part"))
+    if (tmp_path / "out.h5").exists():
+        assert op.open(tmp_path / "out.h5").status == "interrupted"
