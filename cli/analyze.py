@@ -101,7 +101,9 @@ def tell(result: Analysis, replica: int | None) -> None:
 
 def is_file(config: str, assignments: tuple[str, ...]) -> bool:
     """Whether a run is read, not solved."""
-    return config.endswith((".h5", ".hdf5")) and not assignments
+    from orderparams.sources import is_result
+
+    return is_result(config) and not assignments
 
 
 def simulated(config: str, assignments: tuple[str, ...]) -> bool:
@@ -144,12 +146,12 @@ def given_run(path: Path, replica: int | None) -> Trajectory:
     if replica is None:
         from orderparams.storage.hdf5 import open_trajectory
 
-        return open_trajectory(path), []
+        return open_trajectory(path)
 
     from orderparams.analysis.simulated import replica_trajectory
     from orderparams.storage.simulations import open_simulation
 
-    return replica_trajectory(open_simulation(path), replica - 1), []
+    return replica_trajectory(open_simulation(path), replica - 1)
 
 
 MOST_NUMBERS = 8

@@ -128,7 +128,7 @@ def integrate(r: Array, x: Array, w: Array) -> float:
                 elif i < 2:
                     change += r[i, j] * NORMAL * octant_mean(one, 1 - i, j, 5 - j, two)
         total += w[node] * 0.5 * math.pi * math.sin(angle) * change
-    return total
+    return float(total)
 
 
 @kernel()
