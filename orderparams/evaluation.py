@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.expectations.auto import known_bayes_risk, make_engine
-from orderparams.flow import Flow, Velocity
+from orderparams.flow import Flow
+from orderparams.models.vectors import Velocity
 from orderparams.problem import Heads
 from orderparams.sources import Source, load
 
@@ -70,18 +71,19 @@ def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
     problem = heed(load(source, settings=settings), "evaluate")
     engine = make_engine(problem)
     flow = Flow(problem, engine)
-    moments = flow.moments_at_start(gradient_covariance=flow.stochastic)
+    moments = flow.moments_at_start(gradient_covariance=flow.rule.stochastic)
     best = known_bayes_risk(problem.task)
+    gradient = flow.gradient_of(moments)
     return Evaluation(
         heads=flow.start,
         risk=moments.risk,
         bayes_risk=best.value,
         bayes_error=best.error,
         overlap_gradient=moments.overlap_gradient,
-        self_overlap_gradient=flow.self_overlap_gradient(moments),
-        velocity=flow.velocity(flow.initial_state, moments),
+        self_overlap_gradient=gradient.self_overlap,
+        velocity=flow.velocity(flow.initial_state, gradient),
         engine=engine.name,
         error_estimate=moments.error,
-        covariance_error=moments.gradient_covariance_error if flow.stochastic else None,
+        covariance_error=moments.gradient_covariance_error if flow.rule.stochastic else None,
         tolerance=None if flow.tolerance == np.inf else flow.tolerance,
     )

@@ -94,15 +94,21 @@ class Landscape:
 
     def penalty(self, x: Array) -> float:
         """λ|K|²/2, what weight decay adds to the risk."""
-        return 0.5 * self.flow.weight_decay * float((self.heads(x).weights ** 2).sum())
+        return 0.5 * self.flow.rule.weight_decay * float((self.heads(x).weights ** 2).sum())
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """E(x) and ∇E(x)."""
         heads = self.heads(x)
         moments = self.flow.moments(heads)
-        overlap, residual, bias, head_weights = self.flow.rates(heads, heads.residual, moments)
+        found = self.flow.gradient_of(moments)
+        overlap, residual, numbers = self.flow.rates(heads, heads.residual, found)
         weights = np.concatenate([overlap, residual[:, : self.residual]], axis=1)
-        gradient = -self._join(weights, self.bias_unit * bias, self.head_weight_unit * head_weights)
+        none = np.zeros(0)
+        gradient = -self._join(
+            weights,
+            self.bias_unit * numbers.get("bias", none),
+            self.head_weight_unit * numbers.get("head_weight", none),
+        )
         return moments.risk + self.penalty(x), gradient
 
     def gradient(self, x: Array) -> Array:
@@ -115,8 +121,8 @@ class Landscape:
 
     def transverse(self, x: Array) -> Array:
         """Hessian (H, H) along any one direction orthogonal to all the heads: 2Γ + λ."""
-        gamma = self.flow.self_overlap_gradient(self.moments(x))
-        return 2 * gamma + self.flow.weight_decay * np.eye(self.flow.heads)
+        gamma = self.flow.gradient_of(self.moments(x)).self_overlap
+        return 2 * gamma + self.flow.rule.weight_decay * np.eye(self.flow.heads)
 
 
 def differentiate(gradient: Callable[[Array], Array], x: Array) -> Array:

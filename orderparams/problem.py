@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,32 +17,28 @@ from orderparams.config.sections import (
     SignalConfig,
     TaskConfig,
 )
+from orderparams.models.vectors import Vectors, residual_factor
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Heads:
-    """H heads in order parameters: overlap m (H, F), residual W (H, H) with q = m mᵀ + W Wᵀ,
-    bias β (H,) and head weights u (H,) (theory 3, 4). Under the norm bias β follows from q and
-    ``bias`` is what it is at this state."""
+class Heads(Vectors):
+    """H heads: overlap m (H, F), residual W (H, H) with q = m mᵀ + W Wᵀ, bias β (H,) and head
+    weights u (H,) (theory 3, 4). Under the norm bias β follows from q and ``bias`` is what it is at
+    this state."""
 
-    overlap: Array
-    residual: Array
-    bias: Array
-    head_weights: Array
+    def __init__(self, overlap: Array, residual: Array, bias: Array, head_weights: Array) -> None:
+        super().__init__(overlap, residual, {"bias": bias, "head_weight": head_weights})
 
     @property
-    def weights(self) -> Array:
-        """Reduced weights K = [m W], (H, F+H)."""
-        return np.concatenate([self.overlap, self.residual], axis=1)
+    def bias(self) -> Array:
+        """β (H,)."""
+        return self.numbers["bias"]
 
     @property
-    def self_overlap(self) -> Array:
-        """q = K Kᵀ, (H, H)."""
-        weights = self.weights
-        q: Array = weights @ weights.T
-        return q
+    def head_weights(self) -> Array:
+        """u (H,)."""
+        return self.numbers["head_weight"]
 
 
 def build_signal(config: SignalConfig) -> tasks.Signal:
@@ -116,15 +110,6 @@ def initial_bias(config: AttentionConfig, initial: InitialConfig, self_overlap: 
         return -0.5 * np.diag(self_overlap)
     choice = initial.bias if config.bias == "learned" else config.bias
     return np.array(choice) if isinstance(choice, tuple) else np.zeros(config.heads)
-
-
-def residual_factor(covariance: Array) -> Array:
-    """The symmetric square root of a residual q − m mᵀ (H, H); rounding below zero is cut off."""
-    eigenvalues, axes = np.linalg.eigh(covariance)
-    floor = 1e-14 * max(1.0, float(np.abs(eigenvalues).max()))
-    roots = np.sqrt(np.where(eigenvalues > floor, eigenvalues, 0.0))
-    factor: Array = (axes * roots) @ axes.T
-    return factor
 
 
 def draw_heads(config: InitialConfig, heads: int, features: int) -> tuple[Array, Array]:

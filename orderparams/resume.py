@@ -12,7 +12,7 @@ from orderparams.config import Problem
 from orderparams.config.sections import to_table
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.flow import Flow
-from orderparams.problem import residual_factor
+from orderparams.models.vectors import residual_factor
 from orderparams.trajectory import State, Trajectory
 
 Array = NDArray[np.float64]
@@ -55,10 +55,11 @@ def start_of(run: Trajectory, flow: Flow) -> State:
         return run.state
     overlap, start = run.overlap[-1], flow.start
     square = run.self_overlap[-1] - overlap @ overlap.T
-    residual = square if flow.stochastic else residual_factor(square)
+    residual = square if flow.rule.stochastic else residual_factor(square)
     bias = start.bias if run.bias is None else run.bias[-1]
     weights = start.head_weights if run.head_weight is None else run.head_weight[-1]
-    return State(float(run.time[-1]), flow.pack(overlap, residual, bias, weights))
+    numbers = {"bias": bias, "head_weight": weights}
+    return State(float(run.time[-1]), flow.pack(overlap, residual, numbers))
 
 
 def check_left(run: Trajectory, state: State, end: float) -> None:

@@ -1,5 +1,6 @@
 """Theory against simulation: the right theory passes, wrong ones are caught, and the command."""
 
+import dataclasses
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -50,11 +51,11 @@ def test_the_theory_agrees_with_sgd(name):
 
 
 def test_a_factor_of_two_in_the_noise_term_is_caught(monkeypatch):
-    temperature = Flow.__init__
+    build = Flow.__init__
 
     def doubled(self, *arguments):
-        temperature(self, *arguments)
-        self.temperature *= 2
+        build(self, *arguments)
+        self.rule = dataclasses.replace(self.rule, temperature=2 * self.rule.temperature)
 
     monkeypatch.setattr(Flow, "__init__", doubled)
     assert validate(problem()).comparison.verdict == "disagree"

@@ -16,7 +16,8 @@ from orderparams.config import Problem, override, parse, to_table
 from orderparams.config.values import toml_value
 from orderparams.expectations.bayes import bayes_risk
 from orderparams.landscape import Landscape
-from orderparams.problem import Heads, residual_factor
+from orderparams.models.vectors import residual_factor
+from orderparams.problem import Heads
 from orderparams.task import Signal
 
 Array = NDArray[np.float64]

@@ -19,7 +19,8 @@ from orderparams.analysis.stability import (
 )
 from orderparams.analysis.stationary import StationaryPoint, nearest_stationary
 from orderparams.landscape import Landscape
-from orderparams.problem import Heads, initial_heads, residual_factor
+from orderparams.models.vectors import residual_factor
+from orderparams.problem import Heads, initial_heads
 from orderparams.trajectory import Trajectory
 
 Array = NDArray[np.float64]

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
-from orderparams.problem import residual_factor
 
 Array = NDArray[np.float64]
 
@@ -77,8 +76,26 @@ class Rule:
     rates: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Velocity:
+    """Time derivatives: overlap (n, d), self_overlap (n, n), and numbers (n,) by name."""
+
+    overlap: Array
+    self_overlap: Array
+    numbers: Mapping[str, Array]
+
+
 Expectations = Callable[[Vectors, bool], Gradient]
 """Risk and gradient of some vectors; V as well if the second argument is true."""
+
+
+def residual_factor(covariance: Array) -> Array:
+    """The symmetric square root of a residual q − m mᵀ (n, n); rounding below zero is cut off."""
+    eigenvalues, axes = np.linalg.eigh(covariance)
+    floor = 1e-14 * max(1.0, float(np.abs(eigenvalues).max()))
+    roots = np.sqrt(np.where(eigenvalues > floor, eigenvalues, 0.0))
+    factor: Array = (axes * roots) @ axes.T
+    return factor
 
 
 def equal_vectors(vectors: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -113,7 +130,7 @@ class VectorFlow:
         return np.concatenate([overlap[first].ravel(), packed, *learned])
 
     @property
-    def initial(self) -> Array:
+    def initial_state(self) -> Array:
         """y at t = 0."""
         start = self.start
         residual = start.residual @ start.residual.T if self.rule.stochastic else start.residual
@@ -174,10 +191,10 @@ class VectorFlow:
         gradient = self.gradient(vectors, covariance=self.rule.stochastic)
         return self.pack(*self.rates(vectors, residual, gradient))
 
-    def velocity(self, y: Array, gradient: Gradient) -> tuple[Array, Array, dict[str, Array]]:
+    def velocity(self, y: Array, gradient: Gradient) -> Velocity:
         """dm/dt, dq/dt and those of the learned numbers at a state, from its gradient."""
         vectors, residual = self.unpack(y)
         overlap, drift, numbers = self.rates(vectors, residual, gradient)
         half = overlap @ vectors.overlap.T
         half = half + 0.5 * drift if self.rule.stochastic else half + drift @ residual.T
-        return overlap, half + half.T, numbers
+        return Velocity(overlap, half + half.T, numbers)

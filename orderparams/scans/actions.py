@@ -193,7 +193,8 @@ def perform(action: str, problem: Problem, start: Mapping[str, ArrayLike] | None
 
 def heads_at(end: Mapping[str, ArrayLike]) -> Heads:
     """Heads from the values of a point."""
-    from orderparams.problem import Heads, residual_factor
+    from orderparams.models.vectors import residual_factor
+    from orderparams.problem import Heads
 
     overlap, self_overlap, bias, head_weights = (np.asarray(end[name]) for name in END)
     return Heads(overlap, residual_factor(self_overlap - overlap @ overlap.T), bias, head_weights)

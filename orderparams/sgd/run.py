@@ -18,7 +18,8 @@ from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations.auto import make_engine
 from orderparams.integrate import output_times
-from orderparams.problem import build_activation, build_task, initial_heads, residual_factor
+from orderparams.models.vectors import residual_factor
+from orderparams.problem import build_activation, build_task, initial_heads
 from orderparams.sgd import Simulation, UpdateRule
 from orderparams.sgd.replicas import Progress
 from orderparams.sgd.sequence import Ensemble

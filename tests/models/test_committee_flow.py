@@ -6,8 +6,7 @@ from scipy.integrate import solve_ivp
 from scipy.special import erf
 
 from orderparams.models.committee.flow import Network, teacher_factor
-from orderparams.models.vectors import Rule, VectorFlow, Vectors
-from orderparams.problem import residual_factor
+from orderparams.models.vectors import Rule, VectorFlow, Vectors, residual_factor
 
 OVERLAP = np.array([[0.4, 0.1, -0.2], [-0.1, 0.5, 0.3]])  # R (K, M)
 SELF_OVERLAP = np.array([[0.7, 0.1], [0.1, 0.9]])
@@ -42,7 +41,8 @@ def test_velocity_is_the_mean_step_of_sgd(activation):
     """
     flow, factor = flow_of(activation)
     gradient = flow.gradient(flow.start, covariance=True)
-    overlap, self_overlap, numbers = flow.velocity(flow.initial, gradient)
+    velocity = flow.velocity(flow.initial_state, gradient)
+    overlap, self_overlap, numbers = velocity.overlap, velocity.self_overlap, velocity.numbers
     covariance = np.block([[SELF_OVERLAP, OVERLAP], [OVERLAP.T, TEACHERS]])
     generator, samples = np.random.default_rng(0), 4 * 10**6
     fields = np.linalg.cholesky(covariance) @ generator.standard_normal((5, samples))
@@ -72,14 +72,14 @@ def test_velocity_is_the_mean_step_of_sgd(activation):
 def test_velocity_is_the_derivative_of_the_state(activation, stochastic):
     """Oracle: central differences of m, q and a along dy/dt, of SGD with half of its noise in q."""
     flow, _ = flow_of(activation, stochastic)
-    velocity = flow.velocity(flow.initial, flow.gradient(flow.start, covariance=stochastic))
-    step = 1e-5 * flow.derivative(0.0, flow.initial)
-    ahead, behind = flow.state(flow.initial + step), flow.state(flow.initial - step)
-    for found, name in zip(velocity[:2], ("overlap", "self_overlap"), strict=True):
+    velocity = flow.velocity(flow.initial_state, flow.gradient(flow.start, covariance=stochastic))
+    step = 1e-5 * flow.derivative(0.0, flow.initial_state)
+    ahead, behind = flow.state(flow.initial_state + step), flow.state(flow.initial_state - step)
+    for name in ("overlap", "self_overlap"):
         difference = (getattr(ahead, name) - getattr(behind, name)) / 2e-5
-        np.testing.assert_allclose(found, difference, atol=1e-8)
+        np.testing.assert_allclose(getattr(velocity, name), difference, atol=1e-8)
     difference = (ahead.numbers["second_layer"] - behind.numbers["second_layer"]) / 2e-5
-    np.testing.assert_allclose(velocity[2]["second_layer"], difference, atol=1e-9)
+    np.testing.assert_allclose(velocity.numbers["second_layer"], difference, atol=1e-9)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -89,9 +89,9 @@ def test_gradient_flow_lowers_the_risk_at_the_rate_of_its_gradient(activation):
     network = Network(factor, TEACHERS_SECOND, NOISE, activation == "relu")
     start = students_at(OVERLAP, SELF_OVERLAP, factor, SECOND)
     flow = VectorFlow(start, network, Rule(rates={"second_layer": SECOND_RATE}))
-    slope = flow.derivative(0.0, flow.initial)
+    slope = flow.derivative(0.0, flow.initial_state)
     risks = [
-        flow.gradient(flow.state(flow.initial + step * slope), covariance=False).risk
+        flow.gradient(flow.state(flow.initial_state + step * slope), covariance=False).risk
         for step in (1e-5, -1e-5)
     ]
     weights, second = slope[:-2], slope[-2:]
@@ -112,7 +112,7 @@ def test_two_integrators_agree_on_the_plateau_and_the_escape():
     ends = []
     for method, rtol in (("LSODA", 1e-11), ("DOP853", 1e-11)):
         run = solve_ivp(
-            flow.derivative, (0.0, 150.0), flow.initial, method=method, rtol=rtol, atol=1e-13,
+            flow.derivative, (0.0, 150.0), flow.initial_state, method=method, rtol=rtol, atol=1e-13,
             t_eval=[10.0, 40.0, 150.0],
         )  # fmt: skip
         ends.append(run.y)
@@ -126,7 +126,7 @@ def test_two_integrators_agree_on_the_plateau_and_the_escape():
 
 def test_equal_students_stay_equal():
     flow, _ = saad_solla([[0.1, 0.2], [0.1, 0.2]], [[0.3, 0.3], [0.3, 0.3]])
-    run = solve_ivp(flow.derivative, (0.0, 50.0), flow.initial, method="LSODA", rtol=1e-8)
+    run = solve_ivp(flow.derivative, (0.0, 50.0), flow.initial_state, method="LSODA", rtol=1e-8)
     end = flow.state(run.y[:, -1])
     np.testing.assert_array_equal(end.overlap[0], end.overlap[1])
-    assert len(flow.initial) == 3
+    assert len(flow.initial_state) == 3
