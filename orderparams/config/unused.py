@@ -8,6 +8,7 @@ if it stands in a file.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import sys
 import warnings
@@ -15,7 +16,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orderparams.config.sections import Given, LengthLaw, Problem
+from orderparams.config.sections import (
+    ACTIVATION_DEFAULTS,
+    Given,
+    LengthLaw,
+    Problem,
+    TaskConfig,
+    settings_of,
+    to_table,
+)
 from orderparams.errors import IgnoredSettingWarning
 
 INDEX = re.compile(r"\[\d+\]$")
@@ -178,8 +187,8 @@ def noise_by_quadrature(problem: Problem) -> bool:
     return joint or (problem.attention.heads == 1 and problem.task.target == "token")
 
 
-def leaves(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Dotted keys of all values in a table; tables in a list are counted."""
+def leaves(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of a table; tables in a list are counted."""
     for name, value in table.items():
         key = f"{path}{name}"
         if isinstance(value, Mapping):
@@ -188,7 +197,24 @@ def leaves(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
             for i, entry in enumerate(value):
                 yield from leaves(entry if isinstance(entry, Mapping) else {}, f"{key}[{i}].")
         else:
-            yield key
+            yield key, value
+
+
+@functools.cache
+def defaults(activation: str) -> dict[str, Any]:
+    """Defaults by dotted key, with those of an activation."""
+    sections = {
+        name: to_table(entry.default)
+        for name, entry in settings_of(Problem).items()
+        if dataclasses.is_dataclass(entry.default)
+    }
+    sections["task"] = {
+        name: entry.default
+        for name, entry in settings_of(TaskConfig).items()
+        if entry.default is not dataclasses.MISSING
+    }
+    sections["attention"] |= ACTIVATION_DEFAULTS.get(activation, {})
+    return dict(leaves(sections))
 
 
 def covers(key: str, other: str) -> bool:
@@ -198,11 +224,17 @@ def covers(key: str, other: str) -> bool:
 
 def given_in(table: Mapping[str, Any], assigned: Iterable[str], *, stored: bool = True) -> Given:
     """What was given in a table after these keys were assigned in it; ``stored`` unless nobody
-    wrote the rest of it."""
+    wrote the rest of it. A default that is written out is not given, unless it was assigned."""
     tops = [INDEX.sub("", key) if "components" not in key else key for key in assigned]
-    keys = [key for key in leaves(table) if key != "title"]
-    own = {key for key in keys if any(covers(top, key) for top in tops)}
-    return Given(frozenset(keys) - own if stored else frozenset(), frozenset(own))
+    values = {key: value for key, value in leaves(table) if key != "title"}
+    own = {key for key in values if any(covers(top, key) for top in tops)}
+    if not stored:
+        return Given(frozenset(), frozenset(own))
+    attention = table.get("attention", {})
+    activation = attention.get("activation") if isinstance(attention, Mapping) else None
+    known = defaults(activation if isinstance(activation, str) else "softmax")
+    told = {key for key, value in values.items() if key not in known or known[key] != value}
+    return Given(frozenset(told - own), frozenset(own))
 
 
 def ignored(
