@@ -96,6 +96,7 @@ OTHERS = {
     "integrator.rtol": [1e-4],
     "integrator.atol": [1e-5],
     "integrator.max_steps": [1],
+    "integrator.stop_at_rest": [],  # no run here comes to rest: tests/test_rest.py
     "output.points": [4],
     "output.spacing": ["log"],
     "simulation.backend": ["direct"],
@@ -119,7 +120,9 @@ def evaluate(problem):
     found = op.evaluate(problem)
     names = ("risk", "error_estimate", "covariance_error", "overlap_gradient")
     parts = {name: np.array(getattr(found, name), float) for name in names}
-    return parts | {f"{name}_velocity": value for name, value in vars(found.velocity).items()}
+    velocity = found.velocity
+    parts |= {"overlap_velocity": velocity.overlap, "self_overlap_velocity": velocity.self_overlap}
+    return parts | {f"{name}_velocity": value for name, value in velocity.numbers.items()}
 
 
 def simulate(problem):
