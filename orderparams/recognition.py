@@ -7,6 +7,7 @@ from pathlib import Path
 
 EMPTY = "empty"
 FOLDER = "a folder"
+PIPE = "a pipe or a device"
 TABLE = "a configuration"
 TEXT = "a text"
 HDF5 = "an HDF5 file"
@@ -45,6 +46,8 @@ def kind_of(path: Path) -> str:
     """A file in words that follow "is"; OSError if it cannot be read."""
     if path.is_dir():
         return FOLDER
+    if path.exists() and not path.is_file():
+        return PIPE  # to look into it could wait forever, and takes away what is seen
     with path.open("rb") as file:
         return kind_of_content(file.read(HEAD), path.suffix.lower())
 
@@ -94,4 +97,5 @@ def neighbours(path: Path, *suffixes: str) -> list[str]:
         names = sorted(os.listdir(path.parent))
     except OSError:
         return []
-    return [str(path.parent / name) for name in names if name.endswith(suffixes)]
+    found = [path.parent / name for name in names if name.endswith(suffixes)]
+    return [str(file) for file in found if file.exists()]

@@ -72,10 +72,12 @@ def is_result(source: object) -> bool:
     if not isinstance(source, str | os.PathLike) or source in preset_names():
         return False
     path = Path(os.fspath(source))
+    named = path.suffix in RESULT_SUFFIXES
     try:
-        return path.suffix in RESULT_SUFFIXES or (path.is_file() and kind_of(path) == HDF5)
+        kind = kind_of(path) if path.is_file() else None
     except OSError:
-        return False
+        return named
+    return kind == HDF5 or (named and kind != TABLE)
 
 
 def read_text(source: str) -> str:

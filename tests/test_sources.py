@@ -176,18 +176,20 @@ def test_what_is_no_path_is_not_opened(path):
         {"task.signal.strengths": np.ma.array([1.0, 2.0], mask=[0, 1])},
         {"task.signal.strengths": itertools.count()},
         {"title": pathlib.Path("x")},
+        {"title": "\udcff"},
         {"attention.haeds": 2},
         {3: 4},
         ["attention.heads"],
         [3],
         3,
     ],
-    ids=str,
+    ids=ascii,
 )
 def test_settings_that_make_no_sense_get_one_message(settings):
     with pytest.raises(op.ConfigurationError) as caught:
         op.load(TABLE, settings=settings)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).encode()
 
 
 def test_the_keys_that_were_given_are_known():

@@ -1,6 +1,7 @@
 """Errors: all that is wrong at once, what a file is, what may be meant, and in whose words."""
 
 import ast
+import os
 import re
 import string
 from pathlib import Path
@@ -174,6 +175,9 @@ FILES = {
     "zeros.h5": (bytes(4000), "is nothing but zeros"),
     "short.h5": (b"\x89HDF\r\n\x1a\n" + bytes(100), "is cut short or damaged; take another copy"),
     "two-stage": (None, "two-stage is a preset, not a result file; orderparams solve two-stage"),
+    "pipe.h5": (os.mkfifo, "pipe.h5 is a pipe or a device, not a result file"),
+    "folder": (os.mkdir, "folder is a folder; name a result file\n"),
+    "lost.h5": (lambda path: path.symlink_to("nowhere"), "lost.h5 does not exist\n"),
     "rnu.h5": (None, "rnu.h5 does not exist; did you mean 'run.h5'?"),
 }  # fmt: skip
 
@@ -183,7 +187,9 @@ FILES = {
 def test_a_file_that_holds_no_result_is_told_what_it_is(run, tmp_path, command, name):
     (tmp_path / "run.h5").touch()
     content, words = FILES[name]
-    if content is not None:
+    if callable(content):
+        content(tmp_path / name)
+    elif content is not None:
         (tmp_path / name).write_bytes(content)
     if command == "analyze" and not name.endswith(".h5"):
         pytest.skip("it takes configurations as well")
@@ -191,6 +197,24 @@ def test_a_file_that_holds_no_result_is_told_what_it_is(run, tmp_path, command, 
     assert (status, out) == (5, "")
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_a_folder_is_told_with_a_result_in_it(run, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "a.h5").touch()
+    expected = "runs is a folder; name a result file in it, such as runs/a.h5"
+    assert expected in run("plot", "runs")[2]
+
+
+def test_the_ending_of_a_name_is_found(run, tmp_path):
+    (tmp_path / "a.h5").touch()
+    assert "a does not exist; did you mean 'a.h5'?" in run("plot", "a")[2]
+
+
+def test_a_configuration_is_one_whatever_its_name(run, tmp_path):
+    (tmp_path / "table.h5").write_text(EXAMPLE)
+    assert "solve table.h5 makes one" in run("info", "table.h5")[2]
+    assert run("evaluate", "table.h5")[0] == 0
 
 
 def test_a_file_of_another_program_is_told_what_it_is(run, tmp_path):
@@ -207,6 +231,7 @@ SOURCES = [
     ("my.tml", 2, "did you mean 'my.toml'?"),
     ("", 2, "'' is neither a file nor a preset"),
     (".", 5, "'.' is a folder; name a preset, a configuration or a result file, such as"),
+    ("pipe.h5", 5, "pipe.h5 is a pipe or a device"),
     ("empty.toml", 2, "empty.toml: task is missing and has no default; add it, such as a table "
      '[task.signal] with kind = "spikes" and strengths = [4, 1]; orderparams presets two-stage'),
     ("figure.png", 2, "figure.png is a PNG picture; a configuration is a text in TOML"),
@@ -220,6 +245,7 @@ SOURCES = [
 def test_what_is_no_configuration_is_told_what_it_is(run, tmp_path, command, name, expected, words):
     (tmp_path / "my.toml").write_text(EXAMPLE)
     (tmp_path / "empty.toml").touch()
+    os.mkfifo(tmp_path / "pipe.h5")
     (tmp_path / "figure.png").write_bytes(PNG)
     (tmp_path / "wide.toml").write_text(EXAMPLE, "utf-16")
     options = ["--vary", "initial.seed=1", "-o", "x.h5"] if command == "scan" else []
@@ -233,8 +259,8 @@ def test_what_is_no_configuration_is_told_what_it_is(run, tmp_path, command, nam
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (["simulate", "run.h5", "--resume"], "holds no simulation; it has trajectory; orderparams "
-         "simulate makes one"),
+        (["simulate", "run.h5", "--resume"], "holds no simulation; it has checkpoint, trajectory; "
+         "orderparams simulate makes one"),
         (["analyze", "claim.h5"], "holds no trajectory; it has checks"),
     ],
 )  # fmt: skip

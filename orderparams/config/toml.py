@@ -48,10 +48,11 @@ def listed(settings: Settings | None) -> list[Setting]:
 
 
 def setting_keys(settings: Iterable[Setting]) -> set[str]:
-    """The keys that settings give a value to."""
-    return {
-        (text.partition("=")[0] if isinstance(text, str) else text[0]).strip() for text in settings
-    }
+    """The keys that settings give a value to; what is no setting is passed over."""
+    keys = [
+        setting[0] if isinstance(setting, tuple) and setting else setting for setting in settings
+    ]
+    return {key.partition("=")[0].strip() for key in keys if isinstance(key, str)}
 
 
 def override(table: Mapping[str, Any], settings: Settings | None) -> dict[str, Any]:
@@ -63,13 +64,13 @@ def override(table: Mapping[str, Any], settings: Settings | None) -> dict[str, A
     the others.
     """
     errors = Errors()
-    result = dict(table)
-    for setting in listed(settings):
+    result, given = dict(table), listed(settings)
+    for setting in given:
         try:
             result = assign(result, *read_setting(setting))
         except ConfigurationError as error:
             errors.found.append(error)
-    return errors.conclude(retitled(table, result, setting_keys(listed(settings))))
+    return errors.conclude(retitled(table, result, setting_keys(given)))
 
 
 def read_setting(setting: Setting) -> tuple[str, Any]:

@@ -89,9 +89,13 @@ def integer(low: int, high: int) -> Whole:
 
 
 def text(value: Any, key: str) -> str:
-    """Any string."""
+    """Any string that can be written to a file."""
     if not isinstance(value, str):
         raise ConfigurationError(f"{key}: expected a text in quotes, got {shown(value)}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{key}: {shortened(value)!a} is not UTF-8") from None
     return value
 
 

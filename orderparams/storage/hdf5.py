@@ -19,7 +19,7 @@ from orderparams.config import Problem, parse, parse_toml
 from orderparams.config.values import nearest
 from orderparams.errors import ConfigurationError, FileError, OrderparamsError, reason
 from orderparams.provenance import provenance
-from orderparams.recognition import EMPTY, HDF5, TABLE, kind_of, neighbours
+from orderparams.recognition import EMPTY, FOLDER, HDF5, TABLE, kind_of, neighbours
 from orderparams.sources import preset_names
 from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.files import atomic, destination, remove_leftovers
@@ -165,6 +165,10 @@ def check_kind(path: Path) -> None:
         raise missing(path) from None
     except OSError as error:
         raise FileError(f"{path} could not be read: {reason(error)}") from None
+    if kind == FOLDER:
+        held = neighbours(path / "in", *RESULTS)
+        hint = f" in it, such as {held[0]}" if held else ""
+        raise FileError(f"{path} is {FOLDER}; name a result file{hint}")
     if kind != HDF5:
         remedy = {TABLE: "solve", EMPTY: "again"}.get(kind, "result")
         raise FileError(f"{path} is {kind}, not a result file (HDF5)", remedy, source=path)
@@ -172,7 +176,9 @@ def check_kind(path: Path) -> None:
 
 def missing(path: Path) -> FileError:
     """The error for a result file that does not exist, with the one that may be meant."""
-    if close := nearest(str(path), neighbours(path, ".h5", ".hdf5")):
+    known = neighbours(path, *RESULTS)
+    ended = next((name for name in known if name.startswith(f"{path}.")), "")
+    if close := ended or nearest(str(path), known):
         return FileError(f"{path} does not exist; did you mean {close!r}?")
     what = "is a preset, not a result file" if str(path) in preset_names() else "does not exist"
     remedy = "solve" if str(path) in preset_names() else "" if path.suffix else "result"
