@@ -100,18 +100,20 @@ def command_line() -> str:
     return typed.encode("utf-8", "backslashreplace").decode()
 
 
+def say_compiling() -> None:
+    """Say that kernels are compiled, in place of a progress line."""
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(
+            f"{start}Compiling kernels: a minute or two, more on a busy machine. They are "
+            "kept for the next time.",
+            err=True,
+        )
+
+
 def announce_compilation() -> None:
     """Say why the beginning takes long: when a kernel is not compiled yet, or none can be kept."""
     from orderparams.compiled import cache_root, on_compiling
-
-    def say() -> None:
-        start = "\r\x1b[K" if sys.stderr.isatty() else ""  # in place of a progress line
-        with contextlib.suppress(OSError, ValueError):
-            click.echo(
-                f"{start}Compiling kernels: a minute or two, more on a busy machine. They are "
-                "kept for the next time.",
-                err=True,
-            )
 
     if cache_root() is None:
         click.echo(
@@ -120,7 +122,7 @@ def announce_compilation() -> None:
             err=True,
         )
     else:
-        on_compiling[:] = [say]
+        on_compiling[:] = [say_compiling]
 
 
 def target(output: Path | None, config: str, *, force: bool) -> Path:

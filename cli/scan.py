@@ -16,6 +16,8 @@ from orderparams.cli.screen import show
 from orderparams.storage.suffixes import RESULTS, check_suffix
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from orderparams.progress import ProgressLine
     from orderparams.scans.plan import Plan
     from orderparams.scans.points import Point
@@ -144,16 +146,17 @@ def scan(
     stored = output if resume or collecting else None
     bar = progress_line(quiet=quiet or as_json or json_lines)
     plan = make_plan(config, assignments, stored, bar=bar, **settings)
-    warnings = warned(plan, config, assignments)
 
     from orderparams.scans import run
 
-    machine = run.Machine(workers, timeout, scheduler, scheduler_file)
+    say = None if bar is None else options.say_compiling
+    machine = run.Machine(workers, timeout, scheduler, scheduler_file, say)
+    warnings = warned(plan, config, assignments, machine)
     if dry_run:
         show([*describe(plan), "", estimate(plan, machine)])
         return 0
     assert output is not None
-    screen = Screen(plan, output, bar, lines=json_lines)
+    screen = Screen(plan, output, bar, warnings, lines=json_lines)
     watch: dict[str, Any] = {"on_point": screen.point, "on_progress": screen.progress}
     command, before = options.command_line(), stamp(output)
     try:
@@ -178,7 +181,13 @@ def scan(
         click.echo(json.dumps(report | {"warnings": warnings}))
     elif not quiet and not json_lines:
         show(summary_lines(report))
-    return FAILED_POINTS if report["finished"] < report["points"] else 0
+    if report["finished"] == report["points"]:
+        return 0
+    if quiet and not as_json and not json_lines:
+        count, lines = summary_lines(report)[0].strip(), report["failures"][:1]
+        reason = "".join(f"; point {of['point']}: {of['message']}" for of in lines)
+        click.echo(f"orderparams: {count}{reason}; go on with --resume", err=True)
+    return FAILED_POINTS
 
 
 def stamp(path: Path) -> tuple[int, int] | None:
@@ -189,14 +198,16 @@ def stamp(path: Path) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def warned(plan: Plan, config: str | None, assignments: tuple[str, ...]) -> list[str]:
+def warned(
+    plan: Plan, config: str | None, assignments: tuple[str, ...], machine: Machine
+) -> list[str]:
     """Warnings of a plan, which are printed as one line."""
     from orderparams.config.toml import setting_keys
     from orderparams.scans.unused import given_to, ignored_in
     from orderparams.sources import DEFAULT_PRESET
 
     keys = given_to(plan, config or DEFAULT_PRESET, setting_keys(assignments))
-    return given.warned(ignored_in(plan, keys), "this scan")
+    return given.warned(ignored_in(plan, keys) | machine.ignored, "this scan")
 
 
 CONTRADICTIONS = {
@@ -205,6 +216,9 @@ CONTRADICTIONS = {
     ("scheduler", "scheduler_file"): "--scheduler and --scheduler-file name the same",
     ("shard", "force"): "--shard goes on with a folder of points and --force begins a file anew",
     ("as_json", "json_lines"): "--json and --json-lines both write to standard output",
+    ("dry_run", "as_json"): "--dry-run shows a plan and --json what a scan came to",
+    ("dry_run", "json_lines"): "--dry-run runs nothing and --json-lines shows what was run",
+    ("collecting", "json_lines"): "--collect runs nothing and --json-lines shows what was run",
 }
 
 
@@ -291,8 +305,17 @@ def checking(bar: ProgressLine | None) -> Callable[[int, int], None] | None:
 class Screen:
     """What a running scan shows: a progress line, or a JSON line a point."""
 
-    def __init__(self, plan: Plan, output: Path, bar: ProgressLine | None, *, lines: bool) -> None:
-        self.plan, self.output, self.bar, self.lines = plan, output, bar, lines
+    def __init__(
+        self,
+        plan: Plan,
+        output: Path,
+        bar: ProgressLine | None,
+        warnings: list[str],
+        *,
+        lines: bool,
+    ) -> None:
+        self.plan, self.output, self.bar = plan, output, bar
+        self.warnings, self.lines = warnings, lines
         self.seconds = 0.0
         self.failures: list[dict[str, Any]] = []
         self.done = 0
@@ -322,7 +345,7 @@ class Screen:
             entry |= {key: getattr(reply, key) for key in ("status", "message", "seconds")}
             values = read_image(reply.image).values
             entry |= {name: finite(value.tolist()) for name, value in values.items()}
-            click.echo(json.dumps(entry))
+            click.echo(json.dumps(entry | {"warnings": self.warnings}))
 
     def report(self, output: Path) -> dict[str, Any]:
         """What this run did, of a shard."""
@@ -366,7 +389,9 @@ def summary(plan: Plan, result: Scan, output: Path) -> dict[str, Any]:
         }
         for number, message in result.failures.items()
     ]
-    return {
+    agreement = result.arrays.get("agreement")
+    verdicts = {} if agreement is None else {"verdicts": verdicts_of(result, agreement)}
+    return verdicts | {
         "points": len(plan.points),
         "finished": result.count("finished"),
         "failed": result.count("failed"),
@@ -379,12 +404,22 @@ def summary(plan: Plan, result: Scan, output: Path) -> dict[str, Any]:
     }
 
 
+def verdicts_of(result: Scan, agreement: np.ndarray) -> dict[str, int]:
+    """How many validations came to which verdict."""
+    found = agreement[result["status"] == "finished"]
+    agree, disagree = int((found == 1).sum()), int((found == 0).sum())
+    return {"agree": agree, "disagree": disagree, "inconclusive": found.size - agree - disagree}
+
+
 def summary_lines(report: dict[str, Any]) -> list[str]:
     """The same for reading."""
     lines = [f"  {report['finished']} of {report['points']} points finished"]
     if missing := report["points"] - report["finished"] - report["failed"]:
         lines[0] += f", {missing} not run"
     lines[0] += f"; {report['seconds']:.1f} s of work"
+    if verdicts := report.get("verdicts"):
+        counts = ", ".join(f"{count} {word}" for word, count in verdicts.items())
+        lines.append(f"  theory and simulation: {counts}")
     for failure in report["failures"][:FIRST_POINTS]:
         pairs = "  ".join(f"{key}={value}" for key, value in failure["parameters"].items())
         lines += [f"  failed: point {failure['point']}  {pairs}", f"    {failure['message']}"]

@@ -112,10 +112,17 @@ def validate(
     interruption.advise(f"{path} is complete")
     if not quiet:
         show([*summary(result), "", f"  written to {path}"])
+    elif result.verdict != "agree":
+        reason = " ".join(result.reason.splitlines())
+        click.echo(f"orderparams: {WORDS[result.verdict]}: {reason} Written to {path}.", err=True)
     return STATUS[result.verdict]
 
 
 STATUS = {"agree": 0, "disagree": 4, "inconclusive": 7}
+WORDS = {
+    "disagree": "theory and simulation disagree",
+    "inconclusive": "the evidence cannot decide",
+}
 MOST_ROWS = 8
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from orderparams import interruption, memory
 from orderparams.config.sections import IntegratorConfig, OutputConfig
@@ -61,6 +61,18 @@ def output_times(output: OutputConfig, duration: float) -> Array:
             "different times: raise the one or lower the other"
         )
     return times
+
+
+def checked_times(times: ArrayLike) -> Array:
+    """Times that were asked for; :class:`ConfigurationError` unless they increase from 0."""
+    try:
+        found = np.asarray(times, dtype=float)
+    except (TypeError, ValueError):
+        found = np.empty(0)
+    increasing = found.ndim == 1 and found.size > 1 and found[0] == 0 and (np.diff(found) > 0).all()
+    if not (increasing and np.isfinite(found[-1])):
+        raise ConfigurationError("times: expected numbers increasing from 0, such as [0, 1.5, 20]")
+    return found
 
 
 def check_memory(count: int, unknowns: int, method: str) -> None:
@@ -157,7 +169,7 @@ def solve(
     source: Source,
     *,
     settings: Settings | None = None,
-    times: Array | None = None,
+    times: ArrayLike | None = None,
     progress: Progress | None = None,
     max_seconds: float = np.inf,
     checkpoint: Checkpoint | None = None,
@@ -180,6 +192,7 @@ def solve(
     flow = Flow(problem, engine)
     if times is None:
         times = output_times(problem.output, problem.training.duration)
+    times = checked_times(times)
     end = float(times[-1])
     check_duration(end, problem.integrator)
     check_memory(len(times), flow.initial_state.size, problem.integrator.method)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import orderparams as op
 from orderparams import integrate
 from orderparams.config.sections import InitialConfig, IntegratorConfig
+from orderparams.errors import ConfigurationError
 from orderparams.expectations import Moments
 from orderparams.expectations.auto import make_engine
 from orderparams.flow import Flow
@@ -353,3 +354,13 @@ def test_limits_of_steps_and_time():
     assert "integrator.max_steps = 2" in op.solve(problem).message
     assert "limit of 0 seconds" in op.solve(op.load("two-stage"), max_seconds=0).message
     assert IntegratorConfig().max_steps == 100_000
+
+
+@pytest.mark.parametrize("times", [[0.0, 2.0, 1.0], [1.0, 2.0], [0.0], "soon", [0.0, np.inf], []])
+def test_times_that_were_asked_for_increase_from_zero(times):
+    with pytest.raises(ConfigurationError, match="increasing from 0"):
+        op.solve("single-head", times=times)
+
+
+def test_times_may_be_a_plain_list():
+    assert op.solve("single-head", times=[0, 1, 2.5]).time.tolist() == [0.0, 1.0, 2.5]

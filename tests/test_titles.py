@@ -47,13 +47,13 @@ def test_figures_say_title_and_settings(tmp_path):
     op.solve(op.load(TABLE)).save(tmp_path / "run.h5")
     op.simulate(op.load(TABLE)).save(tmp_path / "simulation.h5")
     op.validate(op.load(TABLE)).save(tmp_path / "validation.h5")
-    task, attention = "spikes signal, F = 2, L = 3, token target", "2 heads, softmax, bias none"
-    flow = f"{attention}, weights mean; gradient flow, to t = 1"
-    assert heading(tmp_path / "run.h5") == [TABLE["title"], task, flow]
-    for name in ("simulation", "validation"):
-        title, second, third = heading(tmp_path / f"{name}.h5")
-        assert (title, second) == (TABLE["title"], task)
-        assert third.startswith(f"{attention}, weights mean; SGD, learning rate 1")
+    task = "spikes signal, F = 2, L = 3, token target"
+    both = [TABLE["title"], task, "2 heads, softmax, bias none, weights mean"]
+    assert heading(tmp_path / "run.h5") == [*both, "gradient flow, to t = 1"]
+    sgd = [*both, "SGD, learning rate 1, batch size 1, to t = 1"]
+    assert heading(tmp_path / "simulation.h5") == sgd
+    verdict = "inconclusive: the evidence cannot decide"
+    assert heading(tmp_path / "validation.h5") == [*sgd, verdict]
 
 
 def test_a_scan_says_what_its_points_share(tmp_path):

@@ -96,7 +96,7 @@ OTHERS = {
     "integrator.rtol": [1e-4],
     "integrator.atol": [1e-5],
     "integrator.max_steps": [1],
-    "integrator.stop_at_rest": [],  # no run here comes to rest: tests/test_rest.py
+    "integrator.stop_at_rest": [],  # no run here comes to rest: tests/test_resume.py
     "output.points": [4],
     "output.spacing": ["log"],
     "simulation.backend": ["direct"],

@@ -176,3 +176,4 @@ def test_the_command_and_its_file(tmp_path):
         check=False,
     )
     assert wrong.returncode == 4
+    assert "orderparams: theory and simulation disagree: By chance alone" in wrong.stderr

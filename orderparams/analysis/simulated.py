@@ -10,7 +10,7 @@ from orderparams.trajectory import Trajectory
 
 
 def replica_trajectory(run: SimulationRun, replica: int) -> Trajectory:
-    """One replica (counted from 0), up to where it is known.
+    """One replica (counted from 0), up to where it is known, at the times that a step reached.
 
     :class:`ConfigurationError` if there are fewer replicas, or nothing is known beyond the start.
     """
@@ -22,17 +22,18 @@ def replica_trajectory(run: SimulationRun, replica: int) -> Trajectory:
     courses = [records.overlap[replica], records.self_overlap[replica], risk[replica]]
     known = [np.isfinite(course).reshape(len(course), -1).all(axis=1) for course in courses]
     end = int(np.logical_and.accumulate(np.all(known, axis=0)).sum())
-    if end < 2:
+    stored = np.unique(records.time[:end], return_index=True)[1]
+    if len(stored) < 2:
         raise ConfigurationError(f"of replica {replica + 1} nothing is known beyond the start")
     return Trajectory(
         problem=run.problem,
-        time=records.time[:end],
-        overlap=records.overlap[replica, :end],
-        self_overlap=records.self_overlap[replica, :end],
-        risk=risk[replica, :end],
-        bias=records.bias[replica, :end] if attention.bias == "learned" else None,
+        time=records.time[stored],
+        overlap=records.overlap[replica, stored],
+        self_overlap=records.self_overlap[replica, stored],
+        risk=risk[replica, stored],
+        bias=records.bias[replica, stored] if attention.bias == "learned" else None,
         head_weight=(
-            records.head_weight[replica, :end] if attention.head_weights == "learned" else None
+            records.head_weight[replica, stored] if attention.head_weights == "learned" else None
         ),
         status=run.status,
         message=run.message,

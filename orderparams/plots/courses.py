@@ -23,6 +23,11 @@ Array = NDArray[np.float64]
 
 MOST_FEATURES, MOST_NAMED, MOST_TICKS = 6, 8, 12
 TIME = "time t = γ steps / D"
+VERDICTS = {
+    "agree": "theory and simulation agree",
+    "disagree": "theory and simulation disagree",
+    "inconclusive": "inconclusive: the evidence cannot decide",
+}
 
 
 def draw_overlaps(
@@ -171,7 +176,12 @@ def plot_courses(path: Path) -> Figure:
         features = (simulation if theory is None else theory)["overlap"].shape[-1]
         figure = Figure(figsize=(width(features), 5.2), layout="constrained")
         overlaps, (risk,) = panels(figure, features, matrix=False)
-        heading(figure, stored_problem(file), "sgd" if theory is None else None)
+        heading(
+            figure,
+            stored_problem(file),
+            "sgd" if theory is None else None,
+            last=VERDICTS[attribute(file["comparison"], "verdict")] if "comparison" in file else "",
+        )
         if simulation is not None:
             time = simulation["time"][...]
             for f, axes in enumerate(overlaps):

@@ -48,12 +48,12 @@ def heading(
     problem: Problem,
     rule: str | None = None,
     varied: Collection[str] = (),
-    fixed: str = "",
+    last: str = "",
 ) -> None:
-    """Title and settings of a problem above a figure, without those that are ``varied``."""
+    """Title and settings of a problem above a figure, without those that are ``varied``, and a
+    ``last`` line."""
     words = describe(problem, rule, varied)
-    task, others = words.pop("task", ""), "; ".join(words.values())
-    lines = [line for line in (title_of(problem.title, varied), task, others, fixed) if line]
+    lines = [line for line in (title_of(problem.title, varied), *words.values(), last) if line]
     figure.suptitle("\n".join(lines), parse_math=False, wrap=True, fontsize=9)
 
 

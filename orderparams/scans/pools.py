@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orderparams.errors import ConfigurationError, SolverError
-from orderparams.scans.worker import Crew, Reply, Task
+from orderparams.scans.worker import Crew, OnCompiling, Reply, Task
 
 CONNECT_SECONDS = 10
 
@@ -32,9 +32,9 @@ class Pool(Protocol):
 class LocalPool:
     """Child processes on this machine, each led by a thread of an executor."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, on_compiling: OnCompiling | None = None) -> None:
         self.workers = workers
-        self.crew = Crew()
+        self.crew = Crew(on_compiling)
         self.crew.start(workers)
         self.executor = ThreadPoolExecutor(workers)
 

@@ -27,7 +27,7 @@ from orderparams.scans.points import Point, Report
 from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected
 from orderparams.scans.result import Scan
 from orderparams.scans.unused import given_to, ignored_in
-from orderparams.scans.worker import Reply, Task, failed
+from orderparams.scans.worker import OnCompiling, Reply, Task, failed
 from orderparams.sources import Source, place_of
 from orderparams.storage.files import check_target
 from orderparams.storage.rescue import save_somewhere
@@ -70,12 +70,21 @@ class Machine:
 
     ``workers`` processes on this machine (all processors if None), or a Dask cluster given by the
     address of its scheduler or by its scheduler file; ``timeout`` in seconds a point.
+    ``on_compiling`` is called once if processes of this machine have to compile kernels.
     """
 
     workers: int | None = None
     timeout: float | None = None
     scheduler: str | None = None
     scheduler_file: Path | None = None
+    on_compiling: OnCompiling | None = None
+
+    @property
+    def ignored(self) -> dict[str, str]:
+        """What is given without effect, and why."""
+        if self.local or self.workers is None:
+            return {}
+        return {"workers": "points run on the cluster, which has processes of its own"}
 
     @property
     def local(self) -> bool:
@@ -89,7 +98,7 @@ class Machine:
     def pool(self, points: int) -> Pool:
         """Processes for so many points."""
         if self.local:
-            return LocalPool(self.processes(points))
+            return LocalPool(self.processes(points), self.on_compiling)
         return DaskPool(self.scheduler, self.scheduler_file)
 
 
@@ -343,9 +352,9 @@ def scan(
     report = reporter("checking", on_progress)
     plan = make_plan(base_table(source), given, settings, report, place=place_of(source))
     keys = given_to(plan, source, setting_keys(listed(settings)))
-    warn(sentence("this scan", ignored_in(plan, keys)))
     file = None if scheduler_file is None else Path(scheduler_file)
     machine = Machine(workers, timeout, scheduler, file)
+    warn(sentence("this scan", ignored_in(plan, keys) | machine.ignored))
     if output is not None:
         return run_plan(
             plan, Path(output), machine,

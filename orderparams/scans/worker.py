@@ -28,6 +28,12 @@ from orderparams.streams import steady_streams
 COMPILATION = 120.0
 """Seconds that a process may take to start and to compile its kernels, beside a point's time."""
 
+BEGINS, COMPILES = b"begins\n", b"compiles\n"
+"""What a child says before the reply: that it has its libraries and kernels, or that it has to
+compile them first."""
+
+OnCompiling = Callable[[], None]
+
 
 @dataclass(frozen=True)
 class Task:
@@ -53,9 +59,10 @@ class Reply:
 
 
 class Child:
-    """One child process, from the caller's side."""
+    """One child process, from the caller's side; ``on_compiling`` is called when it has to."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_compiling: OnCompiling) -> None:
+        self.on_compiling = on_compiling
         # Out of reach of the terminal: Ctrl-C is answered by the parent alone.
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", __name__],
@@ -76,7 +83,9 @@ class Child:
             with self.limit(None if task.timeout is None else task.timeout + COMPILATION):
                 self.requests.write(json.dumps(asdict(task)).encode() + b"\n")
                 self.requests.flush()
-                self.replies.readline()  # it has its libraries and kernels, and begins
+                if self.replies.readline() == COMPILES:
+                    self.on_compiling()
+                    self.replies.readline()
             started = time.monotonic()
             with self.limit(task.timeout):
                 header = json.loads(self.replies.readline())
@@ -135,9 +144,13 @@ class Child:
 
 
 class Crew:
-    """Child processes for callers in several threads: as many as run at the same time."""
+    """Child processes for callers in several threads: as many as run at the same time.
 
-    def __init__(self) -> None:
+    ``on_compiling`` is called once, from any of the threads, when kernels have to be compiled.
+    """
+
+    def __init__(self, on_compiling: OnCompiling | None = None) -> None:
+        self.on_compiling = on_compiling
         self.lock = threading.Lock()
         self.idle: list[Child] = []
         self.busy: set[Child] = set()
@@ -145,7 +158,14 @@ class Crew:
 
     def start(self, count: int) -> None:
         """Start children ahead of the first points, so that they load their libraries together."""
-        self.idle += [Child() for _ in range(count)]
+        self.idle += [Child(self.compiling) for _ in range(count)]
+
+    def compiling(self) -> None:
+        """Say that kernels are compiled, once."""
+        with self.lock:
+            say, self.on_compiling = self.on_compiling, None
+        if say is not None:
+            say()
 
     def run(self, task: Task) -> Reply:
         """Run a point in an idle child, or in a new one."""
@@ -154,7 +174,7 @@ class Crew:
                 raise RuntimeError("the crew has left")
             while self.idle and not self.idle[0].alive:
                 self.idle.pop(0).close()
-            child = self.idle.pop(0) if self.idle else Child()
+            child = self.idle.pop(0) if self.idle else Child(self.compiling)
             self.busy.add(child)
         reply = child.run(task)
         with self.lock:
@@ -229,8 +249,8 @@ def serve() -> None:
     rehearsed: set[tuple[Any, ...]] = set()
     while True:
         task = Task(**json.loads(requests.get()))
-        refusal = guarded(task, partial(rehearse, task, rehearsed))
-        answer(b"begins\n")
+        refusal = guarded(task, partial(rehearse, task, rehearsed, partial(answer, COMPILES)))
+        answer(BEGINS)
         reply = refusal or guarded(task, partial(perform, task))
         assert reply is not None
         header = {"status": reply.status, "message": reply.message, "seconds": reply.seconds}
@@ -245,16 +265,19 @@ def guarded(task: Task, step: Callable[[], Reply | None]) -> Reply | None:
         return failed(task, f"{type(error).__name__}: {error}", 0.0)
 
 
-def rehearse(task: Task, rehearsed: set[tuple[Any, ...]]) -> None:
+def rehearse(task: Task, rehearsed: set[tuple[Any, ...]], on_compiling: OnCompiling) -> None:
     """Get the kernels of a task, compiled or from the cache, outside of its time."""
+    from orderparams import compiled
     from orderparams.config import parse, parse_toml
     from orderparams.scans.actions import kernels, perform, rehearsal
 
     problem = parse(parse_toml(task.config))
     needed = kernels(task.action, problem)
     if needed not in rehearsed:
+        compiled.on_compiling[:] = [on_compiling]
         with one_compiles():
             perform(*rehearsal(task.action, problem))
+        compiled.on_compiling.clear()
         rehearsed.add(needed)
 
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from orderparams.scans.run import Machine
 from orderparams.storage.scans import open_scan
 
 QUICK = [
@@ -64,6 +65,38 @@ def test_json_lines_come_as_points_end_and_json_is_one_document(run):
     assert document["parameters"]["task.length"] == [3, 4]
     assert [failure["point"] for failure in document["failures"]] == [1, 2]
     assert run("scan", "--collect", "-o", "a.h5", "--force")[1].count("failed: point") == 2
+
+
+def test_json_lines_carry_warnings_and_quiet_scans_say_what_failed(run):
+    vary = ["--vary", "integrator.max_steps=2,1000", "-s", "training.batch_size=2"]
+    status, out, _ = run(*SCAN, *vary, "-o", "a.h5", "--json-lines")
+    first, second = (json.loads(line)["warnings"] for line in out.splitlines())
+    assert first == second
+    assert first[0].startswith("training.batch_size: ")
+    status, out, err = run(*SCAN, *vary, "-o", "b.h5", "-q")
+    assert (status, out) == (6, "")
+    assert "orderparams: 1 of 2 points finished; " in err
+    assert "point 1: stopped at t = " in err
+
+
+def test_a_scan_of_validations_counts_its_verdicts(run):
+    few = ["-s", "simulation.dimension=60", "-s", "simulation.replicas=2"]
+    action = ["--action", "validate", *few, "--vary", "simulation.seed=1,2"]
+    status, out, _ = run(*SCAN, *action, "-o", "a.h5")
+    assert status == 0
+    assert "theory and simulation: 0 agree, 0 disagree, 2 inconclusive" in out
+
+
+def test_compiling_is_said_once(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
+    scan = [*SCAN[:-1], "2", "--action", "evaluate", *HEADS]
+    assert run(*scan, "-o", "a.h5")[2].count("Compiling kernels") == 1
+    assert "Compiling" not in run(*scan, "-o", "b.h5")[2]
+
+
+def test_workers_of_this_machine_are_no_workers_of_a_cluster():
+    assert "cluster" in Machine(workers=2, scheduler="tcp://x").ignored["workers"]
+    assert Machine(workers=2).ignored == Machine(scheduler="tcp://x").ignored == {}
 
 
 def test_a_dry_run_shows_the_plan_and_an_estimate_and_writes_nothing(run, tmp_path):
@@ -137,6 +170,7 @@ REFUSED = [
     (["-o", "a.h5", *HEADS, "--random", "0"], 2, "--random"),
     (["-o", "a.h5", *HEADS, "--action", "slove"], 2, "did you mean 'solve'"),
     (["-o", "a.h5", *HEADS, "--json", "--json-lines"], 2, "choose one"),
+    ([*HEADS, "--dry-run", "--json"], 2, "choose one"),
     (["-o", "a.h5", *HEADS, "--workers", "0"], 2, "--workers"),
     (["-o", "a.h5", *HEADS, "--timeout", "0"], 2, "--timeout"),
     (["-o", "a.h5", *HEADS, "--shard", "3/2"], 2, "I from 1 to N"),
