@@ -268,16 +268,17 @@ def test_the_command_names_the_file_and_never_replaces_one_unasked(run, result_p
     source.write_bytes(result_paths["run"].read_bytes())
     assert run("export", "run.h5", "--to", "netcdf") == (0, "", "written to run.nc\n")
     assert run("export", "run.h5", "--to", "netcdf") == (0, "", "written to run-2.nc\n")
-    status, _, err = run("export", "run.h5", "--to", "csv", "-o", "run.nc")
-    assert (status, err) == (5, "orderparams: " + EXISTS)
-    status, _, _ = run("export", "run.h5", "--to", "csv", "-o", "run.nc", "--force")
-    assert status == 0
-    assert (tmp_path / "run.nc").read_text("utf-8").startswith("path,time,")
-    status, _, err = run("export", "run.h5", "--to", "npz", "-o", "run.h5", "--force")
+    status, _, err = run("export", "run.h5", "--to", "csv", "-o", "run.nc", "--force")
     assert (status, err) == (
         2,
-        "orderparams: run.h5 is the file to export; name another one with -o\n",
+        "orderparams: run.nc: an export to csv has the ending .csv, not .nc; name it run.csv\n",
     )
+    status, _, err = run("export", "run.h5", "--to", "netcdf", "-o", "run.nc")
+    assert (status, err) == (5, "orderparams: " + EXISTS)
+    status, _, _ = run("export", "run.h5", "--to", "csv", "-o", "run", "--force")
+    assert status == 0
+    assert (tmp_path / "run").read_text("utf-8").startswith("path,time,")
+    assert run("export", "run.h5", "--to", "npz", "-o", "run.h5", "--force")[0] == 2
     assert source.read_bytes() == result_paths["run"].read_bytes()
 
 
@@ -288,11 +289,11 @@ def test_the_command_refuses_with_one_message(run, result_paths, tmp_path):
     source = result_paths["run"]
     (tmp_path / "my.toml").write_text("title = 'mine'")
     for arguments, status, words in (
-        (("run.h5",), 2, "Missing option '--to'"),
+        (("run.h5",), 2, "--to is missing; it is one of csv, npz, netcdf, json"),
         (
             (source, "--to", "xls"),
             2,
-            "'xls' is not one of 'csv', 'npz', 'netcdf', 'json'",
+            "--to: 'xls' is not one of csv, npz, netcdf, json",
         ),
         (("none.h5", "--to", "csv"), 5, "orderparams: none.h5 does not exist"),
         (("my.toml", "--to", "csv"), 5, "orderparams: my.toml is not a readable HDF5 file"),

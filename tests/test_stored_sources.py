@@ -1,5 +1,7 @@
 """Result files as CONFIG: what is done with them is said; and endings of names."""
 
+import itertools
+
 import pytest
 
 KINDS = {
@@ -71,8 +73,10 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("name", ["x.txt", "x", "x.toml"])
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [*itertools.product(COMMANDS, ("x.txt", "x.toml")), (("plot", "RUN", "-o"), "x")],
+)
 def test_an_ending_of_something_else_is_refused(run, result_paths, tmp_path, command, name):
     arguments = [str(result_paths["run"]) if word == "RUN" else word for word in command]
     status, out, err = run(*arguments, name)
@@ -80,3 +84,8 @@ def test_an_ending_of_something_else_is_refused(run, result_paths, tmp_path, com
     assert "has the ending ." in err
     assert "name it x." in err
     assert not list(tmp_path.glob("x*"))
+
+
+def test_a_result_needs_no_ending(run, tmp_path):
+    assert run("solve", "single-head", "-s", "training.duration=1", "-q", "-o", "x")[0] == 0
+    assert run("info", "x")[0] == 0

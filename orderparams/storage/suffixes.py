@@ -19,8 +19,13 @@ EXPORTS = {
 
 
 def check_suffix(path: Path, allowed: Sequence[str], what: str) -> None:
-    """:class:`ConfigurationError` for a name whose ending belongs to something else."""
-    if path.suffix.lower() not in allowed and not path.is_dir():  # which is refused as such
+    """:class:`ConfigurationError` for a name whose ending belongs to something else.
+
+    A name may have none, except of a figure, whose format it chooses.
+    """
+    if path.suffix.lower() in allowed or path.is_dir():  # which is refused as such
+        return
+    if path.suffix or allowed == FIGURES:
         found = f"not {path.suffix}" if path.suffix else "and this has none"
         raise ConfigurationError(
             f"{path}: {what} has the ending {' or '.join(allowed)}, {found}; "
