@@ -115,25 +115,20 @@ def run(
         options.announce_compilation()
 
     from orderparams.integrate import solve
-    from orderparams.progress import ProgressLine
+    from orderparams.progress import ProgressLine, shown_on
 
-    interruption.advise("nothing was computed yet")
     with interruption.keeping(command=True), ProgressLine(quiet=quiet) as line:
-        file = keeping.OutputFile(path, line, replace=replace)
-
-        def progress(fraction: float, risk: float) -> None:
-            line(fraction, f"t = {fraction * problem.training.duration:.4g}  risk {risk:.6f}")
-
+        resumed = resume is not None
+        file = keeping.OutputFile(path, line, replace=replace, resumed=resumed)
         trajectory = solve(
             problem,
-            progress=progress,
+            progress=shown_on(line, problem.training.duration),
             max_seconds=max_seconds,
             checkpoint=file.checkpoint,
             interval=interval,
             resume=resume,
         )
         file.save(trajectory)
-        interruption.advise(f"{path} holds what was done")
     if not quiet:
         show([*summary(trajectory), "", f"  written to {path}"])
     if trajectory.complete:
