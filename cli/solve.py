@@ -77,7 +77,7 @@ def solve(
 def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | None:
     """The run in a file; None if nothing is left of it, which is said."""
     from orderparams.errors import FileError
-    from orderparams.resume import check_same
+    from orderparams.resume import check_left, check_same
     from orderparams.storage.files import check_target
     from orderparams.storage.results import open_result
     from orderparams.trajectory import Trajectory
@@ -94,6 +94,7 @@ def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | 
             err=True,
         )
         return None
+    check_left(reached, duration)
     check_target(path, force=True)
     if not quiet:
         click.echo(f"Going on with {path} from t = {reached:g}.", err=True)

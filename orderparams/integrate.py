@@ -201,14 +201,14 @@ def solve(
         times = output_times(problem.output, problem.training.duration)
     times = checked_times(times)
     end = float(times[-1])
-    check_duration(end, flow.bias_rate, problem.integrator)
+    check_duration(end, flow.rule.rates.get("bias", 0.0), problem.integrator)
     check_memory(len(times), flow.initial_state.size, problem.integrator.method)
     flow.moments_at_start()
     state = State(0.0, flow.initial_state)
     if resume is not None:
         check_same(resume, problem)
         state = start_of(resume, flow)
-        check_left(resume, state, end)
+        check_left(state.time, end)
         if state.time == end:
             return resume
     record = Record(flow, resume, state)

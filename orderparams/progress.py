@@ -95,8 +95,7 @@ class ProgressLine:
 
     def note(self, text: str) -> None:
         """A line that stays, also where no progress is shown."""
-        if self.terminal:
-            self.clear()
+        self.clear()
         self.write(f"{text}\n")
 
     def show(self, line: str) -> None:
@@ -107,12 +106,12 @@ class ProgressLine:
 
     def clear(self) -> None:
         """Remove the line from a terminal."""
-        self.show("")
+        if self.terminal:
+            self.show("")
 
     def close(self) -> None:
         """Say no more."""
-        if self.terminal and not self.closed.is_set():
-            self.clear()
+        self.clear()
         self.closed.set()
         self.resources.close()
 

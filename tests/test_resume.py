@@ -159,6 +159,12 @@ def test_the_command_resumes_and_says_what_it_does(run):
     status, _, err = run("solve", "x.h5", "--resume")
     assert status == 0
     assert "nothing is left to do" in err
+    status, _, err = run("solve", "x.h5", "--resume", "-straining.duration=2")
+    assert status == 2
+    assert err.splitlines() == [
+        "orderparams: training.duration = 2: the run to go on with has reached t = 4; "
+        "give a longer duration"
+    ]
     status, _, err = run("solve", "x.h5", "-straining.duration=5", "-oy.h5")
     assert "is solved from t = 0; to go on with its run: --resume" in err
     status, _, err = run("solve", "x.h5", "--resume", "-stask.length=5")
