@@ -125,14 +125,10 @@ def solved_run(
     options.announce_compilation()
 
     from orderparams.integrate import solve
-    from orderparams.progress import ProgressLine
+    from orderparams.progress import ProgressLine, shown_on
 
     with interruption.keeping(command=output is not None), ProgressLine() as line:
-
-        def progress(fraction: float, risk: float) -> None:
-            line(fraction, f"t = {fraction * problem.training.duration:.4g}  risk {risk:.6f}")
-
-        run = solve(problem, progress=progress)
+        run = solve(problem, progress=shown_on(line, problem.training.duration))
         if output is not None:
             options.save(run.save, output, force=force)
             interruption.advise(f"{output} holds the run that was to be analyzed")

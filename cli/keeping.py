@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from orderparams import interruption
 from orderparams.cli import options
 from orderparams.errors import FileError
 
@@ -33,19 +34,24 @@ class Run(Protocol):
 class OutputFile:
     """A file that is new, or is to be replaced, at first, and the run's own from then on."""
 
-    def __init__(self, path: Path, line: ProgressLine, *, replace: bool) -> None:
+    def __init__(
+        self, path: Path, line: ProgressLine, *, replace: bool, resumed: bool = False
+    ) -> None:
         self.path, self.line, self.replace = path, line, replace
         self.told = False
+        interruption.advise(f"{path} is as it was" if resumed else "nothing was kept yet")
 
     def save(self, run: Run) -> None:
         """Write the end of a run; where that fails, elsewhere."""
         options.save(run.save, self.path, force=self.replace)
+        interruption.advise(f"{self.path} holds what was done")
 
     def checkpoint(self, run: Run) -> None:
         """Write a run so far; where that fails it goes on, and that is said once."""
         try:
             run.save(self.path, force=self.replace, command=options.command_line())
             self.replace = True
+            interruption.advise(f"{self.path} holds the last checkpoint")
         except FileError as error:
             if not self.told:
                 self.line.note(f"orderparams: no checkpoint: {error}; the run goes on")

@@ -297,7 +297,7 @@ def checking(bar: ProgressLine | None) -> Callable[[int, int], None] | None:
     def report(done: int, points: int) -> None:
         bar(done / points, f"{done} of {points} points checked")
         if done == points:
-            bar.close()
+            bar.clear()
 
     return report
 

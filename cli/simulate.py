@@ -67,7 +67,7 @@ def simulate(
         return 3 if earlier.status == "failed" else 0
     rate = options.Rate()
     with interruption.keeping(command=True), ProgressLine(quiet=quiet) as line:
-        file = keeping.OutputFile(path, line, replace=resume or force)
+        file = keeping.OutputFile(path, line, replace=resume or force, resumed=resume)
 
         def progress(done: int, total: int) -> None:
             line(done / total, rate.text(done))
@@ -81,7 +81,6 @@ def simulate(
             resume=earlier,
         )
         file.save(run)
-        interruption.advise(f"{path} holds what was done")
     if not quiet:
         show([*summary(run), "", f"  written to {path}"])
     if run.status == "interrupted":

@@ -77,7 +77,7 @@ def solve(
 def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | None:
     """The run in a file; None if nothing is left of it, which is said."""
     from orderparams.errors import FileError
-    from orderparams.resume import check_same
+    from orderparams.resume import check_left, check_same
     from orderparams.storage.files import check_target
     from orderparams.storage.results import open_result
     from orderparams.trajectory import Trajectory
@@ -94,6 +94,7 @@ def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | 
             err=True,
         )
         return None
+    check_left(reached, duration)
     check_target(path, force=True)
     if not quiet:
         click.echo(f"Going on with {path} from t = {reached:g}.", err=True)
@@ -115,25 +116,20 @@ def run(
         options.announce_compilation()
 
     from orderparams.integrate import solve
-    from orderparams.progress import ProgressLine
+    from orderparams.progress import ProgressLine, shown_on
 
-    interruption.advise("nothing was computed yet")
     with interruption.keeping(command=True), ProgressLine(quiet=quiet) as line:
-        file = keeping.OutputFile(path, line, replace=replace)
-
-        def progress(fraction: float, risk: float) -> None:
-            line(fraction, f"t = {fraction * problem.training.duration:.4g}  risk {risk:.6f}")
-
+        resumed = resume is not None
+        file = keeping.OutputFile(path, line, replace=replace, resumed=resumed)
         trajectory = solve(
             problem,
-            progress=progress,
+            progress=shown_on(line, problem.training.duration),
             max_seconds=max_seconds,
             checkpoint=file.checkpoint,
             interval=interval,
             resume=resume,
         )
         file.save(trajectory)
-        interruption.advise(f"{path} holds what was done")
     if not quiet:
         show([*summary(trajectory), "", f"  written to {path}"])
     if trajectory.complete:

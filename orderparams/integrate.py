@@ -85,8 +85,15 @@ def check_memory(count: int, unknowns: int, method: str) -> None:
     )
 
 
-def check_duration(duration: float, settings: IntegratorConfig) -> None:
+def check_duration(duration: float, bias_rate: float, settings: IntegratorConfig) -> None:
     """:class:`ConfigurationError` for a time that no method reaches step by step."""
+    followed = min(duration, 1.0 if settings.stop_at_rest else LONG)
+    if bias_rate * followed > LONG:
+        raise ConfigurationError(
+            f"training.bias_rate = {bias_rate:g}, training.duration = {duration:g}: a learned bias "
+            f"can be followed until their product is {LONG:g}, beyond it the last digits of the "
+            "expectations move it; lower one of them"
+        )
     if duration > LONG and not settings.stop_at_rest:
         raise ConfigurationError(
             f"training.duration = {duration:g}: times up to {LONG:g} can be integrated, beyond "
@@ -194,14 +201,14 @@ def solve(
         times = output_times(problem.output, problem.training.duration)
     times = checked_times(times)
     end = float(times[-1])
-    check_duration(end, problem.integrator)
+    check_duration(end, flow.rule.rates.get("bias", 0.0), problem.integrator)
     check_memory(len(times), flow.initial_state.size, problem.integrator.method)
     flow.moments_at_start()
     state = State(0.0, flow.initial_state)
     if resume is not None:
         check_same(resume, problem)
         state = start_of(resume, flow)
-        check_left(resume, state, end)
+        check_left(state.time, end)
         if state.time == end:
             return resume
     record = Record(flow, resume, state)

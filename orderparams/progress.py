@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 from orderparams import interruption
@@ -68,8 +70,7 @@ class ProgressLine:
         if self.terminal:
             filled = round(20 * fraction)
             line = f"[{'#' * filled}{'.' * (20 - filled)}] {fraction:4.0%}  {text}{left}"
-            width = shutil.get_terminal_size().columns - 1
-            self.write("\r" + line[:width].ljust(width))
+            self.show(line)
         else:
             self.write(f"{fraction:4.0%}  {text}{left}\n")
 
@@ -77,8 +78,7 @@ class ProgressLine:
         """What is done next, of a work whose length is not known."""
         self.last = text
         if self.terminal:
-            width = shutil.get_terminal_size().columns - 1
-            self.write("\r" + f"{text} ..."[:width].ljust(width))
+            self.show(f"{text} ...")
 
     def repeat(self) -> None:
         """Say in a log what is being done, whenever that was not said for a while."""
@@ -95,17 +95,32 @@ class ProgressLine:
 
     def note(self, text: str) -> None:
         """A line that stays, also where no progress is shown."""
-        if self.terminal:
-            self.clear()
+        self.clear()
         self.write(f"{text}\n")
+
+    def show(self, line: str) -> None:
+        """Rewrite the line of a terminal, and leave the cursor at its beginning: what the terminal
+        writes of a Ctrl-C stays in it, and is cleared with it."""
+        width = shutil.get_terminal_size().columns - 1
+        self.write("\r" + line[:width].ljust(width) + "\r")
 
     def clear(self) -> None:
         """Remove the line from a terminal."""
-        self.write("\r" + " " * (shutil.get_terminal_size().columns - 1) + "\r")
+        if self.terminal:
+            self.show("")
 
     def close(self) -> None:
         """Say no more."""
-        if self.terminal and not self.closed.is_set():
-            self.clear()
+        self.clear()
         self.closed.set()
         self.resources.close()
+
+
+def shown_on(line: ProgressLine, duration: float) -> Callable[[float, float], None]:
+    """The progress of a flow on a line: the time, and the risk once it is known."""
+
+    def progress(fraction: float, risk: float) -> None:
+        known = "" if math.isnan(risk) else f"  risk {risk:.6f}"
+        line(fraction, f"t = {fraction * duration:.4g}{known}")
+
+    return progress

@@ -17,17 +17,23 @@ NEUTRAL = 1e-7
 
 
 def at_rest(
-    y: Array, velocity: Array, jacobian: Jacobian, time: float, left: float, tolerance: Array
+    y: Array,
+    velocity: Array,
+    jacobian: Jacobian,
+    time: float,
+    left: float,
+    tolerance: Array,
+    error: float = NOISE,
 ) -> bool:
     """Whether the flow moves no component of y by more than its ``tolerance`` (N,) any more.
 
     The stationary point by Newton's method must be that near and stable; along directions without
     a rate of their own the velocity must be NOISE or need more than the time that is ``left``.
     ``time`` is the time so far: while the velocity would lead further than the tolerance in as
-    long, the Jacobian is not taken.
+    long, and is larger than the ``error`` of the expectations, the Jacobian is not taken.
     """
     speed = np.abs(velocity)
-    if (speed > np.maximum(tolerance / time, NOISE)).any():
+    if (speed > np.maximum(tolerance / time, error)).any():
         return False
     rates = jacobian(y)
     left_vectors, sizes, right_vectors = np.linalg.svd(rates)

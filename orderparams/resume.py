@@ -62,11 +62,11 @@ def start_of(run: Trajectory, flow: Flow) -> State:
     return State(float(run.time[-1]), flow.pack(overlap, residual, numbers))
 
 
-def check_left(run: Trajectory, state: State, end: float) -> None:
+def check_left(reached: float, end: float) -> None:
     """:class:`ConfigurationError` for an end that a run has passed already."""
-    if end < state.time:
+    if end < reached:
         raise ConfigurationError(
-            f"training.duration = {end:g}: the run to go on with has reached t = {state.time:g}; "
+            f"training.duration = {end:g}: the run to go on with has reached t = {reached:g}; "
             "give a longer duration"
         )
 

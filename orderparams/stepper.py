@@ -14,7 +14,7 @@ from orderparams.config.sections import IntegratorConfig
 from orderparams.errors import SolverError
 from orderparams.flow import Flow
 from orderparams.jacobian import Jacobian
-from orderparams.rest import at_rest
+from orderparams.rest import NOISE, at_rest
 from orderparams.trajectory import State
 
 Array = NDArray[np.float64]
@@ -58,6 +58,7 @@ class Stepper:
             return velocity(y)
 
         self.derivative = derivative
+        self.error = NOISE if np.isinf(flow.tolerance) else max(NOISE, flow.tolerance)
         self.jacobian = Jacobian(velocity, flow.units, flow.variances)
         options: dict[str, Any] = {"rtol": settings.rtol, "atol": settings.atol}
         start, bound = state.time / self.unit, end / self.unit
@@ -105,7 +106,8 @@ class Stepper:
         time, y = solver.t, self.state.y
         tolerance = np.full(len(y), settings.atol + settings.rtol * np.abs(y).max())
         velocity = self.derivative(time, y)
-        return at_rest(y, velocity, self.jacobian, time, solver.t_bound - time, tolerance)
+        left = solver.t_bound - time
+        return at_rest(y, velocity, self.jacobian, time, left, tolerance, self.error)
 
     @property
     def statistics(self) -> dict[str, int]:

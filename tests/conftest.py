@@ -1,11 +1,15 @@
 """What tests share. Commands that they start take the installed program, not the sources here."""
 
 import os
+import signal
 import sys
 
 import pytest
 
 os.environ["PYTHONSAFEPATH"] = "1"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

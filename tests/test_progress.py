@@ -1,6 +1,7 @@
 """What is said during a run: one line that is rewritten on a terminal, few lines in a log."""
 
 import io
+import math
 
 import pytest
 
@@ -27,7 +28,8 @@ def test_a_terminal_shows_one_line_within_its_width(clock):
         clock[0] += 10
         line(done, "t = 3  risk 0.4" + "x" * 100)
     shown = screen.getvalue().split("\r")
-    assert "[##########..........]  50%  t = 3  risk 0.4" in shown[-1]
+    assert "[##########..........]  50%  t = 3  risk 0.4" in shown[-2]
+    assert shown[-1] == ""  # where a terminal writes ^C
     assert all(len(text) < 80 for text in shown)
     assert "\n" not in screen.getvalue()
     line.close()
@@ -53,3 +55,16 @@ def test_durations_in_words():
         "3 min 20 s",
         "2 h 05 min",
     ]
+
+
+def test_a_risk_is_shown_once_it_is_known(clock):
+    log = io.StringIO()
+    tell = progress.shown_on(ProgressLine(log), 40.0)
+    for risk in (math.nan, 0.4):
+        clock[0] += 100
+        tell(0.25, risk)
+    assert [line.split("  ")[:2] for line in log.getvalue().splitlines()] == [
+        [" 25%", "t = 10"],
+        [" 25%", "t = 10"],
+    ]
+    assert log.getvalue().count("risk") == 1

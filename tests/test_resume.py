@@ -110,10 +110,19 @@ def test_durations_that_cannot_be_are_refused(spacing):
     with pytest.raises(ConfigurationError, match="too short for"):
         op.solve(problem("training.duration=5e-324", f"output.spacing={spacing}"))
     with pytest.raises(ConfigurationError, match="stop_at_rest = true"):
-        op.solve(problem("training.duration=1e300", f"output.spacing={spacing}"))
+        op.solve(problem("training.duration=1e50", f"output.spacing={spacing}"))
 
 
-@pytest.mark.parametrize("duration", [1e5, 1e300])
+@pytest.mark.parametrize("rest", ["true", "false"])
+def test_a_bias_that_no_method_follows_is_refused(rest):
+    settings = ["attention.activation=softmax-1", "attention.bias=learned"]
+    settings += ["training.bias_rate=1e50", f"integrator.stop_at_rest={rest}"]
+    with pytest.raises(ConfigurationError, match=r"training\.bias_rate = 1e\+50"):
+        op.solve(problem(*settings))
+    assert op.solve(problem(*settings, "training.duration=1e-45")).complete
+
+
+@pytest.mark.parametrize("duration", [1e5, 1e50])
 def test_a_run_at_rest_ends_at_a_minimum(duration, tmp_path):
     """Oracle: the velocity there, and a run that does not stop."""
     run = op.solve(problem(f"training.duration={duration}", "integrator.stop_at_rest=true"))
@@ -150,6 +159,12 @@ def test_the_command_resumes_and_says_what_it_does(run):
     status, _, err = run("solve", "x.h5", "--resume")
     assert status == 0
     assert "nothing is left to do" in err
+    status, _, err = run("solve", "x.h5", "--resume", "-straining.duration=2")
+    assert status == 2
+    assert err.splitlines() == [
+        "orderparams: training.duration = 2: the run to go on with has reached t = 4; "
+        "give a longer duration"
+    ]
     status, _, err = run("solve", "x.h5", "-straining.duration=5", "-oy.h5")
     assert "is solved from t = 0; to go on with its run: --resume" in err
     status, _, err = run("solve", "x.h5", "--resume", "-stask.length=5")

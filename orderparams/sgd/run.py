@@ -16,6 +16,7 @@ from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
+from orderparams.expectations import Engine
 from orderparams.expectations.auto import make_engine
 from orderparams.integrate import output_times
 from orderparams.models.vectors import residual_factor
@@ -92,13 +93,25 @@ def make_ensemble(problem: Problem) -> Ensemble:
 
 def check_start(problem: Problem, records: Simulation) -> None:
     """:class:`ConfigurationError` if the risk of the first replica cannot be had at its start."""
-    first = {
-        name: getattr(records, name)[:1, :1]
-        for name in ("overlap", "self_overlap", "bias", "head_weight", "loss")
-    }
-    _, message = population_risk(problem, dataclasses.replace(records, **first))
-    if message:
-        raise ConfigurationError(f"the start is out of range: {message}")
+    try:
+        risk_of(drift_engine(problem), records, 0, 0)
+    except SolverError as error:
+        raise ConfigurationError(f"the start is out of range: {error}") from None
+
+
+def drift_engine(problem: Problem) -> Engine:
+    """The engine for the risk alone, without V."""
+    training = dataclasses.replace(problem.training, rule="gradient-flow")
+    return make_engine(dataclasses.replace(problem, training=training))
+
+
+def risk_of(engine: Engine, records: Simulation, r: int, i: int) -> float:
+    """The risk of theory 3 of replica r at time i; a :class:`SolverError` if it is not known."""
+    overlap, self_overlap = records.overlap[r, i], records.self_overlap[r, i]
+    if not np.isfinite(self_overlap - overlap @ overlap.T).all():
+        raise SolverError("SGD diverged; lower training.learning_rate")
+    weights = reduced_weights(overlap, self_overlap)
+    return engine.evaluate(weights, records.bias[r, i], records.head_weight[r, i]).risk
 
 
 def population_risk(problem: Problem, records: Simulation) -> tuple[Array, str]:
@@ -106,20 +119,12 @@ def population_risk(problem: Problem, records: Simulation) -> tuple[Array, str]:
 
     NaN where SGD diverged, with a message about the first such state.
     """
-    drift = dataclasses.replace(
-        problem, training=dataclasses.replace(problem.training, rule="gradient-flow")
-    )
-    engine = make_engine(drift)
+    engine = drift_engine(problem)
     risk, message = np.full(records.loss.shape, np.nan), ""
     for i, r in np.ndindex(risk.shape[::-1]):
         interruption.check()
-        overlap, self_overlap = records.overlap[r, i], records.self_overlap[r, i]
-        bias, head_weights = records.bias[r, i], records.head_weight[r, i]
         try:
-            if not np.isfinite(self_overlap - overlap @ overlap.T).all():
-                raise SolverError("SGD diverged; lower training.learning_rate")
-            weights = reduced_weights(overlap, self_overlap)
-            risk[r, i] = engine.evaluate(weights, bias, head_weights).risk
+            risk[r, i] = risk_of(engine, records, r, i)
         except SolverError as error:
             message = message or f"replica {r + 1} at t = {records.time[i]:g}: {error}"
     return risk, message
