@@ -82,7 +82,7 @@ def test_heads_can_be_told_apart():
 
 
 def test_refusals(run_file, tmp_path):
-    with pytest.raises(ConfigurationError, match=r"\.png, \.pdf, \.svg"):
+    with pytest.raises(ConfigurationError, match=r"\.png, \.pdf or \.svg"):
         save_figure(plot_courses(run_file), tmp_path / "a.gif")
     with pytest.raises(FileError, match="does not exist"):
         plot_courses(tmp_path / "none.h5")

@@ -22,7 +22,9 @@ def check_suffix(path: Path, allowed: Sequence[str], what: str) -> None:
     """:class:`ConfigurationError` for a name whose ending belongs to something else."""
     if path.suffix.lower() not in allowed and not path.is_dir():  # which is refused as such
         found = f"not {path.suffix}" if path.suffix else "and this has none"
+        *others, last = allowed
+        endings = f"{', '.join(others)} or {last}" if others else last
         raise ConfigurationError(
-            f"{path}: {what} has the ending {' or '.join(allowed)}, {found}; "
+            f"{path}: {what} has the ending {endings}, {found}; "
             f"name it {path.with_suffix(allowed[0]).name}"
         )
