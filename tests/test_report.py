@@ -244,7 +244,7 @@ def test_refusals(files, report, tmp_path):
         ((files["run"], "-o", files["run"], "--force"), 2, "name it run.html"),
         ((files["run"], "-o", tmp_path / "none" / "page.html"), 5, "create it first"),
         ((tmp_path / "missing.h5", "-o", existing, "--force"), 5, "does not exist"),
-        ((tmp_path / "foreign.h5", "-o", existing, "--force"), 5, "not a readable HDF5 file"),
+        ((tmp_path / "foreign.h5", "-o", existing, "--force"), 5, "is a text, not a result file"),
     ]:
         found, err = report(*arguments)
         assert (found, len(err.splitlines())) == (status, 1)
