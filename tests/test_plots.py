@@ -82,7 +82,7 @@ def test_heads_can_be_told_apart():
 
 
 def test_refusals(run_file, tmp_path):
-    with pytest.raises(ConfigurationError, match=r"\.png, \.pdf, \.svg"):
+    with pytest.raises(ConfigurationError, match=r"\.png, \.pdf or \.svg"):
         save_figure(plot_courses(run_file), tmp_path / "a.gif")
     with pytest.raises(FileError, match="does not exist"):
         plot_courses(tmp_path / "none.h5")
@@ -262,11 +262,11 @@ def test_scans_of_every_action_are_drawn_to_the_same_bytes(result_paths, tmp_pat
     ("at", "over", "words"),
     [
         ({}, ["noise", "length", "activation"], "lines are drawn over one parameter and maps over"),
-        ({"noise": "7"}, [], "--at noise=7: no point has this value; it is 0, 1, 2, 3"),
-        ({"noise": "low"}, [], "--at noise=low: no point has this value"),
+        ({"noise": "7"}, [], "noise = 7: no point of the scan has this value; it is 0, 1, 2"),
+        ({"noise": "low"}, [], "noise = low: no point of the scan has this value"),
         ({"activation": "relu"}, [], "it is softmax, softmax-1"),
         ({"heads": "2"}, [], "heads is not varied in this scan; varied are attention.activation"),
-        ({"noise": "1"}, ["noise"], "--over noise: it has a single value here"),
+        ({"noise": "1"}, ["noise"], "noise has a single value here"),
         ({"noise": "1", "length": "2", "activation": "softmax"}, [], "only one point is left"),
     ],
 )
@@ -276,7 +276,7 @@ def test_choices_that_cannot_be_drawn(at, over, words):
 
 
 def test_a_file_without_a_scan_has_nothing_to_choose(run_file):
-    with pytest.raises(ConfigurationError, match="--at and --over choose from a scan"):
+    with pytest.raises(ConfigurationError, match="values and axes are chosen of a scan"):
         plot_file(run_file, {"heads": "2"})
 
 

@@ -241,14 +241,10 @@ def test_refusals(files, report, tmp_path):
     (tmp_path / "foreign.h5").write_text("not HDF5")
     for arguments, status, words in [
         ((files["run"], "-o", existing), 5, "--force"),
-        (
-            (files["run"], "-o", files["run"], "--force"),
-            2,
-            "a report has the ending .html or .htm, not .h5",
-        ),
+        ((files["run"], "-o", files["run"], "--force"), 2, "name it run.html"),
         ((files["run"], "-o", tmp_path / "none" / "page.html"), 5, "create it first"),
         ((tmp_path / "missing.h5", "-o", existing, "--force"), 5, "does not exist"),
-        ((tmp_path / "foreign.h5", "-o", existing, "--force"), 5, "not a readable HDF5 file"),
+        ((tmp_path / "foreign.h5", "-o", existing, "--force"), 5, "is a text, not a result file"),
     ]:
         found, err = report(*arguments)
         assert (found, len(err.splitlines())) == (status, 1)

@@ -4,13 +4,14 @@ The oracle is the experiment: either the numbers of a result change with a key, 
 and what is named changes nothing.
 """
 
+import functools
 import itertools
 
 import numpy as np
 import pytest
 
 import orderparams as op
-from orderparams.analysis.optimum import optimum as search
+from orderparams.analysis import optimum as module
 from orderparams.config import parse, to_table
 from orderparams.config.sections import Given, known_keys
 from orderparams.config.unused import ignored
@@ -96,7 +97,7 @@ OTHERS = {
     "integrator.rtol": [1e-4],
     "integrator.atol": [1e-5],
     "integrator.max_steps": [1],
-    "integrator.stop_at_rest": [],  # no run here comes to rest: tests/test_resume.py
+    "integrator.stop_at_rest": [],  # no run here lasts as long; it has a test of its own
     "output.points": [4],
     "output.spacing": ["log"],
     "simulation.backend": ["direct"],
@@ -110,6 +111,7 @@ CANCELS = {"attention.bias", "initial.bias", "training.bias_rate"}
 """Keys that where they are named change no more than the last digits."""
 
 
+@functools.cache
 def solve(problem):
     run = op.solve(problem)
     names = ("time", "overlap", "self_overlap", "risk", "bias", "head_weight")
@@ -146,9 +148,10 @@ def analyze(problem):
     return solve(problem) | {"best " + name: of for name, of in optimum(problem).items()}
 
 
+@functools.cache
 def optimum(problem):
-    found = search(problem)
-    return {"x": found.point.x, "risks": np.array(found.risks)}
+    found = module.optimum(problem)
+    return {"x": found.point.x, "risks": np.array(found.values)}
 
 
 COMMANDS = {f.__name__: f for f in (solve, evaluate, simulate, validate, analyze, optimum)}
@@ -200,6 +203,12 @@ PAIRS = [
 """A context for each thing that settings can rule out; what takes long in as few as will do."""
 
 
+@pytest.fixture(autouse=True)
+def few_starts(monkeypatch):
+    monkeypatch.setattr(module, "LEAST", 2)
+    monkeypatch.setattr(module, "MOST", 2)
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "command"), sorted(PAIRS))
 def test_a_key_changes_the_result_or_is_named(name, command):
@@ -226,3 +235,13 @@ def test_a_key_changes_the_result_or_is_named(name, command):
         if named and (named == {True}) == (True in changed):
             wrong[key] = (named, changed)
     assert not wrong
+
+
+def test_a_stop_at_rest_counts_where_a_flow_is_integrated():
+    table = assigned(context("origin"), "training.duration", 1000.0)
+    table = assigned(table, "attention.heads", 1)
+    problem = parse(assigned(table, "integrator.stop_at_rest", True))
+    assert op.solve(problem).status == "at rest"
+    given = Given(assigned=frozenset(["integrator.stop_at_rest"]))
+    named = {command for command in COMMANDS if ignored(problem, command, given)}
+    assert named == {"evaluate", "simulate", "optimum"}

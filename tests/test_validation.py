@@ -106,7 +106,7 @@ def test_the_loss_is_judged_by_the_mean_risk_of_its_interval():
 def test_refusals():
     with pytest.raises(ConfigurationError, match="at least 2 replicas"):
         validate(problem("simulation.replicas=1"))
-    with pytest.raises(ConfigurationError, match="two different"):
+    with pytest.raises(ConfigurationError, match="two dimensions, not one"):
         validate(problem(), dimensions=[400, 400])
     assert default_dimensions(problem()) == (200, 800)
 

@@ -27,7 +27,9 @@ def check_suffix(path: Path, allowed: Sequence[str], what: str) -> None:
         return
     if path.suffix or allowed == FIGURES:
         found = f"not {path.suffix}" if path.suffix else "and this has none"
+        *others, last = allowed
+        endings = f"{', '.join(others)} or {last}" if others else last
         raise ConfigurationError(
-            f"{path}: {what} has the ending {' or '.join(allowed)}, {found}; "
+            f"{path}: {what} has the ending {endings}, {found}; "
             f"name it {path.with_suffix(allowed[0]).name}"
         )
