@@ -17,10 +17,18 @@ EXPORTS = {
     "json": (".json",),
 }
 
+STREAMS = ("/dev/std", "/dev/fd/", "/proc/")
+"""Names of what a process has open already: a file behind them must not be replaced."""
+
+
+def is_special(path: Path) -> bool:
+    """Whether a name is that of a folder, a device or a stream, which is refused as such."""
+    return str(path.absolute()).startswith(STREAMS) or (path.exists() and not path.is_file())
+
 
 def check_suffix(path: Path, allowed: Sequence[str], what: str) -> None:
     """:class:`ConfigurationError` for a name whose ending belongs to something else."""
-    if path.suffix.lower() not in allowed and not path.is_dir():  # which is refused as such
+    if path.suffix.lower() not in allowed and not is_special(path):
         found = f"not {path.suffix}" if path.suffix else "and this has none"
         raise ConfigurationError(
             f"{path}: {what} has the ending {' or '.join(allowed)}, {found}; "
