@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
+import re
+import shlex
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,10 @@ from click.shell_completion import (
 )
 
 SHELLS = ("bash", "zsh", "fish")
+END = "x"
+"""Any sign: behind a line it makes the word that is typed the last one, also if it is empty."""
+SPECIAL = re.compile(r"[\s'\"\\$`!&|;<>()*?\[\]{}#]")
+"""What means something else to bash unless a backslash stands before it."""
 
 
 @click.command()
@@ -79,15 +85,26 @@ class Bash(BashComplete):
 """
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        line = os.environ["COMP_WORDS"]
-        words = split_arg_string(line)
-        self.incomplete = "" if not words or line[-1].isspace() else words.pop()
+        words = split_arg_string(os.environ["COMP_WORDS"] + END)
+        self.incomplete = words.pop().removesuffix(END)
         return words[1:], self.incomplete
 
     def format_completion(self, item: CompletionItem) -> str:
-        piece = os.environ["COMP_CWORD"].lstrip("'\"")
+        piece = "".join(split_arg_string(os.environ["COMP_CWORD"].lstrip("'\"")))
         before = self.incomplete.removesuffix(piece) if piece != "=" else self.incomplete
-        return f"{item.type},{item.value.removeprefix(before)}"
+        rest = item.value.removeprefix(before)
+        if not in_quotes(os.environ["COMP_WORDS"]):
+            rest = SPECIAL.sub(r"\\\g<0>", rest)
+        return f"{item.type},{rest}"
+
+
+def in_quotes(line: str) -> bool:
+    """Whether a line of the shell ends within quotes."""
+    try:
+        shlex.split(line)
+    except ValueError:
+        return True
+    return False
 
 
 class Zsh(ZshComplete):

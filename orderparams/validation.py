@@ -20,8 +20,10 @@ from orderparams.compare import (
 )
 from orderparams.config import Problem
 from orderparams.config.plain import plain
+from orderparams.config.sections import check_of
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed, ruled_out
+from orderparams.config.values import sequence
 from orderparams.doubts import Grounds, doubt, resolution
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.integrate import solve
@@ -248,8 +250,11 @@ def validate(
     problem = load(source, settings=settings)
     training = dataclasses.replace(problem.training, rule=rule)
     problem = dataclasses.replace(problem, training=training)
+    if dimensions is not None:
+        size = check_of("simulation.dimension")
+        dimensions = sequence(size, "list of dimensions")(plain(dimensions), "dimensions")
     problem = heed(problem, "validate", ruled_out(dimensions))
-    sizes = sorted(set(plain(dimensions) or default_dimensions(problem)))
+    sizes = sorted(set(dimensions or default_dimensions(problem)))
     if len(sizes) < 2:
         raise ConfigurationError(
             "validation takes out the bias of order 1/D with two dimensions, not one",

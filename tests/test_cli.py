@@ -78,6 +78,7 @@ def test_solving_a_result_file_repeats_it_bit_for_bit(run, tmp_path):
 
 
 def test_evaluate_prints_one_json_document(run):
+    run("evaluate", "excursion")  # says that kernels are compiled, if they are
     status, out, err = run("evaluate", "excursion", "--json")
     document = json.loads(out)
     assert (status, err) == (0, "")
@@ -168,7 +169,7 @@ REFUSED = [
     (["info", "missing.h5"], 5, "does not exist"),
     (["info", "truncated.h5"], 5, "truncated.h5 is cut short or damaged; take another copy"),
     (["info", "broken.toml"], 5, "is a configuration, not a result file"),
-    (["info", "."], 5, ". is a folder, not a result file"),
+    (["info", "."], 5, ". is a folder; name a result file"),
     (["slove"], 2, "there is no command 'slove'; did you mean 'solve'?"),
 ]
 

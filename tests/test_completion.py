@@ -18,6 +18,7 @@ from orderparams.cli.completion import SHELLS, script
 from orderparams.cli.main import orderparams
 from orderparams.cli.scan import ACTIONS as OFFERED
 from orderparams.config import override, parse, to_table
+from orderparams.config.values import toml_value
 from orderparams.errors import ConfigurationError
 from orderparams.scans.actions import ACTIONS
 from orderparams.sources import preset_names, read_table
@@ -83,7 +84,8 @@ def test_every_key_of_a_preset_is_offered_and_can_be_set(offered):
     for key, value in leaves(to_table(parse(table))):
         assert f"{key}=" in keys
         if isinstance(value, (int, float)):
-            assert parse(override(table, [f"{key}={value}"])) == parse(table)
+            assigned = [f"{key}={toml_value(value)}", ("title", table["title"])]
+            assert parse(override(table, assigned)) == parse(table)
 
 
 @pytest.mark.parametrize(
@@ -142,12 +144,16 @@ TYPED = [
     ("orderparams scan --action=opt", "imum "),
     ("orderparams solve two", "-stage "),
     ("orderparams completion z", "sh "),
+    ("orderparams plot ru", r"n\ \(2\).h5 "),
+    (r"orderparams plot run\ ", r"\(2\).h5 "),
+    ("orderparams plot 'ru", "n (2).h5' "),
 ]
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 def test_tab_in_bash(tmp_path):
     """What appears behind the words when TAB is pressed, in a terminal."""
+    (tmp_path / "run (2).h5").touch()
     shell, terminal = pty.fork()
     if shell == 0:
         os.chdir(tmp_path)

@@ -192,6 +192,15 @@ def test_settings_that_make_no_sense_get_one_message(settings):
     assert str(caught.value).encode()
 
 
+def test_the_dimensions_of_a_validation_may_be_an_array():
+    few = {"simulation.replicas": 2, "training.duration": 0.1, "output.points": 2}
+    result = op.validate("single-head", settings=few, dimensions=np.array([40, 20]))
+    assert list(result.simulations) == [20, 40]
+    for wrong in (np.array([2.5, 30]), ["a", 30], 40, "20,40", [0, 30]):
+        with pytest.raises(op.ConfigurationError, match="dimensions"):
+            op.validate("single-head", settings=few, dimensions=wrong)
+
+
 def test_the_keys_that_were_given_are_known():
     table = given_table("single-head", ["training.duration=3"], {"output.points": np.int64(4)})
     assert table["training"]["duration"] == 3

@@ -51,7 +51,10 @@ def test_round_trip(trajectory, tmp_path):
 def same(first, second):
     """Whether two results are equal, down to every number in them."""
     if dataclasses.is_dataclass(first):
-        return type(first) is type(second) and same(vars(first), vars(second))
+        names = [field.name for field in dataclasses.fields(first) if field.compare]
+        return type(first) is type(second) and all(
+            same(getattr(first, name), getattr(second, name)) for name in names
+        )
     if isinstance(first, Mapping):
         return first.keys() == second.keys() and all(same(first[k], second[k]) for k in first)
     if isinstance(first, list | tuple):
@@ -180,7 +183,7 @@ def test_damaged_files_are_answered_by_a_message(trajectory, tmp_path):
         (lambda f: f.attrs.__setitem__("schema_version", 99), "schema version 99"),
         (lambda f: f.attrs.__setitem__("config", "a = ="), "configuration cannot be read"),
         (lambda f: f.attrs.__delitem__("config"), "damaged or incomplete"),
-        (lambda f: f.__delitem__("trajectory"), r"run\.h5 holds no result; it has no groups$"),
+        (lambda f: f.__delitem__("trajectory"), r"run\.h5 holds no result; it has no groups; "),
         (lambda f: f["trajectory"].__delitem__("risk"), "damaged or incomplete"),
     ],
 )

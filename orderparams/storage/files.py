@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from orderparams import interruption
 from orderparams.errors import FileError, reason
 from orderparams.storage.seal import seal
+from orderparams.storage.suffixes import STREAMS
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -30,9 +31,6 @@ SHORT = 50
 
 TRIAL = 4096
 """Bytes that are written to see whether files can be."""
-
-STREAMS = ("/dev/std", "/dev/fd/", "/proc/")
-"""Names of what a process has open already: a file behind them must not be replaced."""
 
 WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}

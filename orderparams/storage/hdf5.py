@@ -171,7 +171,7 @@ def check_kind(path: Path) -> None:
         raise FileError(f"{path} is {FOLDER}; name a result file{hint}")
     if kind != HDF5:
         remedy = {TABLE: "solve", EMPTY: "again"}.get(kind, "result")
-        raise FileError(f"{path} is {kind}, not a result file (HDF5)", remedy, source=path)
+        raise FileError(f"{path} is {kind}, not a result file (HDF5)", remedy, source=str(path))
 
 
 def missing(path: Path) -> FileError:
@@ -182,7 +182,7 @@ def missing(path: Path) -> FileError:
         return FileError(f"{path} does not exist; did you mean {close!r}?")
     what = "is a preset, not a result file" if str(path) in preset_names() else "does not exist"
     remedy = "solve" if str(path) in preset_names() else "" if path.suffix else "result"
-    return FileError(f"{path} {what}", remedy, source=path)
+    return FileError(f"{path} {what}", remedy, source=str(path))
 
 
 class Source(io.FileIO):

@@ -17,13 +17,21 @@ EXPORTS = {
     "json": (".json",),
 }
 
+STREAMS = ("/dev/std", "/dev/fd/", "/proc/")
+"""Names of what a process has open already: a file behind them must not be replaced."""
+
+
+def is_special(path: Path) -> bool:
+    """Whether a name is that of a folder, a device or a stream, which is refused as such."""
+    return str(path.absolute()).startswith(STREAMS) or (path.exists() and not path.is_file())
+
 
 def check_suffix(path: Path, allowed: Sequence[str], what: str) -> None:
     """:class:`ConfigurationError` for a name whose ending belongs to something else.
 
     A name may have none, except of a figure, whose format it chooses.
     """
-    if path.suffix.lower() in allowed or path.is_dir():  # which is refused as such
+    if path.suffix.lower() in allowed or is_special(path):
         return
     if path.suffix or allowed == FIGURES:
         found = f"not {path.suffix}" if path.suffix else "and this has none"
