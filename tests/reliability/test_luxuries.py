@@ -108,6 +108,6 @@ def test_without_links_a_name_that_could_not_be_filled_is_free_again(tmp_path, m
 
     monkeypatch.setattr(os, "link", failing(errno.EPERM))
     monkeypatch.setattr(Path, "replace", failing(errno.ENOSPC))
-    with pytest.raises(FileError, match="No space left"):
+    with pytest.raises(FileError, match="no space left"):
         op.open(LAST / "trajectory.h5").save(tmp_path / "run.h5")
     assert not list(tmp_path.iterdir())

@@ -181,7 +181,7 @@ def test_a_result_that_cannot_be_written_is_saved_elsewhere(full, writer):
     small = (*QUICK, "-s", "simulation.dimension=40", "-s", "simulation.replicas=2")
     answer = command(*WRITERS[writer], *small, "-o", full / "run.h5")
     assert answer.status == 5
-    assert "Disk quota exceeded" in answer.err
+    assert "disk quota exceeded" in answer.err
     assert f"the result is in {full.parent / 'here' / 'run.h5'} instead" in answer.err
     assert op.open("run.h5")
     assert "run.h5" not in contents(full)
