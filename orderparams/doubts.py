@@ -108,7 +108,7 @@ def few_steps(comparison: Comparison, grounds: Grounds) -> str:
     return (
         f"SGD made only {steps} steps at D = {grounds.smaller}{crowded}; the theory is the limit "
         f"of many small ones. Take at least {FEWEST_STEPS}: raise simulation.dimension (or "
-        f"--dimensions) or training.duration, or lower training.learning_rate{points}."
+        f"the dimensions asked for) or training.duration, or lower training.learning_rate{points}."
     )
 
 
