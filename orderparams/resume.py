@@ -33,6 +33,10 @@ def flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
 
 def check_same(run: Trajectory, problem: Problem) -> None:
     """:class:`ConfigurationError` unless a problem is that of a run but for what may change."""
+    if not isinstance(run, Trajectory):
+        raise ConfigurationError(
+            f"resume: expected the run to go on with, as open gives it, got {run!r}"
+        )
     stored, given = flat(to_table(run.problem)), flat(to_table(problem))
     changed = [key for key in {**stored, **given} if stored.get(key) != given.get(key)]
     if changed:

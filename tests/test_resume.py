@@ -198,3 +198,9 @@ def test_a_checkpoint_that_cannot_be_written_is_told_once(run, monkeypatch):
     assert status == 0
     assert len(calls) > 3
     assert err.count("no space left; the run goes on") == 1
+
+
+@pytest.mark.parametrize("verb", [op.solve, op.simulate])
+def test_what_goes_on_is_a_result(verb):
+    with pytest.raises(ConfigurationError, match="resume: expected the .* to go on with"):
+        verb(problem(), resume=True)

@@ -157,6 +157,10 @@ def simulate(
     before = 0.0
     ensemble = make_ensemble(problem)
     if resume is not None:
+        if not isinstance(resume, SimulationRun):
+            raise ConfigurationError(
+                f"resume: expected the simulation to go on with, as open gives it, got {resume!r}"
+            )
         if resume.problem != problem:
             raise ConfigurationError(
                 "the simulation to resume was made with another configuration; resume it with its "
