@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,7 +128,7 @@ def growth_along(
     everywhere = Landscape(trajectory.problem, residual=len(point.heads.bias))
     here = state_at(trajectory, closest)
     moved = landscape.heads(point.x + parts[closest - near.start] @ mode.vectors)
-    moved = dataclasses.replace(moved, residual=point.heads.residual)
+    moved = Heads(moved.overlap, point.heads.residual, moved.bias, moved.head_weights)
     deviation = everywhere.point(moved) - everywhere.point(point.heads)
     local = rate_along(everywhere, everywhere.point(here), deviation)
     return Growth(*fitted, local, float(time[0]), float(time[-1]))
