@@ -202,5 +202,5 @@ def test_a_checkpoint_that_cannot_be_written_is_told_once(run, monkeypatch):
 
 @pytest.mark.parametrize("verb", [op.solve, op.simulate])
 def test_what_goes_on_is_a_result(verb):
-    with pytest.raises(ConfigurationError, match="resume: expected the .* to go on with"):
+    with pytest.raises(ConfigurationError, match=r"resume: expected the .* to go on with"):
         verb(problem(), resume=True)
