@@ -1,6 +1,5 @@
 """Pruning: risks of what is left, against configurations that never had the removed heads."""
 
-import dataclasses
 from itertools import combinations
 
 import numpy as np
@@ -100,7 +99,8 @@ def test_many_heads_are_removed_greedily(monkeypatch):
 
 def test_one_head_cannot_go():
     problem = op.load("single-head")
-    found = prune(problem, dataclasses.replace(initial_heads(problem), overlap=np.array([[2.0]])))
+    start = initial_heads(problem)
+    found = prune(problem, Heads(np.array([[2.0]]), start.residual, start.bias, start.head_weights))
     assert len(found.removals) == 1
     assert found.removable(1.0) == 0
 

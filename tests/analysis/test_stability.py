@@ -96,9 +96,9 @@ def test_steepest_descent_of_the_landscape_is_the_flow():
     ahead = landscape.heads(x - step * landscape.gradient(x))
     start = landscape.flow.start
     np.testing.assert_allclose((ahead.overlap - start.overlap) / step, flow.overlap, atol=1e-7)
-    np.testing.assert_allclose((ahead.bias - start.bias) / step, flow.bias, atol=1e-7)
+    np.testing.assert_allclose((ahead.bias - start.bias) / step, flow.numbers["bias"], atol=1e-7)
     np.testing.assert_allclose(
-        (ahead.head_weights - start.head_weights) / step, flow.head_weights, atol=1e-7
+        (ahead.head_weights - start.head_weights) / step, flow.numbers["head_weight"], atol=1e-7
     )
 
 
