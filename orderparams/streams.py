@@ -14,6 +14,20 @@ from collections.abc import Iterator
 from typing import TextIO
 
 
+class Bytes:
+    """The same stream for UTF-8."""
+
+    def __init__(self, steady: Steady) -> None:
+        self.steady = steady
+
+    def write(self, data: bytes) -> int:
+        self.steady.write(bytes(data).decode())
+        return len(data)
+
+    def flush(self) -> None:
+        self.steady.flush()
+
+
 class Steady:
     """A text stream that never raises; ``error`` keeps what went wrong first."""
 
@@ -29,9 +43,19 @@ class Steady:
     def encoding(self) -> str:
         return getattr(self.stream, "encoding", None) or "utf-8"
 
-    def write(self, text: str | bytes) -> int:
-        if isinstance(text, bytes):  # as click writes what TAB offers
-            text = text.decode()
+    @property
+    def errors(self) -> str:
+        """What click looks at to see that it need not wrap a stream in one of its own."""
+        return "backslashreplace"
+
+    @property
+    def buffer(self) -> Bytes:
+        """Where click writes what TAB offers."""
+        return Bytes(self)
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):  # click tries whether a stream takes bytes
+            raise TypeError("a text is expected")
         with self.remembering():
             if self.stream is not None and self.error is None:
                 self.stream.write(text)

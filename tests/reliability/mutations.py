@@ -15,6 +15,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 WRONG = {
     "text": ["1", "true", '["x"]', "{ a = 1 }", '"no such word"', "1979-05-27", "nan"],
     "list": ["1.0", "true", '"x"', "[]", '["x"]', "[[[]]]", "[nan]", "[inf]", "{ a = 1 }"],
+    "boolean": ['"x"', "1", "0.0", "[true]", "True", "nan"],
     "number": [
         '"x"', "true", "[1]", "{ a = 1 }", "nan", "inf", "-inf", "-1", "-1e308", "-7.5", "07:32:00",
         "1" + "0" * 400, "-0x" + "f" * 5000, "9" * 5000,
@@ -25,7 +26,7 @@ WRONG = {
 
 def kind(value: str) -> str:
     """The type of a value by its first character, in TOML."""
-    return {'"': "text", "[": "list"}.get(value[0], "number")
+    return {'"': "text", "[": "list", "t": "boolean", "f": "boolean"}.get(value[0], "number")
 
 
 def wrong_value(lines: list[str], chance: random.Random) -> None:

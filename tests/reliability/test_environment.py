@@ -43,6 +43,11 @@ def test_what_numba_does_not_accept_is_named(tmp_path, name, value):
     assert not list(tmp_path.iterdir())
 
 
+def complaints(err):
+    """Lines on standard error, but for the word that kernels are compiled for this place."""
+    return [line for line in err.splitlines() if not line.startswith("Compiling kernels: ")]
+
+
 @pytest.mark.parametrize(
     "environment",
     [
@@ -58,7 +63,7 @@ def test_what_numba_does_not_accept_is_named(tmp_path, name, value):
 )
 def test_what_is_odd_and_of_no_use_is_ignored(tmp_path, environment):
     done = started(tmp_path, "evaluate", "single-head", **environment)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done.stderr)) == (0, [])
     assert "Bayes risk" in done.stdout
 
 
@@ -163,7 +168,7 @@ def test_in_the_folder_of_a_checkout(checkout, arguments):
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, complaints(done.stderr)) == (0, [])
     if arguments[0] == "-c":
         assert str(checkout) in done.stdout
 
@@ -181,9 +186,9 @@ def test_point_files_that_cannot_be_read_say_why(tmp_path, monkeypatch):
     folder.file(1).write_bytes(b"no file of HDF5")
     scan = collect(plan, folder)
     assert scan["status"].tolist() == ["failed", "missing"]
-    assert "not a readable HDF5 file" in scan.failures[1]
+    assert "is a text, not a result file" in scan.failures[1]
     answer = command("scan", "--collect", "-o", "a.h5")
     assert answer.status == 6
-    assert "not a readable HDF5 file" in answer.out
+    assert "is a text, not a result file" in answer.out
     assert np.isnan(scan["seconds"][1])
     check_refusal(command("info", folder.file(1)), 5)

@@ -116,7 +116,8 @@ def test_a_full_disk_under_a_command(tmp_path, arguments):
     path = tmp_path / "run.h5"
     path.write_bytes(b"precious")
     name, *options = arguments
-    options += ["-s", "simulation.dimension=30", "-q", "-o", "run.h5", "--force"]
+    options += ["-s", "simulation.dimension=30"] * (name == "simulate")
+    options += ["-q", "-o", "run.h5", "--force"]
     done = subprocess.run(
         [sys.executable, "-m", "orderparams", name, "single-head", *QUICK, *options],
         cwd=tmp_path,
