@@ -296,7 +296,11 @@ def test_the_command_refuses_with_one_message(run, result_paths, tmp_path):
             "--to: 'xls' is not one of csv, npz, netcdf, json",
         ),
         (("none.h5", "--to", "csv"), 5, "orderparams: none.h5 does not exist"),
-        (("my.toml", "--to", "csv"), 5, "orderparams: my.toml is a configuration, not a result file (HDF5)"),
+        (
+            ("my.toml", "--to", "csv"),
+            5,
+            "orderparams: my.toml is a configuration, not a result file (HDF5)",
+        ),
         (
             (source, "--to", "csv", "-o", "no/run.csv"),
             5,
