@@ -10,6 +10,7 @@ import shlex
 import typing
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import (
@@ -21,6 +22,9 @@ from click.shell_completion import (
     get_completion_class,
     split_arg_string,
 )
+
+if TYPE_CHECKING:
+    from orderparams.config import Problem
 
 SHELLS = ("bash", "zsh", "fish")
 END = "x"
@@ -140,7 +144,7 @@ def script(shell: str) -> str:
 
 def configurations(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
     """Presets, TOML and result files, and folders, that begin with what was typed."""
-    from orderparams.sources import preset_names
+    from orderparams.presets import preset_names
 
     paths = sorted(glob.glob(glob.escape(os.path.expanduser(typed)) + "*"))
     presets = [name for name in preset_names() if name.startswith(typed)]
@@ -150,7 +154,7 @@ def configurations(_: click.Context, __: click.Parameter, typed: str) -> list[st
 
 def presets(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
     """Presets that begin with what was typed."""
-    from orderparams.sources import preset_names
+    from orderparams.presets import preset_names
 
     return [name for name in preset_names() if name.startswith(typed)]
 
@@ -174,11 +178,24 @@ def addresses(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
     return [known for known in ("tcp://", "tcp://127.0.0.1:8786") if known.startswith(typed)]
 
 
-def keys(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+def keys(context: click.Context, __: click.Parameter, typed: str) -> list[str]:
     """Keys that begin with what was typed."""
-    from orderparams.config import Problem
+    return [key for key in setting_keys(kind_in(context)) if key.startswith(typed)]
 
-    return [key for key in setting_keys(Problem) if key.startswith(typed)]
+
+def kind_in(context: click.Context) -> type[Problem]:
+    """The kind of problem of the configuration that was typed before, as far as it can be read."""
+    from orderparams.config.sections import problem_type
+    from orderparams.config.toml import model_of
+    from orderparams.errors import OrderparamsError
+    from orderparams.models import registry
+    from orderparams.sources import read_table
+
+    config = context.params.get("config")
+    try:
+        return problem_type(model_of(read_table(config)) if config else registry.DEFAULT)
+    except OrderparamsError:
+        return problem_type(registry.DEFAULT)
 
 
 def assignments(context: click.Context, option: click.Parameter, typed: str) -> list[str]:
@@ -187,7 +204,7 @@ def assignments(context: click.Context, option: click.Parameter, typed: str) -> 
     key, sign, written = typed.partition("=")
     if not sign:
         return [f"{known}=" for known in keys(context, option, typed)]
-    return [f"{key}={word}" for word in words_of(key) if word.startswith(written)]
+    return [f"{key}={word}" for word in words_of(key, context) if word.startswith(written)]
 
 
 def variations(context: click.Context, option: click.Parameter, typed: str) -> list[str]:
@@ -199,23 +216,23 @@ def variations(context: click.Context, option: click.Parameter, typed: str) -> l
     taken = before.split(",")
     return [
         f"{key}={before},{word}"
-        for word in words_of(key)
+        for word in words_of(key, context)
         if word.startswith(last) and word not in taken
     ]
 
 
-def words_of(key: str) -> tuple[str, ...]:
+def words_of(key: str, context: click.Context) -> tuple[str, ...]:
     """The words that a key takes; none if it takes numbers."""
     from orderparams.config.sections import check_of
     from orderparams.errors import ConfigurationError
 
     try:
-        return getattr(check_of(key), "words", ())
+        return getattr(check_of(key, kind_in(context)), "words", ())
     except ConfigurationError:
         return ()
 
 
-def setting_keys(section: type, path: str = "") -> Iterator[str]:
+def setting_keys(section: type[Any], path: str = "") -> Iterator[str]:
     """Dotted keys of all settings in a section of the configuration."""
     from orderparams.config.sections import settings_of
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams import description, interruption
+from orderparams import interruption
+from orderparams.config import words
 from orderparams.cli import completion
 from orderparams.errors import FileError
 from orderparams.processors import processors
@@ -146,8 +147,8 @@ def save(write: Callable[..., None], path: Path, *, force: bool) -> None:
 
 def describe(problem: Problem, rule: str | None = None) -> list[str]:
     """A problem in a few lines of text; ``rule`` if not the configuration's."""
-    words = description.describe(problem, rule)
-    return [f"{part:<11}{text}" for part, text in words.items()]
+    parts = words.describe(problem, rule)
+    return [f"{part:<11}{text}" for part, text in parts.items()]
 
 
 MOST_HEADS, MOST_FEATURES = 24, 7

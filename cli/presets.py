@@ -18,7 +18,8 @@ def presets(name: str | None) -> None:
       orderparams presets
       orderparams presets two-stage > my.toml
     """
-    from orderparams.sources import load, preset_names, preset_text
+    from orderparams.presets import preset_names, preset_text
+    from orderparams.sources import load
 
     if name is not None:
         click.echo(preset_text(name), nl=False)

@@ -204,7 +204,7 @@ def warned(
     """Warnings of a plan, which are printed as one line."""
     from orderparams.config.toml import setting_keys
     from orderparams.scans.unused import given_to, ignored_in
-    from orderparams.sources import DEFAULT_PRESET
+    from orderparams.presets import DEFAULT_PRESET
 
     keys = given_to(plan, config or DEFAULT_PRESET, setting_keys(assignments))
     return given.warned(ignored_in(plan, keys) | machine.ignored, "this scan")

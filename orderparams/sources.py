@@ -5,18 +5,19 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from orderparams.config import Problem, override, parse, parse_toml, to_table
 from orderparams.config.plain import plain
-from orderparams.config.sections import ACTIVATION_DEFAULTS, Given
-from orderparams.config.toml import Settings, listed, setting_keys
+from orderparams.config.sections import Given
+from orderparams.config.toml import Settings, listed, model_of, setting_keys
 from orderparams.config.unknown import Errors
 from orderparams.config.unused import given_in
 from orderparams.config.values import nearest, shortened, shown
 from orderparams.errors import ConfigurationError, FileError, reason
+from orderparams.models import registry
+from orderparams.presets import DEFAULT_PRESET, preset_names, preset_text
 from orderparams.recognition import (
     EMPTY,
     FOLDER,
@@ -29,7 +30,6 @@ from orderparams.recognition import (
 )
 from orderparams.storage.suffixes import RESULTS as RESULT_SUFFIXES
 
-DEFAULT_PRESET = "two-stage"
 LONGEST = 2**26
 """Bytes of the longest text that is read as a configuration."""
 
@@ -44,27 +44,6 @@ class Result(Protocol):
 Source: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Problem | Result
 """What stands for a problem: a preset's name, the path of a TOML or result file, a table, the
 problem itself, or a result of it."""
-
-
-def preset_names() -> list[str]:
-    """Names of the shipped configurations."""
-    folder = resources.files("orderparams.data") / "presets"
-    return sorted(
-        entry.name.removesuffix(".toml")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".toml")
-    )
-
-
-def preset_text(name: str) -> str:
-    """TOML text of a shipped configuration."""
-    if name not in preset_names():
-        close = nearest(name, preset_names())
-        raise ConfigurationError(
-            f"no preset is called {name!r}; the presets are {', '.join(preset_names())}"
-            + (f"; did you mean {close!r}?" if close else "")
-        )
-    return (resources.files("orderparams.data") / "presets" / f"{name}.toml").read_text("utf-8")
 
 
 def is_result(source: object) -> bool:
@@ -151,14 +130,17 @@ def read_table(source: Source) -> dict[str, Any]:
 
 
 def without_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A resolved configuration without what equals the defaults of its activation.
+    """A resolved configuration without what equals those defaults that other keys decide.
 
-    When the activation is changed, the other one takes its own.
+    When such a key is changed, its new value decides.
     """
-    attention = table["attention"]
-    defaults = ACTIVATION_DEFAULTS[attention["activation"]]
-    kept = {key: value for key, value in attention.items() if value != defaults.get(key)}
-    return dict(table) | {"attention": kept}
+    kept = {key: dict(v) if isinstance(v, Mapping) else v for key, v in table.items()}
+    decided = registry.configuration(model_of(table)).dependent_defaults(table)
+    for key, default in decided.items():
+        section, _, name = key.partition(".")
+        if kept[section].get(name) == default:
+            del kept[section][name]
+    return kept
 
 
 def is_resolved(source: Source) -> bool:
@@ -192,7 +174,7 @@ def changed(
     carries the table with the others."""
     table = {key: value for key, value in table.items() if key != "scan"}
     given = [setting for part in settings for setting in listed(part)]
-    if resolved and "attention.activation" in setting_keys(given):
+    if resolved and setting_keys(given).intersection(deciding(table)):
         table = without_defaults(table)
     return override(table, given)
 
@@ -222,6 +204,12 @@ def load(
         place = place_of(source)
         raise error.within(place) if place else error from None
     return dataclasses.replace(problem, given=given(source, table, setting_keys(changes)))
+
+
+def deciding(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys on which defaults of others depend."""
+    keys: tuple[str, ...] = registry.configuration(model_of(table)).DECIDING
+    return keys
 
 
 def place_of(source: Source) -> str:

@@ -251,7 +251,7 @@ def validate(
     training = dataclasses.replace(problem.training, rule=rule)
     problem = dataclasses.replace(problem, training=training)
     if dimensions is not None:
-        size = check_of("simulation.dimension")
+        size = check_of("simulation.dimension", type(problem))
         dimensions = sequence(size, "list of dimensions")(plain(dimensions), "dimensions")
     problem = heed(problem, "validate", ruled_out(dimensions))
     sizes = sorted(set(dimensions or default_dimensions(problem)))

@@ -9,7 +9,8 @@ import click
 import pytest
 
 from orderparams.cli.main import orderparams
-from orderparams.sources import load, preset_names
+from orderparams.presets import preset_names
+from orderparams.sources import load
 
 
 def examples(command):

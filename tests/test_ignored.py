@@ -7,7 +7,8 @@ import pytest
 
 import orderparams as op
 from orderparams.config.unused import ignored
-from orderparams.sources import load, preset_names, read_table
+from orderparams.presets import preset_names
+from orderparams.sources import load, read_table
 
 QUICK = """
 [task]

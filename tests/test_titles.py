@@ -3,7 +3,7 @@
 import pytest
 
 import orderparams as op
-from orderparams.description import describe
+from orderparams.config.words import describe
 from orderparams.plots import plot_file
 
 TABLE = {

@@ -12,7 +12,7 @@ import pytest
 import orderparams as op
 from orderparams import errors
 from orderparams.cli import remedies
-from orderparams.config.consistency import contradictions
+from orderparams.models.single_location.consistency import contradictions
 from orderparams.config.unknown import Undecidable, Unknown
 
 PACKAGE = Path(op.__file__).parent

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orderparams.config.consistency import contradictions, with_activation_defaults
 from orderparams.config.plain import plain
-from orderparams.config.sections import Problem, read_section, to_table
-from orderparams.config.toml import override, parse_toml, to_toml
+from orderparams.config.sections import Problem, problem_type, read_problem, to_table
+from orderparams.config.toml import model_of, override, parse_toml, to_toml
 from orderparams.config.unknown import Errors, Unknown
+from orderparams.models import registry
 
 __all__ = ["Problem", "override", "parse", "parse_toml", "resolve", "to_table", "to_toml"]
 
@@ -27,10 +27,11 @@ def parse(table: Mapping[str, Any]) -> Problem:
 def resolve(table: Mapping[str, Any]) -> tuple[Problem, bool]:
     """The same, and whether all checks could be made: not where they ask for what the table has as
     :class:`~orderparams.config.unknown.Unknown`."""
-    errors = Errors()
-    problem: Problem = errors.attempt(read_section, Problem, plain(table), "")
-    filled = errors.attempt(with_activation_defaults, problem)
+    errors, name = Errors(), model_of(table)
+    configuration = registry.configuration(name)
+    problem: Any = errors.attempt(read_problem, problem_type(name), plain(table))
+    filled = errors.attempt(configuration.filled, problem)
     problem = problem if isinstance(filled, Unknown) else filled
-    for found in contradictions(problem):
+    for found in configuration.contradictions(problem):
         errors.add(found)
     return errors.conclude(problem), not errors.undecided

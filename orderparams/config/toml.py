@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from orderparams.config.plain import plain
-from orderparams.config.sections import Problem, known_keys, to_table, unknown_key
+from orderparams.config.sections import (
+    Problem,
+    Section,
+    known_keys,
+    problem_type,
+    settings_of,
+    to_table,
+    unknown_key,
+)
 from orderparams.config.titles import retitled
 from orderparams.config.unknown import Errors
-from orderparams.config.values import shortened, shown, toml_value
+from orderparams.config.values import nearest, shortened, shown, toml_value
 from orderparams.errors import ConfigurationError
+from orderparams.models import registry
 
 ENTRY = re.compile(r"(\[\d+\])+$")
 """Indices behind a key that name an entry of a list."""
@@ -33,6 +42,19 @@ Settings: TypeAlias = Mapping[str, Any] | Iterable[Setting]
 """Dotted keys with their values, or ``KEY=VALUE`` texts with values in TOML."""
 
 EXAMPLE: Any = {"key": "attention.heads", "value": 8}
+
+
+def model_of(table: Mapping[str, Any]) -> str:
+    """The name of the model that a table is of; :class:`ConfigurationError` for an unknown one."""
+    name = table.get("model", registry.DEFAULT)
+    if name not in registry.names():
+        close = nearest(name, registry.names()) if isinstance(name, str) else ""
+        raise ConfigurationError(
+            f"model: there is none called {shown(name)}; the models are "
+            + ", ".join(registry.names())
+            + (f"; did you mean {close!r}?" if close else "")
+        )
+    return str(name)
 
 
 def listed(settings: Settings | None) -> list[Setting]:
@@ -67,14 +89,14 @@ def override(table: Mapping[str, Any], settings: Settings | None) -> dict[str, A
     result, given = dict(table), listed(settings)
     for setting in given:
         try:
-            result = assign(result, *read_setting(setting))
+            result = assign(result, *read_setting(setting, problem_type(model_of(result))))
         except ConfigurationError as error:
             errors.found.append(error)
     return errors.conclude(retitled(table, result, setting_keys(given)))
 
 
-def read_setting(setting: Setting) -> tuple[str, Any]:
-    """Key and value of a setting."""
+def read_setting(setting: Setting, kind: type[Problem]) -> tuple[str, Any]:
+    """Key and value of a setting of that kind of problem."""
     if isinstance(setting, str):
         key, separator, written = setting.partition("=")
         if not separator or not key.strip():
@@ -85,8 +107,8 @@ def read_setting(setting: Setting) -> tuple[str, Any]:
     else:
         raise ConfigurationError(f"{shown(setting)} is not a setting", "set", **EXAMPLE)
     key = key.strip()
-    if ENTRY.sub("", key) not in set(known_keys()):
-        raise unknown_key(key)
+    if ENTRY.sub("", key) not in set(known_keys(kind)):
+        raise unknown_key(key, kind)
     return key, override_value(key, written.strip()) if isinstance(setting, str) else setting[1]
 
 
@@ -156,10 +178,23 @@ def quoted_words(written: str) -> str:
 def to_toml(problem: Problem) -> str:
     """The configuration as TOML text, which :func:`parse_toml` and :func:`parse` read back."""
     table = to_table(problem)
-    lines = [f"title = {toml_value(table.pop('title'))}"]
-    sections = {"task": table.pop("task")}
-    sections["task.signal"] = sections["task"].pop("signal")
-    for name, entries in (sections | table).items():
+    lines = [f"{key} = {toml_value(table.pop(key))}" for key in ("model", "title") if key in table]
+    for name, entries in section_tables(type(problem), table):
         lines += ["", f"[{name}]"]
         lines += [f"{key} = {toml_value(value)}" for key, value in entries.items()]
     return "\n".join(lines) + "\n"
+
+
+def section_tables(
+    kind: type[Any], table: Mapping[str, Any], path: str = ""
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The sections in a table with the values that stand in each, each before those in it."""
+    for name, entry in settings_of(kind).items():
+        check = entry.metadata["check"]
+        if isinstance(check, Section) and check.otherwise is None and name in table:
+            own = settings_of(check.table)
+            inner = [key for key in own if isinstance(own[key].metadata["check"], Section)]
+            inner = [key for key in inner if own[key].metadata["check"].otherwise is None]
+            values = {key: v for key, v in table[name].items() if key not in inner}
+            yield f"{path}{name}", values
+            yield from section_tables(check.table, table[name], f"{path}{name}.")

@@ -1,6 +1,6 @@
 """Settings without effect: which keys a command does not use, why, and what would make them count.
 
-Two kinds are told apart. What belongs to other commands is named only if it was assigned for this
+Which they are, each model says in ``models/<name>/unused.py``. Two kinds are told apart. What belongs to other commands is named only if it was assigned for this
 call, since one file serves several commands. What another setting makes ineffective is named also
 if it stands in a file.
 """
@@ -16,16 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orderparams.config.sections import (
-    ACTIVATION_DEFAULTS,
-    Given,
-    LengthLaw,
-    Problem,
-    TaskConfig,
-    settings_of,
-    to_table,
-)
+from orderparams.config.sections import Given, Problem, Section, settings_of
 from orderparams.errors import IgnoredSettingWarning
+from orderparams.models import registry
 
 INDEX = re.compile(r"\[\d+\]$")
 
@@ -39,152 +32,29 @@ class Unused:
     elsewhere: bool = False
 
 
-NO_SIMULATION = Unused(("simulation",), "no SGD is run; simulate and validate run it", True)
-NO_STEPS = ("training.learning_rate", "training.batch_size")
-DRAWN = ("initial.dimension", "initial.seed")
-DRAWN_ANEW = Unused(
-    DRAWN, "replicas are drawn in simulation.dimension with simulation.seed; set those", True
-)
-
-BY_COMMAND = {
-    "solve": (NO_SIMULATION,),
-    "analyze": (NO_SIMULATION,),
-    "evaluate": (
-        NO_SIMULATION,
-        Unused(
-            ("integrator", "output", "training.duration"),
-            "nothing is integrated in time; solve does it",
-            True,
-        ),
-    ),
-    "simulate": (
-        Unused(("integrator",), "no flow is integrated; solve and validate do it", True),
-        Unused(("training.rule",), "a simulation is always SGD; solve has the choice", True),
-        DRAWN_ANEW,
-    ),
-    "validate": (
-        Unused(("training.rule",), "validate has an option of its own for the rule", True),
-        DRAWN_ANEW,
-    ),
-    "optimum": (
-        NO_SIMULATION,
-        Unused(
-            (
-                "integrator", "output", "training.rule", *NO_STEPS, "training.duration",
-                "training.weight_decay", "initial.kind", "initial.variance", *DRAWN,
-                "initial.overlap", "initial.self_overlap", "expectation.tolerance",
-            ),
-            "the optimum is searched for from starts and with a precision of its own; solve uses "
-            "them",
-            True,
-        ),
-    ),
-}  # fmt: skip
-"""Commands, and the action of a scan that is none, with what they never use."""
-
-
 def ruled_out(dimensions: object) -> tuple[Unused, ...]:
     """What the options of a validation rule out."""
     reason = "the dimensions are given by an option of validate; leave that out"
     return (Unused(("simulation.dimension",), reason, True),) if dimensions else ()
 
 
-def unused(problem: Problem, command: str) -> Iterator[Unused]:
-    """All that a command does not use of a configuration; what settings rule out comes first.
-
-    Of a validation ``training.rule`` is that of its own option.
-    """
-    yield from vanishing(problem)
-    yield from learning(problem)
-    sampled = command in ("simulate", "validate")
-    if not sampled and problem.training.rule != "sgd":
-        yield Unused(NO_STEPS, "gradient flow takes no steps; set training.rule = 'sgd'")
-    if not (sampled or noisy(problem, command) or problem.task.noise):
-        reason = "both targets have one risk and gradient; they differ in the noise of SGD"
-        yield Unused(("task.target",), reason, True)
-    if command != "optimum":
-        yield from starting(problem)
-    yield from expectations(problem, command)
-    yield from BY_COMMAND[command]
+def defaults(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults by dotted key of the kind of problem that a table is of."""
+    name = table.get("model", registry.DEFAULT)
+    known = registry.configuration(name if name in registry.names() else registry.DEFAULT)
+    return own_defaults(known.Problem) | known.dependent_defaults(table)
 
 
-def vanishing(problem: Problem) -> Iterator[Unused]:
-    """Components and lengths of weight zero, and weights with nothing to weigh against."""
-    components, length = problem.task.signal.components or (), problem.task.length
-    weights = {"task.signal.components": [component.weight for component in components]}
-    if isinstance(length, LengthLaw):
-        weights["task.length.values"] = list(length.weights or ())
-    for key, values in weights.items():
-        absent = tuple(f"{key}[{i}]" for i, weight in enumerate(values) if weight == 0)
-        if absent:
-            yield Unused(absent, "of weight zero; raise the weight, or leave it out")
-    if len(components) == 1:
-        yield Unused(("task.signal.components[0].weight",), "a single component has all weight")
-    if isinstance(length, LengthLaw) and len(length.values) == 1:
-        yield Unused(("task.length.weights",), "a single length has all the weight")
-
-
-def learning(problem: Problem) -> Iterator[Unused]:
-    """Biases and head weights that cancel or are not learned."""
-    attention = problem.attention
-    joint = attention.activation == "bayes-softmax"
-    if not attention.kappa and (not joint or attention.heads == 1):
-        keys = ("attention.bias",) * (attention.bias != "none")
-        where = "one Bayes-softmax head without kappa" if joint else "softmax"
-        yield Unused(
-            (*keys, "initial.bias", "training.bias_rate"),
-            f"the bias cancels in {where}; use attention.activation = 'softmax-1'",
-        )
-    elif attention.bias != "learned":
-        yield Unused(("training.bias_rate",), "no bias is learned; set attention.bias = 'learned'")
-    if joint:
-        yield Unused(
-            ("attention.head_weights", "training.head_weight_rate"),
-            "bayes-softmax has no head weights; use attention.activation = 'softmax-1'",
-        )
-    elif attention.head_weights != "learned":
-        yield Unused(
-            ("training.head_weight_rate",),
-            "no head weights are learned; set attention.head_weights = 'learned'",
-        )
-
-
-def starting(problem: Problem) -> Iterator[Unused]:
-    """What only random heads have, or only those that have a length."""
-    initial = problem.initial
-    if initial.kind == "explicit":
-        reason = "the start is given by its overlaps; set initial.kind = 'random'"
-        yield Unused(("initial.variance", *DRAWN), reason)
-    elif initial.variance == 0:
-        yield Unused(DRAWN, "initial.variance = 0 puts all heads at the origin; raise it")
-
-
-def expectations(problem: Problem, command: str) -> Iterator[Unused]:
-    """Keys of the engine that is not at work."""
-    settings = problem.expectation
-    if settings.engine == "sampling":
-        reason = "sampling has no tolerance; set expectation.samples, or engine = 'auto'"
-        yield Unused(("expectation.tolerance",), reason)
-        return
-    if settings.engine == "auto" and noisy(problem, command) and not noise_by_quadrature(problem):
-        return
-    keys = ["expectation.samples"]
-    if command not in ("analyze", "optimum"):  # their random starts are drawn with it
-        keys.append("expectation.seed")
-    yield Unused(
-        tuple(keys), "quadrature serves and nothing is sampled; set expectation.engine = 'sampling'"
-    )
-
-
-def noisy(problem: Problem, command: str) -> bool:
-    """Whether a command takes the gradient covariance V of a problem."""
-    return command not in ("simulate", "optimum") and problem.training.rule == "sgd"
-
-
-def noise_by_quadrature(problem: Problem) -> bool:
-    """Whether the engines of quadrature give the gradient covariance V."""
-    joint = problem.attention.activation == "bayes-softmax"
-    return joint or (problem.attention.heads == 1 and problem.task.target == "token")
+@functools.cache
+def own_defaults(kind: type[Any]) -> dict[str, Any]:
+    """Defaults by dotted key of a kind of problem, or of a section of it."""
+    found: dict[str, Any] = {}
+    for name, entry in settings_of(kind).items():
+        if isinstance(section := entry.metadata["check"], Section) and not section.otherwise:
+            found |= {f"{name}.{key}": value for key, value in own_defaults(section.table).items()}
+        elif entry.default is not dataclasses.MISSING:
+            found[name] = entry.default
+    return found
 
 
 def leaves(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -200,23 +70,6 @@ def leaves(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield key, value
 
 
-@functools.cache
-def defaults(activation: str) -> dict[str, Any]:
-    """Defaults by dotted key, with those of an activation."""
-    sections = {
-        name: to_table(entry.default)
-        for name, entry in settings_of(Problem).items()
-        if dataclasses.is_dataclass(entry.default)
-    }
-    sections["task"] = {
-        name: entry.default
-        for name, entry in settings_of(TaskConfig).items()
-        if entry.default is not dataclasses.MISSING
-    }
-    sections["attention"] |= ACTIVATION_DEFAULTS.get(activation, {})
-    return dict(leaves(sections))
-
-
 def covers(key: str, other: str) -> bool:
     """Whether a key is another one or holds it."""
     return other == key or other.startswith((f"{key}.", f"{key}["))
@@ -230,9 +83,7 @@ def given_in(table: Mapping[str, Any], assigned: Iterable[str], *, stored: bool 
     own = {key for key in values if any(covers(top, key) for top in tops)}
     if not stored:
         return Given(frozenset(), frozenset(own))
-    attention = table.get("attention", {})
-    activation = attention.get("activation") if isinstance(attention, Mapping) else None
-    known = defaults(activation if isinstance(activation, str) else "softmax")
+    known = defaults(table)
     told = {key for key, value in values.items() if key not in known or known[key] != value}
     return Given(frozenset(told - own), frozenset(own))
 
@@ -243,6 +94,7 @@ def ignored(
     """Of what was given, the keys that change nothing, and why; ``more`` that this call rules
     out."""
     found: dict[str, str] = {}
+    unused = registry.configuration(problem.model).unused
     for entry in (*unused(problem, command), *more):
         keys = given.assigned if entry.elsewhere else given.assigned | given.stored
         for key in entry.keys:

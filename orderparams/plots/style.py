@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orderparams.config.titles import title_of
-from orderparams.description import describe
+from orderparams.config.words import describe
 from orderparams.storage.files import atomic
 from orderparams.storage.suffixes import FIGURES, check_suffix
 

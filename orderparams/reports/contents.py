@@ -11,7 +11,7 @@ from orderparams.claims.evidence import Evidence
 from orderparams.config import parse_toml
 from orderparams.config.titles import title_of
 from orderparams.config.values import toml_value
-from orderparams.description import describe
+from orderparams.config.words import describe
 from orderparams.provenance import version
 from orderparams.reports import findings, markup
 from orderparams.scans.result import Scan

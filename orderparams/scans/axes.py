@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config.plain import plain
-from orderparams.config.sections import check_of, known_keys, unknown_key
+from orderparams.config.sections import Problem, check_of, known_keys, unknown_key
 from orderparams.config.toml import override_value
 from orderparams.config.unknown import Errors
 from orderparams.config.values import Check, Whole, toml_value
@@ -75,8 +75,10 @@ class Axis:
     values: tuple[Any, ...] | Range
 
 
-def read_axes(vary: Mapping[str, Any], reserved: Iterable[str]) -> tuple[Axis, ...]:
-    """All axes, named by the last part of their keys, or by the whole key where that name is taken.
+def read_axes(
+    vary: Mapping[str, Any], reserved: Iterable[str], kind: type[Problem]
+) -> tuple[Axis, ...]:
+    """All axes of a kind of problem, named by the last part of their keys, or by the whole key where that name is taken.
 
     Raises :class:`ConfigurationError` for an unknown key and for a specification that makes no
     sense.
@@ -84,14 +86,14 @@ def read_axes(vary: Mapping[str, Any], reserved: Iterable[str]) -> tuple[Axis, .
     errors = Errors()
     for key in vary:
         known = key.split("[")[0]
-        if not _KEY.fullmatch(key) or known not in set(known_keys()):
-            errors.found.append(unknown_key(known))
+        if not _KEY.fullmatch(key) or known not in set(known_keys(kind)):
+            errors.found.append(unknown_key(known, kind))
     errors.conclude(None)
     check_order(list(vary))
     names = {key: _name(key.rsplit(".", 1)[-1]) for key in vary}
     taken = Counter([*names.values(), *reserved])
     return tuple(
-        Axis(key, _name(key) if taken[names[key]] > 1 else names[key], read_spec(key, spec))
+        Axis(key, _name(key) if taken[names[key]] > 1 else names[key], read_spec(key, spec, kind))
         for key, spec in vary.items()
     )
 
@@ -112,11 +114,11 @@ def _name(key: str) -> str:
     return "_".join(re.findall(r"[\w-]+", key)).replace("-", "_")
 
 
-def read_spec(key: str, spec: Any) -> tuple[Any, ...] | Range:
+def read_spec(key: str, spec: Any, kind: type[Problem]) -> tuple[Any, ...] | Range:
     """The values of a key from a text such as ``1:16:16``, or from a list."""
     values = plain(spec)
     if isinstance(values, str):
-        return read_text(key, values.strip())
+        return read_text(key, values.strip(), kind)
     if not isinstance(values, list) or not values:
         raise ConfigurationError(
             f"varied key {key}: expected a non-empty list of values, or a text with {FORMS}; "
@@ -125,12 +127,12 @@ def read_spec(key: str, spec: Any) -> tuple[Any, ...] | Range:
     return tuple(values)
 
 
-def read_text(key: str, spec: str) -> tuple[Any, ...] | Range:
+def read_text(key: str, spec: str, kind: type[Problem]) -> tuple[Any, ...] | Range:
     """A range, or a list of TOML values and words separated by commas."""
     if match := _RANGE.fullmatch(spec):
         log, low, high, count = match.groups()
         number = None if count is None else int(count)
-        whole, ends = takes_whole_numbers(key), f"{low}:{high}"
+        whole, ends = takes_whole_numbers(key, kind), f"{low}:{high}"
         given = Range(float(low), float(high), number, bool(log), whole, ends)
         return check_range(key, spec, given)
     try:
@@ -174,17 +176,17 @@ def split(spec: str) -> list[str]:
     return [item.strip() for item in items]
 
 
-def check_alone(key: str) -> Check | None:
+def check_alone(key: str, kind: type[Problem]) -> Check | None:
     """The check of a key; None for an entry of what need not be a list, where the table tells."""
     try:
-        return check_of(key)
+        return check_of(key, kind)
     except ConfigurationError:
         return None
 
 
-def takes_whole_numbers(key: str) -> bool:
+def takes_whole_numbers(key: str, kind: type[Problem]) -> bool:
     """Whether a key of the configuration is a whole number rather than a real one."""
-    check = check_alone(key)
+    check = check_alone(key, kind)
     return isinstance(getattr(check, "otherwise", None) or check, Whole)
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from orderparams import memory
 from orderparams.config import override, parse, to_toml
 from orderparams.config.plain import plain
-from orderparams.config.toml import Settings
+from orderparams.config.sections import Problem, problem_type
+from orderparams.config.toml import Settings, model_of
 from orderparams.config.unknown import Errors
 from orderparams.config.values import toml_value
 from orderparams.errors import MOST_ERRORS, ConfigurationError
@@ -121,17 +122,18 @@ def make_plan(
     except ConfigurationError as error:
         raise error.within(place) if place else error from None
     settings = read_settings(dict(table.get("scan", {})) | dict(scan or {}))
-    axes = read_axes(settings.vary, [*AXES, *POINT, *SCAN])
+    kind = problem_type(model_of(base))
+    axes = read_axes(settings.vary, [*AXES, *POINT, *SCAN], kind)
     keys = [axis.key for axis in axes]
     if settings.mode == "random":
-        rows, count = random_rows(axes, settings), settings.points or 0
+        rows, count = random_rows(axes, settings, kind), settings.points or 0
     else:
         if report is not None:  # at once: a million values take seconds
             report(0, math.prod(map(size, axes)))
         grids = [grid(axis) for axis in axes]
         product = settings.mode == "product"
         count = product_size(grids) if product else common_length(keys, grids)
-        known = read_grids(keys, grids, product=product)
+        known = read_grids(keys, grids, kind, product=product)
         axes = tuple(
             dataclasses.replace(axis, values=tuple([value.value for value in values]))
             for axis, values in zip(axes, known, strict=True)
@@ -173,7 +175,11 @@ def size(axis: Axis) -> int:
 
 
 def read_grids(
-    keys: Sequence[str], grids: Sequence[Sequence[Any]], *, product: bool
+    keys: Sequence[str],
+    grids: Sequence[Sequence[Any]],
+    kind: type[Problem],
+    *,
+    product: bool,
 ) -> list[list[Value]]:
     """The values of each key, checked; in a product each of them once.
 
@@ -185,7 +191,7 @@ def read_grids(
     for key, values in zip(keys, grids, strict=True):
         stride //= len(values) if product else 1
         read: list[Value] = []
-        check = check_alone(key)
+        check = check_alone(key, kind)
         for i, value in enumerate(values):
             try:
                 read.append(read_value(key, check, value))
@@ -241,17 +247,19 @@ def common_length(keys: Sequence[str], grids: Sequence[Sequence[Any]]) -> int:
     return len(grids[0])
 
 
-def random_rows(axes: tuple[Axis, ...], settings: ScanConfig) -> Rows:
+def random_rows(
+    axes: tuple[Axis, ...], settings: ScanConfig, kind: type[Problem]
+) -> Rows:
     """Independent draws from ranges and lists. More points of the same seed begin with these."""
     assert settings.points is not None
     fractions = np.random.default_rng(settings.seed).random((settings.points, len(axes)))
     choices = {
-        axis.key: read_grids([axis.key], [grid(axis)], product=False)[0]
+        axis.key: read_grids([axis.key], [grid(axis)], kind, product=False)[0]
         for axis in axes
         if not (isinstance(axis.values, Range) and axis.values.count is None)
     }
 
-    checks = {axis.key: check_alone(axis.key) for axis in axes}
+    checks = {axis.key: check_alone(axis.key, kind) for axis in axes}
 
     def value(axis: Axis, fraction: float) -> Value:
         if isinstance(axis.values, Range) and axis.key not in choices:
@@ -267,7 +275,7 @@ def random_rows(axes: tuple[Axis, ...], settings: ScanConfig) -> Rows:
 
 def plan_toml(base: Mapping[str, Any], settings: ScanConfig, axes: tuple[Axis, ...]) -> str:
     """TOML text from which :func:`make_plan` makes the same plan."""
-    lines = [f"{key} = {toml_value(base[key])}" for key in base if key == "title"]
+    lines = [f"{key} = {toml_value(base[key])}" for key in ("model", "title") if key in base]
     for name, entries in base.items():
         if isinstance(entries, Mapping):
             lines += ["", f"[{name}]"]

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orderparams.config import resolve, to_table, to_toml
-from orderparams.config.toml import assign
+from orderparams.config.sections import problem_type
+from orderparams.config.toml import assign, model_of
 from orderparams.config.unknown import Undecidable, Unknown
 from orderparams.config.values import Check, ListOf, toml_value
 from orderparams.errors import MOST_ERRORS, ConfigurationError
@@ -80,7 +81,8 @@ class Templates:
 
     def __init__(self, keys: Sequence[str], base: Mapping[str, Any]) -> None:
         self.keys, self.base = keys, base
-        self.free = {key for key in keys if check_alone(key) is not None}
+        kind = problem_type(model_of(base))
+        self.free = {key for key in keys if check_alone(key, kind) is not None}
         self.known: dict[tuple[str, ...], list[str]] = {}
         self.bound: list[int] = []
         self.gaps: list[int] = []

@@ -20,7 +20,7 @@ from orderparams.config.values import nearest
 from orderparams.errors import ConfigurationError, FileError, OrderparamsError, reason
 from orderparams.provenance import provenance
 from orderparams.recognition import EMPTY, FOLDER, HDF5, TABLE, kind_of, neighbours
-from orderparams.sources import preset_names
+from orderparams.presets import preset_names
 from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.files import atomic, destination, remove_leftovers
 from orderparams.storage.inspection import check_attributes, inspect

@@ -7,7 +7,8 @@ import h5py
 import numpy as np
 
 from orderparams.config import to_toml
-from orderparams.sources import load, preset_names
+from orderparams.presets import preset_names
+from orderparams.sources import load
 from orderparams.storage.seal import LENGTH
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

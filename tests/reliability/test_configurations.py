@@ -15,7 +15,8 @@ from orderparams.config import override, parse, parse_toml, to_toml
 from orderparams.config.sections import known_keys
 from orderparams.errors import ConfigurationError
 from orderparams.scans.axes import read_axes
-from orderparams.sources import load, preset_names, read_table
+from orderparams.presets import preset_names
+from orderparams.sources import load, read_table
 
 COMMANDS = (
     ("solve", "bad.toml", "-o", "old.h5", "--force"),

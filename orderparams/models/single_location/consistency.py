@@ -1,13 +1,17 @@
-"""What keys must satisfy together: shapes that agree, covariances, defaults that depend."""
+"""What keys of single-location regression must satisfy together: shapes, covariances, starts."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeAlias
 
-from orderparams.config.sections import (
-    ACTIVATION_DEFAULTS,
+from orderparams.config.matrices import (
+    Found,
+    check_positive_semidefinite,
+    check_residual,
+)
+from orderparams.config.values import Matrix, Numbers
+from orderparams.errors import ConfigurationError
+from orderparams.models.single_location.sections import (
     MAX_COMPONENTS,
     SIGNAL_KEYS,
     AttentionConfig,
@@ -18,23 +22,6 @@ from orderparams.config.sections import (
     SignalConfig,
     TaskConfig,
 )
-from orderparams.config.values import Matrix, Numbers
-from orderparams.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-Found: TypeAlias = Iterator[ConfigurationError]
-"""What is wrong, one error after the other."""
-
-
-def with_activation_defaults(problem: Problem) -> Problem:
-    """Fill kappa, bias and head weights that were left out (theory 2)."""
-    attention = problem.attention
-    defaults = ACTIVATION_DEFAULTS[attention.activation]
-    left_out = {key: value for key, value in defaults.items() if getattr(attention, key) is None}
-    return dataclasses.replace(problem, attention=dataclasses.replace(attention, **left_out))
 
 
 def contradictions(problem: Problem) -> Iterator[Found]:
@@ -124,35 +111,6 @@ def check_components(components: tuple[ComponentConfig, ...]) -> Found:
         if component.variances is not None:
             yield from check_one_spread(component.variances, component.covariance, path)
         yield from check_lengths(component, path, len(components[0].mean))
-
-
-def check_positive_semidefinite(rows_: Matrix, size: int, path: str) -> Found:
-    if {len(rows_), *map(len, rows_)} != {size}:
-        yield ConfigurationError(f"{path}: expected {size} rows of {size} numbers")
-        return
-    values = array(rows_)
-    scale = max(1.0, float(abs(values).max()))
-    if not (abs(values - values.T) <= 1e-12 * scale).all():
-        yield ConfigurationError(f"{path}: the matrix must be symmetric")
-        return
-    least = least_eigenvalue(values)
-    if least < -1e-12 * scale:
-        yield ConfigurationError(
-            f"{path}: the matrix must be positive semidefinite; its least eigenvalue is {least:.3g}"
-        )
-
-
-def array(rows_: Matrix) -> NDArray[np.float64]:
-    """Rows of numbers as an array; numpy is loaded only where it is needed."""
-    import numpy as np
-
-    return np.array([[float(value) for value in row] for row in rows_])
-
-
-def least_eigenvalue(values: NDArray[np.float64]) -> float:
-    import numpy as np
-
-    return float(np.linalg.eigvalsh(values)[0])
 
 
 def check_length(task: TaskConfig) -> Found:
@@ -252,19 +210,6 @@ def check_explicit(problem: Problem) -> Found:
         )
         return
     if initial.self_overlap is not None:
-        unfit = list(check_positive_semidefinite(initial.self_overlap, heads, SELF_OVERLAP))
-        yield from unfit or check_residual(initial.overlap, initial.self_overlap)
-
-
-SELF_OVERLAP = "initial.self_overlap"
-
-
-def check_residual(overlap: Matrix, self_overlap: Matrix) -> Found:
-    """q − m mᵀ, the part of the heads outside the hidden directions."""
-    residual = array(self_overlap) - array(overlap) @ array(overlap).T
-    least = least_eigenvalue(residual)
-    if least < -1e-10 * max(1.0, float(abs(residual).max())):
-        yield ConfigurationError(
-            f"{SELF_OVERLAP}: q - m mᵀ must be positive semidefinite, no head is shorter "
-            f"than its overlaps; its least eigenvalue is {least:.3g}"
-        )
+        key = "initial.self_overlap"
+        unfit = list(check_positive_semidefinite(initial.self_overlap, heads, key))
+        yield from unfit or check_residual(initial.overlap, initial.self_overlap, "head")

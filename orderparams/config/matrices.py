@@ -1,0 +1,57 @@
+"""Checks of matrices in a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+from orderparams.config.values import Matrix
+from orderparams.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Found: TypeAlias = Iterator[ConfigurationError]
+"""What is wrong, one error after the other."""
+
+
+def check_positive_semidefinite(rows_: Matrix, size: int, path: str) -> Found:
+    if {len(rows_), *map(len, rows_)} != {size}:
+        yield ConfigurationError(f"{path}: expected {size} rows of {size} numbers")
+        return
+    values = array(rows_)
+    scale = max(1.0, float(abs(values).max()))
+    if not (abs(values - values.T) <= 1e-12 * scale).all():
+        yield ConfigurationError(f"{path}: the matrix must be symmetric")
+        return
+    least = least_eigenvalue(values)
+    if least < -1e-12 * scale:
+        yield ConfigurationError(
+            f"{path}: the matrix must be positive semidefinite; its least eigenvalue is {least:.3g}"
+        )
+
+
+def array(rows_: Matrix) -> NDArray[np.float64]:
+    """Rows of numbers as an array; numpy is loaded only where it is needed."""
+    import numpy as np
+
+    return np.array([[float(value) for value in row] for row in rows_])
+
+
+def least_eigenvalue(values: NDArray[np.float64]) -> float:
+    import numpy as np
+
+    return float(np.linalg.eigvalsh(values)[0])
+
+
+def check_residual(overlap: Matrix, self_overlap: Matrix, vector: str) -> Found:
+    """q − m mᵀ, the part of the vectors outside the hidden directions; a ``vector`` is what one is
+    called."""
+    residual = array(self_overlap) - array(overlap) @ array(overlap).T
+    least = least_eigenvalue(residual)
+    if least < -1e-10 * max(1.0, float(abs(residual).max())):
+        yield ConfigurationError(
+            f"initial.self_overlap: q - m mᵀ must be positive semidefinite, no {vector} is shorter "
+            f"than its overlaps; its least eigenvalue is {least:.3g}"
+        )

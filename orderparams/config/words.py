@@ -1,0 +1,63 @@
+"""A problem in words, for screens, pages and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from orderparams.config.sections import Problem, to_table
+from orderparams.config.unused import covers
+from orderparams.models import registry
+
+Words = list[tuple[str, str]]
+"""A key, and what its value is called."""
+
+SYMBOLS = {
+    "training.learning_rate": "γ",
+    "training.batch_size": "B",
+    "training.weight_decay": "λ",
+    "simulation.dimension": "D",
+}
+"""Of keys that all models have."""
+
+
+def describe(
+    problem: Problem, rule: str | None = None, varied: Collection[str] = ()
+) -> dict[str, str]:
+    """What is learned, and how, in a few words each; ``rule`` if not the configuration's.
+
+    What the ``varied`` keys decide is left out.
+    """
+    configuration = registry.configuration(problem.model)
+    parts = configuration.describe(problem, rule or problem.training.rule)
+    if any(covers(key, deciding) for key in varied for deciding in configuration.DECIDING):
+        varied = {*varied, *configuration.dependent_defaults(to_table(problem))}
+    words = {
+        part: ", ".join(text for key, text in pieces if not decided(key, varied))
+        for part, pieces in parts.items()
+    }
+    return {part: text for part, text in words.items() if text}
+
+
+def decided(key: str, varied: Iterable[str]) -> bool:
+    """Whether a varied key is this one or holds it."""
+    return any(covers(other, key) for other in varied)
+
+
+def symbols(problem: Problem) -> dict[str, str]:
+    """Symbols by key, as docs/theory.md has them."""
+    own: dict[str, str] = registry.configuration(problem.model).SYMBOLS
+    return SYMBOLS | own
+
+
+def of_training(problem: Problem, rule: str) -> Words:
+    """The rule with its settings, and the time."""
+    training = problem.training
+    pieces = [("training.rule", "SGD" if rule == "sgd" else "gradient flow")]
+    if rule == "sgd":
+        pieces += [
+            ("training.learning_rate", f"learning rate {training.learning_rate:g}"),
+            ("training.batch_size", f"batch size {training.batch_size}"),
+        ]
+    if training.weight_decay:
+        pieces.append(("training.weight_decay", f"weight decay {training.weight_decay:g}"))
+    return [*pieces, ("training.duration", f"to t = {training.duration:g}")]

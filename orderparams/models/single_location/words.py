@@ -1,0 +1,58 @@
+"""A problem of single-location regression in words, for screens, pages and figures."""
+
+from __future__ import annotations
+
+from orderparams.config.words import Words, of_training
+from orderparams.models.single_location.sections import Problem
+
+
+def describe(problem: Problem, rule: str) -> dict[str, Words]:
+    """Task, attention and training in a few words each."""
+    return {
+        "task": of_task(problem),
+        "attention": of_attention(problem),
+        "training": of_training(problem, rule),
+    }
+
+
+def of_task(problem: Problem) -> Words:
+    """Signal, length and target."""
+    task = problem.task
+    length = task.length if isinstance(task.length, int) else list(task.length.values)
+    pieces = [
+        ("task.signal.kind", f"{task.signal.kind} signal"),
+        ("task.signal.kind", f"F = {task.signal.features}"),
+        ("task.length.values", f"L = {length}"),
+        ("task.target", f"{task.target} target"),
+    ]
+    return pieces + [("task.noise", f"label noise {task.noise:g}")] * bool(task.noise)
+
+
+def of_attention(problem: Problem) -> Words:
+    """Heads, activation, bias and head weights."""
+    attention = problem.attention
+    given = {
+        key: word if isinstance(word := getattr(attention, key), str) else "given"
+        for key in ("bias", "head_weights")
+    }
+    pieces = [
+        ("attention.heads", "1 head" if attention.heads == 1 else f"{attention.heads} heads"),
+        ("attention.activation", attention.activation),
+        ("attention.bias", f"bias {given['bias']}"),
+    ]
+    if attention.activation != "bayes-softmax":
+        pieces.append(("attention.head_weights", f"weights {given['head_weights']}"))
+    return pieces
+
+
+SYMBOLS = {
+    "task.length": "L",
+    "task.noise": "Δ",
+    "task.signal.strengths": "ν",
+    "task.signal.mean": "μ",
+    "attention.heads": "H",
+    "attention.kappa": "κ",
+    "training.bias_rate": "η_b",
+    "training.head_weight_rate": "η_u",
+}
+"""Those of docs/theory.md; others all models have."""
