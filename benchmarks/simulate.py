@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from orderparams.attention import Activation
 from orderparams.compiled import kernel
-from orderparams.problem import Heads
-from orderparams.sgd import UpdateRule, direct, gram, normals
-from orderparams.sgd.sequence import build_model
+from orderparams.models.single_location.setup import Heads
+from orderparams.models.single_location.sgd import UpdateRule, build_model
+from orderparams.models.vectors import direct, gram, normals
 from orderparams.task import Task, hypercube
 
 Array = NDArray[np.float64]

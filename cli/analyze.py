@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orderparams.analysis.analyze import Analysis
     from orderparams.analysis.optimum import Optimum
     from orderparams.analysis.rests import Rest
-    from orderparams.trajectory import Trajectory
+    from orderparams.results.trajectory import Trajectory
 
 
 @click.command()
@@ -81,9 +81,10 @@ def analyze(
         tell(result, (replica or 1) if simulation else None)
     if output is not None:
         with interruption.writing():
-            from orderparams.storage.stages import save
+            from orderparams.analysis.stages import stored
 
-            write = partial(save, result.trajectory, result.stages)
+            run = result.trajectory
+            write = partial(run.save, more={"stages": stored(run, result.stages)})
             options.save(write, output, force=force)
 
 
@@ -124,8 +125,8 @@ def solved_run(
     problem, warnings = given.load(config, assignments, "analyze")
     options.announce_compilation()
 
-    from orderparams.integrate import solve
     from orderparams.progress import ProgressLine, shown_on
+    from orderparams.run.solve import solve
 
     with interruption.keeping(command=output is not None), ProgressLine() as line:
         run = solve(problem, progress=shown_on(line, problem.training.duration))
@@ -140,14 +141,14 @@ def solved_run(
 def given_run(path: Path, replica: int | None) -> Trajectory:
     """The run in a file, of a simulation this replica."""
     if replica is None:
-        from orderparams.storage.hdf5 import open_trajectory
+        from orderparams.results.files import open_group
 
-        return open_trajectory(path)
+        return open_group(path, "trajectory")
 
     from orderparams.analysis.simulated import replica_trajectory
-    from orderparams.storage.simulations import open_simulation
+    from orderparams.results.files import open_group
 
-    return replica_trajectory(open_simulation(path), replica - 1)
+    return replica_trajectory(open_group(path, "simulation"), replica - 1)
 
 
 MOST_NUMBERS = 8

@@ -9,9 +9,10 @@ import click
 
 from orderparams.cli import given, options
 from orderparams.cli.screen import show
+from orderparams.models import registry
 
 if TYPE_CHECKING:
-    from orderparams.evaluation import Evaluation
+    from orderparams.results.evaluation import Evaluation
 
 
 @click.command()
@@ -30,7 +31,7 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     if not as_json:
         options.announce_compilation()
 
-    from orderparams.evaluation import evaluate
+    from orderparams.run.evaluate import evaluate
 
     result = evaluate(problem)
     if as_json:
@@ -39,25 +40,29 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem)]
     error = f"error estimate {result.error_estimate:.1e}"
-    if result.covariance_error is not None:
-        error += f", of V {result.covariance_error:.1e}"
+    if result.noise_error is not None:
+        error += f", of V {result.noise_error:.1e}"
     lines += [f"  engine     {result.engine}", f"             {error}"]
     if result.tolerance is not None and result.error_estimate > result.tolerance:
         lines += [f"             expectation.tolerance = {result.tolerance:g} was not reached"]
-    lines += ["", f"  risk        {result.risk:.10f}", f"  Bayes risk  {best_risk(result)}"]
-    heads, velocity = result.heads, result.velocity
-    for title, overlap, self_overlap in (
-        ("overlaps", heads.overlap, heads.self_overlap),
-        ("gradient of the risk", result.overlap_gradient, result.self_overlap_gradient),
-        ("velocity", velocity.overlap, velocity.self_overlap),
+    lines += ["", f"  risk        {result.risk:.10f}", *references(result)]
+    for title, state in (
+        ("overlaps", result.parameters),
+        ("gradient of the risk", result.gradient),
+        ("velocity", result.velocity),
     ):
-        lines += ["", f"  {title}", *options.overlap_table(overlap, self_overlap)]
+        lines += ["", f"  {title}", *options.state_table(problem, state)]
     show(lines)
 
 
-def best_risk(result: Evaluation) -> str:
-    """The Bayes risk, with its error where sampling had to serve."""
-    if result.bayes_risk != result.bayes_risk:
-        return "not known: it takes more memory than there is"
-    error = f" ± {result.bayes_error:.1e}" if result.bayes_error > 1e-8 else ""
-    return f"{result.bayes_risk:.10f}{error}"
+def references(result: Evaluation) -> list[str]:
+    """Risks to compare with, with their errors where sampling had to serve."""
+    names = registry.configuration(result.problem.model).REFERENCES
+    lines = []
+    for name, known in result.known.items():
+        error = f" ± {known.error:.1e}" if known.error > 1e-8 else ""
+        text = f"{known.value:.10f}{error}"
+        if known.value != known.value:
+            text = "not known: it takes more memory than there is"
+        lines.append(f"  {names[name]:<12}{text}")
+    return lines

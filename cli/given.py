@@ -45,7 +45,7 @@ def kind_of(config: str) -> str | None:
 
     if not is_result(config):
         return None
-    from orderparams.storage.hdf5 import read_attributes
+    from orderparams.results.files import read_attributes
 
     groups = read_attributes(Path(config))
     return next((name for name in KINDS if name in groups), None)

@@ -22,7 +22,7 @@ def info(file: Path, as_json: bool) -> None:
       orderparams info run.h5
       orderparams info run.h5 --json
     """
-    from orderparams.storage.hdf5 import read_attributes
+    from orderparams.results.files import read_attributes
 
     attributes = read_attributes(file)
     if as_json:

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams import interruption
-from orderparams.config import words
 from orderparams.cli import completion
+from orderparams.config import words
 from orderparams.errors import FileError
+from orderparams.models import registry
 from orderparams.processors import processors
 
 if TYPE_CHECKING:
@@ -151,27 +152,33 @@ def describe(problem: Problem, rule: str | None = None) -> list[str]:
     return [f"{part:<11}{text}" for part, text in parts.items()]
 
 
-MOST_HEADS, MOST_FEATURES = 24, 7
+MOST_ROWS, MOST_COLUMNS = 24, 8
 
 
-def overlap_table(
-    overlap: np.ndarray,
-    self_overlap: np.ndarray,
-    bias: np.ndarray | None = None,
-    head_weight: np.ndarray | None = None,
-) -> list[str]:
-    """Overlaps m (H, F), squared lengths q_hh, and what is learned beside (H,), in 80 columns."""
-    heads, features = overlap.shape
-    learned = {"bias": bias, "weight": head_weight}
-    more = {name: values for name, values in learned.items() if values is not None}
-    shown = min(features, MOST_FEATURES - len(more))
-    columns = {f"m_{f + 1}": overlap[:, f] for f in range(shown)}
-    columns |= {"q": self_overlap.diagonal()} | more
-    largest = max(abs(values).max() for values in columns.values())
+def state_table(problem: Problem, state: Mapping[str, np.ndarray]) -> list[str]:
+    """Order parameters in 80 columns: a row an entry of their first axis, such as a head."""
+    configuration = registry.configuration(problem.model)
+    columns: dict[str, np.ndarray] = {}
+    whole = 0
+    row = ""
+    for parameter in configuration.PARAMETERS:
+        if parameter.name not in state or parameter.axes[0].name != (row or parameter.axes[0].name):
+            continue
+        row = parameter.axes[0].name
+        values = parameter.lines(state[parameter.name])
+        whole += values.shape[1]
+        for i in range(values.shape[1]):
+            index = f"_{i + 1}" if len(parameter.axes) > 1 and not parameter.symmetric else ""
+            columns[f"{parameter.symbol}{index}"] = values[:, i]
+    shown = dict(list(columns.items())[:MOST_COLUMNS])
+    largest = max(abs(values).max() for values in shown.values())
     style = "9.1e" if 0.0 < largest < 0.01 else "9.4f"
-    lines = ["  head" + "".join(f"{name:>9}" for name in columns)]
-    for h in range(min(heads, MOST_HEADS)):
-        lines.append(f"  {h + 1:4d}" + "".join(f"{of[h]:{style}}" for of in columns.values()))
-    if heads > MOST_HEADS or features > shown:
-        lines.append(f"  (the first of {heads} heads and {features} directions; the file has all)")
+    count = len(next(iter(shown.values())))
+    lines = [f"  {row}" + "".join(f"{name:>9}" for name in shown)]
+    for i in range(min(count, MOST_ROWS)):
+        lines.append(
+            f"  {i + 1:{len(row)}d}" + "".join(f"{of[i]:z{style}}" for of in shown.values())
+        )
+    if count > MOST_ROWS or len(columns) > len(shown):
+        lines.append(f"  (the first of {count} rows and {len(columns)} columns; the file has all)")
     return lines

@@ -60,9 +60,9 @@ def plot(
       orderparams plot run.h5 -o run.pdf
       orderparams plot scan.h5 --over task.length --at attention.heads=4
     """
-    from orderparams.plots import drawing, plot_file, save_figure
     from orderparams.storage.files import check_target, unused
     from orderparams.storage.suffixes import FIGURES, check_suffix
+    from orderparams.views.plots import drawing, plot_file, save_figure
 
     path = unused(file.with_suffix(".png")) if output is None else output
     check_suffix(path, FIGURES, "a figure")

@@ -41,7 +41,7 @@ def report(file: Path, output: Path | None, force: bool) -> None:
     check_suffix(path, PAGES, "a report")
     check_target(path, force=force)
 
-    from orderparams.reports.contents import report_page
+    from orderparams.views.reports.contents import report_page
 
     page = report_page(file, figure_of(file))
     with atomic(path, force=force) as temporary:
@@ -52,7 +52,7 @@ def report(file: Path, output: Path | None, force: bool) -> None:
 def figure_of(file: Path) -> bytes | None:
     """The figure of a result file as SVG, None where it cannot be drawn."""
     from orderparams.errors import ConfigurationError, FileError
-    from orderparams.plots import drawing, installed, plot_file, save_figure
+    from orderparams.views.plots import drawing, installed, plot_file, save_figure
 
     if not installed():
         click.echo("no figure: it needs pip install 'orderparams[plot]'", err=True)

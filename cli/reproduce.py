@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
     from orderparams.claims import Claim
-    from orderparams.claims.evidence import Check, Evidence
+    from orderparams.results.evidence import Check, Evidence
 
 
 @click.command()
@@ -85,8 +84,8 @@ def reproduce(
 def make_folder(claims: list[Claim], output: Path, *, force: bool) -> bool:
     """Make the folder and check what is to be written; False if figures cannot be drawn."""
     from orderparams.errors import FileError
-    from orderparams.plots import drawing, installed
     from orderparams.storage.files import check_target
+    from orderparams.views.plots import drawing, installed
 
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -106,11 +105,9 @@ def make_folder(claims: list[Claim], output: Path, *, force: bool) -> bool:
 
 def write(claim: Claim, evidence: Evidence, output: Path, *, force: bool, figure: bool) -> None:
     """The file of a claim and its figure."""
-    from orderparams.storage.claims import save
-
-    options.save(partial(save, evidence), output / f"{claim.name}.h5", force=force)
+    options.save(evidence.save, output / f"{claim.name}.h5", force=force)
     if figure:
-        from orderparams.plots import drawing, plot_evidence, save_figure
+        from orderparams.views.plots import drawing, plot_evidence, save_figure
 
         with drawing():
             save_figure(plot_evidence(evidence), output / f"{claim.name}.png")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from orderparams.progress import ProgressLine
+    from orderparams.results.scan import Scan
     from orderparams.scans.plan import Plan
     from orderparams.scans.points import Point
-    from orderparams.scans.result import Scan
     from orderparams.scans.run import Machine, Progress
     from orderparams.scans.worker import Reply
 
@@ -203,8 +203,8 @@ def warned(
 ) -> list[str]:
     """Warnings of a plan, which are printed as one line."""
     from orderparams.config.toml import setting_keys
-    from orderparams.scans.unused import given_to, ignored_in
     from orderparams.presets import DEFAULT_PRESET
+    from orderparams.scans.unused import given_to, ignored_in
 
     keys = given_to(plan, config or DEFAULT_PRESET, setting_keys(assignments))
     return given.warned(ignored_in(plan, keys) | machine.ignored, "this scan")
@@ -340,7 +340,7 @@ class Screen:
         if reply.status != "finished":
             self.failures.append(entry | {"message": reply.message})
         if self.lines:
-            from orderparams.storage.scans import read_image
+            from orderparams.storage.points import read_image
 
             entry |= {key: getattr(reply, key) for key in ("status", "message", "seconds")}
             values = read_image(reply.image).values

@@ -12,7 +12,7 @@ from orderparams.cli import given, keeping, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
-    from orderparams.sgd.run import SimulationRun
+    from orderparams.results.simulation import SimulationRun
 
 
 @click.command()
@@ -57,10 +57,10 @@ def simulate(
         options.announce_compilation()
 
     from orderparams.progress import ProgressLine
-    from orderparams.sgd.run import simulate
-    from orderparams.storage.simulations import open_simulation
+    from orderparams.results.files import open_group
+    from orderparams.run.simulate import simulate
 
-    earlier = open_simulation(path) if resume else None
+    earlier = open_group(path, "simulation") if resume else None
     if earlier is not None and earlier.state is None and earlier.problem == problem:
         if not quiet:
             show([*summary(earlier), "", f"  {path} was complete: nothing is done"])
@@ -113,7 +113,9 @@ def summary(run: SimulationRun) -> list[str]:
             f"  measured loss    {loss.mean():.6f} over the last interval",
             "",
             "  final overlaps, first replica",
-            *options.overlap_table(records.overlap[0, -1], records.self_overlap[0, -1]),
+            *options.state_table(
+                problem, {p.name: run[p.name][0, -1] for p in run.order_parameters}
+            ),
             "",
         ]
     return [*lines, f"  {run.seconds:.1f} s"]

@@ -10,10 +10,11 @@ import click
 from orderparams import interruption
 from orderparams.cli import given, keeping, options
 from orderparams.cli.screen import show
+from orderparams.models import registry
 
 if TYPE_CHECKING:
     from orderparams.config import Problem
-    from orderparams.trajectory import Trajectory
+    from orderparams.results.trajectory import Trajectory
 
 
 @click.command()
@@ -77,10 +78,10 @@ def solve(
 def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | None:
     """The run in a file; None if nothing is left of it, which is said."""
     from orderparams.errors import FileError
-    from orderparams.resume import check_left, check_same
+    from orderparams.results.files import open_result
+    from orderparams.results.trajectory import Trajectory
+    from orderparams.run.resume import check_left, check_same
     from orderparams.storage.files import check_target
-    from orderparams.storage.results import open_result
-    from orderparams.trajectory import Trajectory
 
     earlier = open_result(path)
     if not isinstance(earlier, Trajectory):
@@ -115,8 +116,8 @@ def run(
     if not quiet:
         options.announce_compilation()
 
-    from orderparams.integrate import solve
     from orderparams.progress import ProgressLine, shown_on
+    from orderparams.run.solve import solve
 
     with interruption.keeping(command=True), ProgressLine(quiet=quiet) as line:
         resumed = resume is not None
@@ -155,13 +156,10 @@ def summary(trajectory: Trajectory) -> list[str]:
     if trajectory.status == "at rest":
         lines += [f"              {trajectory.message}"]
     overlaps = "final overlaps" if trajectory.complete else f"overlaps at t = {end:g}"
-    lines += [f"  Bayes risk  {trajectory.bayes_risk:.8f}", "", f"  {overlaps}"]
-    learned = (trajectory.bias, trajectory.head_weight)
-    lines += options.overlap_table(
-        trajectory.overlap[-1],
-        trajectory.self_overlap[-1],
-        *(None if values is None else values[-1] for values in learned),
-    )
+    names = registry.configuration(problem.model).REFERENCES
+    lines += [f"  {names[name]:<12}{value:.8f}" for name, value in trajectory.references.items()]
+    lines += ["", f"  {overlaps}"]
+    lines += options.state_table(problem, trajectory.state(-1))
     work = f"{count.get('right_hand_sides', 0)} right-hand sides in {count['steps']} steps"
     if jacobians := count.get("jacobians"):
         work += f", {jacobians} Jacobians"

@@ -14,8 +14,8 @@ from orderparams.cli import given, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
-    from orderparams.compare import Comparison
-    from orderparams.validation import Validation
+    from orderparams.results.comparison import Comparison
+    from orderparams.results.validation import Validation
 
 
 def dimension_list(_: click.Context, __: click.Parameter, value: str | None) -> list[int] | None:
@@ -95,7 +95,7 @@ def validate(
         options.announce_compilation()
 
     from orderparams.progress import ProgressLine
-    from orderparams.validation import validate
+    from orderparams.run.validate import validate
 
     interruption.advise("a validation is written when it is complete: nothing was kept")
     with ProgressLine(quiet=quiet) as line:
@@ -128,11 +128,9 @@ MOST_ROWS = 8
 
 def summary(result: Validation) -> list[str]:
     """The verdict and what it rests on, in lines of at most 80 columns."""
-    from orderparams.compare import extremes
-
     problem, comparison, fall = result.problem, result.comparison, result.scaling
     sizes = list(result.simulations)
-    rows = extremes(comparison)
+    rows = result.extremes
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem)]
     lines += [

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from orderparams.errors import IgnoredSettingWarning as IgnoredSettingWarning
     from orderparams.errors import OrderparamsError as OrderparamsError
     from orderparams.errors import SolverError as SolverError
-    from orderparams.evaluation import evaluate as evaluate
-    from orderparams.integrate import solve as solve
-    from orderparams.scans.result import Scan as Scan
+    from orderparams.results.files import open_result as open  # noqa: F401
+    from orderparams.results.scan import Scan as Scan
+    from orderparams.results.simulation import SimulationRun as SimulationRun
+    from orderparams.results.trajectory import Trajectory as Trajectory
+    from orderparams.results.validation import Validation as Validation
+    from orderparams.run.evaluate import evaluate as evaluate
+    from orderparams.run.simulate import simulate as simulate
+    from orderparams.run.solve import solve as solve
+    from orderparams.run.validate import validate as validate
     from orderparams.scans.run import scan as scan
-    from orderparams.sgd.run import SimulationRun as SimulationRun
-    from orderparams.sgd.run import simulate as simulate
     from orderparams.sources import load as load
-    from orderparams.storage.results import open_result as open  # noqa: F401
-    from orderparams.trajectory import Trajectory as Trajectory
-    from orderparams.validation import Validation as Validation
-    from orderparams.validation import validate as validate
 
 if not os.path.isdir(os.path.join(__path__[0], "cli")):
     # A checkout: cli/ and data/, which an installation has inside, stand beside this folder.
@@ -40,22 +40,23 @@ if not os.path.isdir(os.path.join(__path__[0], "cli")):
 _HOMES = {
     "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
     "Problem": ("config", "Problem"),
-    "Trajectory": ("trajectory", "Trajectory"),
-    "SimulationRun": ("sgd.run", "SimulationRun"),
-    "Validation": ("validation", "Validation"),
-    "Scan": ("scans.result", "Scan"),
+    "Evaluation": ("results.evaluation", "Evaluation"),
+    "Trajectory": ("results.trajectory", "Trajectory"),
+    "SimulationRun": ("results.simulation", "SimulationRun"),
+    "Validation": ("results.validation", "Validation"),
+    "Scan": ("results.scan", "Scan"),
     "ConfigurationError": ("errors", "ConfigurationError"),
     "FileError": ("errors", "FileError"),
     "OrderparamsError": ("errors", "OrderparamsError"),
     "SolverError": ("errors", "SolverError"),
     "analyze": ("analysis.analyze", "analyze"),
-    "evaluate": ("evaluation", "evaluate"),
+    "evaluate": ("run.evaluate", "evaluate"),
     "load": ("sources", "load"),
-    "open": ("storage.results", "open_result"),
+    "open": ("results.files", "open_result"),
     "scan": ("scans.run", "scan"),
-    "simulate": ("sgd.run", "simulate"),
-    "solve": ("integrate", "solve"),
-    "validate": ("validation", "validate"),
+    "simulate": ("run.simulate", "simulate"),
+    "solve": ("run.solve", "solve"),
+    "validate": ("run.validate", "validate"),
 }
 
 __all__ = list(_HOMES)

@@ -8,6 +8,7 @@ import json
 import platform
 
 from orderparams.config import Problem, to_toml
+from orderparams.config.sections import settings_of
 
 
 def version() -> str:
@@ -27,11 +28,8 @@ def describe_platform() -> str:
 
 def provenance(problem: Problem, command: str) -> dict[str, str]:
     """Attributes of a file that say how it was made and how to make it again."""
-    seeds = {
-        "initial": problem.initial.seed,
-        "expectation": problem.expectation.seed,
-        "simulation": problem.simulation.seed,
-    }
+    sections = {name: getattr(problem, name) for name in settings_of(type(problem))}
+    seeds = {name: one.seed for name, one in sections.items() if hasattr(one, "seed")}
     return {
         "version": version(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -10,13 +10,13 @@ import numpy as np
 
 import orderparams as op
 from orderparams.analysis.stages import stages_of
-from orderparams.claims.evidence import Evidence, Panel, above
+from orderparams.results.evidence import Evidence, Panel, above
+from orderparams.results.scan import save_scan
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import make_plan
 from orderparams.scans.worker import Task, perform
 from orderparams.storage import claims, stages
-from orderparams.storage.scans import save_scan
 
 TABLE: dict[str, Any] = {
     "title": "Small",

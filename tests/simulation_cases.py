@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from orderparams.attention import Activation
-from orderparams.problem import Heads
-from orderparams.sgd import UpdateRule
+from orderparams.models.single_location.setup import Heads
+from orderparams.models.single_location.sgd import UpdateRule
 from orderparams.task import Signal, Task
 
 SIGNAL = Signal(

@@ -211,9 +211,9 @@ def test_a_run_that_stops_early_is_kept_and_marked(run, tmp_path):
 
 
 def test_interrupt_keeps_what_was_done(run, monkeypatch):
-    import orderparams.flow
+    import orderparams.models.single_location.flow
 
-    derivative, calls = orderparams.flow.Flow.derivative, []
+    derivative, calls = orderparams.models.single_location.flow.Flow.derivative, []
 
     def interrupted(self, t, y):
         calls.append(t)
@@ -221,7 +221,7 @@ def test_interrupt_keeps_what_was_done(run, monkeypatch):
             raise KeyboardInterrupt
         return derivative(self, t, y)
 
-    monkeypatch.setattr(orderparams.flow.Flow, "derivative", interrupted)
+    monkeypatch.setattr(orderparams.models.single_location.flow.Flow, "derivative", interrupted)
     status, _, err = run("solve", *QUICK, "-q", "-o", "run.h5")
     assert status == 130
     assert re.search("run.h5 holds what was reached, marked as interrupted", err)

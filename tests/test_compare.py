@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 import orderparams as op
-from orderparams.compare import compare, course_pvalue, without_bias
 from orderparams.errors import ConfigurationError
-from orderparams.sgd.run import make_ensemble
-from orderparams.spread import scaling
+from orderparams.run.compare import compare, course_pvalue, without_bias
+from orderparams.run.simulate import make_ensemble
+from orderparams.run.spread import scaling
 
 Array = NDArray[np.float64]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import orderparams as op
-from orderparams.compare import compare, without_bias
-from orderparams.doubts import Grounds, doubt, resolution
+from orderparams.run.compare import compare, without_bias
+from orderparams.run.doubts import Grounds, doubt, resolution
+from orderparams.run.spread import Scaling, scaling
+from orderparams.run.validate import correction, validate
 from orderparams.scans import actions
-from orderparams.spread import Scaling, scaling
-from orderparams.validation import correction, validate
 
 TABLE = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0]}},

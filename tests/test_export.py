@@ -20,7 +20,7 @@ from orderparams.errors import FileError
 from orderparams.export import ENDINGS, WRITERS, export_file
 from orderparams.storage import groups
 from orderparams.storage.hdf5 import loaded, plain, write_trajectory
-from orderparams.storage.scans import point_name
+from orderparams.storage.points import point_name
 
 
 def exported(path, to, folder):

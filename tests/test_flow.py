@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import orderparams as op
-from orderparams import integrate
 from orderparams.config.sections import InitialConfig, IntegratorConfig
 from orderparams.errors import ConfigurationError
 from orderparams.expectations import Moments
 from orderparams.expectations.auto import make_engine
-from orderparams.flow import Flow
-from orderparams.integrate import output_times
-from orderparams.problem import draw_heads
+from orderparams.models.single_location.flow import Flow
+from orderparams.models.single_location.setup import draw_heads
+from orderparams.run import solve as integrate
+from orderparams.run.solve import output_times
 
 SIGNAL = {
     "kind": "mixture",

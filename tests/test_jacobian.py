@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import orderparams as op
-from orderparams.jacobian import Jacobian
-from orderparams.rest import at_rest
+from orderparams.run.jacobian import Jacobian
+from orderparams.run.rest import at_rest
 
 
 @pytest.mark.parametrize(("time_step", "evaluations"), [(0.0, 4), (np.inf, 7)])

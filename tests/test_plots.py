@@ -8,11 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 import orderparams as op
-from orderparams.claims.evidence import Evidence, Panel
 from orderparams.cli.main import orderparams
 from orderparams.config import to_toml
 from orderparams.errors import ConfigurationError, FileError
-from orderparams.plots import (
+from orderparams.results.evidence import Evidence, Panel
+from orderparams.storage.claims import save
+from orderparams.views.plots import (
     SETTINGS,
     line_style,
     plot_courses,
@@ -21,7 +22,6 @@ from orderparams.plots import (
     plot_scan,
     save_figure,
 )
-from orderparams.storage.claims import save
 
 QUICK = ["training.duration=2", "output.points=5", "expectation.tolerance=1e-5"]
 

@@ -18,10 +18,10 @@ import orderparams as op
 from orderparams.analysis.stages import stages_of
 from orderparams.cli.main import main
 from orderparams.cli.report import figure_of
-from orderparams.compare import extremes
-from orderparams.reports.contents import report_page
-from orderparams.reports.findings import of_validation
-from orderparams.reports.markup import table
+from orderparams.results.comparison import extremes
+from orderparams.views.reports.contents import report_page
+from orderparams.views.reports.findings import of_validation
+from orderparams.views.reports.markup import table
 
 SCANS = ["solve", "random", "validate"]
 KINDS = ["run", "stages", "simulation", "unfinished", "validation", "claim", *SCANS]
@@ -187,7 +187,7 @@ def test_a_table_without_rows():
 
 
 def test_a_long_scan_is_cut_with_a_word(files, monkeypatch):
-    monkeypatch.setattr("orderparams.reports.findings.MOST_ROWS", 3)
+    monkeypatch.setattr("orderparams.views.reports.findings.MOST_ROWS", 3)
     text = report_page(files["solve"])
     assert "The first 3 of 4 rows; the file has all." in text
     assert text.split("<h2>Points</h2>")[1].split("</table>")[0].count("<tr>") == 4

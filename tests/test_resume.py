@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import orderparams as op
-from orderparams import flow as flows
 from orderparams.errors import ConfigurationError
-from orderparams.trajectory import Trajectory
+from orderparams.models.single_location import flow as flows
+from orderparams.results.trajectory import Trajectory
 
 SMALL = ["training.duration=4", "output.points=6", "expectation.tolerance=1e-6"]
 

@@ -16,9 +16,9 @@ import xarray
 
 import orderparams as op
 from orderparams.errors import FileError
+from orderparams.results.trajectory import Trajectory
 from orderparams.storage.files import atomic
 from orderparams.storage.seal import LENGTH
-from orderparams.trajectory import Trajectory
 
 
 @pytest.fixture

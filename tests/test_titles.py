@@ -4,7 +4,7 @@ import pytest
 
 import orderparams as op
 from orderparams.config.words import describe
-from orderparams.plots import plot_file
+from orderparams.views.plots import plot_file
 
 TABLE = {
     "title": 'say "hi" \\ θ',

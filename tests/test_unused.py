@@ -136,7 +136,7 @@ def validate(problem):
     result = op.validate(problem)
     parts = {}
     for size, run in result.simulations.items():
-        kept = {"overlap": run.records.overlap, "loss": run.records.loss, "risk": run.risk}
+        kept = {"overlap": run["overlap"], "loss": run.records.loss, "risk": run.risk}
         parts |= {f"{name} {size}": value for name, value in kept.items()}
         for r, flow in enumerate(result.theory[size]):
             parts |= {f"flow {size} {r}": flow.overlap, f"flow risk {size} {r}": flow.risk}

@@ -12,8 +12,8 @@ import xarray
 
 import orderparams as op
 from orderparams.errors import ConfigurationError
-from orderparams.flow import Flow
-from orderparams.validation import default_dimensions, loss_deviation, validate
+from orderparams.models.single_location.flow import Flow
+from orderparams.run.validate import default_dimensions, loss_deviation, validate
 
 SETTINGS = {
     "softmax": ["attention.activation=softmax", "training.learning_rate=2"],
@@ -85,7 +85,7 @@ def test_random_starts_are_followed_replica_by_replica_or_from_their_mean():
     each, mean = (validate(setting, start=start) for start in ("replica", "mean"))
     assert len(each.theory[400]) == 3
     assert len(mean.theory[400]) == 1
-    for flow, overlap in zip(each.theory[400], each.simulations[400].records.overlap, strict=True):
+    for flow, overlap in zip(each.theory[400], each.simulations[400]["overlap"], strict=True):
         np.testing.assert_allclose(flow.overlap[0], overlap[0], atol=1e-12)
 
 

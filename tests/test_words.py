@@ -12,8 +12,8 @@ import pytest
 import orderparams as op
 from orderparams import errors
 from orderparams.cli import remedies
-from orderparams.models.single_location.consistency import contradictions
 from orderparams.config.unknown import Undecidable, Unknown
+from orderparams.models.single_location.consistency import contradictions
 
 PACKAGE = Path(op.__file__).parent
 OURS = {name for name in vars(errors) if name.endswith("Error")}

@@ -18,9 +18,9 @@ from orderparams.analysis.stability import NEAR
 from orderparams.analysis.stages import Stages, stages_of
 from orderparams.analysis.stationary import unspecialized_point
 from orderparams.config.toml import Settings
-from orderparams.landscape import Landscape
+from orderparams.models.vectors.landscape import Landscape
+from orderparams.results.trajectory import Trajectory
 from orderparams.sources import Source
-from orderparams.trajectory import Trajectory
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ def analyze(
     problem = run.problem
     progress("stationary points and their stability")
     symmetric = Landscape(problem, residual=0)
-    directions = principal_directions(symmetric.task.signal)
+    directions = principal_directions(symmetric.flow.setup.task.signal)
     stages = stages_of(run)
     unspecialized = examine(symmetric, unspecialized_point(symmetric), run, directions)
     apart = relative_distance(run, unspecialized.point)

@@ -15,9 +15,10 @@ from orderparams.analysis.stationary import StationaryPoint, descend, nearest_mi
 from orderparams.config import Problem, override, parse, to_table
 from orderparams.config.values import toml_value
 from orderparams.expectations.bayes import bayes_risk
-from orderparams.landscape import Landscape
-from orderparams.models.vectors import residual_factor
-from orderparams.problem import Heads
+from orderparams.models.interface import State
+from orderparams.models.single_location.setup import Heads
+from orderparams.models.vectors.geometry import residual_factor
+from orderparams.models.vectors.landscape import Landscape
 from orderparams.task import Signal
 
 Array = NDArray[np.float64]
@@ -65,6 +66,11 @@ class Optimum:
         return self.point.risk
 
     @property
+    def state(self) -> State:
+        """The order parameters there, and what is not learned."""
+        return self.point.heads.state
+
+    @property
     def found(self) -> int:
         """How many of the searches led to it."""
         return int((np.array(self.values) < self.values[0] + SAME).sum())
@@ -85,10 +91,10 @@ def optimum(problem: Problem, starts: Sequence[Heads] = (), *, decay: bool = Fal
     if not decay:
         problem = without_decay(problem)
     rough = Landscape(problem, residual=problem.attention.heads, tolerance=ROUGH)
-    floor = bayes_risk(rough.task).value
+    floor = bayes_risk(rough.flow.setup.task).value
     ends = search(rough, starts, floor)
     return Optimum(
-        point=refined_minimum(problem, rough.heads(ends[0][1])),
+        point=refined_minimum(problem, rough.vectors(ends[0][1])),
         bayes_risk=floor,
         values=tuple(value for value, _ in ends),
     )
@@ -159,7 +165,8 @@ def random_starts(landscape: Landscape) -> Iterator[Heads]:
     """
     attention = landscape.problem.attention
     generator = np.random.default_rng(landscape.problem.expectation.seed)
-    count, signal, start = landscape.flow.heads, landscape.task.signal, landscape.flow.start
+    signal, start = landscape.flow.setup.task.signal, landscape.flow.start
+    count = len(start.overlap)
     for number in itertools.count():
         mean = np.tile(signal.mean, (count, 1))
         overlap = spread_draw(signal, count, generator) if number else mean
@@ -203,6 +210,16 @@ def continuation(problem: Problem, key: str, values: Sequence[Any]) -> list[Opti
         if point.objective < found[i].point.objective:
             found[i] = dataclasses.replace(found[i], point=point)
     return found
+
+
+def starts_from(problem: Problem, state: State | None) -> list[Heads]:
+    """Heads of a neighbouring problem's order parameters, as many as this one has; none where the
+    signal has other directions."""
+    if state is None or state["overlap"].shape[1] != problem.task.signal.features:
+        return []
+    residual = residual_factor(state["self_overlap"] - state["overlap"] @ state["overlap"].T)
+    heads = Heads(state["overlap"], residual, state["bias"], state["head_weight"])
+    return [resized(heads, problem)]
 
 
 def resized(heads: Heads, problem: Problem) -> Heads:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from orderparams.analysis.optimum import ROUGH, select
 from orderparams.analysis.stationary import descend
 from orderparams.config import Problem
-from orderparams.config.sections import InitialConfig
-from orderparams.landscape import Landscape
-from orderparams.problem import Heads
+from orderparams.models.single_location.sections import InitialConfig
+from orderparams.models.single_location.setup import Heads
+from orderparams.models.vectors.landscape import Landscape
 
 Array = NDArray[np.float64]
 

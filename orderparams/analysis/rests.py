@@ -17,10 +17,10 @@ from orderparams.analysis.stability import (
     unstable,
 )
 from orderparams.analysis.stationary import StationaryPoint, nearest_stationary
-from orderparams.landscape import Landscape
-from orderparams.models.vectors import residual_factor
-from orderparams.problem import Heads, initial_heads
-from orderparams.trajectory import Trajectory
+from orderparams.models.single_location.setup import Heads, initial_heads
+from orderparams.models.vectors.geometry import residual_factor
+from orderparams.models.vectors.landscape import Landscape
+from orderparams.results.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 
@@ -127,7 +127,7 @@ def growth_along(
     closest = int(distance.argmin())
     everywhere = Landscape(trajectory.problem, residual=len(point.heads.bias))
     here = state_at(trajectory, closest)
-    moved = landscape.heads(point.x + parts[closest - near.start] @ mode.vectors)
+    moved = landscape.vectors(point.x + parts[closest - near.start] @ mode.vectors)
     moved = Heads(moved.overlap, point.heads.residual, moved.bias, moved.head_weights)
     deviation = everywhere.point(moved) - everywhere.point(point.heads)
     local = rate_along(everywhere, everywhere.point(here), deviation)

@@ -10,14 +10,13 @@ from orderparams.analysis.simulated import replica_trajectory
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError
-from orderparams.integrate import solve
-from orderparams.scans.result import Scan
-from orderparams.sgd.run import SimulationRun
+from orderparams.results.files import open_group, read_attributes
+from orderparams.results.scan import Scan
+from orderparams.results.simulation import SimulationRun
+from orderparams.results.trajectory import Trajectory
+from orderparams.results.validation import Validation
+from orderparams.run.solve import solve
 from orderparams.sources import Source, is_result, load
-from orderparams.storage.hdf5 import open_trajectory, read_attributes
-from orderparams.storage.simulations import open_simulation
-from orderparams.trajectory import Trajectory
-from orderparams.validation import Validation
 
 
 def run_of(
@@ -50,5 +49,5 @@ def run_of(
 def opened(path: Path) -> Trajectory | SimulationRun:
     """The simulation in a file, or else its trajectory."""
     if "simulation" in read_attributes(path):
-        return open_simulation(path)
-    return open_trajectory(path)
+        return open_group(path, "simulation")
+    return open_group(path, "trajectory")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from orderparams.errors import ConfigurationError
-from orderparams.sgd.run import SimulationRun, population_risk
-from orderparams.trajectory import Trajectory
+from orderparams.models import registry
+from orderparams.results.simulation import SimulationRun
+from orderparams.results.trajectory import Trajectory
+from orderparams.run.simulate import population_risk
 
 
 def replica_trajectory(run: SimulationRun, replica: int) -> Trajectory:
@@ -14,27 +16,25 @@ def replica_trajectory(run: SimulationRun, replica: int) -> Trajectory:
 
     :class:`ConfigurationError` if there are fewer replicas, or nothing is known beyond the start.
     """
-    records, attention = run.records, run.problem.attention
-    count = len(records.overlap)
+    records, count = run.records, len(run.risk)
     if not 0 <= replica < count:
         raise ConfigurationError(f"there is no replica {replica + 1}; the simulation has {count}")
-    risk = run.risk if run.state is None else population_risk(run.problem, records)[0]
-    courses = [records.overlap[replica], records.self_overlap[replica], risk[replica]]
-    known = [np.isfinite(course).reshape(len(course), -1).all(axis=1) for course in courses]
+    risk = run.risk if run.checkpoint is None else population_risk(run.problem, records)[0]
+    moving = registry.configuration(run.problem.model).order_parameters(run.problem)
+    courses = {one.name: run[one.name][replica] for one in moving}
+    known = [
+        np.isfinite(course).reshape(len(course), -1).all(axis=1)
+        for course in (*courses.values(), risk[replica])
+    ]
     end = int(np.logical_and.accumulate(np.all(known, axis=0)).sum())
     stored = np.unique(records.time[:end], return_index=True)[1]
     if len(stored) < 2:
         raise ConfigurationError(f"of replica {replica + 1} nothing is known beyond the start")
     return Trajectory(
-        problem=run.problem,
-        time=records.time[stored],
-        overlap=records.overlap[replica, stored],
-        self_overlap=records.self_overlap[replica, stored],
-        risk=risk[replica, stored],
-        bias=records.bias[replica, stored] if attention.bias == "learned" else None,
-        head_weight=(
-            records.head_weight[replica, stored] if attention.head_weights == "learned" else None
-        ),
+        run.problem,
+        records.time[stored],
+        {name: course[stored] for name, course in courses.items()},
+        risk[replica, stored],
         status=run.status,
         message=run.message,
         seconds=run.seconds,

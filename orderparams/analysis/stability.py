@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from orderparams.analysis.directions import Direction
 from orderparams.analysis.stationary import StationaryPoint
-from orderparams.landscape import STEP, Landscape
+from orderparams.models.vectors.landscape import STEP, Landscape
 
 Array = NDArray[np.float64]
 

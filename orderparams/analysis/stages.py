@@ -16,8 +16,10 @@ from scipy.sparse.csgraph import connected_components
 from orderparams.analysis.directions import Direction, signal_directions
 from orderparams.analysis.events import TOGETHER, Event, find_events, ratio, sides, spread
 from orderparams.analysis.plateaus import Plateau, find_plateaus, remaining_change
-from orderparams.problem import build_signal
-from orderparams.trajectory import Trajectory
+from orderparams.models.single_location.setup import build_signal
+from orderparams.results.schema import STAGES, axis_names, table
+from orderparams.results.trajectory import Trajectory
+from orderparams.storage.tree import Tree
 
 Array = NDArray[np.float64]
 
@@ -147,3 +149,25 @@ def find_excursions(
             times = float(time[peak]), float(time[led[-1] + 1])
             found.append(Excursion(head, origin, destination, float(side[peak]), *times))
     return tuple(found)
+
+
+def stage_times(run: Trajectory) -> Array:
+    """Mean half-time of the specializations of each stage, (S,)."""
+    half_times: dict[int, list[float]] = {}
+    for event in stages_of(run).specializations:
+        half_times.setdefault(event.stage, []).append(event.half_time)
+    return np.array([np.mean(half_times[stage]) for stage in sorted(half_times)])
+
+
+def stored(run: Trajectory, stages: Stages) -> Tree:
+    """The group /stages of a file: one row an event."""
+    features = run.overlap.shape[2]
+    columns = {name: [getattr(event, name) for event in stages.events] for name in STAGES}
+    columns["head"] = [head + 1 for head in columns["head"]]
+    arrays = {name: np.array(column) for name, column in columns.items()}
+    arrays["target"] = np.array(columns["target"], dtype=object)
+    arrays["vector"] = arrays["vector"].reshape(-1, features)
+    return Tree(
+        variables={name: (STAGES[name], arrays[name]) for name in STAGES},
+        axis_names=axis_names(table(run.problem.model)),
+    )

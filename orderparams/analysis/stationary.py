@@ -11,8 +11,8 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
-from orderparams.landscape import Landscape, differentiate
-from orderparams.problem import Heads
+from orderparams.models.single_location.setup import Heads
+from orderparams.models.vectors.landscape import Landscape, differentiate
 
 Array = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class StationaryPoint:
     def at(cls, landscape: Landscape, x: Array) -> StationaryPoint:
         """The point with its residual, whatever that is."""
         residual = float(np.abs(landscape.gradient(x)).max())
-        return cls(x, landscape.heads(x), landscape.risk(x), residual, landscape.penalty(x))
+        return cls(x, landscape.vectors(x), landscape.risk(x), residual, landscape.penalty(x))
 
 
 def root(gradient: Callable[[Array], Array], x: Array) -> Array:
@@ -132,7 +132,7 @@ def unspecialized_point(landscape: Landscape) -> StationaryPoint:
     heads, features = landscape.weights_shape
     start = landscape.point(
         Heads(
-            np.zeros((heads, landscape.task.signal.features)),
+            np.zeros((heads, landscape.flow.setup.task.signal.features)),
             np.zeros((heads, heads)),
             landscape.flow.start.bias,
             landscape.flow.start.head_weights,

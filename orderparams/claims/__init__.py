@@ -12,8 +12,8 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orderparams.claims.evidence import Evidence
 from orderparams.errors import ConfigurationError
+from orderparams.results.evidence import Evidence
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 import orderparams as op
 from orderparams.analysis.stationary import descend
-from orderparams.claims.evidence import Evidence, Panel, above, below
 from orderparams.expectations.auto import bayes_risk_of
-from orderparams.landscape import Landscape
-from orderparams.problem import Heads
+from orderparams.models.single_location.setup import Heads
+from orderparams.models.vectors.landscape import Landscape
+from orderparams.results.evidence import Evidence, Panel, above, below
 from orderparams.task import Signal, flipped_spikes, hypercube, spikes
 
 Array = NDArray[np.float64]
@@ -70,7 +70,7 @@ def gaussian_gap(heads: int) -> float:
     start, risks = landscape.flow.start, []
     for seed in SEEDS:
         overlap = np.random.default_rng(seed).multivariate_normal(
-            np.zeros(2), landscape.task.signal.covariance, heads
+            np.zeros(2), landscape.flow.setup.task.signal.covariance, heads
         )
         begin = Heads(overlap, start.residual, start.bias, start.head_weights)
         risks.append(landscape.risk(descend(landscape.value_and_gradient, landscape.point(begin))))

@@ -6,7 +6,7 @@ import numpy as np
 
 import orderparams as op
 from orderparams.analysis.stages import stages_of
-from orderparams.claims.evidence import Evidence, close, same
+from orderparams.results.evidence import Evidence, close, same
 
 
 def excursion() -> Evidence:

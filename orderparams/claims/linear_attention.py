@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import orderparams as op
-from orderparams.claims.evidence import Evidence, Panel, below, close
-from orderparams.evaluation import Evaluation
+from orderparams.results.evaluation import Evaluation
+from orderparams.results.evidence import Evidence, Panel, below, close
 
 Array = NDArray[np.float64]
 

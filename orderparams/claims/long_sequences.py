@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 import orderparams as op
-from orderparams.claims.evidence import Evidence, Panel, above, below, close
 from orderparams.claims.linear_attention import one_head_on_one_spike
+from orderparams.results.evidence import Evidence, Panel, above, below, close
 
 Array = NDArray[np.float64]
 

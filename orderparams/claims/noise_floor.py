@@ -8,11 +8,11 @@ from scipy.optimize import minimize_scalar
 
 import orderparams as op
 from orderparams.analysis.stationary import descend
-from orderparams.claims.evidence import Evidence, Panel, below, close
 from orderparams.config import Problem
 from orderparams.expectations.auto import bayes_risk_of
-from orderparams.landscape import Landscape
-from orderparams.problem import Heads
+from orderparams.models.single_location.setup import Heads
+from orderparams.models.vectors.landscape import Landscape
+from orderparams.results.evidence import Evidence, Panel, below, close
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def symmetric(landscape: Landscape, scale: float, residual: float = 0.0) -> Head
 
     The bias is the norm's where it is learned.
     """
-    strength = float(landscape.task.signal.covariance[0, 0])
+    strength = float(landscape.flow.setup.task.signal.covariance[0, 0])
     overlap = scale * strength**0.5 * np.array([[1.0], [-1.0]])
     bias = np.full(2, -0.5 * (scale**2 * strength + residual**2))
     if not landscape.flow.learns_bias:
@@ -85,7 +85,7 @@ def trained(strength: float, bias: str) -> tuple[float, float]:
     ends = []
     for scale in (best_scale("softmax-1", strength, "none")[0], 1.0):
         x = descend(landscape.value_and_gradient, landscape.point(symmetric(landscape, scale, 0.1)))
-        ends.append((landscape.risk(x), float(np.abs(landscape.heads(x).residual).max())))
+        ends.append((landscape.risk(x), float(np.abs(landscape.vectors(x).residual).max())))
     return min(ends)
 
 

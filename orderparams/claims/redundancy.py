@@ -9,8 +9,8 @@ import orderparams as op
 from orderparams.analysis.pruning import extensions, layer
 from orderparams.analysis.rests import state_at
 from orderparams.analysis.stages import head_groups
-from orderparams.claims.evidence import Check, Evidence, Panel, above, below, same
-from orderparams.trajectory import Trajectory
+from orderparams.results.evidence import Check, Evidence, Panel, above, below, same
+from orderparams.results.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 import orderparams as op
-from orderparams.claims.evidence import Check, Evidence, Panel, above, below, close
-from orderparams.validation import Validation
+from orderparams.results.evidence import Check, Evidence, Panel, above, below, close
+from orderparams.results.validation import Validation
 
 ACTIVATIONS = ("softmax", "softmax-1", "bayes-softmax")
 LEARNING_RATES = (0.5, 2.0, 5.0)

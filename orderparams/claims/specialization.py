@@ -15,10 +15,10 @@ from orderparams.analysis.rests import Growth, Rest, examine, rest_near
 from orderparams.analysis.stability import growth_rate
 from orderparams.analysis.stages import stages_of
 from orderparams.analysis.stationary import nearest_minimum, unspecialized_point
-from orderparams.claims.evidence import Evidence, Panel, below, close, same
-from orderparams.landscape import Landscape
-from orderparams.problem import build_task
-from orderparams.trajectory import Trajectory
+from orderparams.models.single_location.setup import build_task
+from orderparams.models.vectors.landscape import Landscape
+from orderparams.results.evidence import Evidence, Panel, below, close, same
+from orderparams.results.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 

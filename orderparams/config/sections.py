@@ -131,9 +131,13 @@ def settings_of(cls: type[Any]) -> dict[str, dataclasses.Field[Any]]:
     return {entry.name: entry for entry in dataclasses.fields(cls) if "check" in entry.metadata}
 
 
-@functools.cache
-def known_keys(kind: type[Any], path: str = "") -> tuple[str, ...]:
+def known_keys(kind: Any, path: str = "") -> tuple[str, ...]:
     """All dotted keys of a kind of problem, or of a section of it."""
+    return _known_keys(kind, path)
+
+
+@functools.cache
+def _known_keys(kind: Any, path: str) -> tuple[str, ...]:
     keys: list[str] = [] if path else ["model"]
     hints = typing.get_type_hints(kind)
     for name in settings_of(kind):
@@ -141,7 +145,7 @@ def known_keys(kind: type[Any], path: str = "") -> tuple[str, ...]:
         keys.append(key)
         for one in typing.get_args(hint) or (hint,):
             if dataclasses.is_dataclass(one) and isinstance(one, type):
-                keys += known_keys(one, key + ".")
+                keys += _known_keys(one, key + ".")
     return tuple(keys)
 
 

@@ -1,6 +1,7 @@
 """Settings without effect: which keys a command does not use, why, and what would make them count.
 
-Which they are, each model says in ``models/<name>/unused.py``. Two kinds are told apart. What belongs to other commands is named only if it was assigned for this
+Which they are, each model says in ``models/<name>/unused.py``. Two kinds are told apart. What
+belongs to other commands is named only if it was assigned for this
 call, since one file serves several commands. What another setting makes ineffective is named also
 if it stands in a file.
 """

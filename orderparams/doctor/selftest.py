@@ -69,7 +69,7 @@ def risk(
     strengths: list[float], overlap: list[list[float]], *, engine: str = "quadrature", **others: Any
 ) -> float:
     """Population risk of such a problem at its start."""
-    from orderparams.evaluation import evaluate
+    from orderparams.run.evaluate import evaluate
 
     return evaluate(configured(strengths, overlap, expectation={"engine": engine}, **others)).risk
 
@@ -117,7 +117,7 @@ def bayes_softmax() -> Numbers:
 
 def flow() -> Numbers:
     """Growth around K = 0 for E[θ] = 0, one head: m ~ exp(2(1−1/L)((1−3/L)ν−1)t/L) (theory 7)."""
-    from orderparams.integrate import solve
+    from orderparams.run.solve import solve
 
     problem = configured([16], [[1e-4]], kind="flipped-spikes", training={"duration": 2.0})
     rate = math.log(solve(problem).overlap[-1, 0, 0] / 1e-4) / 2.0
@@ -126,7 +126,7 @@ def flow() -> Numbers:
 
 def sgd() -> Numbers:
     """SGD leaves K = 0 with the velocity (2u/L)(1 − 1/L)E[θ] (theory 7), here at D = 10⁶."""
-    from orderparams.sgd.run import simulate
+    from orderparams.run.simulate import simulate
 
     problem = configured(
         [4],
@@ -134,7 +134,7 @@ def sgd() -> Numbers:
         training={"duration": 0.02},
         simulation={"dimension": 10**6, "replicas": 4},
     )
-    moved = simulate(problem).records.overlap[:, -1, 0, 0]
+    moved = simulate(problem)["overlap"][:, -1, 0, 0]
     return 2 / 4 * (1 - 1 / 4) * 2, 0.05, float(moved.mean()) / 0.02
 
 
@@ -142,8 +142,8 @@ def file() -> Numbers:
     """A run comes back from its file bit for bit."""
     import numpy as np
 
-    from orderparams.integrate import solve
-    from orderparams.storage.hdf5 import open_trajectory
+    from orderparams.results.files import open_group
+    from orderparams.run.solve import solve
 
     run = solve(configured([4], [[0.1]], training={"duration": 1.0}, output={"points": 5}))
     with (
@@ -152,7 +152,7 @@ def file() -> Numbers:
     ):
         path = Path(folder) / "run.h5"
         run.save(path)
-        again = open_trajectory(path)
+        again = open_group(path, "trajectory")
     names = ("time", "overlap", "self_overlap", "risk")
     changed = [np.count_nonzero(getattr(run, name) != getattr(again, name)) for name in names]
     return 0.0, 0.0, float(sum(changed))

@@ -8,15 +8,14 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.config import Problem
-from orderparams.config.sections import TaskConfig
 from orderparams.errors import ConfigurationError
 from orderparams.expectations import Engine, Moments
 from orderparams.expectations.bayes import BayesRisk, bayes_risk
 from orderparams.expectations.joint import JointQuadrature
 from orderparams.expectations.quadrature import Quadrature
 from orderparams.expectations.sampling import Sampling
-from orderparams.problem import build_activation, build_task
+from orderparams.models.single_location.sections import Problem, TaskConfig
+from orderparams.models.single_location.setup import build_activation, build_task
 
 Array = NDArray[np.float64]
 

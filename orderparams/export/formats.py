@@ -8,8 +8,8 @@ from orderparams.errors import ConfigurationError
 from orderparams.export.archive import write_npz
 from orderparams.export.documents import write_json
 from orderparams.export.tidy import write_csv
+from orderparams.results.files import read
 from orderparams.storage.files import atomic, remove_leftovers
-from orderparams.storage.hdf5 import read
 from orderparams.storage.netcdf import write_netcdf
 from orderparams.storage.suffixes import EXPORTS, check_suffix
 
@@ -28,4 +28,4 @@ def export_file(source: Path, path: Path, to: str, *, force: bool = False) -> No
             raise ConfigurationError(f"{path} is the file to export", "rename")
         remove_leftovers(path)
         with atomic(path, force=force) as temporary:
-            WRITERS[to](file, temporary)
+            WRITERS[to](file.group, temporary)

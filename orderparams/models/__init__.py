@@ -1,1 +1,1 @@
-"""The models, a folder each."""
+"""The models, a folder each; :mod:`orderparams.models.interface` says what a model is."""

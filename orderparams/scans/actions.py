@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from orderparams.config import Problem
-
-if TYPE_CHECKING:
-    import h5py
-
-    from orderparams.problem import Heads
+from orderparams.config import Problem, parse_toml
+from orderparams.config.toml import model_of
+from orderparams.models import registry
+from orderparams.models.interface import State
+from orderparams.results.schema import axis_names, point, table
+from orderparams.storage.points import point_image
+from orderparams.storage.tree import Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,100 +24,112 @@ class Outcome:
     """What a point came to.
 
     ``status`` is "finished" or "failed", with a message; ``values`` are arrays under names of
-    ``storage.schema.POINT``; ``store`` writes all the rest, such as a trajectory, into a group.
+    ``results.schema.point``; ``groups`` are all the rest, such as a trajectory.
     """
 
     status: str
     message: str = ""
     values: Mapping[str, ArrayLike] = field(default_factory=dict)
-    store: Callable[[h5py.Group], None] | None = None
+    groups: Mapping[str, Tree] = field(default_factory=dict)
 
 
-def solve(problem: Problem, start: Heads | None) -> Outcome:
+class Task(Protocol):
+    """A point to run, as far as its file says it."""
+
+    @property
+    def config(self) -> str: ...
+    @property
+    def hash(self) -> str: ...
+    @property
+    def keep(self) -> bool: ...
+
+
+def image(outcome: Outcome, task: Task, seconds: float) -> bytes:
+    """The file of a point."""
+    model = model_of(parse_toml(task.config))
+    known = point(model)
+    values = {name: (known[name], np.asarray(value)) for name, value in outcome.values.items()}
+    attributes = {
+        "config": task.config,
+        "status": outcome.status,
+        "message": outcome.message,
+        "hash": task.hash,
+        "seconds": seconds,
+    }
+    tree = Tree(values, axis_names=axis_names(table(model)))
+    return point_image(tree, outcome.groups if task.keep else {}, attributes)
+
+
+def solve(problem: Problem, start: State | None) -> Outcome:
     """The flow from the initial condition; its end, and the half-times of its stages."""
-    from orderparams.analysis.stages import stages_of
-    from orderparams.integrate import solve
-    from orderparams.storage.hdf5 import write_trajectory
+    from orderparams.analysis.stages import stage_times
+    from orderparams.run.solve import solve
 
-    trajectory = solve(problem)
-    store = partial(write_trajectory, trajectory)
-    if not trajectory.complete:
-        return Outcome("failed", trajectory.message, store=store)
-    values = {
-        name: array[-1]
-        for name in ("risk", "overlap", "self_overlap", "bias", "head_weight")
-        if (array := getattr(trajectory, name)) is not None
+    run = solve(problem)
+    groups = {"trajectory": run.course()}
+    if not run.complete:
+        return Outcome("failed", run.message, groups=groups)
+    values: dict[str, ArrayLike] = {
+        **run.state(-1),
+        **run.references,
+        "risk": run.risk[-1],
+        "final_time": run.time[-1],
+        "stage_time": stage_times(run),
     }
-    half_times: dict[int, list[float]] = {}
-    for event in stages_of(trajectory).specializations:
-        half_times.setdefault(event.stage, []).append(event.half_time)
-    values |= {
-        "bayes_risk": trajectory.bayes_risk,
-        "final_time": trajectory.time[-1],
-        "stage_time": np.array([np.mean(half_times[stage]) for stage in sorted(half_times)]),
-    }
-    return Outcome("finished", values=values, store=store)
+    return Outcome("finished", values=values, groups=groups)
 
 
-def evaluate(problem: Problem, start: Heads | None) -> Outcome:
+def evaluate(problem: Problem, start: State | None) -> Outcome:
     """Risk, gradient and velocity at the initial condition."""
-    from orderparams.evaluation import evaluate
+    from orderparams.run.evaluate import evaluate
 
     result = evaluate(problem)
-    values: dict[str, Any] = {
-        name: getattr(result, name)
-        for name in (
-            "risk", "bayes_risk", "overlap_gradient", "self_overlap_gradient", "error_estimate",
-        )
-    }  # fmt: skip
-    values |= {"overlap": result.heads.overlap, "self_overlap": result.heads.self_overlap}
-    values["overlap_velocity"] = result.velocity.overlap
-    values["self_overlap_velocity"] = result.velocity.self_overlap
+    values: dict[str, ArrayLike] = {
+        **result.parameters,
+        **result.references,
+        **{f"{name}_gradient": value for name, value in result.gradient.items()},
+        **{f"{name}_velocity": value for name, value in result.velocity.items()},
+        "risk": result.risk,
+        "error_estimate": result.error_estimate,
+    }
     return Outcome("finished", values=values)
 
 
-def optimum(problem: Problem, start: Heads | None) -> Outcome:
+def optimum(problem: Problem, start: State | None) -> Outcome:
     """The least risk; ``start`` competes with the random starts."""
-    from orderparams.analysis.optimum import optimum, resized
+    from orderparams.analysis.optimum import optimum, starts_from
 
-    same_features = start is not None and start.overlap.shape[1] == problem.task.signal.features
-    best = optimum(problem, [resized(start, problem)] if start and same_features else [])
-    heads = best.point.heads
+    best = optimum(problem, starts_from(problem, start))
     values: dict[str, ArrayLike] = {
+        **best.state,
         "risk": best.risk,
         "bayes_risk": best.bayes_risk,
-        "overlap": heads.overlap,
-        "self_overlap": heads.self_overlap,
-        "bias": heads.bias,
-        "head_weight": heads.head_weights,
         "gradient_residual": best.point.residual,
     }
     return Outcome("finished", values=values)
 
 
-def simulate(problem: Problem, start: Heads | None) -> Outcome:
+def simulate(problem: Problem, start: State | None) -> Outcome:
     """SGD at finite dimension; the ends of all replicas, and their mean risk."""
-    from orderparams.sgd.run import simulate
-    from orderparams.storage.simulations import write_simulation
+    from orderparams.run.simulate import simulate
 
-    result = simulate(problem)
-    if result.status != "finished":
-        return Outcome("failed", result.message, store=partial(write_simulation, result))
-    records = result.records
-    values = {
-        "risk": result.risk[:, -1].mean(),
-        "replica_risk": result.risk[:, -1],
-        "replica_overlap": records.overlap[:, -1],
-        "replica_self_overlap": records.self_overlap[:, -1],
-        "final_time": records.time[-1],
+    run = simulate(problem)
+    groups = {"simulation": run.course()}
+    if run.status != "finished":
+        return Outcome("failed", run.message, groups=groups)
+    moving = registry.configuration(problem.model).order_parameters(problem)
+    values: dict[str, ArrayLike] = {
+        **{f"replica_{one.name}": run[one.name][:, -1] for one in moving},
+        "risk": run.risk[:, -1].mean(),
+        "replica_risk": run.risk[:, -1],
+        "final_time": run.time[-1],
     }
-    return Outcome("finished", values=values, store=partial(write_simulation, result))
+    return Outcome("finished", values=values, groups=groups)
 
 
-def validate(problem: Problem, start: Heads | None) -> Outcome:
+def validate(problem: Problem, start: State | None) -> Outcome:
     """Theory against SGD at finite dimension; every verdict is a result, none is a failure."""
-    from orderparams.storage.validations import write_validation
-    from orderparams.validation import validate
+    from orderparams.run.validate import validate
 
     result = validate(problem)
     values = {
@@ -128,10 +140,10 @@ def validate(problem: Problem, start: Heads | None) -> Outcome:
     }
     doubt = result.comparison.doubt
     message = f"inconclusive: {doubt}" if doubt else ""
-    return Outcome("finished", message, values, partial(write_validation, result))
+    return Outcome("finished", message, values, result.groups())
 
 
-ACTIONS: dict[str, Callable[[Problem, Heads | None], Outcome]] = {
+ACTIONS: dict[str, Callable[[Problem, State | None], Outcome]] = {
     "solve": solve,
     "evaluate": evaluate,
     "optimum": optimum,
@@ -142,16 +154,8 @@ ACTIONS: dict[str, Callable[[Problem, Heads | None], Outcome]] = {
 
 def kernels(action: str, problem: Problem) -> tuple[Any, ...]:
     """What decides which kernels an action needs."""
-    attention = problem.attention
-    simulated = (attention.bias, attention.head_weights, problem.simulation.backend)
-    return (
-        attention.activation,
-        attention.heads > 1,
-        problem.task.target,
-        problem.training.rule,
-        problem.expectation.engine,
-        *(simulated if action in ("simulate", "validate") else ()),
-    )
+    simulated = action in ("simulate", "validate")
+    return (problem.model, *registry.model(problem.model).kernel_key(problem, simulated))
 
 
 def rehearsal(action: str, problem: Problem) -> tuple[str, Problem]:
@@ -171,30 +175,19 @@ def rehearsal(action: str, problem: Problem) -> tuple[str, Problem]:
 WARM_ACTIONS = ("optimum",)
 """Those that can start from the end of a neighbouring point."""
 
-END = ("overlap", "self_overlap", "bias", "head_weight")
-"""The values of a point from which its neighbour can start."""
-
 
 def perform(action: str, problem: Problem, start: Mapping[str, ArrayLike] | None = None) -> Outcome:
     """Do it; whatever goes wrong becomes a failed outcome with its message.
 
-    ``start`` are the values ``END`` of a neighbouring point.
+    ``start`` are the order parameters of a neighbouring point.
     """
     from orderparams.errors import OrderparamsError
 
+    begin = None if start is None else {name: np.asarray(value) for name, value in start.items()}
     try:
         with np.errstate(all="ignore"):
-            return ACTIONS[action](problem, None if start is None else heads_at(start))
+            return ACTIONS[action](problem, begin)
     except OrderparamsError as error:
         return Outcome("failed", error.message)
     except Exception as error:  # the scan must go on, and the message tells of the bug
         return Outcome("failed", f"{type(error).__name__}: {error}")
-
-
-def heads_at(end: Mapping[str, ArrayLike]) -> Heads:
-    """Heads from the values of a point."""
-    from orderparams.models.vectors import residual_factor
-    from orderparams.problem import Heads
-
-    overlap, self_overlap, bias, head_weights = (np.asarray(end[name]) for name in END)
-    return Heads(overlap, residual_factor(self_overlap - overlap @ overlap.T), bias, head_weights)

@@ -78,7 +78,8 @@ class Axis:
 def read_axes(
     vary: Mapping[str, Any], reserved: Iterable[str], kind: type[Problem]
 ) -> tuple[Axis, ...]:
-    """All axes of a kind of problem, named by the last part of their keys, or by the whole key where that name is taken.
+    """All axes of a kind of problem, named by the last part of their keys, or by the whole key where
+    that name is taken.
 
     Raises :class:`ConfigurationError` for an unknown key and for a specification that makes no
     sense.

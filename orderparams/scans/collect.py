@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import parse_toml
+from orderparams.results.scan import Scan
+from orderparams.results.schema import point as variables
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import Plan
 from orderparams.scans.points import REPORT_EVERY, Report
-from orderparams.scans.result import Scan
 from orderparams.sources import load
-from orderparams.storage.scans import Record, point_name
-from orderparams.storage.schema import POINT
+from orderparams.storage.points import Record, point_name
 
 
 def collect(plan: Plan, folder: Folder, report: Report | None = None) -> Scan:
@@ -28,7 +28,9 @@ def collect(plan: Plan, folder: Folder, report: Report | None = None) -> Scan:
         if report is not None and len(records) % REPORT_EVERY == 0:
             report(len(records), len(plan.points))
         records.append(folder.record(point) if point.number in kept else None)
-    arrays = {name: padded([known(record, name) for record in records]) for name in POINT}
+    problem = load(parse_toml(plan.config))
+    names = variables(problem.model)
+    arrays = {name: padded([known(record, name) for record in records]) for name in names}
     texts = {
         "status": [record.status if record else "missing" for record in records],
         "message": [record.message if record else "" for record in records],
@@ -39,7 +41,7 @@ def collect(plan: Plan, folder: Folder, report: Report | None = None) -> Scan:
     arrays["seconds"] = np.array([record.seconds if record else np.nan for record in records])
     arrays |= {name: np.array(text, dtype=object) for name, text in texts.items()}
     return Scan(
-        problem=load(parse_toml(plan.config)),
+        problem=problem,
         config=plan.config,
         action=plan.settings.action,
         keys={axis.name: axis.key for axis in plan.axes},

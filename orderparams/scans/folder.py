@@ -13,7 +13,7 @@ from orderparams.provenance import version
 from orderparams.scans.plan import Plan, make_plan
 from orderparams.scans.points import Point, Report
 from orderparams.storage.files import atomic, destination
-from orderparams.storage.scans import Record, point_name, read_point
+from orderparams.storage.points import Record, point_name, read_point
 
 PLAN = "plan.json"
 

@@ -22,12 +22,13 @@ from orderparams.config.toml import Settings, model_of
 from orderparams.config.unknown import Errors
 from orderparams.config.values import toml_value
 from orderparams.errors import MOST_ERRORS, ConfigurationError
+from orderparams.results import schema
 from orderparams.scans.axes import Axis, Range, check_alone, coordinates, read_axes
 from orderparams.scans.axes import shown as value_shown
 from orderparams.scans.points import Point, Report, Value, read_value, write_points
 from orderparams.scans.settings import MAX_POINTS, ScanConfig, read_settings
 from orderparams.sources import Source, is_resolved, read_table, without_defaults
-from orderparams.storage.schema import AXES, POINT, SCAN
+from orderparams.storage.schema import AXES
 
 OVERHEAD = 1024
 """Bytes that a point takes in the plan beside its configuration."""
@@ -123,7 +124,7 @@ def make_plan(
         raise error.within(place) if place else error from None
     settings = read_settings(dict(table.get("scan", {})) | dict(scan or {}))
     kind = problem_type(model_of(base))
-    axes = read_axes(settings.vary, [*AXES, *POINT, *SCAN], kind)
+    axes = read_axes(settings.vary, reserved(kind.model), kind)
     keys = [axis.key for axis in axes]
     if settings.mode == "random":
         rows, count = random_rows(axes, settings, kind), settings.points or 0
@@ -145,6 +146,12 @@ def make_plan(
         check_different(points)
     shape = tuple(len(grid(axis)) for axis in axes) if settings.mode == "product" else (count,)
     return Plan(plan_toml(base, settings, axes), settings, axes, shape, points)
+
+
+def reserved(model: str) -> list[str]:
+    """Names in the file of a scan that varied keys cannot have."""
+    own = schema.axis_names(schema.table(model))
+    return [*AXES, *own, *schema.point(model), *schema.SCAN]
 
 
 Rows = Iterable[Sequence[Value]]
@@ -247,9 +254,7 @@ def common_length(keys: Sequence[str], grids: Sequence[Sequence[Any]]) -> int:
     return len(grids[0])
 
 
-def random_rows(
-    axes: tuple[Axis, ...], settings: ScanConfig, kind: type[Problem]
-) -> Rows:
+def random_rows(axes: tuple[Axis, ...], settings: ScanConfig, kind: type[Problem]) -> Rows:
     """Independent draws from ranges and lists. More points of the same seed begin with these."""
     assert settings.points is not None
     fractions = np.random.default_rng(settings.seed).random((settings.points, len(axes)))

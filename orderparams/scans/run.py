@@ -14,24 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from orderparams import interruption
+from orderparams.config import parse_toml
 from orderparams.config.plain import plain
-from orderparams.config.toml import Settings, listed, setting_keys
+from orderparams.config.toml import Settings, listed, model_of, setting_keys
 from orderparams.config.unused import sentence, warn
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.processors import processors
-from orderparams.scans.actions import END
+from orderparams.results.files import open_group
+from orderparams.results.scan import Scan, save_scan
+from orderparams.results.schema import table
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import Plan, base_table, make_plan
 from orderparams.scans.points import Point, Report
 from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected
-from orderparams.scans.result import Scan
 from orderparams.scans.unused import given_to, ignored_in
 from orderparams.scans.worker import OnCompiling, Reply, Task, failed
 from orderparams.sources import Source, place_of
 from orderparams.storage.files import check_target
+from orderparams.storage.points import Record, read_image
 from orderparams.storage.rescue import save_somewhere
-from orderparams.storage.scans import Record, open_scan, read_image, save_scan
 
 SHOW_INTERVAL = 0.5  # seconds between looks at the clock while points run
 PROBE = 5.0  # seconds for a point that is tried for the estimate of a plan's time
@@ -106,7 +108,8 @@ def make_task(plan: Plan, point: Point, machine: Machine, start: Record | None =
     """What a process is told about a point; ``start`` is its neighbour in a chain."""
     end = None
     if start is not None and start.status == "finished":
-        end = {name: start.values[name].tolist() for name in END}
+        known = {parameter.name for parameter in table(model_of(parse_toml(point.config)))}
+        end = {name: v.tolist() for name, v in start.values.items() if name in known}
     settings = plan.settings
     return Task(
         settings.action, point.config, point.hash, settings.trajectories, machine.timeout, end
@@ -268,7 +271,7 @@ def run_plan(
     """
     folder = Folder.beside(output)
     if resume and output.exists() and not force:
-        scan = open_scan(output)
+        scan = open_group(output, "scan")
         if not same_plan(scan, plan):
             raise ConfigurationError(f"{output} is the file of another scan", "restart")
         if scan.count("finished") == len(plan.points):

@@ -198,25 +198,21 @@ class Crew:
 
 def failed(task: Task, message: str, seconds: float) -> Reply:
     """The reply for a point that could not answer itself."""
-    from orderparams.scans.actions import Outcome
-    from orderparams.storage.scans import point_image
+    from orderparams.scans.actions import Outcome, image
 
     outcome = Outcome("failed", message)
-    image = point_image(outcome, task.config, task.hash, seconds, keep=False)
-    return Reply("failed", message, seconds, image)
+    return Reply("failed", message, seconds, image(outcome, task, seconds))
 
 
 def perform(task: Task) -> Reply:
     """Run a point in this process."""
     from orderparams.config import parse, parse_toml
-    from orderparams.scans.actions import perform
-    from orderparams.storage.scans import point_image
+    from orderparams.scans.actions import image, perform
 
     started = time.monotonic()
     outcome = perform(task.action, parse(parse_toml(task.config)), task.start)
     seconds = time.monotonic() - started
-    image = point_image(outcome, task.config, task.hash, seconds, keep=task.keep)
-    return Reply(outcome.status, outcome.message, seconds, image)
+    return Reply(outcome.status, outcome.message, seconds, image(outcome, task, seconds))
 
 
 def serve() -> None:
@@ -236,7 +232,7 @@ def serve() -> None:
 
     # What every action needs is imported while the parent still makes its plans.
     with contextlib.suppress(Exception):  # the first point will say why it cannot be
-        import orderparams.integrate
+        import orderparams.run.solve
         import orderparams.scans.actions  # noqa: F401
 
     def answer(*parts: bytes) -> None:

@@ -16,7 +16,7 @@ from h5py import h5l, h5o, h5z
 from orderparams.errors import FileError
 from orderparams.storage.attributes import attribute
 from orderparams.storage.schema import (
-    GROUPS,
+    KINDS,
     NUMBER_ATTRIBUTES,
     TEXT_ATTRIBUTES,
     TEXTS,
@@ -35,11 +35,14 @@ DEFLATION = 1100
 PACKING = {"scale_factor", "add_offset"}
 """Attributes of netCDF by which stored numbers are not yet those that are meant."""
 
-KINDS = {h5o.TYPE_GROUP, h5o.TYPE_DATASET}
+OBJECTS = {h5o.TYPE_GROUP, h5o.TYPE_DATASET}
 
 
-def inspect(file: h5py.File) -> None:
-    """:class:`FileError` for an open file that cannot be trusted or does not keep to the schema."""
+def inspect(file: h5py.File, known: Mapping[str, Mapping[str, Variable]]) -> None:
+    """:class:`FileError` for an open file that cannot be trusted or does not keep to the schema.
+
+    ``known`` are the variables of each kind of group; of others any axes are taken.
+    """
     datasets: list[bytes] = []
 
     def is_link(name: bytes, link: Any) -> bytes | None:
@@ -48,7 +51,7 @@ def inspect(file: h5py.File) -> None:
     def is_strange(name: bytes, found: Any) -> bytes | None:
         if found.type == h5o.TYPE_DATASET:
             datasets.append(name)
-        return name if found.type not in KINDS else None
+        return name if found.type not in OBJECTS else None
 
     if (name := file.id.links.visit(is_link, info=True)) is not None:
         raise FileError(f"{where(file, name)} is a link to another place; links are not followed")
@@ -60,8 +63,8 @@ def inspect(file: h5py.File) -> None:
     for name, group in file.items():
         if isinstance(group, h5py.Dataset):
             raise FileError(f"{where(file, name)} is a dataset where a group should be")
-        if (kind := name.split("_")[0]) in GROUPS:
-            check_group(group, GROUPS[kind])
+        if (kind := name.split("_")[0]) in KINDS:
+            check_group(group, known.get(kind, {}))
 
 
 def where(file: h5py.File, name: bytes | str) -> str:

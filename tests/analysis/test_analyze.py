@@ -17,7 +17,7 @@ from orderparams.analysis.stages import stages_of
 from orderparams.cli.main import main
 from orderparams.config import to_toml
 from orderparams.errors import ConfigurationError
-from orderparams.sgd.run import simulate
+from orderparams.run.simulate import simulate
 from orderparams.storage import simulations
 
 SPLIT = {
@@ -180,7 +180,7 @@ def test_a_replica_of_a_simulation(tmp_path, command):
     )
     simulation = simulate(problem)
     second = replica_trajectory(simulation, 1)
-    np.testing.assert_array_equal(second.overlap, simulation.records.overlap[1])
+    np.testing.assert_array_equal(second.overlap, simulation["overlap"][1])
     with pytest.raises(ConfigurationError, match="no replica 3"):
         replica_trajectory(simulation, 2)
     simulations.save(simulation, tmp_path / "simulation.h5", force=False, command="")

@@ -12,7 +12,7 @@ from orderparams.analysis.optimum import (
     resized,
     spread_draw,
 )
-from orderparams.problem import Heads
+from orderparams.models.single_location.setup import Heads
 from orderparams.task import point_masses
 
 ONE_SPIKE = {

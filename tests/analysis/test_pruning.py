@@ -8,7 +8,7 @@ import pytest
 import orderparams as op
 from orderparams.analysis.pruning import Pruning, Removal, prune
 from orderparams.analysis.rests import state_at
-from orderparams.problem import Heads, initial_heads
+from orderparams.models.single_location.setup import Heads, initial_heads
 
 OVERLAP = np.array([[1.5, 0.2], [-0.3, 1.0], [1.4, 0.3]])
 RESIDUAL = np.array([[0.3, 0.0, 0.0], [0.1, 0.2, 0.0], [0.0, 0.1, 0.4]])

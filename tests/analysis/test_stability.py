@@ -22,9 +22,9 @@ from orderparams.analysis.stationary import (
     unspecialized_point,
 )
 from orderparams.errors import SolverError
-from orderparams.landscape import Landscape, differentiate
-from orderparams.problem import Heads
-from orderparams.trajectory import Trajectory
+from orderparams.models.single_location.setup import Heads
+from orderparams.models.vectors.landscape import Landscape, differentiate
+from orderparams.results.trajectory import Trajectory
 
 FLIPPED = {
     "task": {"length": 5, "signal": {"kind": "flipped-spikes", "strengths": [4.0, 1.0]}},
@@ -77,8 +77,8 @@ def test_points_and_heads_are_inverse():
         residual=2,
     )
     x = np.random.default_rng(1).normal(size=landscape.point(landscape.flow.start).size)
-    heads = landscape.heads(x)
-    again = landscape.heads(landscape.point(heads))
+    heads = landscape.vectors(x)
+    again = landscape.vectors(landscape.point(heads))
     np.testing.assert_allclose(again.self_overlap, heads.self_overlap, atol=1e-12)
     np.testing.assert_allclose(again.bias, heads.bias, rtol=1e-14)
     assert landscape.risk(landscape.point(heads)) == pytest.approx(landscape.risk(x), abs=1e-9)
@@ -93,7 +93,7 @@ def test_steepest_descent_of_the_landscape_is_the_flow():
     flow = op.evaluate(problem).velocity
     x = landscape.point(landscape.flow.start)
     step = 1e-4
-    ahead = landscape.heads(x - step * landscape.gradient(x))
+    ahead = landscape.vectors(x - step * landscape.gradient(x))
     start = landscape.flow.start
     np.testing.assert_allclose((ahead.overlap - start.overlap) / step, flow.overlap, atol=1e-7)
     np.testing.assert_allclose((ahead.bias - start.bias) / step, flow.numbers["bias"], atol=1e-7)
@@ -108,7 +108,7 @@ def test_spectrum_at_zero_is_the_closed_form():
     The differences' error is of order STEP², 1e-6.
     """
     landscape = Landscape(problem_with(), residual=0)
-    directions = principal_directions(landscape.task.signal)
+    directions = principal_directions(landscape.flow.setup.task.signal)
     point = unspecialized_point(landscape)
     np.testing.assert_allclose(point.x, 0, atol=1e-12)
     assert point.risk == pytest.approx(1 - 1 / 5, abs=1e-10)
@@ -130,7 +130,7 @@ def test_spectrum_at_zero_is_the_closed_form():
 
 def test_degenerate_directions_share_a_mode():
     landscape = Landscape(problem_with("task.signal.strengths=[3,3]"), residual=0)
-    directions = principal_directions(landscape.task.signal)
+    directions = principal_directions(landscape.flow.setup.task.signal)
     modes = spectrum(landscape, unspecialized_point(landscape), directions)
     assert modes[0].describe(directions) == "between heads, direction 1+2"
     assert modes[0].multiplicity == 4
@@ -223,7 +223,7 @@ def test_stationary_points_near_a_state():
     assert saddle.converged
     assert minimum.converged
     assert minimum.risk < saddle.risk - 0.05
-    modes = spectrum(landscape, minimum, principal_directions(landscape.task.signal))
+    modes = spectrum(landscape, minimum, principal_directions(landscape.flow.setup.task.signal))
     assert unstable(modes) == ()
 
 
@@ -255,7 +255,7 @@ def test_rates_before_the_split_are_those_of_the_hessian():
     problem = op.load("two-stage", ["training.duration=200", "output.points=41"])
     run = op.solve(problem)
     landscape = Landscape(problem, residual=0)
-    directions = principal_directions(landscape.task.signal)
+    directions = principal_directions(landscape.flow.setup.task.signal)
     rest = examine(landscape, unspecialized_point(landscape), run, directions)
     assert rest.distance < 0.03
     named = {
@@ -278,7 +278,7 @@ def test_a_planted_deviation_is_read_off():
     problem = op.load("two-stage", ["attention.heads=2"])
     landscape = Landscape(problem, residual=0)
     point = unspecialized_point(landscape)
-    modes = spectrum(landscape, point, principal_directions(landscape.task.signal))
+    modes = spectrum(landscape, point, principal_directions(landscape.flow.setup.task.signal))
     mode = next(m for m in modes if m.common > 0.99 and m.directions[2] > 0.99)
     time = np.linspace(0, 100, 26)
     path = 1e-2 * np.exp(-0.05 * time)[:, None] * mode.vectors + point.x

@@ -18,7 +18,7 @@ from orderparams.claims import (
     sgd,
     specialization,
 )
-from orderparams.trajectory import Trajectory
+from orderparams.results.trajectory import Trajectory
 
 
 @pytest.mark.parametrize(("length", "strength"), [(2, 1.0), (7, 3.0), (50, 9.0)])

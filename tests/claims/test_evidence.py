@@ -8,8 +8,8 @@ import pytest
 
 import orderparams as op
 from orderparams.claims import CLAIMS, select
-from orderparams.claims.evidence import Evidence, Panel, above, below, close, same
 from orderparams.errors import ConfigurationError
+from orderparams.results.evidence import Evidence, Panel, above, below, close, same
 from orderparams.storage.claims import read_panels, save
 from orderparams.storage.hdf5 import read
 

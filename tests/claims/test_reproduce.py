@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 
 from orderparams import claims
-from orderparams.claims.evidence import Evidence, Panel, above, close
+from orderparams.results.evidence import Evidence, Panel, above, close
 
 
 def test_a_claim_is_reproduced_and_can_be_drawn_again(run, tmp_path):

@@ -6,7 +6,8 @@ from scipy.integrate import solve_ivp
 from scipy.special import erf
 
 from orderparams.models.committee.flow import Network, teacher_factor
-from orderparams.models.vectors import Rule, VectorFlow, Vectors, residual_factor
+from orderparams.models.vectors.flow import Rule, VectorFlow
+from orderparams.models.vectors.geometry import Vectors, residual_factor
 
 OVERLAP = np.array([[0.4, 0.1, -0.2], [-0.1, 0.5, 0.3]])  # R (K, M)
 SELF_OVERLAP = np.array([[0.7, 0.1], [0.1, 0.9]])
@@ -74,7 +75,7 @@ def test_velocity_is_the_derivative_of_the_state(activation, stochastic):
     flow, _ = flow_of(activation, stochastic)
     velocity = flow.velocity(flow.initial_state, flow.gradient(flow.start, covariance=stochastic))
     step = 1e-5 * flow.derivative(0.0, flow.initial_state)
-    ahead, behind = flow.state(flow.initial_state + step), flow.state(flow.initial_state - step)
+    ahead, behind = flow.vectors(flow.initial_state + step), flow.vectors(flow.initial_state - step)
     for name in ("overlap", "self_overlap"):
         difference = (getattr(ahead, name) - getattr(behind, name)) / 2e-5
         np.testing.assert_allclose(getattr(velocity, name), difference, atol=1e-8)
@@ -91,7 +92,7 @@ def test_gradient_flow_lowers_the_risk_at_the_rate_of_its_gradient(activation):
     flow = VectorFlow(start, network, Rule(rates={"second_layer": SECOND_RATE}))
     slope = flow.derivative(0.0, flow.initial_state)
     risks = [
-        flow.gradient(flow.state(flow.initial_state + step * slope), covariance=False).risk
+        flow.gradient(flow.vectors(flow.initial_state + step * slope), covariance=False).risk
         for step in (1e-5, -1e-5)
     ]
     weights, second = slope[:-2], slope[-2:]
@@ -117,16 +118,16 @@ def test_two_integrators_agree_on_the_plateau_and_the_escape():
         )  # fmt: skip
         ends.append(run.y)
     np.testing.assert_allclose(ends[0], ends[1], atol=1e-9)
-    plateau, _, end = (flow.state(y).overlap @ factor.T for y in ends[0].T)
+    plateau, _, end = (flow.vectors(y).overlap @ factor.T for y in ends[0].T)
     assert np.ptp(plateau) < 0.1 * plateau.mean()  # no student has chosen a teacher
     assert abs(end[0, 0] - end[0, 1]) > 0.9  # each has
-    risk = flow.gradient(flow.state(ends[0][:, -1]), covariance=False).risk
+    risk = flow.gradient(flow.vectors(ends[0][:, -1]), covariance=False).risk
     assert risk < 1e-3
 
 
 def test_equal_students_stay_equal():
     flow, _ = saad_solla([[0.1, 0.2], [0.1, 0.2]], [[0.3, 0.3], [0.3, 0.3]])
     run = solve_ivp(flow.derivative, (0.0, 50.0), flow.initial_state, method="LSODA", rtol=1e-8)
-    end = flow.state(run.y[:, -1])
+    end = flow.vectors(run.y[:, -1])
     np.testing.assert_array_equal(end.overlap[0], end.overlap[1])
     assert len(flow.initial_state) == 3

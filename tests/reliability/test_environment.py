@@ -11,7 +11,7 @@ import pytest
 from reliability.mutations import FIXTURES
 from reliability.shell import check_refusal, command
 
-import orderparams.plots
+import orderparams.views.plots
 
 LAST = FIXTURES / "version-1"
 SOURCES = Path(__file__).parents[2]
@@ -133,8 +133,8 @@ def test_drawing_leaves_the_settings_of_others_alone():
     import matplotlib
 
     with matplotlib.rc_context({"font.size": 33.0, "lines.linewidth": 7.0}):
-        with orderparams.plots.drawing():
-            assert matplotlib.rcParams["font.size"] == orderparams.plots.SETTINGS["font.size"]
+        with orderparams.views.plots.drawing():
+            assert matplotlib.rcParams["font.size"] == orderparams.views.plots.SETTINGS["font.size"]
             assert matplotlib.rcParams["lines.linewidth"] < 7
         assert matplotlib.rcParams["font.size"] == 33
         assert matplotlib.rcParams["lines.linewidth"] == 7

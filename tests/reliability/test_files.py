@@ -65,7 +65,7 @@ def test_a_stored_simulation_goes_on(folder):
     (folder / "run.h5").write_bytes((LAST / "checkpoint.h5").read_bytes())
     assert command("simulate", "run.h5", "--resume").status == 0
     whole, again = op.open(LAST / "simulation.h5"), op.open(folder / "run.h5")
-    np.testing.assert_allclose(again.records.overlap, whole.records.overlap, rtol=1e-9)
+    np.testing.assert_allclose(again["overlap"], whole["overlap"], rtol=1e-9)
 
 
 def test_a_file_of_the_future_is_refused(folder):

@@ -24,7 +24,7 @@ import json, os, random, signal, sys, time
 import numpy as np
 import orderparams as op
 from pathlib import Path
-from orderparams.trajectory import Trajectory
+from orderparams.results.trajectory import Trajectory
 
 def save(mark):
     values = np.full((200, 4, 4), float(mark))

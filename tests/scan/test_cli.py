@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from orderparams.results.files import open_group
 from orderparams.scans.run import Machine
-from orderparams.storage.scans import open_scan
 
 QUICK = [
     *("-s", "expectation.engine=sampling", "-s", "expectation.samples=64"),
@@ -54,7 +54,7 @@ def test_json_lines_come_as_points_end_and_json_is_one_document(run):
         failed = line["parameters"]["integrator.max_steps"] == 2
         assert line["status"] == ("failed" if failed else "finished")
         assert ("risk" in line, bool(line["message"])) == (not failed, failed)
-    scan = open_scan("a.h5")
+    scan = open_group("a.h5", "scan")
     assert {line.get("risk") for line in lines} - {None} == set(scan["risk"][1])
     status, out, err = run("scan", "--resume", "-o", "a.h5", "--json")
     document = json.loads(out)
@@ -114,7 +114,7 @@ def test_shards_and_collect(run, tmp_path):
         assert status == 0
         assert f"{3 if shard == '1/2' else 2} of" in out
     assert run("scan", "--collect", "-o", "scan.h5")[0] == 0
-    assert (open_scan("scan.h5")["risk"] == open_scan("whole.h5")["risk"]).all()
+    assert (open_group("scan.h5", "scan")["risk"] == open_group("whole.h5", "scan")["risk"]).all()
     assert sorted(os.listdir(tmp_path)) == ["scan.h5", "whole.h5"]
 
 

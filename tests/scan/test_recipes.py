@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import orderparams as op
-from orderparams.storage.scans import open_scan
+from orderparams.results.files import open_group
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 TOML = """
@@ -47,7 +47,7 @@ def run(folder, *command, **environment):
 def check(folder):
     """The collected file is that of the single command, and nothing else is left."""
     whole = op.scan(folder / "my.toml", {"task.length": "3:7:5"}, action="evaluate", workers=1)
-    scan = open_scan(folder / "scan.h5")
+    scan = open_group(folder / "scan.h5", "scan")
     assert scan.count("finished") == 5
     assert (scan["risk"] == whole["risk"]).all()
     left = {path.name for path in folder.iterdir() if not path.name.startswith(".")}

@@ -15,11 +15,11 @@ import xarray
 
 import orderparams as op
 from orderparams.errors import ConfigurationError, FileError
+from orderparams.results.files import open_group
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import base_table, make_plan
 from orderparams.scans.pools import LocalPool
 from orderparams.scans.run import Machine, run_plan, run_shard, write_collected
-from orderparams.storage.scans import open_scan
 
 SETTINGS = [
     "expectation.engine=sampling",
@@ -61,7 +61,7 @@ def whole(tmp_path_factory):
 
 
 def test_the_values_are_those_of_a_plain_loop(whole):
-    scan = open_scan(whole)
+    scan = open_group(whole, "scan")
     for i, activation in enumerate(VARY["attention.activation"]):
         for j, heads in enumerate(VARY["attention.heads"]):
             problem = op.load(
@@ -113,14 +113,16 @@ def test_paired_and_random_values_are_coordinates_of_the_points(mode, tmp_path):
         assert set(data.coords) >= {"point", "duration", "activation"}
         np.testing.assert_array_equal(data.duration, scan["duration"])
         assert data.duration.attrs["key"] == "training.duration"
-    again = open_scan(tmp_path / "scan.h5")
+    again = open_group(tmp_path / "scan.h5", "scan")
     assert again.keys == scan.keys
     np.testing.assert_array_equal(again["overlap_velocity"], scan["overlap_velocity"])
 
 
 def test_a_scan_file_is_a_configuration_of_the_same_scan(whole):
     again = make_plan(base_table(whole))
-    assert [point.hash for point in again.points] == open_scan(whole)["hash"].ravel().tolist()
+    assert [point.hash for point in again.points] == open_group(whole, "scan")[
+        "hash"
+    ].ravel().tolist()
     assert op.load(whole) == PROBLEM
 
 
@@ -227,7 +229,7 @@ def test_another_file_in_the_way_is_kept(whole, tmp_path):
     assert output.read_text() == "precious"
     assert os.listdir(tmp_path) == ["scan.h5"]
     op.scan(PROBLEM, {"attention.heads": [1]}, output=output, force=True, action="evaluate")
-    assert open_scan(output).count("finished") == 1
+    assert open_group(output, "scan").count("finished") == 1
 
 
 def test_a_chain_starts_from_its_neighbours_and_is_the_same_however_it_is_cut(

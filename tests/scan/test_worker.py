@@ -15,7 +15,7 @@ from orderparams.config import to_toml
 from orderparams.scans.actions import perform
 from orderparams.scans.worker import Crew, Task
 from orderparams.sources import load
-from orderparams.storage.scans import read_image
+from orderparams.storage.points import read_image
 
 QUICK = ["expectation.engine=sampling", "expectation.samples=64", "output.points=5"]
 CONFIG = to_toml(load("single-head", [*QUICK, "training.duration=2"]))

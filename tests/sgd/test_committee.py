@@ -18,8 +18,8 @@ from simulation_oracles import FALSE_ALARM, differences, least_pvalue
 
 from orderparams.errors import ConfigurationError
 from orderparams.models.committee.sequence import Model, Rule, activate, build_model
-from orderparams.sgd import direct, gram, normals, replicas
-from orderparams.sgd.replicas import Ensemble
+from orderparams.models.vectors import direct, gram, normals, replicas
+from orderparams.models.vectors.replicas import Ensemble
 
 Array = NDArray[np.float64]
 BACKENDS = pytest.mark.parametrize("backend", [gram, direct], ids=["gram", "direct"])

@@ -9,9 +9,10 @@ from simulation_cases import CASES, Case
 from simulation_oracles import differences
 
 from orderparams.errors import ConfigurationError
-from orderparams.sgd import direct, normals, sequence
-from orderparams.sgd.normals import LANES
-from orderparams.sgd.sequence import Ensemble
+from orderparams.models.single_location import sgd as sequence
+from orderparams.models.single_location.sgd import Ensemble
+from orderparams.models.vectors import direct, normals
+from orderparams.models.vectors.normals import LANES
 
 Array = NDArray[np.float64]
 

@@ -12,8 +12,8 @@ from simulation_cases import CASES, HEADS, SIGNAL, Case
 from simulation_oracles import FALSE_ALARM, least_pvalue
 
 from orderparams.errors import ConfigurationError
-from orderparams.sgd import UpdateRule, direct, gram
-from orderparams.sgd.sequence import Ensemble, build_model
+from orderparams.models.single_location.sgd import Ensemble, UpdateRule, build_model
+from orderparams.models.vectors import direct, gram
 
 REPLICAS = 4000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from orderparams.sgd import normals
-from orderparams.sgd.normals import LANES
+from orderparams.models.vectors import normals
+from orderparams.models.vectors.normals import LANES
 
 
 def test_bits_are_those_of_xoshiro256_plus_plus():

@@ -9,8 +9,8 @@ import pytest
 from simulation_cases import CASES, Case
 
 from orderparams.errors import ConfigurationError
-from orderparams.sgd import Simulation, replicas
-from orderparams.sgd.sequence import Ensemble
+from orderparams.models.single_location.sgd import Ensemble
+from orderparams.models.vectors import replicas
 
 TIME = [0.0, 0.01, 1.0, 2.5, 2.5, 4.0]
 

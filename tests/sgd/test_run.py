@@ -14,9 +14,8 @@ import xarray
 import orderparams as op
 from orderparams.analysis.simulated import replica_trajectory
 from orderparams.errors import ConfigurationError, FileError
-from orderparams.sgd.run import simulate
-from orderparams.storage.hdf5 import open_trajectory
-from orderparams.storage.simulations import open_simulation
+from orderparams.results.files import open_group
+from orderparams.run.simulate import simulate
 
 SMALL = [
     "training={duration=4, learning_rate=0.5}",
@@ -43,7 +42,7 @@ def whole():
 
 def test_file_round_trip_and_xarray(whole, tmp_path):
     whole.save(tmp_path / "sgd.h5")
-    again = open_simulation(tmp_path / "sgd.h5")
+    again = open_group(tmp_path / "sgd.h5", "simulation")
     assert again.problem == whole.problem
     assert again.status == "finished"
     same(again, whole)
@@ -51,7 +50,7 @@ def test_file_round_trip_and_xarray(whole, tmp_path):
         assert data.overlap.dims == ("replica", "time", "head", "feature")
         assert dict(data.sizes) == {"replica": 3, "time": 5, "head": 4, "feature": 3, "head_2": 4}
     with pytest.raises(FileError, match="holds no trajectory"):
-        open_trajectory(tmp_path / "sgd.h5")
+        open_group(tmp_path / "sgd.h5", "trajectory")
 
 
 def test_the_number_of_workers_changes_no_bit(whole):
@@ -82,7 +81,7 @@ def test_measured_loss_follows_the_population_risk():
 
 @pytest.mark.parametrize("backend", ["gram", "direct"])
 def test_an_interrupted_run_resumes_to_the_same_bits(backend, tmp_path, monkeypatch):
-    from orderparams.sgd import replicas
+    from orderparams.models.vectors import replicas
 
     monkeypatch.setattr(replicas, "SLICE", 1e-4)
     setting = problem(f"simulation.backend={backend}")
@@ -97,7 +96,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(backend, tmp_path, monkeypa
     assert part.status == "interrupted"
     assert np.isnan(part.records.loss[:, -1]).any()
     part.save(tmp_path / "part.h5")
-    resumed = simulate(setting, resume=open_simulation(tmp_path / "part.h5"))
+    resumed = simulate(setting, resume=open_group(tmp_path / "part.h5", "simulation"))
     assert resumed.status == "finished"
     same(resumed, simulate(setting))
 
@@ -139,10 +138,10 @@ def test_sgd_that_diverges_fails_and_keeps_what_it_had(training, overflows, tmp_
     status, _, error = run("simulate", "two-stage", *overrides, "-q", "-o", path)
     assert status == 3
     assert "the logits have standard deviations up to" in error
-    result = open_simulation(path)
+    result = open_group(path, "simulation")
     assert result.status == "failed"
     assert result.message in error
-    assert np.isfinite(result.records.overlap).all() != overflows
+    assert np.isfinite(result["overlap"]).all() != overflows
     if overflows:
         with pytest.raises(ConfigurationError, match="nothing is known beyond the start"):
             replica_trajectory(result, 0)
@@ -175,11 +174,11 @@ def test_sigterm_keeps_the_run_and_resume_finishes_it(tmp_path):
     _, message = running.communicate(timeout=60)
     assert running.returncode == 130, message
     assert f"simulate {path} --resume" in message
-    assert open_simulation(path).status == "interrupted"
+    assert open_group(path, "simulation").status == "interrupted"
     resumed = subprocess.run([*COMMAND, str(path), "--resume", "-q"], check=False)
     assert resumed.returncode == 0
     whole = simulate(op.load("bayes-softmax", LONG[2::2]))
-    same(open_simulation(path), whole)
+    same(open_group(path, "simulation"), whole)
 
 
 def test_the_command_writes_a_readable_summary(tmp_path):

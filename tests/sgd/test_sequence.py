@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 from simulation_cases import SIGNAL, SOFTMAX
 
-from orderparams.sgd.sequence import build_model, draw
+from orderparams.models.single_location.sgd import build_model, draw
 from orderparams.task import Task
 
 DRAWS = 20_000

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.models.committee.moments import gradient_covariance, risk_and_gradient
-from orderparams.models.vectors import Gradient, Vectors
+from orderparams.models.vectors.flow import Gradient
+from orderparams.models.vectors.geometry import Vectors
 
 Array = NDArray[np.float64]
 

@@ -7,16 +7,14 @@ noise, whose mean is the population risk; the gradient has the noise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams import sgd
 from orderparams.compiled import kernel
 from orderparams.models.committee import erf, relu
-from orderparams.sgd.model import Sizes
+from orderparams.models.vectors.sgd import Sizes
 
 Array = NDArray[np.float64]
 
@@ -52,18 +50,8 @@ class Students(Protocol):
     def numbers(self) -> Mapping[str, Array]: ...
 
 
-@dataclass(frozen=True, eq=False)
-class Simulation(sgd.Records):
-    """R replicas at T times; overlap (R, T, K, M) is that with the teachers, R = w_k·w*_m/D.
-
-    second_layer (R, T, K); the loss has no label noise.
-    """
-
-    second_layer: Array
-
-
 class Model(NamedTuple):
-    """The teachers in the form that kernels take (:mod:`orderparams.sgd.model`).
+    """The teachers in the form that kernels take (:mod:`orderparams.models.vectors.sgd`).
 
     Coordinates of the teachers in the hidden directions (M, d), with B Bᵀ = T; their second layer b
     (M,); label noise σ; whether g is ReLU and not erf.
@@ -90,16 +78,12 @@ class Model(NamedTuple):
         return Numbers(np.array(start.numbers["second_layer"], dtype=np.float64))
 
     def records(self, overlap: Array, self_overlap: Array, numbers: Numbers) -> dict[str, Array]:
-        """What is recorded, by the names of :class:`Simulation`."""
+        """What is recorded, by the names of the order parameters."""
         return {
             "overlap": overlap @ self.teachers.T,
             "self_overlap": self_overlap,
             "second_layer": numbers.second_layer.copy(),
         }
-
-    def result(self, records: dict[str, Any]) -> Simulation:
-        """What was recorded."""
-        return Simulation(**records)
 
 
 def build_model(teachers: Array, second_layer: Array, noise: float, rectified: bool) -> Model:

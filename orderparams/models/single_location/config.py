@@ -9,10 +9,21 @@ contradictions
 unused
     which settings a command does not use;
 describe, SYMBOLS
-    the problem in words, and keys as symbols.
+    the problem in words, and keys as symbols;
+PARAMETERS, order_parameters, sizes
+    the table of order parameters, those that move in a problem, and the lengths of their axes;
+RISK, REFERENCES
+    what the risk is called, and the risks to compare it with.
 """
 
 from orderparams.models.single_location.consistency import contradictions
+from orderparams.models.single_location.parameters import (
+    PARAMETERS,
+    REFERENCES,
+    RISK,
+    order_parameters,
+    sizes,
+)
 from orderparams.models.single_location.sections import (
     DECIDING,
     Problem,
@@ -24,11 +35,16 @@ from orderparams.models.single_location.words import SYMBOLS, describe
 
 __all__ = [
     "DECIDING",
+    "PARAMETERS",
+    "REFERENCES",
+    "RISK",
     "SYMBOLS",
     "Problem",
     "contradictions",
     "dependent_defaults",
     "describe",
     "filled",
+    "order_parameters",
+    "sizes",
     "unused",
 ]

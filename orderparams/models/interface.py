@@ -1,0 +1,186 @@
+"""What a model is to the rest of the program.
+
+A model is a folder beside this file with two modules that the rest asks for. ``config`` reads
+without any numerical library: the sections of its configuration, what keys must satisfy together,
+the table of its order parameters (``models/single_location/config.py`` lists all). ``model`` does
+the work and is described by :class:`Model`. Integration, replicas, verdicts, files, scans, tables,
+figures and exports learn names, axes and symbols from the table, and know no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from orderparams.config import Problem
+
+Array = NDArray[np.float64]
+State: TypeAlias = Mapping[str, Array]
+"""An array for each order parameter, by its name."""
+
+Progress = Callable[[int, int], None]
+"""Called with the steps that are done, and their number."""
+
+
+class Named:
+    """Order parameters as items, ``result["overlap"]``, and for convenience as attributes."""
+
+    parameters: State
+
+    def __getitem__(self, name: str) -> Array:
+        """An order parameter by its name; KeyError if it is not known."""
+        return self.parameters[name]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "parameters" or name not in self.parameters:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.parameters[name]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A risk to compare with, such as the Bayes risk, and its error; NaN if it is not known."""
+
+    value: float
+    error: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The flow at one state.
+
+    ``gradient`` has the total derivatives of the risk by the order parameters, all entries of
+    symmetric ones taken as independent; ``velocity`` their time derivatives. ``noise`` is the
+    covariance of the gradient's coefficients (V of theory 4), or None where nothing asks for it.
+    ``error`` is an estimate of the largest error of risk and gradient, ``noise_error`` that of V.
+    ``engine`` tells how the expectations were taken.
+    """
+
+    state: State
+    risk: float
+    gradient: State
+    velocity: State
+    noise: Array | None
+    error: float
+    noise_error: float | None
+    engine: str
+
+
+class Flow(Protocol):
+    """The ordinary differential equation of a problem, dy/dt = derivative(t, y).
+
+    An integrator sees y alone. :class:`~orderparams.errors.SolverError` where the expectations
+    cannot be had.
+    """
+
+    tolerance: float
+    """Error of the expectations that was asked for; infinite for sampling."""
+
+    @property
+    def engine_name(self) -> str:
+        """How the expectations were taken so far, and whether they ever missed the tolerance."""
+        ...
+
+    @property
+    def initial_state(self) -> Array:
+        """y at t = 0, (N,)."""
+        ...
+
+    @property
+    def units(self) -> Array:
+        """Of each component of y, the change that matters, (N,)."""
+        ...
+
+    @property
+    def variances(self) -> NDArray[np.bool_]:
+        """Which components of y cannot be negative, (N,)."""
+        ...
+
+    def derivative(self, t: float, y: Array) -> Array:
+        """dy/dt."""
+        ...
+
+    def state(self, y: Array) -> State:
+        """The order parameters at y."""
+        ...
+
+    def point(self, state: State) -> Array:
+        """y at a state; what is not learned is as at the start."""
+        ...
+
+    def risk(self, state: State) -> float:
+        """The risk alone, without gradients."""
+        ...
+
+    def evaluate(self, y: Array) -> Evaluation:
+        """Risk, gradient and velocity."""
+        ...
+
+    def check_rates(self, duration: float, longest: float) -> None:
+        """:class:`~orderparams.errors.ConfigurationError` where a rate times the duration is beyond
+        the longest time that can be followed."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Records(Named):
+    """What was recorded of R replicas at T times.
+
+    time (T,); step (T,), the steps of SGD that were recorded; ``parameters`` have the order
+    parameters (R, T, …), also those that are not learned; loss (R, T), the mean per step over the
+    steps since the record before (NaN where there are none). NaN too where a replica has not come
+    yet.
+    """
+
+    time: Array
+    step: NDArray[np.int64]
+    parameters: State
+    loss: Array
+
+
+class Simulator(Protocol):
+    """Replicas of SGD that can stop at any call of ``progress`` and go on to the same bits."""
+
+    def run(self, workers: int = 1, progress: Progress | None = None) -> Records:
+        """Advance all replicas to the last time; an exception of ``progress`` stops it."""
+        ...
+
+    def result(self) -> Records:
+        """What was recorded so far."""
+        ...
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """A copy of all that changes in a run."""
+        ...
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from such a copy."""
+        ...
+
+
+class Model(Protocol):
+    """What a model does: the functions of its module ``model``."""
+
+    def references(self, problem: Any, /) -> Mapping[str, Reference]:
+        """Risks to compare with by name, the first of them the one that figures show."""
+        ...
+
+    def flow(self, problem: Any, /) -> Flow:
+        """The flow of a problem."""
+        ...
+
+    def simulator(self, problem: Any, time: ArrayLike, /) -> Simulator:
+        """Replicas at step zero, to be recorded at these times."""
+        ...
+
+    def starting_at(self, problem: Any, state: State, /) -> Problem:
+        """The same problem with an explicit start; what the state does not have is as before."""
+        ...
+
+    def kernel_key(self, problem: Any, simulated: bool, /) -> Sequence[object]:
+        """What decides which kernels a flow needs, and if ``simulated`` SGD."""
+        ...

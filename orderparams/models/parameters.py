@@ -1,0 +1,65 @@
+"""The table of order parameters: all that files, tables, verdicts, figures and exports know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis of order parameters: its name in files, what it is, and what one entry is called."""
+
+    name: str
+    long_name: str
+    word: str
+
+
+@dataclass(frozen=True)
+class OrderParameter:
+    """One order parameter: how it is called and written, and the axes it has.
+
+    ``long_name`` is what files say. How it is drawn follows from the axes: of a symmetric matrix
+    its diagonal, a line an entry; with two axes a line for each entry of the first in a panel for
+    each of the second.
+    """
+
+    name: str
+    symbol: str
+    long_name: str
+    axes: tuple[Axis, ...]
+    symmetric: bool = False
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """Names of the axes in files; the second of a symmetric matrix is numbered."""
+        names = tuple(axis.name for axis in self.axes)
+        return (names[0], f"{names[1]}_2") if self.symmetric else names
+
+    def label(self, index: tuple[int, ...]) -> str:
+        """An entry as it is written, such as m_1,2."""
+        return f"{self.symbol}_{','.join(str(i + 1) for i in index)}" if index else self.symbol
+
+    def entries(self, shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        """Indices of all entries of an array (…), each of a symmetric matrix once."""
+        import numpy as np
+
+        for index in np.ndindex(shape):
+            if not (self.symmetric and index[0] < index[1]):
+                yield index
+
+    def lines(self, values: Any) -> Any:
+        """What is drawn and tabulated of values (…, own axes): (…, line, panel)."""
+        import numpy as np
+
+        values = np.asarray(values)
+        if self.symmetric:
+            return np.diagonal(values, axis1=-2, axis2=-1)[..., None]
+        return values[..., None] if len(self.axes) == 1 else values

@@ -1,0 +1,1 @@
+"""Single-location regression by multi-head attention: docs/theory.md."""

@@ -1,0 +1,100 @@
+"""The flow of the order parameters of single-location regression (theory 4).
+
+Its expectations, and the bias and head weights that heads have beside their vectors, make it a
+:class:`~orderparams.models.vectors.flow.VectorFlow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.expectations import Engine, Moments
+from orderparams.models.interface import State
+from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.setup import Heads, Setup
+from orderparams.models.vectors.flow import Gradient, Rule, VectorFlow
+from orderparams.models.vectors.geometry import Vectors
+
+Array = NDArray[np.float64]
+
+
+class Flow(VectorFlow):
+    """The flow of H heads and F features. ``setup`` is what the problem was built into."""
+
+    start: Heads
+
+    def __init__(self, problem: Problem, setup: Setup, engine: Engine) -> None:
+        training, attention = problem.training, problem.attention
+        self.engine, self.setup = engine, setup
+        self.norm_bias = attention.bias == "norm"
+        learned = {"bias": training.bias_rate} if attention.bias == "learned" else {}
+        if attention.head_weights == "learned":
+            learned["head_weight"] = training.head_weight_rate
+        rule = Rule(
+            training.rule == "sgd",
+            training.learning_rate / training.batch_size,
+            training.weight_decay,
+            learned,
+        )
+        sampled = engine.name.startswith("sampling")  # of which no error was asked for
+        super().__init__(
+            setup.start,
+            self._expectations,
+            rule,
+            tolerance=np.inf if sampled else problem.expectation.tolerance,
+            scales={
+                # m acts through m·θ on the scores
+                "overlap": 1 / np.sqrt(1 + np.diag(setup.task.signal.second_moment)),
+                "head_weight": np.maximum(1.0, np.abs(setup.start.head_weights)),
+            },
+        )
+        self.heads, self.features = self.start.overlap.shape
+
+    def dressed(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Heads:
+        """Heads of these parts; the norm bias follows from q."""
+        bias = numbers["bias"]
+        if self.norm_bias:
+            bias = -0.5 * ((overlap**2).sum(1) + (residual**2).sum(1))
+        return Heads(overlap, residual, bias, numbers["head_weight"])
+
+    @property
+    def engine_name(self) -> str:
+        """The engine, and whether it ever missed the tolerance asked for."""
+        if self.worst_error <= self.tolerance:
+            return self.engine.name
+        missed = f"tolerance {self.tolerance:g} not reached, errors up to {self.worst_error:.1e}"
+        return f"{self.engine.name} ({missed})"
+
+    def gradient_of(self, moments: Moments) -> Gradient:
+        """Total derivatives of the risk: the norm bias β = −q_hh/2 is differentiated through."""
+        gamma = moments.self_overlap_gradient
+        if self.norm_bias:
+            gamma = gamma - 0.5 * np.diag(moments.bias_gradient)
+        return Gradient(
+            moments.risk,
+            moments.overlap_gradient,
+            gamma,
+            {"bias": moments.bias_gradient, "head_weight": moments.head_weight_gradient},
+            moments.gradient_covariance,
+            moments.error,
+            moments.gradient_covariance_error,
+            self.engine.name,
+        )
+
+    def _expectations(self, heads: Vectors, covariance: bool) -> Gradient:
+        assert isinstance(heads, Heads)
+        moments = self.engine.evaluate(
+            heads.weights, heads.bias, heads.head_weights, gradient_covariance=covariance
+        )
+        return self.gradient_of(moments)
+
+    def velocity(self, y: Array, gradient: Gradient) -> State:
+        """dm/dt, dq/dt and those of the bias and the head weights; none is zero where they rest."""
+        found = super().velocity(y, gradient)
+        still = dict.fromkeys(("bias", "head_weight"), np.zeros(self.heads))
+        if self.norm_bias:
+            still["bias"] = -0.5 * np.diag(found["self_overlap"])
+        return {**still, **found}

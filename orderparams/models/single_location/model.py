@@ -1,0 +1,106 @@
+"""What single-location regression does: its flow, its replicas, its Bayes risk."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from numpy.typing import ArrayLike
+
+from orderparams.expectations.auto import known_bayes_risk, make_engine
+from orderparams.models.interface import Reference, State
+from orderparams.models.single_location.flow import Flow
+from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.setup import build
+from orderparams.models.single_location.sgd import UpdateRule, build_model
+from orderparams.models.vectors.replicas import Ensemble
+
+
+def references(problem: Problem) -> Mapping[str, Reference]:
+    """The Bayes risk (theory 5c)."""
+    best = known_bayes_risk(problem.task)
+    return {"bayes_risk": Reference(best.value, best.error)}
+
+
+def flow(problem: Problem) -> Flow:
+    """The flow of a problem by the engine that serves it."""
+    return Flow(problem, build(problem), make_engine(problem))
+
+
+def descent(problem: Problem, tolerance: float) -> Flow:
+    """Gradient flow of a problem, with its expectations to a tolerance."""
+    replace = dataclasses.replace
+    return flow(
+        replace(
+            problem,
+            training=replace(problem.training, rule="gradient-flow"),
+            expectation=replace(problem.expectation, tolerance=tolerance),
+        )
+    )
+
+
+def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
+    """The replicas of a problem at step zero.
+
+    An ``explicit`` start is realised exactly; a ``random`` one is drawn anew for every replica, in
+    the dimension of the simulation. :class:`~orderparams.errors.ConfigurationError` as of
+    :class:`~orderparams.models.vectors.replicas.Ensemble`.
+    """
+    settings, initial, setup = problem.simulation, problem.initial, build(problem)
+    return Ensemble(
+        build_model(setup.task, setup.activation),
+        update_rule(problem),
+        setup.start,
+        time=time,
+        dimension=settings.dimension,
+        replicas=settings.replicas,
+        seed=settings.seed,
+        backend=settings.backend,
+        variance=initial.variance if initial.kind == "random" else None,
+    )
+
+
+def update_rule(problem: Problem) -> UpdateRule:
+    """The step of SGD that a configuration asks for."""
+    training, attention = problem.training, problem.attention
+    return UpdateRule(
+        learning_rate=training.learning_rate,
+        batch_size=training.batch_size,
+        weight_decay=training.weight_decay,
+        norm_bias=attention.bias == "norm",
+        bias_rate=training.bias_rate * (attention.bias == "learned"),
+        head_weight_rate=training.head_weight_rate * (attention.head_weights == "learned"),
+    )
+
+
+def starting_at(problem: Problem, state: State) -> Problem:
+    """The same problem with an explicit start."""
+    attention = problem.attention
+    own = {"bias": attention.bias, "head_weight": attention.head_weights}
+    keys = {"bias": "bias", "head_weight": "head_weights"}
+    initial = dataclasses.replace(
+        problem.initial,
+        kind="explicit",
+        overlap=tuple(map(tuple, state["overlap"].tolist())),
+        self_overlap=tuple(map(tuple, state["self_overlap"].tolist())),
+        **{
+            keys[name]: tuple(state[name].tolist())
+            for name, choice in own.items()
+            if choice == "learned" and name in state
+        },
+    )
+    return dataclasses.replace(problem, initial=initial)
+
+
+def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:
+    """What decides which kernels are needed."""
+    attention = problem.attention
+    own = (attention.bias, attention.head_weights, problem.simulation.backend)
+    return (
+        attention.activation,
+        attention.heads > 1,
+        problem.task.target,
+        problem.training.rule,
+        problem.expectation.engine,
+        *(own if simulated else ()),
+    )

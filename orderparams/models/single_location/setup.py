@@ -1,0 +1,160 @@
+"""What a configuration says, built once: task, activation, and where the heads start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams import task as tasks
+from orderparams.attention import Activation
+from orderparams.models.single_location.sections import (
+    ACTIVATION_DEFAULTS,
+    AttentionConfig,
+    ComponentConfig,
+    InitialConfig,
+    LengthLaw,
+    Problem,
+    SignalConfig,
+    TaskConfig,
+)
+from orderparams.models.vectors.geometry import Vectors, residual_factor
+
+Array = NDArray[np.float64]
+
+
+class Heads(Vectors):
+    """H heads: overlap m (H, F), residual W (H, H) with q = m mᵀ + W Wᵀ, bias β (H,) and head
+    weights u (H,) (theory 3, 4). Under the norm bias β follows from q and ``bias`` is what it is at
+    this state."""
+
+    def __init__(self, overlap: Array, residual: Array, bias: Array, head_weights: Array) -> None:
+        super().__init__(overlap, residual, {"bias": bias, "head_weight": head_weights})
+
+    @property
+    def bias(self) -> Array:
+        """β (H,)."""
+        return self.numbers["bias"]
+
+    @property
+    def head_weights(self) -> Array:
+        """u (H,)."""
+        return self.numbers["head_weight"]
+
+
+def build_signal(config: SignalConfig) -> tasks.Signal:
+    """P_θ of a configuration."""
+    if config.kind == "mixture":
+        return mixture(config.components or ())
+    features = config.features
+    mean = config.mean or (0.0,) * features
+    if config.kind == "gaussian":
+        return tasks.gaussian(mean, covariance(config, features))
+    strengths = config.strengths or ()
+    if config.kind == "hypercube":
+        return tasks.hypercube(mean, strengths)
+    return tasks.spikes(strengths) if config.kind == "spikes" else tasks.flipped_spikes(strengths)
+
+
+def covariance(config: SignalConfig | ComponentConfig, features: int) -> Array:
+    """Covariance (F, F) from variances or a full matrix; zero where neither is given."""
+    if config.covariance is not None:
+        return np.array(config.covariance)
+    return np.diag(config.variances or (0.0,) * features)
+
+
+def mixture(components: tuple[ComponentConfig, ...]) -> tasks.Signal:
+    """A mixture from its components; those of weight zero are dropped."""
+    kept = [component for component in components if component.weight > 0]
+    weights = np.array([component.weight for component in kept])
+    return tasks.Signal(
+        weights / weights.sum(),
+        np.array([component.mean for component in kept]),
+        np.array([covariance(component, len(component.mean)) for component in kept]),
+    )
+
+
+def build_task(config: TaskConfig) -> tasks.Task:
+    """The task of a configuration."""
+    law = config.length if isinstance(config.length, LengthLaw) else LengthLaw((config.length,))
+    weights = np.array(law.weights or (1.0,) * len(law.values))
+    kept = weights > 0
+    return tasks.Task(
+        np.array(law.values)[kept],
+        weights[kept] / weights.sum(),
+        build_signal(config.signal),
+        config.target,
+        config.noise,
+    )
+
+
+def build_activation(config: AttentionConfig) -> Activation:
+    """The activation of a configuration."""
+    return Activation(
+        config.activation, config.activation == "bayes-softmax", float(config.kappa or 0.0)
+    )
+
+
+def initial_head_weights(config: AttentionConfig, initial: InitialConfig) -> Array:
+    """u (H,) at the start; learned head weights start at the activation's default."""
+    choice = config.head_weights
+    if choice == "learned":
+        choice = initial.head_weights or ACTIVATION_DEFAULTS[config.activation]["head_weights"]
+    if isinstance(choice, tuple):
+        return np.array(choice)
+    return np.full(config.heads, 1 / config.heads if choice == "mean" else 1.0)
+
+
+def initial_bias(config: AttentionConfig, initial: InitialConfig, self_overlap: Array) -> Array:
+    """β (H,) at the start; learned biases start at zero unless ``initial.bias`` is given."""
+    if config.bias == "norm":
+        return -0.5 * np.diag(self_overlap)
+    choice = initial.bias if config.bias == "learned" else config.bias
+    return np.array(choice) if isinstance(choice, tuple) else np.zeros(config.heads)
+
+
+def draw_heads(config: InitialConfig, heads: int, features: int) -> tuple[Array, Array]:
+    """Overlap (H, F) and residual (H, H) of i.i.d. Gaussian heads in dimension D.
+
+    k_h ~ N(0, variance·I_D) has m_hf ~ N(0, variance/D), and the part orthogonal to the hidden
+    directions has a Gram matrix that is Wishart with D − F degrees of freedom: Bartlett's factor.
+    """
+    generator = np.random.default_rng(config.seed)
+    overlap = generator.standard_normal((heads, features))
+    factor = np.tril(generator.standard_normal((heads, heads)), -1)
+    degrees = config.dimension - features - np.arange(heads)
+    factor[np.diag_indices(heads)] = np.sqrt(generator.chisquare(degrees))
+    scale = np.sqrt(config.variance / config.dimension)
+    return scale * overlap, scale * factor
+
+
+def initial_heads(problem: Problem) -> Heads:
+    """Where the flow starts."""
+    initial, attention = problem.initial, problem.attention
+    if initial.kind == "random":
+        overlap, residual = draw_heads(initial, attention.heads, problem.task.signal.features)
+    else:
+        overlap = np.array(initial.overlap)
+        residual = np.zeros((attention.heads, attention.heads))
+        if initial.self_overlap is not None:
+            residual = residual_factor(np.array(initial.self_overlap) - overlap @ overlap.T)
+    self_overlap = overlap @ overlap.T + residual @ residual.T
+    bias = initial_bias(attention, initial, self_overlap)
+    return Heads(overlap, residual, bias, initial_head_weights(attention, initial))
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """The numerical objects of a problem, which are handed to all that work with it."""
+
+    task: tasks.Task
+    activation: Activation
+    start: Heads
+
+
+def build(problem: Problem) -> Setup:
+    """The objects that a problem describes."""
+    return Setup(
+        build_task(problem.task), build_activation(problem.attention), initial_heads(problem)
+    )

@@ -1,0 +1,150 @@
+"""SGD on vectors in R^D, every token drawn in full: the ground truth (theory 6)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.compiled import FAST, kernel
+from orderparams.models.vectors import normals
+from orderparams.models.vectors.normals import LANES, fill
+from orderparams.models.vectors.sgd import Model, Rule, Start, draw, learn, respond
+
+Array = NDArray[np.float64]
+
+
+class State(NamedTuple):
+    """learned vectors w (n, D); hidden directions w* (d, D), orthogonal with squares D; state of
+    the token generator; learned numbers; loss (1,), a sum over steps."""
+
+    vectors: Array
+    directions: Array
+    lanes: NDArray[np.uint64]
+    numbers: Any
+    loss: Array
+
+
+def least_dimension(model: Model, rule: Rule, vectors: int) -> int:
+    """The smallest D: the hidden directions and the vectors must be able to be independent."""
+    return model.sizes.directions + vectors
+
+
+def size(model: Model, vectors: int, dimension: int) -> tuple[int, int]:
+    """How many numbers a replica holds, and about how many its start and its steps work with."""
+    sizes = model.sizes
+    held = (sizes.directions + vectors) * dimension
+    return held, 4 * held + (sizes.longest + vectors + sizes.errors) * dimension
+
+
+def start(
+    model: Model,
+    rule: Rule,
+    begin: Start,
+    variance: float | None,
+    dimension: int,
+    seed: np.random.SeedSequence,
+    generator: np.random.Generator,
+) -> State:
+    """Random hidden directions, and vectors with exactly the given overlaps m and W.
+
+    With a ``variance`` the vectors are N(0, variance·I_D) instead.
+    """
+    count, known = begin.overlap.shape
+    vectors = generator.standard_normal((dimension, model.sizes.directions + count))
+    frame = np.linalg.qr(vectors)[0].T * np.sqrt(dimension)
+    directions, rest = np.split(frame, [model.sizes.directions])
+    if variance is None:
+        vectors = begin.overlap @ directions[:known] + begin.residual @ rest
+    else:
+        vectors = np.sqrt(variance) * generator.standard_normal((count, dimension))
+    return State(
+        np.ascontiguousarray(vectors),
+        np.ascontiguousarray(directions),
+        normals.start(seed),
+        model.numbers(rule, begin, (vectors**2).mean(1)),
+        np.zeros(1),
+    )
+
+
+def measure(state: State, features: int) -> tuple[Array, Array]:
+    """Overlap m (n, features) with the first hidden directions, and self-overlap q (n, n)."""
+    dimension = state.vectors.shape[1]
+    overlap = state.vectors @ state.directions[:features].T / dimension
+    return overlap, state.vectors @ state.vectors.T / dimension
+
+
+@kernel(fastmath=FAST)
+def dot(x: Array, y: Array) -> float:
+    """Σ_i x_i y_i."""
+    total = 0.0
+    for i in range(x.size):
+        total += x[i] * y[i]
+    return total
+
+
+@kernel(fastmath=FAST)
+def add(scale: float, x: Array, out: Array) -> None:
+    """out ← out + scale·x."""
+    for i in range(x.size):
+        out[i] += scale * x[i]
+
+
+@kernel()
+def advance(
+    model: Model,
+    rule: Rule,
+    state: State,
+    dimension: int,
+    generator: np.random.Generator,
+    steps: int,
+) -> None:
+    """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
+    directions, read, longest, errors = model.sizes
+    vectors = len(state.vectors)
+    answering = vectors + errors
+    root = np.sqrt(dimension)
+    rate = rule.learning_rate / (dimension * rule.batch_size)
+    decay = rule.learning_rate * rule.weight_decay / dimension
+    buffer = np.empty((longest * dimension + LANES - 1) // LANES * LANES)
+    change = np.empty((answering, dimension))
+    shift, known = np.empty((directions, longest)), np.empty((read, longest))
+    squares, radial = np.empty(vectors), np.empty(vectors)
+    gradient = np.empty((len(state.numbers), vectors))
+    for _ in range(steps):
+        change[:vectors] = 0.0
+        radial[:] = 0.0
+        gradient[:] = 0.0
+        loss = 0.0
+        for _ in range(rule.batch_size):
+            length, mark = draw(model, generator, shift)
+            fill(state.lanes, buffer[: (length * dimension + LANES - 1) // LANES * LANES])
+            tokens = buffer[: length * dimension].reshape(length, dimension)
+            for token in range(length):
+                for i in range(directions):
+                    if shift[i, token] != 0.0:
+                        add(shift[i, token] / root, state.directions[i], tokens[token])
+            rows = np.empty((answering, length))
+            for token in range(length):
+                for k in range(vectors):
+                    rows[k, token] = dot(state.vectors[k], tokens[token]) / root
+                for i in range(read):
+                    direction = state.directions[directions - read + i]
+                    known[i, token] = dot(direction, tokens[token]) / root
+            loss += respond(
+                model, rule, generator, mark, state.numbers, known, rows, radial, gradient
+            )
+            change[vectors:] = 0.0
+            for k in range(answering):
+                for token in range(length):
+                    add(rows[k, token], tokens[token], change[k])
+            for k in range(vectors, answering):
+                loss += dot(change[k], change[k]) / dimension
+        for k in range(vectors):
+            vector = state.vectors[k]
+            add(rate * radial[k] - decay, vector, vector)
+            add(-rate * root, change[k], vector)
+            squares[k] = dot(vector, vector) / dimension
+        learn(model, rule, rate, gradient, squares, state.numbers)
+        state.loss[0] += loss / rule.batch_size

@@ -1,0 +1,246 @@
+"""The flow of learned vectors in R^D against hidden directions (theory 4).
+
+Whatever the model, one-pass SGD with the mean gradient that its risk E(m, q) implies moves the
+overlaps m (n, d) and self-overlaps q (n, n) of n vectors by
+
+    dm/dt = −(P + 2Γm) − λm,    dq/dt = −(P mᵀ + m Pᵀ + 2Γq + 2qΓ) − 2λq + (γ/B) V,
+
+P = ∂E/∂m at fixed q, Γ = ∂E/∂q with all entries independent, V the covariance of the gradient's
+coefficients. Gradient flow is integrated in the reduced weights K = [m W], S = W Wᵀ, where q stays
+positive semidefinite by itself; SGD's noise would make the equation of W singular, and S is
+integrated in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.models.interface import Evaluation, State
+from orderparams.models.vectors.geometry import Vectors, equal_vectors, residual_factor
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Gradient:
+    """The risk of some vectors and its derivatives: P (n, d), Γ (n, n), those in the numbers (n,).
+
+    ``covariance`` is V (n, n), or None where it was not asked for. ``error`` is an estimate of the
+    largest error of the risk and its derivatives, ``covariance_error`` that of V. ``engine`` tells
+    how they were taken.
+    """
+
+    risk: float
+    overlap: Array
+    self_overlap: Array
+    numbers: Mapping[str, Array]
+    covariance: Array | None = None
+    error: float = 0.0
+    covariance_error: float = 0.0
+    engine: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the vectors learn: by gradient flow or by SGD at temperature γ/B, with weight decay λ.
+
+    ``rates`` are the learning rates of the numbers that are learned, in units of the vectors'.
+    """
+
+    stochastic: bool = False
+    temperature: float = 0.0
+    weight_decay: float = 0.0
+    rates: Mapping[str, float] = field(default_factory=dict)
+
+
+Expectations = Callable[[Vectors, bool], Gradient]
+"""Risk and gradient of some vectors; V as well if the second argument is true."""
+
+
+class VectorFlow:
+    """The ordinary differential equation dy/dt = velocity(y).
+
+    y is m, the residual (W, or the lower triangle of S for SGD), then the numbers that are learned.
+    Vectors that start equal stay equal; y holds one of each such group, so that no rounding can
+    drive them apart. ``scales`` are changes that matter of m (d,), under "overlap", and of the
+    numbers (n,); 1 where they are not given.
+    """
+
+    def __init__(
+        self,
+        start: Vectors,
+        expectations: Expectations,
+        rule: Rule,
+        *,
+        tolerance: float = np.inf,
+        scales: State | None = None,
+    ) -> None:
+        self.start, self.expectations, self.rule = start, expectations, rule
+        self.tolerance, self.worst_error = tolerance, 0.0
+        self.scales = scales or {}
+        self._first, self._group = equal_vectors(start)
+        self._triangle = np.tril_indices(len(self._first))
+
+    def pack(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Array:
+        """One vector of the parts of a state, or of its time derivative."""
+        first = self._first
+        if self.rule.stochastic:
+            packed = residual[np.ix_(first, first)][self._triangle]
+        else:
+            packed = residual[first].ravel()
+        learned = [numbers[name][first] for name in self.rule.rates]
+        return np.concatenate([overlap[first].ravel(), packed, *learned])
+
+    @property
+    def initial_state(self) -> Array:
+        """y at t = 0."""
+        start = self.start
+        residual = start.residual @ start.residual.T if self.rule.stochastic else start.residual
+        return self.pack(start.overlap, residual, start.numbers)
+
+    def unpack(self, y: Array) -> tuple[Vectors, Array]:
+        """The vectors of a state, and the residual in the form in which it is integrated (n, n)."""
+        (count, directions), distinct = self.start.overlap.shape, len(self._first)
+        group = self._group
+        sizes = [distinct * directions]
+        sizes.append(len(self._triangle[0]) if self.rule.stochastic else distinct * count)
+        sizes += [distinct] * len(self.rule.rates)
+        parts, residual, *learned = np.split(y, np.cumsum(sizes)[:-1])
+        overlap = parts.reshape(distinct, directions)[group]
+        if self.rule.stochastic:
+            lower = np.zeros((distinct, distinct))
+            lower[self._triangle] = residual
+            square = (lower + np.tril(lower, -1).T)[np.ix_(group, group)]
+            factor = residual_factor(square)
+        else:
+            square = factor = residual.reshape(distinct, count)[group]
+        values = {name: part[group] for name, part in zip(self.rule.rates, learned, strict=True)}
+        return self.dressed(overlap, factor, {**self.start.numbers, **values}), square
+
+    def dressed(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Vectors:
+        """Vectors of these parts; numbers that follow from others are set here."""
+        return Vectors(overlap, residual, numbers)
+
+    def vectors(self, y: Array) -> Vectors:
+        """The vectors at y."""
+        return self.unpack(y)[0]
+
+    def state(self, y: Array) -> State:
+        """Overlap, self-overlap, and the numbers that are learned."""
+        vectors = self.vectors(y)
+        learned = {name: vectors.numbers[name] for name in self.rule.rates}
+        return {"overlap": vectors.overlap, "self_overlap": vectors.self_overlap, **learned}
+
+    def vectors_at(self, state: State) -> Vectors:
+        """Vectors with given order parameters; numbers that it does not have are as at the start.
+
+        Of all residuals the symmetric one. :class:`SolverError` if they are not finite.
+        """
+        overlap, self_overlap = state["overlap"], state["self_overlap"]
+        square = self_overlap - overlap @ overlap.T
+        if not np.isfinite(square).all():
+            raise SolverError("the overlaps are not finite")
+        own = {name: state.get(name, values) for name, values in self.start.numbers.items()}
+        return self.dressed(overlap, residual_factor(square), own)
+
+    def point(self, state: State) -> Array:
+        """y of given order parameters; of all residuals W the symmetric one."""
+        vectors = self.vectors_at(state)
+        residual = vectors.residual
+        if self.rule.stochastic:
+            residual = state["self_overlap"] - state["overlap"] @ state["overlap"].T
+        return self.pack(vectors.overlap, residual, vectors.numbers)
+
+    @property
+    def units(self) -> Array:
+        """Of each component of y, the change that matters."""
+        count, directions = self.start.overlap.shape
+        vectors = np.ones(count)
+        overlap = np.outer(vectors, self.scales.get("overlap", np.ones(directions)))
+        numbers = {name: self.scales.get(name, vectors) for name in self.rule.rates}
+        return self.pack(overlap, np.outer(vectors, vectors), numbers)
+
+    @property
+    def variances(self) -> NDArray[np.bool_]:
+        """Which components of y cannot be negative: the diagonal of S."""
+        none = np.zeros_like(self.start.overlap)
+        diagonal = np.eye(len(none)) * self.rule.stochastic
+        return self.pack(none, diagonal, dict.fromkeys(self.rule.rates, none[:, 0])) > 0
+
+    def gradient(self, vectors: Vectors, *, covariance: bool) -> Gradient:
+        """Expectations at a state; a :class:`SolverError` if they are not finite."""
+        found = self.expectations(vectors, covariance)
+        if not np.isfinite(found.risk) or not np.isfinite(found.overlap).all():
+            raise SolverError("the expectations are not finite")
+        self.worst_error = max(self.worst_error, found.error)
+        return found
+
+    def check_rates(self, duration: float, longest: float) -> None:
+        """:class:`ConfigurationError` for numbers that are learned too fast to be followed."""
+        for name, rate in self.rule.rates.items():
+            if rate * duration > longest:
+                what = name.replace("_", " ")
+                raise ConfigurationError(
+                    f"training.{name}_rate = {rate:g}, training.duration = {duration:g}: a learned "
+                    f"{what} can be followed until their product is {longest:g}, beyond it the "
+                    "last digits of the expectations move it; lower one of them"
+                )
+
+    def risk(self, state: State) -> float:
+        """The risk of given order parameters."""
+        return self.gradient(self.vectors_at(state), covariance=False).risk
+
+    def evaluate(self, y: Array) -> Evaluation:
+        """Risk, gradient and velocity at y; V where SGD has noise."""
+        stochastic, state = self.rule.stochastic, self.state(y)
+        found = self.gradient(self.vectors(y), covariance=stochastic)
+        learned = {name: found.numbers[name] for name in self.rule.rates}
+        velocity = self.velocity(y, found)
+        return Evaluation(
+            state=state,
+            risk=found.risk,
+            gradient={"overlap": found.overlap, "self_overlap": found.self_overlap, **learned},
+            velocity={name: velocity[name] for name in state},
+            noise=found.covariance,
+            error=found.error,
+            noise_error=found.covariance_error if stochastic else None,
+            engine=found.engine,
+        )
+
+    def rates(
+        self, vectors: Vectors, residual: Array, gradient: Gradient
+    ) -> tuple[Array, Array, dict[str, Array]]:
+        """Time derivatives of the overlap, of the residual as integrated, of the numbers.
+
+        ``gradient`` must hold V if the rule is SGD.
+        """
+        rule, gamma = self.rule, gradient.self_overlap
+        overlap = -(gradient.overlap + 2 * gamma @ vectors.overlap)
+        overlap -= rule.weight_decay * vectors.overlap
+        drift = -2 * gamma @ residual - rule.weight_decay * residual
+        if rule.stochastic:
+            assert gradient.covariance is not None
+            drift = drift + drift.T + rule.temperature * gradient.covariance
+        numbers = {name: -rate * gradient.numbers[name] for name, rate in rule.rates.items()}
+        return overlap, drift, numbers
+
+    def derivative(self, t: float, y: Array) -> Array:
+        """dy/dt, autonomous in t."""
+        if not np.isfinite(y).all():
+            raise SolverError("the state is not finite")
+        vectors, residual = self.unpack(y)
+        gradient = self.gradient(vectors, covariance=self.rule.stochastic)
+        return self.pack(*self.rates(vectors, residual, gradient))
+
+    def velocity(self, y: Array, gradient: Gradient) -> State:
+        """dm/dt, dq/dt and those of the learned numbers at y, from its gradient."""
+        vectors, residual = self.unpack(y)
+        overlap, drift, numbers = self.rates(vectors, residual, gradient)
+        half = overlap @ vectors.overlap.T
+        half = half + 0.5 * drift if self.rule.stochastic else half + drift @ residual.T
+        return {"overlap": overlap, "self_overlap": half + half.T, **numbers}

@@ -1,0 +1,224 @@
+"""SGD on the order parameters alone: exact in law at any D, at a cost that does not know D.
+
+Only the projections of the tokens on the hidden directions and the learned vectors, and the Gram
+matrix of what is left of them, enter the update of m and q (theory 6). The state is the coordinates
+of the vectors in an orthonormal frame of that span; what a step adds outside of it is drawn by
+Bartlett's decomposition of a Wishart matrix and rotated back into the frame by an LQ factorisation,
+which unlike differences of Gram matrices cancels nothing and bears rank-deficient gradients.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.compiled import FAST, kernel
+from orderparams.models.vectors.sgd import Model, Rule, Start, draw, learn, respond
+
+Array = NDArray[np.float64]
+
+
+class State(NamedTuple):
+    """weights K = [m W] (n, d+n), with q = K Kᵀ; learned numbers; loss (1,), a sum over steps."""
+
+    weights: Array
+    numbers: Any
+    loss: Array
+
+
+def least_dimension(model: Model, rule: Rule, vectors: int) -> int:
+    """The smallest D in which the tokens of a batch, and the vectors, can be independent.
+
+    A sequence adds min(n + errors, L) directions to the frame: those of its gradients and of its
+    errors; up to n further ones hold what the sequences before it in the batch have added.
+    """
+    sizes = model.sizes
+    rank = min(vectors + sizes.errors, sizes.longest)
+    before = min(vectors, (rule.batch_size - 1) * rank)
+    return sizes.directions + vectors + max(sizes.longest, before + rank)
+
+
+def size(model: Model, vectors: int, dimension: int) -> tuple[int, int]:
+    """How many numbers a replica holds, and about how many its steps work with."""
+    sizes = model.sizes
+    held = (sizes.directions + vectors) * vectors
+    return held, (2 * sizes.directions + 4 * vectors + 2 * sizes.errors) * sizes.longest
+
+
+def start(
+    model: Model,
+    rule: Rule,
+    begin: Start,
+    variance: float | None,
+    dimension: int,
+    seed: np.random.SeedSequence,
+    generator: np.random.Generator,
+) -> State:
+    """The given overlaps; with a ``variance``, those of vectors drawn from N(0, variance·I_D)."""
+    (count, known), directions = begin.overlap.shape, model.sizes.directions
+    weights = np.zeros((count, directions + count))
+    if variance is None:
+        weights[:, :known] = begin.overlap
+        weights[:, directions:] = begin.residual
+    else:
+        weights[:, :directions] = generator.standard_normal((count, directions))
+        bartlett(generator, dimension - directions, weights[:, directions:])
+        weights *= np.sqrt(variance / dimension)
+    return State(weights, model.numbers(rule, begin, (weights**2).sum(1)), np.zeros(1))
+
+
+def measure(state: State, features: int) -> tuple[Array, Array]:
+    """Overlap m (n, features) with the first hidden directions, and self-overlap q (n, n)."""
+    return state.weights[:, :features].copy(), state.weights @ state.weights.T
+
+
+@kernel()
+def bartlett(generator: np.random.Generator, degrees: int, out: Array) -> None:
+    """Lower triangle B (n, n) with B Bᵀ ~ Wishart_n(degrees): Gram matrix of n normal vectors."""
+    for i in range(len(out)):
+        for j in range(i):
+            out[i, j] = generator.standard_normal()
+        out[i, i] = np.sqrt(generator.chisquare(degrees - i))
+        out[i, i + 1 :] = 0.0
+
+
+@kernel(fastmath=FAST)
+def triangularize(a: Array) -> None:
+    """Rotate the rows of a (n, k) in place into lower triangular form: L of the LQ factorisation.
+
+    a aᵀ stays; columns from n on become zero. Householder reflections.
+    """
+    rows, columns = a.shape
+    for i in range(min(rows, columns)):
+        tail = 0.0
+        for j in range(i + 1, columns):
+            tail += a[i, j] ** 2
+        if tail == 0.0:
+            continue
+        norm = np.sqrt(tail + a[i, i] ** 2)
+        pivot = a[i, i] + np.copysign(norm, a[i, i])
+        diagonal = a[i, i] - pivot
+        a[i, i] = pivot
+        for other in range(i + 1, rows):
+            product = 0.0
+            for j in range(i, columns):
+                product += a[i, j] * a[other, j]
+            product /= -diagonal * pivot
+            for j in range(i, columns):
+                a[other, j] -= product * a[i, j]
+        a[i, i] = diagonal
+        a[i, i + 1 :] = 0.0
+
+
+@kernel(fastmath=FAST)
+def project(weights: Array, x: Array, rows: Array) -> None:
+    """Fields K x of tokens x (≥ frame, L) into the first n rows."""
+    vectors, frame = weights.shape
+    rows[:] = 0.0
+    for k in range(vectors):
+        for i in range(frame):
+            for token in range(x.shape[1]):
+                rows[k, token] += weights[k, i] * x[i, token]
+
+
+@kernel(fastmath=FAST)
+def collect(rows: Array, x: Array, change: Array) -> float:
+    """Add g xᵀ to ``change`` (n, ≥ width); rows (n + errors, L) are g and r. Returns |x rᵀ|²."""
+    vectors = len(change)
+    square = 0.0
+    for i in range(len(x)):
+        for k in range(len(rows)):
+            product = 0.0
+            for token in range(x.shape[1]):
+                product += rows[k, token] * x[i, token]
+            if k < vectors:
+                change[k, i] += product
+            else:
+                square += product**2
+    return square
+
+
+@kernel(fastmath=FAST)
+def collect_outside(rows: Array, factor: Array, change: Array) -> float:
+    """The same for the rest of the tokens: lower triangles L of [g; r] and B of its Gram matrix.
+
+    change (n, rank) becomes the first n rows of L B; returns the square of the others.
+    """
+    vectors, rank = change.shape
+    square = 0.0
+    for k in range(len(rows)):
+        for j in range(rank):
+            product = 0.0
+            for i in range(j, min(k + 1, rank)):
+                product += rows[k, i] * factor[i, j]
+            if k < vectors:
+                change[k, j] = product
+            else:
+                square += product**2
+    return square
+
+
+@kernel()
+def advance(
+    model: Model,
+    rule: Rule,
+    state: State,
+    dimension: int,
+    generator: np.random.Generator,
+    steps: int,
+) -> None:
+    """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
+    directions, read, longest, errors = model.sizes
+    vectors, frame = state.weights.shape
+    answering, widest = vectors + errors, frame + 2 * vectors + errors
+    rate = rule.learning_rate / (dimension * rule.batch_size)
+    decay = rule.learning_rate * rule.weight_decay / dimension
+    change, factor = np.empty((vectors, widest)), np.empty((answering, answering))
+    tokens, answers = np.empty(widest * longest), np.empty(answering * longest)
+    shift = np.empty((directions, longest))
+    squares, radial = np.empty(vectors), np.empty(vectors)
+    gradient = np.empty((len(state.numbers), vectors))
+    for _ in range(steps):
+        change[:] = 0.0
+        radial[:] = 0.0
+        gradient[:] = 0.0
+        loss = 0.0
+        width = frame
+        for _ in range(rule.batch_size):
+            if width > frame:  # what earlier sequences of the batch added has at most n directions
+                triangularize(change[:, frame:width])
+                width = min(width, frame + vectors)
+            length, mark = draw(model, generator, shift)
+            x = tokens[: width * length].reshape(width, length)
+            for i in range(width * length):
+                tokens[i] = generator.standard_normal()
+            for i in range(directions):
+                for token in range(length):
+                    x[i, token] += shift[i, token]
+            rows = answers[: answering * length].reshape(answering, length)
+            project(state.weights, x, rows)
+            known = x[directions - read : directions]
+            loss += respond(
+                model, rule, generator, mark, state.numbers, known, rows, radial, gradient
+            )
+            misfit = collect(rows, x, change)
+            rank = min(answering, length)
+            triangularize(rows)
+            bartlett(generator, dimension - width, factor[:rank, :rank])
+            misfit += collect_outside(rows, factor[:rank, :rank], change[:, width : width + rank])
+            loss += misfit / dimension
+            width += rank
+        for k in range(vectors):
+            growth = rate * radial[k]
+            change[k] *= -rate
+            squares[k] = 0.0
+            for i in range(frame):
+                change[k, i] += (1.0 + growth - decay) * state.weights[k, i]
+            for i in range(width):
+                squares[k] += change[k, i] ** 2
+        triangularize(change[:, directions:width])
+        state.weights[:] = change[:, :frame]
+        learn(model, rule, rate, gradient, squares, state.numbers)
+        state.loss[0] += loss / rule.batch_size

@@ -1,0 +1,113 @@
+"""The risk as a function of what is learned: value, gradient and Hessian at any point.
+
+The point x holds the reduced weights K = [m W] (theory 4) and the numbers that are learned beside
+them, in units in which gradient flow is steepest descent, dx/dt = −∇E(x).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.models import registry
+from orderparams.models.vectors.flow import Gradient, VectorFlow
+from orderparams.models.vectors.geometry import Vectors
+
+Array = NDArray[np.float64]
+
+TOLERANCE = 1e-10
+"""Of the expectations; tighter than for a flow, since they are differenced."""
+
+STEP = 1e-3
+"""Of central differences: errors of STEP² and TOLERANCE/STEP are both below 1e-6."""
+
+
+class Landscape:
+    """E(x) of a problem of n vectors and d directions; with weight decay λ, E + λ|K|²/2.
+
+    x is K (n, d+R) row by row, then each learned number over the root of its rate. R = ``residual``
+    is the number of directions outside the hidden ones in which the vectors may have a part: up to
+    n, and 0 where the residual is known to vanish. All other such directions are equivalent, and
+    :meth:`transverse` is the Hessian in any of them.
+    """
+
+    flow: VectorFlow
+
+    def __init__(self, problem: Problem, *, residual: int, tolerance: float = TOLERANCE) -> None:
+        self.problem, self.residual = problem, residual
+        self.flow = registry.model(problem.model).descent(problem, tolerance)
+        count, directions = self.flow.start.overlap.shape
+        self.weights_shape = (count, directions + residual)
+        rates = self.flow.rule.rates
+        self.units = {name: rate**0.5 for name, rate in rates.items() if rate > 0}
+
+    def _join(self, weights: Array, numbers: Mapping[str, Array], power: int) -> Array:
+        """Weights, and numbers times a power of their units."""
+        own = [numbers[name] * unit**power for name, unit in self.units.items()]
+        return np.concatenate([weights.ravel(), *own])
+
+    def point(self, vectors: Vectors) -> Array:
+        """x of some vectors; of a residual with more than R directions the largest are kept."""
+        left, sizes, _ = np.linalg.svd(vectors.residual)
+        residual = (left * sizes)[:, : self.residual]
+        weights = np.concatenate([vectors.overlap, residual], axis=1)
+        return self._join(weights, vectors.numbers, -1)
+
+    def vectors(self, x: Array) -> Vectors:
+        """The vectors at x; what is not learned is as at the problem's start."""
+        count, columns = self.weights_shape
+        directions = columns - self.residual
+        weights = x[: count * columns].reshape(self.weights_shape)
+        learned = x[count * columns :].reshape(-1, count)
+        residual = np.zeros((count, count))
+        residual[:, : self.residual] = weights[:, directions:]
+        units = zip(self.units.items(), learned, strict=True)
+        own = {name: unit * values for (name, unit), values in units}
+        overlap = np.ascontiguousarray(weights[:, :directions])
+        return self.flow.dressed(overlap, residual, {**self.flow.start.numbers, **own})
+
+    def gradient_at(self, x: Array) -> Gradient:
+        """Risk and derivatives at x."""
+        return self.flow.gradient(self.vectors(x), covariance=False)
+
+    def risk(self, x: Array) -> float:
+        """The population risk, without weight decay."""
+        return self.gradient_at(x).risk
+
+    def penalty(self, x: Array) -> float:
+        """λ|K|²/2, what weight decay adds to the risk."""
+        return 0.5 * self.flow.rule.weight_decay * float((self.vectors(x).weights ** 2).sum())
+
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        """E(x) and ∇E(x)."""
+        vectors = self.vectors(x)
+        found = self.flow.gradient(vectors, covariance=False)
+        overlap, residual, _ = self.flow.rates(vectors, vectors.residual, found)
+        weights = np.concatenate([overlap, residual[:, : self.residual]], axis=1)
+        return found.risk + self.penalty(x), self._join(-weights, found.numbers, 1)
+
+    def gradient(self, x: Array) -> Array:
+        """∇E(x)."""
+        return self.value_and_gradient(x)[1]
+
+    def hessian(self, x: Array) -> Array:
+        """∇²E(x), (n, n)."""
+        return differentiate(self.gradient, x)
+
+    def transverse(self, x: Array) -> Array:
+        """Hessian (n, n) along any one direction orthogonal to all the vectors: 2Γ + λ."""
+        gamma = self.gradient_at(x).self_overlap
+        return 2 * gamma + self.flow.rule.weight_decay * np.eye(len(gamma))
+
+
+def differentiate(gradient: Callable[[Array], Array], x: Array) -> Array:
+    """Symmetric part of the Jacobian (n, n) of a gradient by central differences."""
+    rows = [
+        (gradient(x + step) - gradient(x - step)) / (2 * STEP) for step in STEP * np.eye(len(x))
+    ]
+    jacobian = np.array(rows).reshape(len(x), len(x))
+    symmetric: Array = 0.5 * (jacobian + jacobian.T)
+    return symmetric

@@ -1,0 +1,101 @@
+"""The flow at one point: risk, gradient, velocity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.models import registry
+from orderparams.models.interface import Reference, State
+from orderparams.results.result import Measured, shapes
+from orderparams.results.schema import axis_names, derivatives, point, table
+from orderparams.storage.schema import Variable
+from orderparams.storage.tree import Tree
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation(Measured):
+    """The flow of a problem at its initial condition.
+
+    ``parameters`` are the order parameters there, which can be read as items; ``gradient`` has the
+    total derivatives of the risk by each of them, all entries of a symmetric one taken as
+    independent, others held; ``velocity`` their time derivatives. ``noise`` is the covariance V of
+    the gradient where SGD has noise, else None. ``error_estimate`` is that of risk and gradient,
+    ``noise_error`` that of V. ``known`` are the references with their errors, NaN where they cannot
+    be had. ``tolerance`` is what was asked for, None for sampling.
+    """
+
+    main: ClassVar[str] = "evaluation"
+
+    problem: Problem
+    parameters: State
+    risk: float
+    gradient: State
+    velocity: State
+    noise: Array | None
+    known: Mapping[str, Reference]
+    engine: str
+    error_estimate: float
+    noise_error: float | None
+    tolerance: float | None
+
+    @property
+    def references(self) -> dict[str, float]:
+        """Risks to compare with."""
+        return {name: reference.value for name, reference in self.known.items()}
+
+    def groups(self) -> dict[str, Tree]:
+        """All of it as one group."""
+        model = self.problem.model
+        known = point(model) | derivatives(model)
+        arrays: dict[str, Any] = {**self.parameters, "risk": self.risk}
+        arrays |= {f"{name}_gradient": values for name, values in self.gradient.items()}
+        arrays |= {f"{name}_velocity": values for name, values in self.velocity.items()}
+        variables = {name: (known[name], np.asarray(values)) for name, values in arrays.items()}
+        if self.noise is not None:
+            first = table(model)[0].axes[0].name
+            about = Variable((first, f"{first}_2"), "covariance V of the gradient's coefficients")
+            variables["noise"] = (about, self.noise)
+        attributes = {**self.references, "engine": self.engine}
+        attributes["error_estimate"] = self.error_estimate
+        axes = axis_names(table(model))
+        return {"evaluation": Tree(variables, axis_names=axes, attributes=attributes)}
+
+    def facts(self) -> dict[str, str]:
+        """Order parameters, risk, and how it was computed."""
+        names = registry.configuration(self.problem.model).REFERENCES
+        return {
+            "parameters": shapes(self.parameters),
+            "risk": f"{self.risk:.10g} ± {self.error_estimate:.1e}",
+            **{names[name]: f"{value:.10g}" for name, value in self.references.items()},
+            "engine": self.engine,
+        }
+
+    def document(self) -> dict[str, Any]:
+        """What ``orderparams evaluate --json`` prints."""
+        found: dict[str, Any] = {"risk": self.risk}
+        for name, reference in self.known.items():
+            found[name] = finite(reference.value)
+            found[f"{name.removesuffix('_risk')}_error"] = finite(reference.error)
+        for part in ("parameters", "gradient", "velocity"):
+            values = getattr(self, part)
+            found[part] = {name: array.tolist() for name, array in values.items()}
+        return found | {
+            "noise": None if self.noise is None else self.noise.tolist(),
+            "engine": self.engine,
+            "error_estimate": self.error_estimate,
+            "noise_error": self.noise_error,
+            "tolerance": self.tolerance,
+        }
+
+
+def finite(value: float) -> float | None:
+    """A number that JSON has."""
+    return value if np.isfinite(value) else None

@@ -1,0 +1,110 @@
+"""Result files: what they hold, as the result that was saved."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from orderparams.config import Problem, parse, parse_toml
+from orderparams.config.toml import model_of
+from orderparams.config.values import shown
+from orderparams.errors import ConfigurationError, FileError
+from orderparams.models import registry
+from orderparams.results import schema
+from orderparams.results.evidence import Evidence, read_evidence
+from orderparams.results.scan import Scan, read_scan
+from orderparams.results.simulation import SimulationRun, read_checkpoint, read_simulation
+from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
+from orderparams.results.validation import Validation, read_validation
+from orderparams.storage import hdf5
+from orderparams.storage.tree import Node
+
+AnyResult: TypeAlias = Trajectory | SimulationRun | Validation | Scan | Evidence
+
+
+def trajectory_in(file: Node, problem: Problem) -> Trajectory:
+    """The trajectory in a file."""
+    run = read_trajectory(file["trajectory"], problem, str(file.attribute("status")))
+    return dataclasses.replace(run, reached=read_reached(file))
+
+
+def simulation_in(file: Node, problem: Problem) -> SimulationRun:
+    """The simulation in a file."""
+    run = read_simulation(file["simulation"], problem, str(file.attribute("status")))
+    return dataclasses.replace(run, checkpoint=read_checkpoint(file))
+
+
+READERS: dict[str, tuple[str, Callable[[Node, Problem], AnyResult]]] = {
+    "scan": ("scan", read_scan),
+    "comparison": ("validate", read_validation),
+    "checks": ("reproduce", read_evidence),
+    "simulation": ("simulate", simulation_in),
+    "trajectory": ("solve", trajectory_in),
+}
+"""By the first of these groups that a file has: the command that makes it, and what reads it."""
+
+NAMES = {"checks": "claim"}
+"""What a group is called in messages, where not by its name."""
+
+
+@contextlib.contextmanager
+def read(path: Path) -> Iterator[Node]:
+    """An existing file that keeps to the schema of its model, open; else :class:`FileError`."""
+    with hdf5.read(path, known) as file:
+        yield Node(file)
+
+
+def known(config: str) -> Any:
+    """What the groups of a file with this configuration can hold."""
+    try:
+        return schema.known(model_of(parse_toml(config)))
+    except ConfigurationError:  # which is told when the configuration is needed
+        return schema.known(registry.DEFAULT)
+
+
+def read_attributes(path: Path) -> dict[str, Any]:
+    """The root attributes of a file, and those of each of its groups under the group's name, with
+    the shapes of its variables."""
+    with read(path) as file:
+        return file.attributes | {
+            name: file[name].attributes | {"variables": file[name].shapes} for name in file
+        }
+
+
+def stored_problem(file: Node) -> Problem:
+    """The problem that a file was made from; of a scan, the one that it varies."""
+    table = parse_toml(str(file.attribute("config")))
+    try:
+        return parse({key: value for key, value in table.items() if key != "scan"})
+    except ConfigurationError as error:
+        raise FileError(f"{file.file_name}: its configuration cannot be read: {error}") from None
+
+
+def open_group(path: Path, name: str) -> Any:
+    """What the group of a file is of; :class:`FileError` if there is none."""
+    command, reader = READERS[name]
+    with read(path) as file:
+        if name not in file:
+            has = ", ".join(file) or "no groups"
+            what = NAMES.get(name, name)
+            raise FileError(f"{path} holds no {what}; it has {has}", "make", command=command)
+        if "scan" in file and name != "scan":
+            raise FileError(f"{path} is a scan, not one run; plot, report and export show it")
+        return reader(file, stored_problem(file))
+
+
+def open_result(path: str | Path) -> AnyResult:
+    """What a result file holds: a trajectory, a simulation, a validation, a scan, or the evidence
+    of a claim. :class:`FileError` if it cannot be read."""
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigurationError(f"expected the path of a result file, got {shown(path)}")
+    with read(Path(path)) as file:
+        kind = next((name for name in READERS if name in file), None)
+        if kind is None:
+            has = ", ".join(file) or "no groups"
+            raise FileError(f"{path} holds no result; it has {has}", "result")
+        return READERS[kind][1](file, stored_problem(file))

@@ -1,0 +1,127 @@
+"""Replicas of SGD in time: what comes out of a simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.models import registry
+from orderparams.models.interface import Records, State
+from orderparams.results.result import Measured, shapes, span
+from orderparams.results.schema import axis_names, replicas, table
+from orderparams.results.trajectory import read_courses
+from orderparams.storage.tree import Node, Tree
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SimulationRun(Measured):
+    """Replicas of SGD at finite dimension, and what they were made from.
+
+    ``records`` has the times, steps, order parameters and losses, of which the parameters can be
+    read as items of the run, ``run["overlap"]`` (R, T, …); risk (R, T) is the population risk at
+    each of them, NaN where it is not known. ``status`` is "finished", "interrupted", or "failed"
+    where SGD diverged, and ``message`` says why. ``checkpoint`` is what an interrupted run goes on
+    from, or None.
+    """
+
+    main: ClassVar[str] = "simulation"
+
+    problem: Problem
+    records: Records
+    risk: Array
+    status: str
+    seconds: float
+    checkpoint: Mapping[str, NDArray[Any]] | None = None
+    message: str = ""
+
+    @property
+    def parameters(self) -> State:  # type: ignore[override]
+        """The order parameters of the records."""
+        return self.records.parameters
+
+    @property
+    def time(self) -> Array:
+        """Times (T,)."""
+        return self.records.time
+
+    @property
+    def loss(self) -> Array:
+        """Measured loss (R, T)."""
+        return self.records.loss
+
+    @property
+    def ended(self) -> str:
+        """The status of a file."""
+        return self.status
+
+    def end(self, replica: int) -> State:
+        """The order parameters of a replica, counted from 0, at the last time."""
+        return {one.name: self[one.name][replica, -1] for one in self.order_parameters}
+
+    def groups(self) -> dict[str, Tree]:
+        """/simulation; of a run that did not finish also what it goes on from."""
+        found = {"simulation": self.course()}
+        return found if not self.checkpoint else found | {"checkpoint": nested(self.checkpoint)}
+
+    def course(self) -> Tree:
+        """The group /simulation, with the order parameters that move."""
+        known, problem = replicas(self.problem.model), self.problem
+        moving = registry.configuration(problem.model).order_parameters(problem)
+        arrays = {parameter.name: self[parameter.name] for parameter in moving}
+        arrays |= {"risk": self.risk, "loss": self.loss}
+        return Tree(
+            variables={name: (known[name], values) for name, values in arrays.items()},
+            coordinates={"time": self.time},
+            axis_names=axis_names(table(problem.model)),
+            attributes={
+                "dimension": problem.simulation.dimension,
+                "steps": int(self.records.step[-1]),
+                "seconds": self.seconds,
+                "message": self.message,
+            },
+        )
+
+    def facts(self) -> dict[str, str]:
+        """Replicas, times, order parameters, and how it ended."""
+        replicas, settings = len(self.risk), self.problem.simulation
+        return {
+            "simulation": f"{replicas} replicas, D = {settings.dimension}, {settings.backend}",
+            "times": f"{len(self.time)}, {span(self.time)}, {int(self.records.step[-1])} steps",
+            "parameters": shapes(self.parameters),
+            "risk": f"{span(self.risk.mean(0))}, mean over replicas",
+            "status": f"{self.status}{': ' * bool(self.message)}{self.message}",
+        }
+
+
+def nested(checkpoint: Mapping[str, NDArray[Any]]) -> Tree:
+    """Arrays by paths of two names as a group of groups."""
+    groups: dict[str, dict[str, NDArray[Any]]] = {}
+    for path, values in checkpoint.items():
+        group, _, name = path.partition("/")
+        groups.setdefault(group, {})[name] = values
+    return Tree(groups={name: Tree(arrays=arrays) for name, arrays in groups.items()})
+
+
+def read_simulation(node: Node, problem: Problem, status: str) -> SimulationRun:
+    """The group /simulation of a problem in its dimension."""
+    time, arrays = read_courses(node, problem)
+    risk, loss = arrays.pop("risk"), arrays.pop("loss")
+    steps = np.rint(time * problem.simulation.dimension / problem.training.learning_rate)
+    records = Records(time, steps.astype(np.int64), arrays, loss)
+    attributes = node.attributes
+    message = str(attributes.get("message", ""))
+    return SimulationRun(
+        problem, records, risk, status, float(attributes["seconds"]), message=message
+    )
+
+
+def read_checkpoint(file: Node) -> dict[str, NDArray[Any]] | None:
+    """What the simulation in a file goes on from; None where it finished."""
+    return (file["checkpoint"].arrays() or None) if "checkpoint" in file else None

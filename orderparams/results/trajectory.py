@@ -1,0 +1,187 @@
+"""Order parameters in time: what comes out of a flow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.errors import FileError
+from orderparams.models import registry
+from orderparams.models.interface import State
+from orderparams.results.result import Measured, shapes, span
+from orderparams.results.schema import axis_names, courses, table
+from orderparams.storage.schema import Variable
+from orderparams.storage.tree import Node, Tree
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """Where a run goes on: the time, the vector y (N,) that is integrated, and the next time step
+    (0 where the method finds its own). ``extra``: the last stored time is this one, and stands
+    there only because the run stopped.
+    """
+
+    time: float
+    y: Array
+    step: float = 0.0
+    extra: bool = False
+
+
+COMPLETE = ("finished", "at rest")
+"""What the status of a run is whose order parameters are known at all times."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trajectory(Measured):
+    """A solved flow at T stored times.
+
+    time (T,); ``parameters`` the order parameters that move (T, …), which can be read as items,
+    ``run["overlap"]``; risk (T,). ``references`` are risks to compare with, such as ``bayes_risk``
+    (NaN where it was not computed). ``status`` is "finished", "at rest" (from some time on the
+    state no longer moves, and is stored at all times), "failed" or "interrupted"; of a run that
+    stopped early the times that were reached are kept, the last of them where it stopped.
+    ``message`` says why. ``engine`` names how the expectations were taken; ``statistics`` counts
+    the integrator's work; ``seconds`` is wall time. ``reached`` is what the run goes on from, None
+    where it is not known.
+    """
+
+    main: ClassVar[str] = "trajectory"
+
+    problem: Problem
+    time: Array
+    parameters: State
+    risk: Array
+    references: Mapping[str, float] = field(default_factory=dict)
+    status: str = "finished"
+    message: str = ""
+    engine: str = ""
+    statistics: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    reached: Reached | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all times of the run are known."""
+        return self.status in COMPLETE
+
+    @property
+    def ended(self) -> str:
+        """The status of a file."""
+        return self.status
+
+    def state(self, index: int) -> State:
+        """The order parameters at a stored time."""
+        return {name: values[index] for name, values in self.parameters.items()}
+
+    def groups(self) -> dict[str, Tree]:
+        """/trajectory, and /checkpoint from which the run goes on."""
+        found = {"trajectory": self.course()}
+        return found if self.reached is None else found | {"checkpoint": stored(self.reached)}
+
+    def course(self) -> Tree:
+        """The group /trajectory."""
+        known = courses(self.problem.model)
+        arrays = {**self.parameters, "risk": self.risk}
+        return Tree(
+            variables={name: (known[name], values) for name, values in arrays.items()},
+            coordinates={"time": self.time},
+            axis_names=axis_names(table(self.problem.model)),
+            attributes={
+                **self.references,
+                "engine": self.engine,
+                "message": self.message,
+                "seconds": self.seconds,
+                **self.statistics,
+            },
+        )
+
+    def facts(self) -> dict[str, str]:
+        """Times, order parameters, risk, and how it ended."""
+        ended = f"{self.status}{': ' * bool(self.message)}{self.message}"
+        references = registry.configuration(self.problem.model).REFERENCES
+        return {
+            "times": f"{len(self.time)}, {span(self.time)}",
+            "parameters": shapes(self.parameters),
+            "risk": span(self.risk),
+            **{references[name]: f"{value:.6g}" for name, value in self.references.items()},
+            "engine": self.engine,
+            "status": ended,
+        }
+
+
+def stored(reached: Reached) -> Tree:
+    """The group /checkpoint."""
+    vector = Variable(("component",), "what is integrated: overlaps, residual, and what is learned")
+    return Tree(
+        variables={"vector": (vector, reached.y)},
+        attributes={"time": reached.time, "step": reached.step, "extra": int(reached.extra)},
+    )
+
+
+def read_reached(file: Node) -> Reached | None:
+    """Where the run in a file goes on; None in files that do not have it."""
+    if "checkpoint" not in file or "vector" not in file["checkpoint"]:
+        return None
+    node = file["checkpoint"]
+    vector = node.array("vector").astype(np.float64)
+    time, step, extra = (float(node.attribute(name)) for name in ("time", "step", "extra"))
+    if not (0 <= time < np.inf and 0 <= step < np.inf and np.isfinite(vector).all()):
+        raise ValueError("the state in /checkpoint is not finite")
+    return Reached(time, vector, step, bool(extra))
+
+
+def read_courses(
+    node: Node, problem: Problem
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Times, and all that is stored along them, with the lengths of the problem's axes."""
+    configuration = registry.configuration(problem.model)
+    for axis, size in configuration.sizes(problem).items():
+        for name in (axis, f"{axis}_2"):
+            if name in node and node.length(name) != size:
+                raise FileError(
+                    f"{node.place}/{name} is damaged: it has {node.length(name)} entries, and by "
+                    f"its configuration it should have {size}"
+                )
+    moving = [parameter.name for parameter in configuration.order_parameters(problem)]
+    if missing := [name for name in moving if name not in node]:
+        raise KeyError(f"{missing[0]} is missing in {node.place}")
+    arrays = {name: node.array(name) for name in node.variables}
+    time = node.array("time")
+    if not np.isfinite(time).all():
+        raise ValueError("its times are not finite")
+    return time, arrays
+
+
+def check_course(time: Array, *states: Array) -> None:
+    """ValueError unless time increases from state to state, and all states are finite."""
+    if not time.size or not (np.diff(time) > 0).all():
+        raise ValueError("its times do not increase")
+    if not all(np.isfinite(state).all() for state in states):
+        raise ValueError("its order parameters are not finite")
+
+
+def read_trajectory(node: Node, problem: Problem, status: str) -> Trajectory:
+    """The group /trajectory."""
+    time, arrays = read_courses(node, problem)
+    risk = arrays.pop("risk")
+    check_course(time, *arrays.values())
+    attributes = node.attributes
+    references = registry.configuration(problem.model).REFERENCES
+    own: dict[str, Any] = {name: attributes.pop(name) for name in ("engine", "message", "seconds")}
+    return Trajectory(
+        problem,
+        time,
+        arrays,
+        risk,
+        {name: float(attributes.pop(name)) for name in references if name in attributes},
+        status,
+        statistics=attributes,
+        **own,
+    )

@@ -1,0 +1,191 @@
+"""Theory against simulation: both, how they compare, and the verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.models import registry
+from orderparams.results.comparison import (
+    Comparison,
+    Extreme,
+    Scaling,
+    extremes,
+    read_comparison,
+    variables,
+)
+from orderparams.results.result import Result
+from orderparams.results.schema import axis_names, replicas, table
+from orderparams.results.simulation import SimulationRun, read_simulation
+from orderparams.results.trajectory import Trajectory, read_courses
+from orderparams.storage.schema import Variable
+from orderparams.storage.tree import Node, Tree
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Validation(Result):
+    """Simulations by dimension, the theory for each of their replicas, and how they compare.
+
+    theory[D] has one trajectory a replica, or a single one for all. ``comparison`` judges the order
+    parameters of the two largest dimensions, extrapolated in 1/D, and with them the measured loss
+    against the risk, whose own p-value is ``loss_pvalue``. ``scaling`` is the fall of the spread
+    with D.
+    """
+
+    main: ClassVar[str] = "comparison"
+
+    problem: Problem
+    simulations: dict[int, SimulationRun]
+    theory: dict[int, list[Trajectory]]
+    comparison: Comparison
+    loss_pvalue: float
+    scaling: Scaling
+
+    @property
+    def verdict(self) -> str:
+        """ "agree", "disagree" or "inconclusive"."""
+        return self.comparison.verdict
+
+    @property
+    def reason(self) -> str:
+        """What the verdict rests on, in a sentence or two."""
+        comparison = self.comparison
+        if comparison.doubt:
+            return comparison.doubt
+        chance = f"p = {comparison.least_pvalue:.2g}"
+        if comparison.verdict == "disagree":
+            return f"By chance alone the deviations would be improbable ({chance})."
+        words = f"The deviations are not beyond chance ({chance})"
+        if np.isnan(comparison.resolution):
+            return f"{words}."
+        error = f"an error of {100 * comparison.resolution:.2g} % of the theory's motion"
+        return f"{words}; {error} would have been seen."
+
+    @property
+    def extremes(self) -> list[Extreme]:
+        """All entries of order parameters that vary, the least probable first."""
+        return extremes(self.comparison, self.order_parameters)
+
+    def __getitem__(self, name: str) -> Array:
+        """The deviation (T, …) of an order parameter, simulation − theory."""
+        return self.comparison.deviation[name]
+
+    def groups(self) -> dict[str, Tree]:
+        """Simulations, theories and /comparison; those of the largest dimension carry no suffix."""
+        found = {}
+        for dimension, run in self.simulations.items():
+            suffix = "" if dimension == max(self.simulations) else f"_{dimension}"
+            found[f"simulation{suffix}"] = run.course()
+            found[f"theory{suffix}"] = theory_tree(self.theory[dimension])
+        return found | {"comparison": self.compared()}
+
+    def compared(self) -> Tree:
+        """The group /comparison: deviations, z-scores and p-values, and the verdict."""
+        comparison, fall = self.comparison, self.scaling
+        about = "spread of the deviations over replicas, root mean square"
+        spread = {"spread": (Variable(("dimension",), about), fall.spread)}
+        times = self.simulations[max(self.simulations)].time
+        return Tree(
+            variables=variables(comparison, self.order_parameters) | spread,
+            coordinates={"time": times, "dimension": fall.dimension},
+            axis_names=axis_names(table(self.problem.model)),
+            attributes={
+                "verdict": comparison.verdict,
+                "doubt": comparison.doubt,
+                "resolution": comparison.resolution,
+                "least_pvalue": comparison.least_pvalue,
+                "judged": comparison.judged,
+                "false_alarm": comparison.false_alarm,
+                "degrees": comparison.degrees,
+                "loss_pvalue": self.loss_pvalue,
+                "spread_exponent": fall.exponent,
+                "spread_exponent_error": fall.standard_error,
+            },
+        )
+
+    def facts(self) -> dict[str, str]:
+        """Dimensions and the verdict."""
+        return {
+            "dimensions": ", ".join(map(str, self.simulations)),
+            "replicas": str(self.problem.simulation.replicas),
+            "verdict": self.verdict,
+            "reason": " ".join(self.reason.splitlines()),
+        }
+
+
+def in_dimension(problem: Problem, dimension: int) -> Problem:
+    """The same problem with another D; each dimension has random numbers of its own."""
+    settings = problem.simulation
+    seed = int(np.random.SeedSequence([settings.seed, dimension]).generate_state(1)[0])
+    return dataclasses.replace(
+        problem, simulation=dataclasses.replace(settings, dimension=dimension, seed=seed)
+    )
+
+
+def theory_tree(flows: list[Trajectory]) -> Tree:
+    """Flows with a leading replica axis, of length one if all replicas start alike."""
+    first = flows[0]
+    known = replicas(first.problem.model)
+    arrays = {name: np.array([flow[name] for flow in flows]) for name in first.parameters}
+    arrays["risk"] = np.array([flow.risk for flow in flows])
+    return Tree(
+        variables={name: (known[name], values) for name, values in arrays.items()},
+        coordinates={"time": first.time},
+        axis_names=axis_names(table(first.problem.model)),
+        attributes={**first.references, "engine": first.engine},
+    )
+
+
+def read_validation(file: Node, problem: Problem) -> Validation:
+    """The validation in a file."""
+    node = file["comparison"]
+    dimensions = node.array("dimension")
+    simulations, theory = {}, {}
+    for dimension in map(int, dimensions):
+        suffix = "" if dimension == max(dimensions) else f"_{dimension}"
+        own = in_dimension(problem, dimension)
+        simulations[dimension] = read_simulation(file[f"simulation{suffix}"], own, "finished")
+        theory[dimension] = read_theory(file[f"theory{suffix}"], problem)
+    return Validation(
+        problem=problem,
+        simulations=simulations,
+        theory=theory,
+        comparison=read_comparison(node, table(problem.model)),
+        loss_pvalue=float(node.attribute("loss_pvalue")),
+        scaling=Scaling(
+            dimension=dimensions,
+            spread=node.array("spread"),
+            exponent=float(node.attribute("spread_exponent")),
+            standard_error=float(node.attribute("spread_exponent_error")),
+        ),
+    )
+
+
+def read_theory(node: Node, problem: Problem) -> list[Trajectory]:
+    """The flows of a group /theory, each with its start as the initial condition."""
+    time, arrays = read_courses(node, problem)
+    risk, attributes = arrays.pop("risk"), node.attributes
+    references = registry.configuration(problem.model).REFERENCES
+    model = registry.model(problem.model)
+    flows = []
+    for replica in range(len(risk)):
+        own = {name: values[replica] for name, values in arrays.items()}
+        start = {name: values[0] for name, values in own.items()}
+        flows.append(
+            Trajectory(
+                model.starting_at(problem, start),
+                time,
+                own,
+                risk[replica],
+                {name: float(attributes[name]) for name in references if name in attributes},
+                engine=str(attributes["engine"]),
+            )
+        )
+    return flows

@@ -1,0 +1,1 @@
+"""The verbs: evaluate, solve, simulate, validate, for any model."""

@@ -1,0 +1,49 @@
+"""Risk, gradient and velocity at one point, the initial condition."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from orderparams.config.toml import Settings
+from orderparams.config.unused import heed
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.models import registry
+from orderparams.results.evaluation import Evaluation
+from orderparams.sources import Source, load
+
+
+@contextlib.contextmanager
+def start_in_range() -> Iterator[None]:
+    """:class:`ConfigurationError` where the expectations at the start cannot be had."""
+    try:
+        yield
+    except SolverError as error:
+        raise ConfigurationError(f"the start is out of range: {error}") from None
+
+
+def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
+    """Risk, gradient and velocity of a problem at its initial condition.
+
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
+    """
+    problem = heed(load(source, settings=settings), "evaluate")
+    model = registry.model(problem.model)
+    flow = model.flow(problem)
+    with start_in_range():
+        found = flow.evaluate(flow.initial_state)
+    return Evaluation(
+        problem=problem,
+        parameters=found.state,
+        risk=found.risk,
+        gradient=found.gradient,
+        velocity=found.velocity,
+        noise=found.noise,
+        known=model.references(problem),
+        engine=found.engine,
+        error_estimate=found.error,
+        noise_error=found.noise_error,
+        tolerance=None if flow.tolerance == np.inf else flow.tolerance,
+    )

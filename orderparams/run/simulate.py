@@ -1,0 +1,124 @@
+"""The simulation of a problem: SGD at finite dimension from the configuration to a result."""
+
+from __future__ import annotations
+
+import dataclasses
+import time as clock
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams import interruption
+from orderparams.config import Problem
+from orderparams.config.toml import Settings
+from orderparams.config.unused import heed
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.models import registry
+from orderparams.models.interface import Flow, Progress, Records
+from orderparams.results.simulation import SimulationRun
+from orderparams.run.evaluate import start_in_range
+from orderparams.run.solve import output_times
+from orderparams.sources import Source, load
+
+Array = NDArray[np.float64]
+Checkpoint = Callable[["SimulationRun"], None]
+
+
+def drift(problem: Problem) -> Flow:
+    """The flow for the risk alone, without V."""
+    training = dataclasses.replace(problem.training, rule="gradient-flow")
+    model = registry.model(problem.model)
+    return model.flow(dataclasses.replace(problem, training=training))
+
+
+def risk_of(flow: Flow, records: Records, r: int, i: int) -> float:
+    """The risk of replica r at time i; a :class:`SolverError` if it is not known."""
+    state = {name: values[r, i] for name, values in records.parameters.items()}
+    if not all(np.isfinite(values).all() for values in state.values()):
+        raise SolverError("SGD diverged; lower training.learning_rate")
+    return flow.risk(state)
+
+
+def population_risk(problem: Problem, records: Records) -> tuple[Array, str]:
+    """The risk at every recorded state (R, T).
+
+    NaN where SGD diverged, with a message about the first such state.
+    """
+    flow = drift(problem)
+    risk, message = np.full(records.loss.shape, np.nan), ""
+    for i, r in np.ndindex(risk.shape[::-1]):
+        interruption.check()
+        try:
+            risk[r, i] = risk_of(flow, records, r, i)
+        except SolverError as error:
+            message = message or f"replica {r + 1} at t = {records.time[i]:g}: {error}"
+    return risk, message
+
+
+def simulate(
+    source: Source,
+    *,
+    settings: Settings | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+    interval: float = 60.0,
+    resume: SimulationRun | None = None,
+) -> SimulationRun:
+    """Run one-pass SGD at finite dimension, many replicas (theory 6).
+
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
+    The result does not depend on the number of ``workers`` (threads). ``progress`` is called with
+    the steps done and their total; ``checkpoint`` every ``interval`` seconds with the run so far.
+    An interrupt returns the run so far, with status "interrupted"; given as ``resume`` with the
+    same problem it is continued to the bits of an uninterrupted run.
+    """
+    problem, started = heed(load(source, settings=settings), "simulate"), clock.monotonic()
+    before = 0.0
+    model = registry.model(problem.model)
+    times = output_times(problem.output, problem.training.duration)
+    replicas = model.simulator(problem, times)
+    if resume is not None:
+        if not isinstance(resume, SimulationRun):
+            raise ConfigurationError(
+                f"resume: expected the simulation to go on with, as open gives it, got {resume!r}"
+            )
+        if resume.problem != problem:
+            raise ConfigurationError(
+                "the simulation to resume was made with another configuration; resume it with its "
+                "own, or start a new one"
+            )
+        before = resume.seconds
+        if resume.checkpoint is None:
+            return resume
+        replicas.restore(resume.checkpoint)
+    else:
+        with start_in_range():
+            risk_of(drift(problem), replicas.result(), 0, 0)
+    saved = clock.monotonic()
+
+    def so_far(status: str) -> SimulationRun:
+        records, state = replicas.result(), replicas.state()
+        unknown = np.full(records.loss.shape, np.nan)
+        seconds = before + clock.monotonic() - started
+        return SimulationRun(problem, records, unknown, status, seconds, state)
+
+    def report(done: int, total: int) -> None:
+        nonlocal saved
+        interruption.check()
+        if progress is not None:
+            progress(done, total)
+        if checkpoint is not None and clock.monotonic() - saved > interval:
+            checkpoint(so_far("interrupted"))
+            saved = clock.monotonic()
+
+    with interruption.keeping():
+        try:
+            records = replicas.run(workers, report)
+            risk, message = population_risk(problem, records)
+        except KeyboardInterrupt:
+            return so_far("interrupted")
+    seconds = before + clock.monotonic() - started
+    status = "failed" if message else "finished"
+    return SimulationRun(problem, records, risk, status, seconds, message=message)

@@ -1,0 +1,251 @@
+"""SciPy's integrators in, what a run reached out.
+
+The solver classes are stepped one by one from a single start to the end, with dense output at the
+requested times: what is stored does not change the path, and each step can report progress, check
+for NaN and respect limits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time as clock
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from orderparams import interruption, memory
+from orderparams.config.sections import IntegratorConfig, OutputConfig
+from orderparams.config.toml import Settings
+from orderparams.config.unused import heed
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.models import registry
+from orderparams.models.interface import Flow
+from orderparams.results.trajectory import Reached, Trajectory
+from orderparams.run.evaluate import start_in_range
+from orderparams.run.resume import Record, check_left, check_same, start_of
+from orderparams.run.stepper import IMPLICIT, Stepper
+from orderparams.sources import Source, load
+
+Array = NDArray[np.float64]
+
+Progress = Callable[[float, float], None]
+"""Called with the fraction of the run that is done and the last risk that is known."""
+
+Checkpoint = Callable[[Trajectory], None]
+
+FIRST_LOG_TIME = 1e-4  # of the duration
+
+LONG = 1e12
+"""Duration up to which time steps can grow against the noise of the expectations."""
+
+REST_INTERVAL = 1.1
+"""Factor in time between two looks at whether the flow has come to rest."""
+
+
+def output_times(output: OutputConfig, duration: float) -> Array:
+    """The stored times: 0, then ``points`` − 1 evenly or logarithmically spaced up to the end.
+
+    :class:`ConfigurationError` where so many numbers do not fit into so short a time.
+    """
+    if output.spacing == "linear":
+        times = np.linspace(0.0, duration, output.points)
+    else:
+        first = max(FIRST_LOG_TIME * duration, np.nextafter(0.0, 1.0))
+        later = np.geomspace(first, duration, output.points - 1)
+        later[-1] = duration
+        times = np.concatenate([[0.0], later])
+    if not (np.diff(times) > 0).all():
+        raise ConfigurationError(
+            f"training.duration = {duration:g} is too short for output.points = {output.points} "
+            "different times: raise the one or lower the other"
+        )
+    return times
+
+
+def checked_times(times: ArrayLike) -> Array:
+    """Times that were asked for; :class:`ConfigurationError` unless they increase from 0."""
+    try:
+        found = np.asarray(times, dtype=float)
+    except (TypeError, ValueError):
+        found = np.empty(0)
+    increasing = found.ndim == 1 and found.size > 1 and found[0] == 0 and (np.diff(found) > 0).all()
+    if not (increasing and np.isfinite(found[-1])):
+        raise ConfigurationError("times: expected numbers increasing from 0, such as [0, 1.5, 20]")
+    return found
+
+
+def check_memory(count: int, unknowns: int, method: str) -> None:
+    """:class:`ConfigurationError` if ``count`` stored states or the method need too much memory."""
+    memory.require(
+        8 * (3 * count * unknowns + 4 * (method in IMPLICIT) * unknowns**2),
+        f"{count} stored times of {unknowns} order parameters with integrator.method = {method!r}",
+        "lower output.points or attention.heads"
+        + (", or set integrator.method = 'DOP853'" if method in IMPLICIT else ""),
+    )
+
+
+def check_duration(duration: float, flow: Flow, settings: IntegratorConfig) -> None:
+    """:class:`ConfigurationError` for a time that no method reaches step by step."""
+    flow.check_rates(min(duration, 1.0 if settings.stop_at_rest else LONG), LONG)
+    if duration > LONG and not settings.stop_at_rest:
+        raise ConfigurationError(
+            f"training.duration = {duration:g}: times up to {LONG:g} can be integrated, beyond "
+            "them the last digits of the expectations move the state; set "
+            "integrator.stop_at_rest = true to end where the flow has come to rest"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Ending:
+    """How an integration ended (see :class:`Trajectory`), where, and the work that it took."""
+
+    status: str
+    message: str
+    state: Reached
+    statistics: dict[str, int]
+
+
+def integrate(
+    flow: Flow,
+    state: Reached,
+    times: Array,
+    settings: IntegratorConfig,
+    record: Record,
+    watch: Callable[[Ending], None],
+    pulse: Callable[[float], None],
+) -> Ending:
+    """Advance the flow from a state to times[-1], and record it at the requested times.
+
+    ``watch`` is called after every step with how the run would end there, ``pulse`` with the time
+    before every evaluation. Stops early when a state or a velocity is not finite, when the method
+    gives up, after ``settings.max_steps`` steps, at rest if ``settings.stop_at_rest``, on a
+    :class:`SolverError` of ``pulse``, and on an interrupt.
+    """
+    next_look = 0.0
+    stepper = None
+
+    def ending(status: str, message: str) -> Ending:
+        counts = {"steps": 0} if stepper is None else stepper.statistics
+        return Ending(status, message, state, counts)
+
+    try:
+        stepper = Stepper(flow, state, times[-1], settings, pulse)
+        while stepper.running:
+            stepper.step()
+            due = times[times <= stepper.state.time] if stepper.running else times
+            if due.size:
+                interpolant = stepper.solver.dense_output()
+                for t in due:
+                    pulse(t)
+                    record.add(t, interpolant(t / stepper.unit))
+            times = times[due.size :]
+            state = stepper.state  # not before: a run that is stopped here must step again
+            if not stepper.running:
+                break
+            watch(ending("interrupted", f"not finished, kept at t = {state.time:.6g}"))
+            if settings.stop_at_rest and state.time >= next_look:
+                next_look = REST_INTERVAL * state.time
+                if stepper.at_rest():
+                    record.hold(times, state.y)
+                    message = f"at rest from t = {state.time:.6g} on"
+                    state = Reached(times[-1], state.y)
+                    return ending("at rest", message)
+            if stepper.steps >= settings.max_steps:
+                raise SolverError(f"integrator.max_steps = {settings.max_steps} steps were taken")
+    except SolverError as error:
+        return ending("failed", f"stopped at t = {state.time:.6g}: {error}")
+    except KeyboardInterrupt:
+        return ending("interrupted", f"interrupted at t = {state.time:.6g}")
+    return ending("finished", "")
+
+
+def prepare(flow: Flow, y: Array) -> None:
+    """Load or compile the kernels: until they are there, nothing is worth keeping."""
+    with contextlib.suppress(SolverError):  # the run itself will tell of it
+        flow.derivative(0.0, y)
+
+
+def solve(
+    source: Source,
+    *,
+    settings: Settings | None = None,
+    times: ArrayLike | None = None,
+    progress: Progress | None = None,
+    max_seconds: float = np.inf,
+    checkpoint: Checkpoint | None = None,
+    interval: float = 60.0,
+    resume: Trajectory | None = None,
+) -> Trajectory:
+    """Integrate the order-parameter flow of a problem (theory 4).
+
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
+    :class:`ConfigurationError` for more than fits into memory, and for a duration that cannot be
+    integrated. Never raises for a flow that cannot be continued, nor for an interrupt: the
+    trajectory then holds what was reached and its ``status`` is "failed" or "interrupted".
+    ``times``, increasing from 0, are stored instead of those of the configuration. ``progress`` is
+    called before every right-hand side, ``checkpoint`` every ``interval`` seconds with the run so
+    far. ``resume`` is a run of the same problem, but for duration, output and limits, that is
+    continued (docs/configuration.md says to which bits); it is returned if nothing is left to do.
+    """
+    problem, started = heed(load(source, settings=settings), "solve"), clock.monotonic()
+    model = registry.model(problem.model)
+    flow = model.flow(problem)
+    if times is None:
+        times = output_times(problem.output, problem.training.duration)
+    times = checked_times(times)
+    end = float(times[-1])
+    check_duration(end, flow, problem.integrator)
+    check_memory(len(times), flow.initial_state.size, problem.integrator.method)
+    state = Reached(0.0, flow.initial_state)
+    with start_in_range():
+        flow.risk(flow.state(state.y))
+    if resume is not None:
+        check_same(resume, problem)
+        state = start_of(resume, flow)
+        check_left(state.time, end)
+        if state.time == end:
+            return resume
+    record = Record(flow, resume, state)
+    references = {} if resume is None else resume.references
+    if not references or any(map(np.isnan, references.values())):
+        references = {name: known.value for name, known in model.references(problem).items()}
+    prepare(flow, state.y)
+    saved = clock.monotonic()
+
+    def so_far(ending: Ending) -> Trajectory:
+        statistics, seconds = ending.statistics, clock.monotonic() - started
+        if resume is not None:
+            earlier = resume.statistics
+            statistics = earlier | {k: n + earlier.get(k, 0) for k, n in statistics.items()}
+            seconds += resume.seconds
+        arrays, state = record.until(ending.state)
+        return Trajectory(
+            problem=problem,
+            **arrays,
+            references=references,
+            status=ending.status,
+            message=ending.message,
+            engine=flow.engine_name,
+            statistics=statistics,
+            seconds=seconds,
+            reached=state,
+        )
+
+    def watch(ending: Ending) -> None:
+        nonlocal saved
+        if checkpoint is not None and clock.monotonic() - saved > interval:
+            checkpoint(so_far(ending))
+            saved = clock.monotonic()
+
+    def pulse(time: float) -> None:
+        interruption.check()
+        if clock.monotonic() - started > max_seconds:
+            raise SolverError(f"the limit of {max_seconds:g} seconds was reached")
+        if progress is not None:
+            progress(time / end, record.risk)
+
+    due = times[times > record.last]
+    with interruption.keeping():
+        return so_far(integrate(flow, state, due, problem.integrator, record, watch, pulse))

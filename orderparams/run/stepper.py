@@ -1,0 +1,120 @@
+"""One of SciPy's solvers on a flow: time steps, the state after each, and what is counted."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.integrate
+from numpy.typing import NDArray
+
+from orderparams.config.sections import IntegratorConfig
+from orderparams.errors import SolverError
+from orderparams.models.interface import Flow
+from orderparams.results.trajectory import Reached
+from orderparams.run.jacobian import Jacobian
+from orderparams.run.rest import NOISE, at_rest
+
+Array = NDArray[np.float64]
+
+IMPLICIT = {"LSODA", "Radau", "BDF"}
+"""Methods that hold matrices as large as the square of the state."""
+
+ONE_STEP = {"RK45", "RK23", "DOP853"}
+"""Methods that know nothing but the state and the next time step, and go on to the same bits."""
+
+SHORT = 1e-100
+"""Durations below are integrated in units of themselves: the methods square times."""
+
+
+class Stepper:
+    """A solver of SciPy between a state and an end, and what is counted.
+
+    ``pulse`` is called with the time before every velocity. The solver measures time in units of
+    ``unit``.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        state: Reached,
+        end: float,
+        settings: IntegratorConfig,
+        pulse: Callable[[float], None],
+    ) -> None:
+        self.state, self.settings = state, settings
+        self.unit = end if end < SHORT else 1.0
+        self.solver: Any = None
+        self.steps = self.velocities = 0
+
+        def velocity(y: Array) -> Array:
+            pulse(self.state.time)
+            return self.unit * flow.derivative(0.0, y)
+
+        def derivative(t: float, y: Array) -> Array:
+            self.velocities += 1
+            return velocity(y)
+
+        self.derivative = derivative
+        self.error = NOISE if np.isinf(flow.tolerance) else max(NOISE, flow.tolerance)
+        self.jacobian = Jacobian(velocity, flow.units, flow.variances)
+        options: dict[str, Any] = {"rtol": settings.rtol, "atol": settings.atol}
+        start, bound = state.time / self.unit, end / self.unit
+        if settings.method in IMPLICIT:
+            options["jac"] = self._jacobian
+        elif state.step:
+            options["first_step"] = min(state.step / self.unit, bound - start)
+        method = getattr(scipy.integrate, settings.method)
+        self.solver = method(derivative, start, state.y.copy(), bound, **options)
+        if "first_step" in options:
+            self.solver.h_abs = state.step / self.unit
+
+    def _jacobian(self, t: float, y: Array) -> Array:
+        """The Jacobian for the time step that is tried, or was made last.
+
+        BDF keeps it as long as it can, for steps of any length.
+        """
+        if self.settings.method == "BDF":
+            return self.jacobian(y)
+        solver = self.solver
+        return self.jacobian(y, max(t - solver.t, solver.step_size or 0.0) if solver else 0.0)
+
+    @property
+    def running(self) -> bool:
+        return bool(self.solver.status == "running")
+
+    def step(self) -> None:
+        """One time step; a :class:`SolverError` if the method gives up."""
+        solver, method = self.solver, self.settings.method
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            problem = solver.step()
+        self.steps += 1
+        if problem is not None or solver.status == "failed":
+            reason = problem or "; ".join(str(entry.message) for entry in caught)
+            raise SolverError(f"{method} gave up: {reason}")
+        if not np.isfinite(solver.y).all():
+            raise SolverError("the state is not finite")
+        step = solver.h_abs * self.unit if method in ONE_STEP else 0.0
+        self.state = Reached(solver.t * self.unit, solver.y.copy(), step)
+
+    def at_rest(self) -> bool:
+        """Whether the flow moves by less than the method's tolerance from here on."""
+        solver, settings = self.solver, self.settings
+        time, y = solver.t, self.state.y
+        tolerance = np.full(len(y), settings.atol + settings.rtol * np.abs(y).max())
+        velocity = self.derivative(time, y)
+        left = solver.t_bound - time
+        return at_rest(y, velocity, self.jacobian, time, left, tolerance, self.error)
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """Steps, velocities, and, where the method is implicit, Jacobians and what they took."""
+        return {
+            "steps": self.steps,
+            "right_hand_sides": self.velocities,
+            "jacobians": 0 if self.solver is None else int(self.solver.njev),
+            "jacobian_right_hand_sides": self.jacobian.evaluations,
+        }

@@ -1,0 +1,220 @@
+"""Theory and simulation from the same starts, in two dimensions or more, and a verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+from orderparams.config import Problem
+from orderparams.config.plain import plain
+from orderparams.config.sections import check_of
+from orderparams.config.toml import Settings
+from orderparams.config.unused import heed, ruled_out
+from orderparams.config.values import sequence
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.models import registry
+from orderparams.results.comparison import extremes
+from orderparams.results.simulation import SimulationRun
+from orderparams.results.trajectory import Trajectory
+from orderparams.results.validation import Validation, in_dimension
+from orderparams.run.compare import NEGLIGIBLE, compare, course_pvalue, without_bias
+from orderparams.run.doubts import Grounds, doubt, resolution
+from orderparams.run.simulate import simulate
+from orderparams.run.solve import solve
+from orderparams.run.spread import scaling
+from orderparams.sources import Source, load
+
+Array = NDArray[np.float64]
+Report = Callable[[float, str], None]
+
+STARTS = ("replica", "mean")
+
+
+def default_dimensions(problem: Problem) -> tuple[int, int]:
+    """The configuration's D, and a quarter of it for the bias of order 1/D."""
+    dimension = problem.simulation.dimension
+    return max(1, dimension // 4), dimension
+
+
+def theory_of(problem: Problem, run: SimulationRun, start: str) -> list[Trajectory]:
+    """Flows from the overlaps with which the replicas started, at the simulation's times.
+
+    start "replica": from each replica's own, or once where they are all the same; "mean": from
+    their mean.
+    """
+    model = registry.model(problem.model)
+    starts = {name: values[:, 0] for name, values in run.parameters.items()}
+    if start == "mean" or all(np.ptp(values, axis=0).max() < 1e-12 for values in starts.values()):
+        starts = {name: values.mean(axis=0, keepdims=True) for name, values in starts.items()}
+    times = np.unique(run.time)
+    flows = []
+    for replica in range(min(map(len, starts.values()))):
+        own = {name: values[replica] for name, values in starts.items()}
+        flow = solve(model.starting_at(problem, own), times=times)
+        if flow.status == "interrupted":
+            raise KeyboardInterrupt
+        if not flow.complete:
+            raise SolverError(f"the theory could not be solved: {flow.message}")
+        flows.append(flow)
+    return flows
+
+
+def courses(flows: Sequence[Trajectory], run: SimulationRun) -> dict[str, Array]:
+    """The theory's order parameters at the times of a simulation (R, T, …), R of the flows."""
+    where = np.searchsorted(flows[0].time, run.time)
+    return {name: np.array([flow[name][where] for flow in flows]) for name in flows[0].parameters}
+
+
+def deviations(run: SimulationRun, flows: Sequence[Trajectory]) -> dict[str, Array]:
+    """Simulation − theory of every order parameter, (R, T, …)."""
+    return {name: run[name] - values for name, values in courses(flows, run).items()}
+
+
+def motion(run: SimulationRun, flows: Sequence[Trajectory]) -> dict[str, Array]:
+    """How far the theory has moved of every order parameter since the start, (R, T, …)."""
+    replicas = len(run.risk)
+    return {
+        name: np.broadcast_to(values - values[:, :1], (replicas, *values.shape[1:]))
+        for name, values in courses(flows, run).items()
+    }
+
+
+def common_times(runs: Sequence[SimulationRun]) -> NDArray[np.int64]:
+    """Indices of stored times between which every run makes a step: the others are passed over."""
+    chosen = [0]
+    for index in range(1, len(runs[0].records.step)):
+        if all(run.records.step[index] > run.records.step[chosen[-1]] for run in runs):
+            chosen.append(index)
+    return np.array(chosen)
+
+
+def loss_deviation(
+    run: SimulationRun, flows: Sequence[Trajectory], times: NDArray[np.int64]
+) -> Array:
+    """Measured mean loss between the times of these indices − mean risk of the theory, (R, N)."""
+    records = run.records
+    steps = np.diff(records.step, prepend=0)
+    total = np.cumsum(np.where(steps > 0, records.loss, 0.0) * steps, axis=1)[:, times]
+    measured = np.diff(total, axis=1) / np.diff(records.step[times])
+    ends = records.time[times]
+    means = [np.diff(CubicSpline(flow.time, flow.risk).antiderivative()(ends)) for flow in flows]
+    deviation: Array = measured - np.array(means) / np.diff(ends)
+    return deviation
+
+
+def correction(small: Array, dimension: int, large: Array, other: int) -> float:
+    """What the extrapolation takes from deviations (R, T) in the larger dimension, as a ratio to
+    what it leaves; both as root mean squares over time of the means over replicas."""
+    first, second = small.mean(0), large.mean(0)
+    taken = dimension * (first - second) / (other - dimension)
+    left = float(np.linalg.norm(second - taken))
+    return float(np.linalg.norm(taken)) / max(left, NEGLIGIBLE)
+
+
+def judged(
+    problem: Problem,
+    simulations: dict[int, SimulationRun],
+    theory: dict[int, list[Trajectory]],
+    false_alarm: float,
+) -> Validation:
+    """The two largest dimensions compared, and whether they can decide."""
+    parameters = {size: deviations(run, theory[size]) for size, run in simulations.items()}
+    fall = scaling(parameters)
+    small, large = sorted(simulations)[-2:]
+    runs = {size: simulations[size] for size in (small, large)}
+    times = common_times(list(runs.values()))
+    moved = {size: motion(run, theory[size]) for size, run in runs.items()}
+    losses = {
+        size: {"loss": loss_deviation(run, theory[size], times)} for size, run in runs.items()
+    }
+
+    def extrapolated(values: dict[int, dict[str, Array]]) -> dict[str, Array]:
+        return without_bias(values[small], small, values[large], large)
+
+    loss_pvalue = course_pvalue(extrapolated(losses)["loss"])
+    table = registry.configuration(problem.model).order_parameters(problem)
+    found = compare(extrapolated(parameters), table, besides=[loss_pvalue], false_alarm=false_alarm)
+    courses = {"the measured loss": [losses[size]["loss"] for size in runs]}
+    least = next(iter(extremes(found, table)), None)
+    if least is not None and not least.pvalue > loss_pvalue:
+        one: tuple[slice | int, ...] = (slice(None), slice(None), *least.index)
+        courses = {least.name: [parameters[size][least.parameter][one] for size in runs]}
+    [(worst, (first, second))] = courses.items()
+    grounds = Grounds(
+        parameters=table,
+        deviations=extrapolated(parameters),
+        motion=extrapolated(moved),
+        worst=worst,
+        correction=correction(first, small, second, large),
+        scaling=fall,
+        smaller=small,
+        steps=int(simulations[small].records.step[-1]),
+        times=len(simulations[large].records.step),
+    )
+    found = dataclasses.replace(found, resolution=resolution(found, grounds))
+    found = dataclasses.replace(found, doubt=doubt(found, grounds))
+    return Validation(problem, simulations, theory, found, loss_pvalue, fall)
+
+
+def validate(
+    source: Source,
+    *,
+    settings: Settings | None = None,
+    dimensions: Sequence[int] | None = None,
+    start: str = "replica",
+    rule: str = "sgd",
+    false_alarm: float = 0.01,
+    workers: int = 1,
+    report: Report | None = None,
+) -> Validation:
+    """Simulate in two or more dimensions, solve the theory from the same starts, and compare.
+
+    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
+    The theory is that of SGD at the configuration's learning rate, V included, unless ``rule`` is
+    "gradient-flow". ``report`` is called with the fraction done and what is being done. Raises
+    :class:`ConfigurationError` for fewer than two replicas or dimensions, :class:`SolverError` if
+    the theory cannot be solved.
+    """
+    problem = load(source, settings=settings)
+    training = dataclasses.replace(problem.training, rule=rule)
+    problem = dataclasses.replace(problem, training=training)
+    if dimensions is not None:
+        size = check_of("simulation.dimension", type(problem))
+        dimensions = sequence(size, "list of dimensions")(plain(dimensions), "dimensions")
+    problem = heed(problem, "validate", ruled_out(dimensions))
+    sizes = sorted(set(dimensions or default_dimensions(problem)))
+    if len(sizes) < 2:
+        raise ConfigurationError(
+            "validation takes out the bias of order 1/D with two dimensions, not one",
+            "dimensions",
+        )
+    if problem.simulation.replicas < 2:
+        raise ConfigurationError(
+            f"simulation.replicas = {problem.simulation.replicas}: a comparison needs at least 2 "
+            "replicas, for there is no spread without them"
+        )
+    total = float(sum(sizes))
+    simulations: dict[int, SimulationRun] = {}
+    theory: dict[int, list[Trajectory]] = {}
+    for dimension in sizes:
+        finished = sum(simulations)
+
+        def progress(done: int, steps: int, size: int = dimension, before: int = finished) -> None:
+            if report is not None:
+                report((before + size * done / steps) / total, f"simulation, D = {size}")
+
+        setting = in_dimension(problem, dimension)
+        run = simulate(setting, workers=workers, progress=progress)
+        if run.status == "interrupted":
+            raise KeyboardInterrupt
+        if run.status == "failed":
+            raise SolverError(run.message)
+        simulations[dimension] = run
+        if report is not None:
+            report((finished + dimension) / total, f"theory, D = {dimension}")
+        theory[dimension] = theory_of(problem, run, start)
+    return judged(problem, simulations, theory, false_alarm)

@@ -1,0 +1,1 @@
+"""What people see of results: tables, a run's story, figures, pages."""

@@ -1,0 +1,19 @@
+"""Pictures of results; every function takes what it draws and returns a matplotlib figure."""
+
+from orderparams.views.plots.courses import plot_courses
+from orderparams.views.plots.drawing import drawing, installed
+from orderparams.views.plots.figures import plot_evidence, plot_file
+from orderparams.views.plots.scans import plot_scan
+from orderparams.views.plots.style import SETTINGS, line_style, save_figure
+
+__all__ = [
+    "SETTINGS",
+    "drawing",
+    "installed",
+    "line_style",
+    "plot_courses",
+    "plot_evidence",
+    "plot_file",
+    "plot_scan",
+    "save_figure",
+]

@@ -1,0 +1,116 @@
+"""The page about a result file: what was found, the figure, the settings, where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orderparams.config import parse_toml
+from orderparams.config.titles import title_of
+from orderparams.config.values import toml_value
+from orderparams.config.words import describe
+from orderparams.provenance import version
+from orderparams.results.evidence import Evidence
+from orderparams.results.files import open_result, read_attributes
+from orderparams.results.scan import Scan
+from orderparams.results.simulation import SimulationRun
+from orderparams.results.trajectory import Trajectory
+from orderparams.results.validation import Validation
+from orderparams.views.reports import findings, markup
+
+
+class Kind(NamedTuple):
+    """What a result is called on its page, the sections about it, and what its figure shows."""
+
+    name: str
+    sections: Callable[[Any], list[str]]
+    caption: str
+
+
+KINDS = {
+    Trajectory: Kind(
+        "Order-parameter flow",
+        findings.of_run,
+        "Overlaps and risk in time, with a triangle at half of each event; the overlaps at the end",
+    ),
+    SimulationRun: Kind(
+        "Simulation of SGD",
+        findings.of_simulation,
+        "Overlaps and risk in time; bands and thin lines are the range and the median of replicas",
+    ),
+    Validation: Kind(
+        "Theory and simulation",
+        findings.of_validation,
+        "Overlaps and risk in time: lines are the theory, bands the range of the replicas",
+    ),
+    Scan: Kind("Scan", findings.of_scan, "What the points came to, over the varied parameters"),
+    Evidence: Kind("Claim", findings.of_claim, "What the checks were read off"),
+}
+
+
+def report_page(path: Path, figure: bytes | None = None) -> str:
+    """The HTML page about a result file, with its figure as SVG.
+
+    The same file and program give the same bytes. :class:`~orderparams.errors.FileError` if the
+    file cannot be read.
+    """
+    result = open_result(path)
+    attributes = read_attributes(path)
+    kind = KINDS[type(result)]
+    varied = tuple(result.keys.values()) if isinstance(result, Scan) else ()
+    rule = "sgd" if isinstance(result, SimulationRun) else None
+    words = describe(result.problem, rule, varied)
+    first, *others = kind.sections(result)
+    drawn = []
+    if figure is not None:
+        drawn = [markup.section("Figure", markup.figure(figure, kind.caption))]
+    return markup.page(
+        title_of(result.problem.title, varied) or path.stem,
+        f"{kind.name} {path.stem}" if isinstance(result, Evidence) else kind.name,
+        " ".join(f"{text[0].upper()}{text[1:]}." for text in words.values()),
+        [first, *drawn, *others, settings(attributes["config"]), provenance(path, attributes)],
+        f"Written by orderparams {version()} from {path.name}.",
+    )
+
+
+def settings(config: str) -> str:
+    """Every setting, section by section."""
+    parts = [
+        markup.part(name, markup.terms({key: toml_value(value) for key, value in values.items()}))
+        for name, values in setting_groups(parse_toml(config))
+    ]
+    return markup.section("Settings", markup.columns(parts))
+
+
+def setting_groups(
+    table: Mapping[str, Any], path: str = ""
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The sections of a configuration with the values that stand in each."""
+    values = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+    if path and values:
+        yield path, values
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from setting_groups(value, f"{path}.{key}" if path else key)
+
+
+def provenance(path: Path, attributes: Mapping[str, Any]) -> str:
+    """Who made the file, when, with what, and what is in it."""
+    keys = ("status", "command", "created", "version", "platform", "seeds", "schema_version")
+    record = {key.replace("_", " "): str(attributes[key]) for key in keys if attributes[key] != ""}
+    with path.open("rb") as file:
+        record["SHA-256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    rows = []
+    for name, group in attributes.items():
+        if isinstance(group, dict):
+            for key, shape in group["variables"].items():
+                rows.append((f"/{name}/{key}", " × ".join(map(str, shape)) or "1"))
+            rows += [
+                (f"/{name}, {key}", str(value))
+                for key, value in group.items()
+                if key != "variables" and value != ""
+            ]
+    contents = markup.folded("Contents of the file", markup.table(("name", "size or value"), rows))
+    return markup.section("Provenance", markup.terms(record, "record"), contents)

@@ -1,0 +1,129 @@
+"""HTML from plain values. Every text is escaped here, and the page needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib import resources
+
+NUMBER = re.compile(r"[-−+]?\d+(\.\d+)?(e[-−+]?\d+)?|")
+"""Cells of a column of numbers; some may be empty."""
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """A paragraph; ``kind`` is its class in the stylesheet."""
+    return f"<p{attribute('class', kind)}>{escape(text)}</p>"
+
+
+def attribute(name: str, value: str) -> str:
+    """An attribute with a blank before it, or nothing without a value."""
+    return f' {name}="{escape(value)}"' if value else ""
+
+
+def items(texts: Iterable[str]) -> str:
+    """A list of short texts; nothing if there are none."""
+    rows = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<ul>{rows}</ul>" if rows else ""
+
+
+def terms(values: Mapping[str, str], kind: str = "") -> str:
+    """Names and their values."""
+    rows = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        for name, value in values.items()
+    )
+    return f"<dl{attribute('class', kind)}>{rows}</dl>"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that scrolls by itself where the screen is narrow; numbers stand to the right."""
+    kinds = [
+        "number" if all(NUMBER.fullmatch(row[number]) for row in rows) else ""
+        for number in range(len(columns))
+    ]
+    head = "".join(
+        f'<th scope="col"{attribute("class", kind)}>{escape(column)}</th>'
+        for column, kind in zip(columns, kinds, strict=True)
+    )
+    body = "".join(f"<tr>{''.join(map(cell, row, kinds))}</tr>" for row in rows)
+    return scrolling(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def cell(text: str, kind: str) -> str:
+    """A cell of a table."""
+    return f"<td{attribute('class', kind)}>{escape(text)}</td>"
+
+
+def scrolling(content: str) -> str:
+    """Content that may be wider than the screen; the keyboard reaches it as well."""
+    return f'<div class="scrolling" tabindex="0">{content}</div>'
+
+
+READABLE = 0.7
+"""Least part of its own size to which a picture is scaled down."""
+
+
+def figure(svg: bytes, caption: str) -> str:
+    """A picture that is part of the page; where it would become too small, it scrolls."""
+    data = base64.b64encode(svg).decode()
+    size = re.search(rb'<svg [^>]*width="([\d.]+)pt"', svg)
+    least = attribute("style", f"min-width: {READABLE * float(size[1]):.0f}pt" if size else "")
+    picture = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(caption)}"{least}>'
+    return f"<figure>{scrolling(picture)}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def folded(summary: str, content: str) -> str:
+    """Content that is shown when it is asked for."""
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>"
+
+
+def part(title: str, content: str) -> str:
+    """Content under a small heading."""
+    return f"<div><h3>{escape(title)}</h3>{content}</div>"
+
+
+def columns(parts: Iterable[str]) -> str:
+    """Parts side by side where there is room."""
+    return f'<div class="columns">{"".join(parts)}</div>'
+
+
+def section(title: str, *parts: str) -> str:
+    """A part of the page under a heading."""
+    return f"<section>\n<h2>{escape(title)}</h2>\n" + "\n".join(parts) + "\n</section>"
+
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def page(title: str, kind: str, about: str, sections: Iterable[str], footer: str) -> str:
+    """The whole document; it forbids the browser to load anything."""
+    style = resources.files("orderparams.views.reports").joinpath("style.css").read_text("utf-8")
+    content = "\n".join(sections)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<title>{escape(title)}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+{paragraph(kind, "kind")}
+<h1>{escape(title)}</h1>
+{paragraph(about)}
+</header>
+<main>
+{content}
+</main>
+<footer>
+{paragraph(footer)}
+</footer>
+</body>
+</html>
+"""
