@@ -19,8 +19,9 @@ import orderparams as op
 from orderparams.errors import FileError
 from orderparams.export import ENDINGS, WRITERS, export_file
 from orderparams.storage import groups
-from orderparams.storage.hdf5 import loaded, plain, write_trajectory
+from orderparams.storage.attributes import plain
 from orderparams.storage.points import point_name
+from orderparams.storage.tree import loaded
 
 
 def exported(path, to, folder):

@@ -12,7 +12,6 @@ from orderparams.cli.main import orderparams
 from orderparams.config import to_toml
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.results.evidence import Evidence, Panel
-from orderparams.storage.claims import save
 from orderparams.views.plots import (
     SETTINGS,
     line_style,

@@ -18,7 +18,6 @@ from orderparams.cli.main import main
 from orderparams.config import to_toml
 from orderparams.errors import ConfigurationError
 from orderparams.run.simulate import simulate
-from orderparams.storage import simulations
 
 SPLIT = {
     "title": "Two heads part",

@@ -9,8 +9,7 @@ import pytest
 import orderparams as op
 from orderparams.claims import CLAIMS, select
 from orderparams.errors import ConfigurationError
-from orderparams.results.evidence import Evidence, Panel, above, below, close, same
-from orderparams.storage.claims import read_panels, save
+from orderparams.results.evidence import Evidence, Panel, above, below, close, read_panels, same
 from orderparams.storage.hdf5 import read
 
 PANEL = Panel(

@@ -21,8 +21,8 @@ def ensemble(case: Case, backend: str, **changes) -> Ensemble:
     return Ensemble(case.task, case.activation, case.rule, case.heads, **options)
 
 
-def assert_same_bits(first: Simulation, second: Simulation) -> None:
-    for field in fields(Simulation):
+def assert_same_bits(first: Records, second: Records) -> None:
+    for field in fields(Records):
         np.testing.assert_array_equal(getattr(first, field.name), getattr(second, field.name))
 
 
