@@ -8,7 +8,8 @@ import numpy as np
 
 from orderparams.attention import Activation
 from orderparams.models.single_location.setup import Heads
-from orderparams.models.single_location.sgd import UpdateRule
+from orderparams.models.single_location.sgd import UpdateRule, build_model
+from orderparams.models.vectors.replicas import Ensemble
 from orderparams.task import Signal, Task
 
 SIGNAL = Signal(
@@ -46,6 +47,12 @@ class Case:
         """The task, with equal weights on the lengths."""
         weights = np.full(len(self.lengths), 1 / len(self.lengths))
         return Task(np.array(self.lengths), weights, SIGNAL, self.target, self.noise)
+
+
+def ensemble(case: Case, **options) -> Ensemble:
+    """Replicas of a case from its heads."""
+    model = build_model(case.task, case.activation)
+    return Ensemble(model, case.rule, case.heads, **options)
 
 
 FLAT = Heads(HEADS.overlap, np.zeros((2, 2)), HEADS.bias, HEADS.head_weights)

@@ -11,14 +11,24 @@ from scipy import stats
 
 import orderparams as op
 from orderparams.errors import ConfigurationError
+from orderparams.models.parameters import OrderParameter
+from orderparams.models.single_location import model
+from orderparams.models.single_location.parameters import PARAMETERS
 from orderparams.run.compare import compare, course_pvalue, without_bias
-from orderparams.run.simulate import make_ensemble
+from orderparams.run.solve import output_times
 from orderparams.run.spread import scaling
 
 Array = NDArray[np.float64]
 
 HEADS, FEATURES, TIMES = 3, 2, 20
 PARAMETERS = HEADS * FEATURES + HEADS * HEADS
+
+TABLE = {one.name: one for one in (*PARAMETERS, OrderParameter("loss", "E", "loss", ()))}
+
+
+def judge(values, **options):
+    """The verdict on deviations of these order parameters."""
+    return compare(values, [TABLE[name] for name in values], **options)
 
 
 def fluctuations(generator: np.random.Generator, replicas: int) -> Array:
@@ -65,13 +75,13 @@ def test_false_alarms_are_as_rare_as_stated(replicas: int):
     for _ in range(1000):
         first, second = (simulated(generator, replicas, d) for d in (100, 400))
         extrapolated = without_bias(first, 100, second, 400)
-        alarms += compare(extrapolated, false_alarm=0.05).verdict == "disagree"
+        alarms += judge(extrapolated, false_alarm=0.05).verdict == "disagree"
     assert alarms < stats.binom.isf(1e-3, 1000, 0.05)
 
 
 def test_bias_would_be_an_alarm_if_it_were_not_removed():
     generator = np.random.default_rng(4)
-    verdicts = [compare(simulated(generator, 8, 100), false_alarm=0.05).verdict for _ in range(100)]
+    verdicts = [judge(simulated(generator, 8, 100), false_alarm=0.05).verdict for _ in range(100)]
     assert verdicts.count("disagree") > 50
 
 
@@ -95,7 +105,9 @@ def problem() -> op.Problem:
 
 def deviations(problem: op.Problem, theory: op.Trajectory, dimension: int) -> dict[str, Array]:
     settings = dataclasses.replace(problem.simulation, dimension=dimension, replicas=4)
-    run = make_ensemble(dataclasses.replace(problem, simulation=settings)).run()
+    changed = dataclasses.replace(problem, simulation=settings)
+    times = output_times(problem.output, problem.training.duration)
+    run = model.simulator(changed, times).run()
     return {
         "overlap": run.overlap - theory.overlap,
         "self_overlap": run.self_overlap - theory.self_overlap,
@@ -117,12 +129,12 @@ def test_four_replicas_of_sgd_tell_right_from_wrong(problem, changes, verdict):
     training = dataclasses.replace(problem.training, **changes)
     theory = op.solve(dataclasses.replace(problem, training=training))
     first, second = (deviations(problem, theory, dimension) for dimension in (500, 2000))
-    assert compare(without_bias(first, 500, second, 2000)).verdict == verdict
+    assert judge(without_bias(first, 500, second, 2000)).verdict == verdict
 
 
 def test_report_is_mean_error_and_their_quotient():
     values = simulated(np.random.default_rng(5), 5, 50)["overlap"]
-    found = compare({"overlap": values})
+    found = judge({"overlap": values})
     error = values.std(0, ddof=1) / np.sqrt(5)
     np.testing.assert_allclose(found.deviation["overlap"], values.mean(0))
     np.testing.assert_allclose(found.standard_error["overlap"], error)
@@ -135,13 +147,13 @@ def test_report_is_mean_error_and_their_quotient():
 def test_symmetric_pairs_count_once_and_constants_not_at_all():
     values = simulated(np.random.default_rng(6), 4, 50)["self_overlap"]
     bias = np.full((4, TIMES, HEADS), 1e-12)
-    found = compare({"self_overlap": values, "bias": bias})
+    found = judge({"self_overlap": values, "bias": bias})
     assert np.isnan(found.pvalue["bias"]).all()
     assert found.least_pvalue == found.pvalue["self_overlap"].min() * (HEADS * (HEADS + 1) / 2)
 
 
 def test_a_difference_without_any_spread_is_a_disagreement():
-    assert compare({"bias": np.full((3, 5, 2), 0.1)}).verdict == "disagree"
+    assert judge({"bias": np.full((3, 5, 2), 0.1)}).verdict == "disagree"
 
 
 def test_missing_times_are_left_out_and_diverged_replicas_are_not():
@@ -149,14 +161,14 @@ def test_missing_times_are_left_out_and_diverged_replicas_are_not():
     missing = values.copy()
     missing[:, 3] = np.nan
     kept = np.delete(values, 3, axis=1)
-    assert compare({"loss": missing}).least_pvalue == compare({"loss": kept}).least_pvalue
+    assert judge({"loss": missing}).least_pvalue == judge({"loss": kept}).least_pvalue
     missing[2, 7] = np.nan
-    assert compare({"loss": missing}).verdict == "disagree"
+    assert judge({"loss": missing}).verdict == "disagree"
 
 
 def test_one_replica_is_refused():
     with pytest.raises(ConfigurationError, match="at least 2 replicas"):
-        compare({"overlap": np.zeros((1, 5, 2, 2))})
+        judge({"overlap": np.zeros((1, 5, 2, 2))})
 
 
 def test_extrapolation_removes_a_bias_of_order_1_over_dimension():

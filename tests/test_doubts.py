@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import orderparams as op
+from orderparams.models.single_location.parameters import PARAMETERS
 from orderparams.run.compare import compare, without_bias
 from orderparams.run.doubts import Grounds, doubt, resolution
 from orderparams.run.spread import Scaling, scaling
@@ -27,7 +28,7 @@ TIMES = 20
 def grounds(deviations, motion, **changes):
     """Grounds that give no doubt by themselves, but for the changes."""
     fall = Scaling(np.array([100, 400]), np.array([0.2, 0.1]), -0.5, 0.1)
-    found = Grounds(deviations, motion, "m_1,1", 0.1, fall, 100, 1000, TIMES)
+    found = Grounds(PARAMETERS[:1], deviations, motion, "m_1,1", 0.1, fall, 100, 1000, TIMES)
     return dataclasses.replace(found, **changes)
 
 
@@ -39,7 +40,7 @@ def evidence(seed, replicas=8, noise=0.02):
 
 
 def judged(deviations, base):
-    found = compare(deviations)
+    found = compare(deviations, PARAMETERS[:1])
     found = dataclasses.replace(found, resolution=resolution(found, base))
     return dataclasses.replace(found, doubt=doubt(found, base))
 
@@ -51,7 +52,7 @@ def test_the_resolution_is_the_error_at_which_the_verdict_turns():
     assert found.verdict == "agree"
     for factor, verdicts in ((0.9, {"agree", "disagree"}), (1.1, {"disagree"})):
         planted = {
-            compare({"overlap": deviations["overlap"] + part * motion["overlap"]}).verdict
+            compare({"overlap": deviations["overlap"] + part * motion["overlap"]}, PARAMETERS[:1]).verdict
             for part in (factor * found.resolution, -factor * found.resolution)
         }
         assert planted == verdicts
@@ -154,13 +155,13 @@ def test_a_file_keeps_the_verdict_and_its_reason(tmp_path):
 def test_the_loss_is_judged_with_the_rest():
     """Bonferroni: the measured loss counts as one number more, and by itself it can reject."""
     deviations, _ = evidence(4)
-    alone = compare(deviations)
-    with_loss = compare(deviations, besides=[1e-5])
+    alone = compare(deviations, PARAMETERS[:1])
+    with_loss = compare(deviations, besides=[1e-5], PARAMETERS[:1])
     assert (alone.judged, with_loss.judged) == (1, 2)
     assert alone.verdict == "agree"
     assert with_loss.least_pvalue == pytest.approx(2e-5)
     assert with_loss.verdict == "disagree"
-    assert compare(deviations, besides=[np.nan]).least_pvalue == alone.least_pvalue
+    assert compare(deviations, besides=[np.nan], PARAMETERS[:1]).least_pvalue == alone.least_pvalue
 
 
 PATTERNS = {

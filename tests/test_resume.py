@@ -50,7 +50,7 @@ def test_wherever_a_signal_comes_a_one_step_method_goes_on_to_the_same_bits(meth
             stop_at(patch, call)
             part = op.solve(whole.problem)
         assert part.status == "interrupted"
-        assert part.time[-1] == part.state.time
+        assert part.time[-1] == part.reached.time
         assert np.isfinite(part.risk).all()
         part.save(tmp_path / f"{call}.h5")
         resumed = op.solve(whole.problem, resume=op.open(tmp_path / f"{call}.h5"))

@@ -13,7 +13,7 @@ import pytest
 import orderparams as op
 from orderparams.analysis import optimum as module
 from orderparams.config import parse, to_table
-from orderparams.config.sections import Given, known_keys
+from orderparams.config.sections import Given, known_keys, problem_type
 from orderparams.config.unused import ignored
 from orderparams.errors import ConfigurationError, SolverError
 
@@ -188,7 +188,7 @@ def equal(first, second, cancels):
 def test_every_key_has_another_value():
     containers = {"title", "attention", "training", "initial", "expectation", "integrator",
                   "output", "simulation"}  # fmt: skip
-    assert set(known_keys()) - containers == set(OTHERS)
+    assert set(known_keys(problem_type("single-location"))) - containers == set(OTHERS)
 
 
 PAIRS = [

@@ -189,7 +189,9 @@ def unknown_key(key: str, kind: type[Any]) -> ConfigurationError:
             "it out, or set model"
         )
     sections = ", ".join(name for name in known_keys(kind) if "." not in name)
-    hint = f"did you mean {close!r}?" if (close := meant(key, kind)) else f"known: {sections}"
+    hint = (
+        f"did you mean {close!r}?" if (close := meant(key, kind)) else f"known sections: {sections}"
+    )
     return ConfigurationError(f"unknown key {shortened(key)!r}; {hint}")
 
 

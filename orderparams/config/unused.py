@@ -43,11 +43,12 @@ def defaults(table: Mapping[str, Any]) -> dict[str, Any]:
     """Defaults by dotted key of the kind of problem that a table is of."""
     name = table.get("model", registry.DEFAULT)
     known = registry.configuration(name if name in registry.names() else registry.DEFAULT)
-    return own_defaults(known.Problem) | known.dependent_defaults(table)
+    found: dict[str, Any] = own_defaults(known.Problem) | known.dependent_defaults(table)
+    return found
 
 
 @functools.cache
-def own_defaults(kind: type[Any]) -> dict[str, Any]:
+def own_defaults(kind: Any) -> dict[str, Any]:
     """Defaults by dotted key of a kind of problem, or of a section of it."""
     found: dict[str, Any] = {}
     for name, entry in settings_of(kind).items():

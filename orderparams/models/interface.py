@@ -173,6 +173,10 @@ class Model(Protocol):
         """The flow of a problem."""
         ...
 
+    def descent(self, problem: Any, tolerance: float, /) -> Any:
+        """Gradient flow of a problem of vectors in R^D, its expectations to a tolerance."""
+        ...
+
     def simulator(self, problem: Any, time: ArrayLike, /) -> Simulator:
         """Replicas at step zero, to be recorded at these times."""
         ...

@@ -43,8 +43,9 @@ def compare(
     """Judge deviations simulation − theory, name → (R, T, …), of independent replicas.
 
     ``parameters`` are the order parameters that deviate; ``besides`` are p-values of what else the
-    theory says; NaN does not count. Deviations may have a common mean of order 1/D only where that is far below spread/√R: elsewhere pass what
-    :func:`without_bias` makes of two dimensions. :class:`ConfigurationError` if R < 2.
+    theory says; NaN does not count. Deviations may have a common mean of order 1/D only where that
+    is far below spread/√R: elsewhere pass what :func:`without_bias` makes of two dimensions.
+    :class:`ConfigurationError` if R < 2.
     """
     replicas = len(next(iter(deviations.values())))
     if replicas < 2:

@@ -12,7 +12,7 @@ from reliability.mutations import malformed_configuration
 from reliability.shell import check_refusal, command, contents
 
 from orderparams.config import override, parse, parse_toml, to_toml
-from orderparams.config.sections import known_keys
+from orderparams.config.sections import known_keys, problem_type
 from orderparams.errors import ConfigurationError
 from orderparams.presets import preset_names
 from orderparams.scans.axes import read_axes
@@ -69,7 +69,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=6,
 )
-KEYS = st.sampled_from(sorted(known_keys()))
+KEYS = st.sampled_from(sorted(known_keys(problem_type("single-location"))))
 SETTINGS = {
     "deadline": None,
     "derandomize": True,

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from simulation_cases import CASES, Case
+from simulation_cases import CASES, Case, ensemble
 from simulation_oracles import differences
 
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location import sgd as sequence
-from orderparams.models.single_location.sgd import Ensemble
 from orderparams.models.vectors import direct, normals
 from orderparams.models.vectors.normals import LANES
 
@@ -113,8 +112,7 @@ def test_start_realises_the_overlaps(case: Case):
 
 def test_dimension_must_hold_directions_and_heads():
     case = CASES["softmax"]
-    arguments = (case.task, case.activation, case.rule, case.heads)
     options = {"time": [0.0], "replicas": 1, "seed": 0, "backend": "direct"}
-    Ensemble(*arguments, dimension=4, **options)
+    ensemble(case, dimension=4, **options)
     with pytest.raises(ConfigurationError, match=r"simulation\.dimension = 3 .* at least 4"):
-        Ensemble(*arguments, dimension=3, **options)
+        ensemble(case, dimension=3, **options)

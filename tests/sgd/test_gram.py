@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from oracle import oracle_moments
 from scipy import stats
-from simulation_cases import CASES, HEADS, SIGNAL, Case
+from simulation_cases import CASES, HEADS, SIGNAL, Case, ensemble
 from simulation_oracles import FALSE_ALARM, least_pvalue
 
 from orderparams.errors import ConfigurationError
-from orderparams.models.single_location.sgd import Ensemble, UpdateRule, build_model
+from orderparams.models.single_location.sgd import UpdateRule, build_model
 from orderparams.models.vectors import direct, gram
 
 REPLICAS = 4000
@@ -117,17 +117,8 @@ def test_triangularize_keeps_the_gram_matrix():
 def test_a_dimension_is_only_a_number():
     """D = 10¹², where a vector would not fit: in 1,000 steps of γ/D the overlaps hardly move."""
     case = CASES["two lengths, all learned"]
-    ensemble = Ensemble(
-        case.task,
-        case.activation,
-        case.rule,
-        HEADS,
-        time=[0.0, 2e-9],
-        dimension=10**12,
-        replicas=2,
-        seed=0,
-    )
-    overlap = ensemble.run().overlap
+    replicas = ensemble(case, time=[0.0, 2e-9], dimension=10**12, replicas=2, seed=0)
+    overlap = replicas.run().overlap
     np.testing.assert_allclose(overlap[:, 1], overlap[:, 0], atol=1e-7)
     assert (overlap[:, 1] != overlap[:, 0]).all()
 
@@ -143,7 +134,6 @@ def test_a_dimension_is_only_a_number():
 )
 def test_dimension_must_hold_what_a_step_draws(name: str, least: int):
     case = CASES[name]
-    arguments = (case.task, case.activation, case.rule, case.heads)
-    Ensemble(*arguments, time=[0.0, 9.0], dimension=least, replicas=1, seed=0).run()
+    ensemble(case, time=[0.0, 9.0], dimension=least, replicas=1, seed=0).run()
     with pytest.raises(ConfigurationError, match=f"at least {least} .*'direct'"):
-        Ensemble(*arguments, time=[0.0], dimension=least - 1, replicas=1, seed=0)
+        ensemble(case, time=[0.0], dimension=least - 1, replicas=1, seed=0)

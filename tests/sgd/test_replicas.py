@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
+import simulation_cases
 from simulation_cases import CASES, Case
 
 from orderparams.errors import ConfigurationError
-from orderparams.models.single_location.sgd import Ensemble
+from orderparams.models.interface import Records
 from orderparams.models.vectors import replicas
+from orderparams.models.vectors.replicas import Ensemble
 
 TIME = [0.0, 0.01, 1.0, 2.5, 2.5, 4.0]
 
@@ -18,12 +18,14 @@ TIME = [0.0, 0.01, 1.0, 2.5, 2.5, 4.0]
 def ensemble(case: Case, backend: str, **changes) -> Ensemble:
     options = {"time": TIME, "dimension": 40, "replicas": 3, "seed": 7, "backend": backend}
     options |= {"variance": case.variance} | changes
-    return Ensemble(case.task, case.activation, case.rule, case.heads, **options)
+    return simulation_cases.ensemble(case, **options)
 
 
 def assert_same_bits(first: Records, second: Records) -> None:
-    for field in fields(Records):
-        np.testing.assert_array_equal(getattr(first, field.name), getattr(second, field.name))
+    for name in ("time", "step", "loss"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    for name, values in first.parameters.items():
+        np.testing.assert_array_equal(values, second[name])
 
 
 class Interrupted(Exception):

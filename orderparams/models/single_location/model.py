@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from numpy.typing import ArrayLike
 
+from orderparams.config.values import Numbers
 from orderparams.expectations.auto import known_bayes_risk, make_engine
 from orderparams.models.interface import Reference, State
 from orderparams.models.single_location.flow import Flow
@@ -76,18 +77,17 @@ def update_rule(problem: Problem) -> UpdateRule:
 def starting_at(problem: Problem, state: State) -> Problem:
     """The same problem with an explicit start."""
     attention = problem.attention
-    own = {"bias": attention.bias, "head_weight": attention.head_weights}
-    keys = {"bias": "bias", "head_weight": "head_weights"}
+
+    def learned(name: str, choice: object, before: Numbers | None) -> Numbers | None:
+        return tuple(state[name].tolist()) if choice == "learned" and name in state else before
+
     initial = dataclasses.replace(
         problem.initial,
         kind="explicit",
         overlap=tuple(map(tuple, state["overlap"].tolist())),
         self_overlap=tuple(map(tuple, state["self_overlap"].tolist())),
-        **{
-            keys[name]: tuple(state[name].tolist())
-            for name, choice in own.items()
-            if choice == "learned" and name in state
-        },
+        bias=learned("bias", attention.bias, problem.initial.bias),
+        head_weights=learned("head_weight", attention.head_weights, problem.initial.head_weights),
     )
     return dataclasses.replace(problem, initial=initial)
 
