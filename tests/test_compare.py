@@ -13,7 +13,7 @@ import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.models.parameters import OrderParameter
 from orderparams.models.single_location import model
-from orderparams.models.single_location.parameters import PARAMETERS
+from orderparams.models.single_location import parameters as known
 from orderparams.run.compare import compare, course_pvalue, without_bias
 from orderparams.run.solve import output_times
 from orderparams.run.spread import scaling
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 HEADS, FEATURES, TIMES = 3, 2, 20
 PARAMETERS = HEADS * FEATURES + HEADS * HEADS
 
-TABLE = {one.name: one for one in (*PARAMETERS, OrderParameter("loss", "E", "loss", ()))}
+TABLE = {one.name: one for one in (*known.PARAMETERS, OrderParameter("loss", "E", "loss", ()))}
 
 
 def judge(values, **options):
