@@ -156,7 +156,7 @@ MOST_NUMBERS = 8
 
 def numbers(values: Iterable[float], digits: int = 3) -> str:
     """A short vector."""
-    return "(" + ", ".join(f"{round(value, digits) + 0.0:.{digits}f}" for value in values) + ")"
+    return "(" + ", ".join(f"{value:z.{digits}f}" for value in values) + ")"
 
 
 def names(heads: Iterable[int]) -> str:
@@ -185,7 +185,7 @@ def happened(result: Analysis) -> list[str]:
         lines.append(
             f"  {stage:>5}{event.head + 1:6d}{event.target:>9}"
             f"{event.start:9.4g}{event.half_time:10.4g}{event.complete:10.4g}"
-            f"  {event.cosine_before:.2f} {event.cosine_after:.2f}"
+            f"  {event.cosine_before:z.2f} {event.cosine_after:z.2f}"
             f"  {event.risk_before:.4f} {event.risk_after:.4f}"
         )
     for plateau in stages.plateaus:
@@ -194,7 +194,7 @@ def happened(result: Analysis) -> list[str]:
     for excursion in stages.excursions:
         lines.append(
             f"  Head {excursion.head + 1} makes an excursion: along direction "
-            f"{excursion.origin.name} up to {excursion.peak:.3f}"
+            f"{excursion.origin.name} up to {excursion.peak:z.3f}"
         )
         lines.append(
             f"    at t = {excursion.peak_time:.4g}; from t = {excursion.turn_time:.4g} on it "
@@ -219,10 +219,10 @@ def rest_lines(title: str, rest: Rest, result: Analysis) -> list[str]:
     lines.append(f"    {'growth rate':>12}{'at the run':>12}{'observed':>12}    mode")
     shown = rest.modes[: max(len(rest.growth), 2)][:MOST_MODES]
     for mode, growth in zip(shown, [*rest.growth, None, None], strict=False):
-        seen = " " * 24 if growth is None else f"{growth.local:12.6f}{growth.rate:12.6f}"
+        seen = " " * 24 if growth is None else f"{growth.local:z12.6f}{growth.rate:z12.6f}"
         count = f" (x{mode.multiplicity})" if mode.multiplicity > 1 else ""
         what = mode.describe(result.directions)
-        lines.append(f"    {mode.rate:12.6f}{seen}    {what}{count}")
+        lines.append(f"    {mode.rate:z12.6f}{seen}    {what}{count}")
     return lines
 
 
@@ -284,7 +284,7 @@ def ending(result: Analysis) -> list[str]:
         what = final.modes[0].describe(result.directions)
         return [
             "  The run is too short. It ends near a saddle, which it leaves at the rate",
-            f"  {rate:.6f}: {what}.",
+            f"  {rate:z.6f}: {what}.",
         ]
     if above > 1e-3 * abs(run.risk[0] - run.risk[-1]):
         noisy = run.problem.training.rule == "sgd" or not run.engine

@@ -143,7 +143,7 @@ def summary(result: Validation) -> list[str]:
         f"  {'':8}{'deviation':>12}{'std. error':>12}{'z':>8}{'p-value':>10}",
     ]
     for row in rows[:MOST_ROWS]:
-        numbers = f"{row.deviation:12.5f}{row.standard_error:12.5f}{row.z_score:8.2f}"
+        numbers = f"{row.deviation:z12.5f}{row.standard_error:12.5f}{row.z_score:z8.2f}"
         lines.append(f"  {row.name:8}{numbers}{row.pvalue:10.2g}")
     lines += [
         "  z is that of one time, the largest; the p-value judges the whole course",
@@ -151,7 +151,7 @@ def summary(result: Validation) -> list[str]:
         f"  p-value of all together      {comparison.least_pvalue:.2g}",
         f"  p-value of the measured loss {shown(result.loss_pvalue, '.2g')}",
         f"  error that would be seen     {seen(comparison)}",
-        f"  spread over replicas         ~ D^({fall.exponent:.3f} +- "
+        f"  spread over replicas         ~ D^({fall.exponent:z.3f} +- "
         f"{shown(fall.standard_error, '.3f')})",
         "",
     ]

@@ -1,10 +1,17 @@
 """What commands print fits a terminal of 80 columns, whatever the titles, paths and lists."""
 
+import re
+
+import numpy as np
 import pytest
 import result_files
 from reliability.mutations import FIXTURES
 
+from orderparams.cli.analyze import numbers
+from orderparams.cli.options import overlap_table
 from orderparams.cli.screen import WIDTH, columns, fitted
+from orderparams.cli.validate import summary as verdict
+from orderparams.storage.results import open_result
 
 FILES = sorted(FIXTURES.glob("version-*/*.h5"))
 TITLE = "漢字 and γ ≤ ∞ in a title that is much longer than the eighty columns of a terminal are"
@@ -22,9 +29,13 @@ scan.mode = "zip"
 """
 
 
+NEGATIVE_ZERO = re.compile(r"-0(\.0*)?(e[-+]\d+)?(?![\w.])")
+
+
 def check_width(text):
-    """Every line fits, except that a path is not broken."""
+    """Every line fits, except that a path is not broken; none has a negative zero."""
     for line in text.splitlines():
+        assert not NEGATIVE_ZERO.search(line), line
         assert columns(line) <= WIDTH or "/" in line.split()[-1], line
 
 
@@ -84,3 +95,16 @@ def test_lines_are_broken_between_words_and_below_their_text(line, parts):
     assert max(map(columns, found)) > WIDTH - 6
     if line.startswith("  key"):
         assert {len(part) - len(part.lstrip()) for part in found[1:]} == {len("  key         ")}
+
+
+def test_what_rounds_to_zero_has_no_sign(monkeypatch, result_paths):
+    tiny, large = np.full((1, 1), -1e-9), np.ones((1, 1))
+    assert overlap_table(tiny, large)[1].split() == ["1", "0.0000", "1.0000"]
+    assert overlap_table(-0.0 * large, 0.001 * large)[1].split() == ["1", "0.0e+00", "1.0e-03"]
+    assert numbers([-1e-9, -1.0]) == "(0.000, -1.000)"
+    found = open_result(result_paths["validation"])
+    for course in found.comparison.deviation.values():
+        course *= -1e-30
+    for course in found.comparison.z_score.values():
+        course *= -1e-30
+    assert not NEGATIVE_ZERO.search("\n".join(verdict(found)))
