@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams import interruption
-from orderparams.cli import given, options
+from orderparams.cli import given, idle, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
@@ -63,11 +63,12 @@ def analyze(
     simulation = simulated(config, assignments)
     if replica is not None and not simulation:
         raise click.UsageError("--replica chooses one of a simulation, and none is analyzed here")
-    warnings: list[str] = []
+    warnings = idle.warned()
     if is_file(config, assignments):
         run = given_run(Path(config), (replica or 1) if simulation else None)
     else:
-        run, warnings = solved_run(config, assignments, output, force=force)
+        run, ignored = solved_run(config, assignments, output, force=force)
+        warnings += ignored
         force = True  # of an output that now has the run
 
     from orderparams.analysis.analyze import analyze

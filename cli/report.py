@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from orderparams import interruption
-from orderparams.cli import completion, options
+from orderparams.cli import completion, idle, options
 
 
 @click.command()
@@ -37,6 +37,7 @@ def report(file: Path, output: Path | None, force: bool) -> None:
     from orderparams.storage.files import atomic, check_target, unused
     from orderparams.storage.suffixes import PAGES, check_suffix
 
+    idle.warned()
     path = unused(file.with_suffix(".html")) if output is None else output
     check_suffix(path, PAGES, "a report")
     check_target(path, force=force)

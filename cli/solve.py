@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams import interruption
-from orderparams.cli import given, keeping, options
+from orderparams.cli import given, idle, keeping, options
 from orderparams.cli.screen import show
 from orderparams.models import registry
 
@@ -58,6 +58,7 @@ def solve(
       orderparams solve two-stage -s attention.heads=8 -o run.h5
       orderparams solve run.h5 --resume -s training.duration=8000
     """
+    idle.warned()
     problem, _ = given.load(config, assignments, "solve", quiet=quiet or resume)
     limit = float("inf") if max_seconds is None else max_seconds
     if resume:

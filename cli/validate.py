@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams import interruption
-from orderparams.cli import given, options
+from orderparams.cli import given, idle, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def validate(
     """
     from orderparams.config.unused import ruled_out
 
+    idle.warned()
     problem, _ = given.load(
         config, assignments, "validate", quiet=quiet, rule=rule, more=ruled_out(dimensions)
     )
