@@ -13,7 +13,7 @@ import click
 
 from orderparams import interruption
 from orderparams.cli import given, idle, options
-from orderparams.cli.screen import show
+from orderparams.cli.screen import note, show
 
 if TYPE_CHECKING:
     from orderparams.analysis.analyze import Analysis
@@ -112,10 +112,7 @@ def simulated(config: str, assignments: tuple[str, ...]) -> bool:
     """Whether a replica of a simulation is analyzed."""
     kind = None if assignments else given.kind_of(config)
     if kind == "comparison":
-        click.echo(
-            f"{config} holds a validation: its simulation in the largest dimension is analyzed.",
-            err=True,
-        )
+        note(f"{config} holds a validation: its simulation in the largest dimension is analyzed.")
     return kind in ("simulation", "comparison")
 
 

@@ -11,6 +11,7 @@ import click
 
 from orderparams import interruption
 from orderparams.cli import completion, idle, options
+from orderparams.cli.screen import note
 
 
 @click.command()
@@ -68,7 +69,7 @@ def figure_of(file: Path) -> bytes | None:
             save_figure(plot_file(file), picture)
             return picture.read_bytes()
     except ConfigurationError as error:  # such as a scan over more than a figure shows
-        click.echo(f"no figure: {error}", err=True)
+        note(f"no figure: {error}")
     except FileError:  # nothing to draw; what cannot be read is refused with the page
         pass
     return None

@@ -1,14 +1,16 @@
 """What commands print fits a terminal of 80 columns, whatever the titles, paths and lists."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
 import result_files
 from reliability.mutations import FIXTURES
 
+from orderparams import compiled
+from orderparams.cli import options, screen
 from orderparams.cli.analyze import numbers
-from orderparams.cli.options import overlap_table
 from orderparams.cli.screen import WIDTH, columns, fitted
 from orderparams.cli.validate import summary as verdict
 from orderparams.storage.results import open_result
@@ -99,8 +101,12 @@ def test_lines_are_broken_between_words_and_below_their_text(line, parts):
 
 def test_what_rounds_to_zero_has_no_sign(monkeypatch, result_paths):
     tiny, large = np.full((1, 1), -1e-9), np.ones((1, 1))
-    assert overlap_table(tiny, large)[1].split() == ["1", "0.0000", "1.0000"]
-    assert overlap_table(-0.0 * large, 0.001 * large)[1].split() == ["1", "0.0e+00", "1.0e-03"]
+    assert options.overlap_table(tiny, large)[1].split() == ["1", "0.0000", "1.0000"]
+    assert options.overlap_table(-0.0 * large, 0.001 * large)[1].split() == [
+        "1",
+        "0.0e+00",
+        "1.0e-03",
+    ]
     assert numbers([-1e-9, -1.0]) == "(0.000, -1.000)"
     found = open_result(result_paths["validation"])
     for course in found.comparison.deviation.values():
@@ -108,3 +114,27 @@ def test_what_rounds_to_zero_has_no_sign(monkeypatch, result_paths):
     for course in found.comparison.z_score.values():
         course *= -1e-30
     assert not NEGATIVE_ZERO.search("\n".join(verdict(found)))
+
+
+def test_notes_are_broken_between_words(run, tmp_path, capsys, monkeypatch, result_paths):
+    """What is said on the way, beside errors and warnings, which are one line each."""
+    monkeypatch.setattr(screen, "on_terminal", lambda: True)
+    name = "a-run-with-a-name-that-is-not-so-short.h5"
+    shutil.copy(result_paths["run"], tmp_path / name)
+    commands = {
+        "Going on": ("solve", name, "--resume", "-s", "training.duration=5"),
+        "nothing is left to do": ("solve", name, "--resume"),
+        "is solved from t = 0": ("solve", name, "-o", "b.h5"),
+        "its configuration is evaluated": ("evaluate", name),
+        "holds a validation": ("analyze", result_paths["validation"]),
+    }
+    told = {words: run(*command)[2] for words, command in commands.items()}
+    options.say_compiling()
+    told["Compiling kernels"] = capsys.readouterr().err
+    monkeypatch.setattr(compiled, "cache_root", lambda: None)
+    options.announce_compilation()
+    told["Set NUMBA_CACHE_DIR"] = capsys.readouterr().err
+    for words, err in told.items():
+        assert words in " ".join(err.split())
+        for line in err.splitlines():
+            assert line.startswith("orderparams: ") or columns(line) <= WIDTH or "/" in line, line

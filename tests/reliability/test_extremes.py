@@ -9,7 +9,8 @@ import pytest
 
 import orderparams as op
 from orderparams.config.values import LARGEST
-from orderparams.errors import ConfigurationError
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.flow import Flow
 
 HUGE = [1e8, 1e20, 0.99 * LARGEST, 1e160, 1.7976931348623157e308]
 SIZES = [5e-324, 1e-300, *HUGE]
@@ -122,7 +123,11 @@ def test_noise_that_leaves_the_range_at_once_is_refused(activation):
         op.solve(BASE, settings=sgd | {"attention.activation": activation})
 
 
-def test_a_run_that_leaves_the_range_names_the_rate():
+def test_a_run_that_leaves_the_range_names_the_rate(monkeypatch):
+    def derivative(*_):
+        raise SolverError("the state is not finite")
+
+    monkeypatch.setattr(Flow, "derivative", derivative)
     sgd = {"training.rule": "sgd", "training.learning_rate": 1e5, "attention.heads": 1}
     run = op.solve(BASE, settings=sgd)
     assert run.status == "failed"
