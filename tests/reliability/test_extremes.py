@@ -10,7 +10,7 @@ import pytest
 import orderparams as op
 from orderparams.config.values import LARGEST
 from orderparams.errors import ConfigurationError, SolverError
-from orderparams.flow import Flow
+from orderparams.models.single_location.flow import Flow
 
 HUGE = [1e8, 1e20, 0.99 * LARGEST, 1e160, 1.7976931348623157e308]
 SIZES = [5e-324, 1e-300, *HUGE]
