@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams import interruption
-from orderparams.cli import given, options
-from orderparams.cli.screen import show
+from orderparams.cli import given, idle, options
+from orderparams.cli.screen import note, show
 
 if TYPE_CHECKING:
     from orderparams.analysis.analyze import Analysis
@@ -63,11 +63,12 @@ def analyze(
     simulation = simulated(config, assignments)
     if replica is not None and not simulation:
         raise click.UsageError("--replica chooses one of a simulation, and none is analyzed here")
-    warnings: list[str] = []
+    warnings = idle.warned()
     if is_file(config, assignments):
         run = given_run(Path(config), (replica or 1) if simulation else None)
     else:
-        run, warnings = solved_run(config, assignments, output, force=force)
+        run, ignored = solved_run(config, assignments, output, force=force)
+        warnings += ignored
         force = True  # of an output that now has the run
 
     from orderparams.analysis.analyze import analyze
@@ -111,10 +112,7 @@ def simulated(config: str, assignments: tuple[str, ...]) -> bool:
     """Whether a replica of a simulation is analyzed."""
     kind = None if assignments else given.kind_of(config)
     if kind == "comparison":
-        click.echo(
-            f"{config} holds a validation: its simulation in the largest dimension is analyzed.",
-            err=True,
-        )
+        note(f"{config} holds a validation: its simulation in the largest dimension is analyzed.")
     return kind in ("simulation", "comparison")
 
 
@@ -156,7 +154,7 @@ MOST_NUMBERS = 8
 
 def numbers(values: Iterable[float], digits: int = 3) -> str:
     """A short vector."""
-    return "(" + ", ".join(f"{round(value, digits) + 0.0:.{digits}f}" for value in values) + ")"
+    return "(" + ", ".join(f"{value:z.{digits}f}" for value in values) + ")"
 
 
 def names(heads: Iterable[int]) -> str:
@@ -185,7 +183,7 @@ def happened(result: Analysis) -> list[str]:
         lines.append(
             f"  {stage:>5}{event.head + 1:6d}{event.target:>9}"
             f"{event.start:9.4g}{event.half_time:10.4g}{event.complete:10.4g}"
-            f"  {event.cosine_before:.2f} {event.cosine_after:.2f}"
+            f"  {event.cosine_before:z.2f} {event.cosine_after:z.2f}"
             f"  {event.risk_before:.4f} {event.risk_after:.4f}"
         )
     for plateau in stages.plateaus:
@@ -194,7 +192,7 @@ def happened(result: Analysis) -> list[str]:
     for excursion in stages.excursions:
         lines.append(
             f"  Head {excursion.head + 1} makes an excursion: along direction "
-            f"{excursion.origin.name} up to {excursion.peak:.3f}"
+            f"{excursion.origin.name} up to {excursion.peak:z.3f}"
         )
         lines.append(
             f"    at t = {excursion.peak_time:.4g}; from t = {excursion.turn_time:.4g} on it "
@@ -219,10 +217,10 @@ def rest_lines(title: str, rest: Rest, result: Analysis) -> list[str]:
     lines.append(f"    {'growth rate':>12}{'at the run':>12}{'observed':>12}    mode")
     shown = rest.modes[: max(len(rest.growth), 2)][:MOST_MODES]
     for mode, growth in zip(shown, [*rest.growth, None, None], strict=False):
-        seen = " " * 24 if growth is None else f"{growth.local:12.6f}{growth.rate:12.6f}"
+        seen = " " * 24 if growth is None else f"{growth.local:z12.6f}{growth.rate:z12.6f}"
         count = f" (x{mode.multiplicity})" if mode.multiplicity > 1 else ""
         what = mode.describe(result.directions)
-        lines.append(f"    {mode.rate:12.6f}{seen}    {what}{count}")
+        lines.append(f"    {mode.rate:z12.6f}{seen}    {what}{count}")
     return lines
 
 
@@ -284,7 +282,7 @@ def ending(result: Analysis) -> list[str]:
         what = final.modes[0].describe(result.directions)
         return [
             "  The run is too short. It ends near a saddle, which it leaves at the rate",
-            f"  {rate:.6f}: {what}.",
+            f"  {rate:z.6f}: {what}.",
         ]
     if above > 1e-3 * abs(run.risk[0] - run.risk[-1]):
         noisy = run.problem.training.rule == "sgd" or not run.engine

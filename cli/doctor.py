@@ -99,5 +99,5 @@ def line(outcome: Outcome) -> str:
     verdict = "ok" if outcome.holds else "FAILED"
     if outcome.message:
         return f"  {outcome.what:<65}   {verdict}\n{entry('', outcome.message)}"
-    numbers = f"{outcome.expected:12.8f}{outcome.found:13.8f}{outcome.tolerance:9.0e}"
+    numbers = f"{outcome.expected:z12.8f}{outcome.found:z13.8f}{outcome.tolerance:9.0e}"
     return f"  {outcome.what:<31}{numbers}   {verdict}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from orderparams.cli import completion, options
+from orderparams.cli import completion, idle, options
 from orderparams.storage.suffixes import EXPORTS
 
 
@@ -36,6 +36,7 @@ def export(file: Path, to: str, output: Path | None, force: bool) -> None:
     from orderparams.export import ENDINGS, export_file
     from orderparams.storage.files import check_target, unused
 
+    idle.warned()
     path = unused(file.with_suffix(ENDINGS[to])) if output is None else output
     check_target(path, force=force)
     export_file(file, path, to, force=force)

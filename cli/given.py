@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from orderparams.cli.screen import note
+
 if TYPE_CHECKING:
     from orderparams.config import Problem
     from orderparams.config.unused import Unused
@@ -62,7 +64,7 @@ def announce(config: str, command: str) -> None:
         text = f"its {'base ' * (kind == 'scan')}configuration is {DONE[command]}"
         if hint := HINTS.get((command, kind)):
             text += f"; {hint.format(config)}"
-    click.echo(f"{config} holds {KINDS[kind]}: {text}.", err=True)
+    note(f"{config} holds {KINDS[kind]}: {text}.")
 
 
 def load(

@@ -16,6 +16,7 @@ import click
 
 from orderparams import interruption
 from orderparams.cli import completion
+from orderparams.cli.screen import note
 from orderparams.config import words
 from orderparams.errors import FileError
 from orderparams.models import registry
@@ -106,10 +107,10 @@ def say_compiling() -> None:
     """Say that kernels are compiled, in place of a progress line."""
     start = "\r\x1b[K" if sys.stderr.isatty() else ""
     with contextlib.suppress(OSError, ValueError):
-        click.echo(
-            f"{start}Compiling kernels: a minute or two, more on a busy machine. They are "
-            "kept for the next time.",
-            err=True,
+        click.echo(start, nl=False, err=True)
+        note(
+            "Compiling kernels: a minute or two, more on a busy machine. They are kept for the "
+            "next time."
         )
 
 
@@ -118,10 +119,9 @@ def announce_compilation() -> None:
     from orderparams.compiled import cache_root, on_compiling
 
     if cache_root() is None:
-        click.echo(
+        note(
             "Compiling the kernels, as every run will: no folder can be written to keep them in. "
-            "Set NUMBA_CACHE_DIR to one that can.",
-            err=True,
+            "Set NUMBA_CACHE_DIR to one that can."
         )
     else:
         on_compiling[:] = [say_compiling]

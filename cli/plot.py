@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from orderparams.cli import completion, options
+from orderparams.cli import completion, idle, options
 
 
 def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -64,6 +64,7 @@ def plot(
     from orderparams.storage.suffixes import FIGURES, check_suffix
     from orderparams.views.plots import drawing, plot_file, save_figure
 
+    idle.warned()
     path = unused(file.with_suffix(".png")) if output is None else output
     check_suffix(path, FIGURES, "a figure")
     check_target(path, force=force)

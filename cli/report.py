@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from orderparams import interruption
-from orderparams.cli import completion, options
+from orderparams.cli import completion, idle, options
+from orderparams.cli.screen import note
 
 
 @click.command()
@@ -37,6 +38,7 @@ def report(file: Path, output: Path | None, force: bool) -> None:
     from orderparams.storage.files import atomic, check_target, unused
     from orderparams.storage.suffixes import PAGES, check_suffix
 
+    idle.warned()
     path = unused(file.with_suffix(".html")) if output is None else output
     check_suffix(path, PAGES, "a report")
     check_target(path, force=force)
@@ -67,7 +69,7 @@ def figure_of(file: Path) -> bytes | None:
             save_figure(plot_file(file), picture)
             return picture.read_bytes()
     except ConfigurationError as error:  # such as a scan over more than a figure shows
-        click.echo(f"no figure: {error}", err=True)
+        note(f"no figure: {error}")
     except FileError:  # nothing to draw; what cannot be read is refused with the page
         pass
     return None

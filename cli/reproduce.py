@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams import interruption
-from orderparams.cli import completion, options
+from orderparams.cli import completion, idle, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
@@ -49,7 +49,12 @@ def reproduce(
     from orderparams.progress import ProgressLine
     from orderparams.storage.files import atomic
 
+    idle.warned()
     claims = select(names)
+    if only_list and as_json:
+        listed = [{"claim": claim.name, "title": claim.title} for claim in claims]
+        click.echo(json.dumps({"claims": listed}, indent=2))
+        return 0
     if only_list:
         show(f"{claim.name}  {claim.title}" for claim in claims)
         return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orderparams import interruption
-from orderparams.cli import completion, given, options
+from orderparams.cli import completion, given, idle, options
 from orderparams.cli.screen import show
 from orderparams.storage.suffixes import RESULTS, check_suffix
 
@@ -207,7 +207,8 @@ def warned(
     from orderparams.scans.unused import given_to, ignored_in
 
     keys = given_to(plan, config or DEFAULT_PRESET, setting_keys(assignments))
-    return given.warned(ignored_in(plan, keys) | machine.ignored, "this scan")
+    options = idle.found(click.get_current_context())
+    return given.warned(ignored_in(plan, keys) | machine.ignored | options, "this scan")
 
 
 CONTRADICTIONS = {

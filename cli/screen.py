@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
 
@@ -15,6 +16,16 @@ MOST_INDENT = 30
 def show(lines: Iterable[str]) -> None:
     """Print lines, those broken that are too wide."""
     click.echo("\n".join(part for line in lines for part in fitted(line)))
+
+
+def note(text: str) -> None:
+    """Say something beside the result: one line in a log, on a terminal broken between words."""
+    click.echo("\n".join(fitted(text) if on_terminal() else [text]), err=True)
+
+
+def on_terminal() -> bool:
+    """Whether somebody reads standard error as it comes."""
+    return sys.stderr.isatty()
 
 
 def columns(text: str) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams import interruption
-from orderparams.cli import given, keeping, options
+from orderparams.cli import given, idle, keeping, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def simulate(
       orderparams simulate -s simulation.dimension=4000 -o sgd.h5
       orderparams simulate sgd.h5 --resume
     """
+    idle.warned()
     problem, _ = given.load(config, assignments, "simulate", quiet=quiet or resume)
     if resume:
         output = keeping.file_to_resume(config, output)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams import interruption
-from orderparams.cli import given, keeping, options
-from orderparams.cli.screen import show
+from orderparams.cli import given, idle, keeping, options
+from orderparams.cli.screen import note, show
 from orderparams.models import registry
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def solve(
       orderparams solve two-stage -s attention.heads=8 -o run.h5
       orderparams solve run.h5 --resume -s training.duration=8000
     """
+    idle.warned()
     problem, _ = given.load(config, assignments, "solve", quiet=quiet or resume)
     limit = float("inf") if max_seconds is None else max_seconds
     if resume:
@@ -68,9 +69,8 @@ def solve(
         return run(problem, path, limit, interval, quiet=quiet, replace=True, resume=earlier)
     path = options.target(output, config, force=force)
     if not quiet and given.kind_of(config) == "trajectory":
-        click.echo(
-            f"The configuration of {config} is solved from t = 0; to go on with its run: --resume.",
-            err=True,
+        note(
+            f"The configuration of {config} is solved from t = 0; to go on with its run: --resume."
         )
     return run(problem, path, limit, interval, quiet=quiet, replace=force)
 
@@ -89,16 +89,15 @@ def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | 
     check_same(earlier, problem)
     duration, reached = problem.training.duration, float(earlier.time[-1])
     if earlier.complete and reached == duration:
-        click.echo(
+        note(
             f"{path} has reached t = {reached:g} and nothing is left to do; for a longer run add "
-            f"-s training.duration={2 * duration:g}",
-            err=True,
+            f"-s training.duration={2 * duration:g}"
         )
         return None
     check_left(reached, duration)
     check_target(path, force=True)
     if not quiet:
-        click.echo(f"Going on with {path} from t = {reached:g}.", err=True)
+        note(f"Going on with {path} from t = {reached:g}.")
     return earlier
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams import interruption
-from orderparams.cli import given, options
+from orderparams.cli import given, idle, options
 from orderparams.cli.screen import show
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def validate(
     """
     from orderparams.config.unused import ruled_out
 
+    idle.warned()
     problem, _ = given.load(
         config, assignments, "validate", quiet=quiet, rule=rule, more=ruled_out(dimensions)
     )
@@ -143,7 +144,7 @@ def summary(result: Validation) -> list[str]:
         f"  {'':8}{'deviation':>12}{'std. error':>12}{'z':>8}{'p-value':>10}",
     ]
     for row in rows[:MOST_ROWS]:
-        numbers = f"{row.deviation:12.5f}{row.standard_error:12.5f}{row.z_score:8.2f}"
+        numbers = f"{row.deviation:z12.5f}{row.standard_error:12.5f}{row.z_score:z8.2f}"
         lines.append(f"  {row.name:8}{numbers}{row.pvalue:10.2g}")
     lines += [
         "  z is that of one time, the largest; the p-value judges the whole course",
@@ -151,7 +152,7 @@ def summary(result: Validation) -> list[str]:
         f"  p-value of all together      {comparison.least_pvalue:.2g}",
         f"  p-value of the measured loss {shown(result.loss_pvalue, '.2g')}",
         f"  error that would be seen     {seen(comparison)}",
-        f"  spread over replicas         ~ D^({fall.exponent:.3f} +- "
+        f"  spread over replicas         ~ D^({fall.exponent:z.3f} +- "
         f"{shown(fall.standard_error, '.3f')})",
         "",
     ]

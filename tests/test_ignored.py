@@ -115,3 +115,68 @@ def test_presets_as_files_say_nothing_of_themselves(name):
     for command in ("solve", "evaluate", "simulate", "validate", "analyze", "optimum"):
         problem = load(table)
         assert ignored(problem, command, problem.given) == {}
+
+
+SCAN = ("scan", "my.toml", "--vary", "attention.heads=1,2", "--action", "evaluate")
+IDLE = {
+    ("solve", "my.toml", "--force"): "--force (without -o a new file",
+    ("simulate", "my.toml", "--force"): "--force (without -o a new file",
+    ("validate", "my.toml", "--force"): "--force (without -o a new file",
+    ("plot", "run.h5", "--force"): "--force (without -o a new file",
+    ("export", "run.h5", "--to", "csv", "--force"): "--force (without -o a new file",
+    ("report", "run.h5", "--force"): "--force (without -o a new file",
+    ("analyze", "run.h5", "--force"): "--force (without -o nothing is written",
+    ("solve", "run.h5", "--resume", "--force"): "--force (--resume goes on with the file",
+    ("simulate", "sgd.h5", "--resume", "--force"): "--force (--resume goes on with the file",
+    ("reproduce", "--list", "--force", "-o", "x"): "--output, --force (--list runs nothing",
+    (*SCAN, "--dry-run", "--shard", "1/2"): "--shard (--dry-run only shows",
+    (*SCAN, "--dry-run", "--force"): "--force (--dry-run only shows",
+}
+
+
+@pytest.fixture
+def files(toml, tmp_path):
+    """A run and a simulation to name in a command."""
+    op.solve(tmp_path / toml).save(tmp_path / "run.h5")
+    op.simulate(tmp_path / toml).save(tmp_path / "sgd.h5")
+
+
+@pytest.mark.parametrize("command", IDLE, ids=" ".join)
+def test_options_that_change_nothing_beside_others_are_named(run, files, command):
+    status, _, err = run(*command)
+    (line,) = [line for line in lines(err) if "--" in line]
+    assert status in (0, 4, 7)
+    assert IDLE[command] in line
+
+
+def test_options_that_count_are_not_named(run, files):
+    for command in (("solve", "my.toml"), ("plot", "run.h5"), ("analyze", "run.h5")):
+        output = "a.png" if command[0] == "plot" else "a.h5"
+        status, _, err = run(*command, "-o", output, "--force")
+        assert (status, [line for line in lines(err) if "--" in line]) == (0, [])
+    assert "--" not in "".join(lines(run(*SCAN, "--shard", "1/2", "-o", "b.h5")[2]))
+
+
+def test_collecting_runs_nothing_and_says_what_it_leaves_out(run, toml):
+    assert run(*SCAN, "--shard", "1/2", "-o", "a.h5")[0] == 0
+    machine = ("--workers", "2", "--timeout", "9", "--scheduler", "tcp://x", "--resume")
+    status, out, err = run("scan", "--collect", *machine, "-o", "a.h5", "--json")
+    (line,) = lines(err)
+    assert status == 6
+    assert "--workers, --timeout, --scheduler, --resume (--collect runs no points)" in line
+    assert [warning.split(":")[0] for warning in json.loads(out)["warnings"]][-1] == "--resume"
+    assert not lines(run("scan", "--collect", "-o", "a.h5", "--force")[2])
+
+
+def test_a_list_of_claims_as_json(run):
+    claims = json.loads(run("reproduce", "--list", "--json")[1])["claims"]
+    assert claims[0] == {"claim": "C1", "title": claims[0]["title"]}
+
+
+def test_python_says_that_nothing_is_written():
+    quick = {"expectation.engine": "sampling", "expectation.samples": 64}
+    with pytest.warns(op.IgnoredSettingWarning, match=r"force \(nothing is written"):
+        op.scan(
+            "single-head", {"task.length": [3]},
+            settings=quick, action="evaluate", workers=1, force=True,
+        )  # fmt: skip

@@ -1,10 +1,20 @@
 """What commands print fits a terminal of 80 columns, whatever the titles, paths and lists."""
 
+import re
+import shutil
+
+import numpy as np
 import pytest
 import result_files
 from reliability.mutations import FIXTURES
 
+import orderparams as op
+from orderparams import compiled
+from orderparams.cli import options, screen
+from orderparams.cli.analyze import numbers
 from orderparams.cli.screen import WIDTH, columns, fitted
+from orderparams.cli.validate import summary as verdict
+from orderparams.results.files import open_result
 
 FILES = sorted(FIXTURES.glob("version-*/*.h5"))
 TITLE = "漢字 and γ ≤ ∞ in a title that is much longer than the eighty columns of a terminal are"
@@ -22,9 +32,13 @@ scan.mode = "zip"
 """
 
 
+NEGATIVE_ZERO = re.compile(r"-0(\.0*)?(e[-+]\d+)?(?![\w.])")
+
+
 def check_width(text):
-    """Every line fits, except that a path is not broken."""
+    """Every line fits, except that a path is not broken; none has a negative zero."""
     for line in text.splitlines():
+        assert not NEGATIVE_ZERO.search(line), line
         assert columns(line) <= WIDTH or "/" in line.split()[-1], line
 
 
@@ -84,3 +98,44 @@ def test_lines_are_broken_between_words_and_below_their_text(line, parts):
     assert max(map(columns, found)) > WIDTH - 6
     if line.startswith("  key"):
         assert {len(part) - len(part.lstrip()) for part in found[1:]} == {len("  key         ")}
+
+
+def test_what_rounds_to_zero_has_no_sign(monkeypatch, result_paths):
+    problem, one = op.load("single-head"), np.ones((1, 1))
+    for overlap, length, cells in (
+        (-1e-9, 1.0, ["1", "0.0000", "1.0000"]),
+        (-0.0, 0.001, ["1", "0.0e+00", "1.0e-03"]),
+    ):
+        state = {"overlap": overlap * one, "self_overlap": length * one}
+        assert options.state_table(problem, state)[1].split() == cells
+    assert numbers([-1e-9, -1.0]) == "(0.000, -1.000)"
+    found = open_result(result_paths["validation"])
+    for course in found.comparison.deviation.values():
+        course *= -1e-30
+    for course in found.comparison.z_score.values():
+        course *= -1e-30
+    assert not NEGATIVE_ZERO.search("\n".join(verdict(found)))
+
+
+def test_notes_are_broken_between_words(run, tmp_path, capsys, monkeypatch, result_paths):
+    """What is said on the way, beside errors and warnings, which are one line each."""
+    monkeypatch.setattr(screen, "on_terminal", lambda: True)
+    name = "a-run-with-a-name-that-is-not-so-short.h5"
+    shutil.copy(result_paths["run"], tmp_path / name)
+    commands = {
+        "Going on": ("solve", name, "--resume", "-s", "training.duration=5"),
+        "nothing is left to do": ("solve", name, "--resume"),
+        "is solved from t = 0": ("solve", name, "-o", "b.h5"),
+        "its configuration is evaluated": ("evaluate", name),
+        "holds a validation": ("analyze", result_paths["validation"]),
+    }
+    told = {words: run(*command)[2] for words, command in commands.items()}
+    options.say_compiling()
+    told["Compiling kernels"] = capsys.readouterr().err
+    monkeypatch.setattr(compiled, "cache_root", lambda: None)
+    options.announce_compilation()
+    told["Set NUMBA_CACHE_DIR"] = capsys.readouterr().err
+    for words, err in told.items():
+        assert words in " ".join(err.split())
+        for line in err.splitlines():
+            assert line.startswith("orderparams: ") or columns(line) <= WIDTH or "/" in line, line

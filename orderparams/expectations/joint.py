@@ -273,9 +273,8 @@ def check_width(width: float) -> None:
     """:class:`SolverError` for logits that spread too far."""
     if not width <= WIDEST:
         raise SolverError(
-            f"the logits spread over {width:.4g} units, quadrature serves up to {WIDEST:.0f}; "
-            "the heads are out of all proportion: check the start, the learning rate and the "
-            "duration, or use expectation.engine = 'sampling'"
+            f"the logits spread over {width:.4g} units; quadrature serves up to {WIDEST:.0f}, "
+            "expectation.engine = 'sampling' more"
         )
 
 

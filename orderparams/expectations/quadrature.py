@@ -156,8 +156,8 @@ class Quadrature:
         if not (broadest <= BROADEST and farthest <= FARTHEST):
             raise SolverError(
                 f"the logits have standard deviations up to {broadest:.3g} and means up to "
-                f"{farthest:.3g}; quadrature serves {BROADEST:g} and {FARTHEST:g}: use "
-                "expectation.engine = 'sampling', or a smaller learning rate or initial variance"
+                f"{farthest:.3g}; quadrature serves {BROADEST:g} and {FARTHEST:g}, "
+                "expectation.engine = 'sampling' more"
             )
         return (means, covariances, deviations, self.shares), spread
 

@@ -185,6 +185,11 @@ class Model(Protocol):
         """The same problem with an explicit start; what the state does not have is as before."""
         ...
 
+    def remedy(self, problem: Any, /, *, start: bool = False, sgd: bool = False) -> str:
+        """What to change where the start, or else a run, is out of range; for a run "" if no rate
+        is large."""
+        ...
+
     def kernel_key(self, problem: Any, simulated: bool, /) -> Sequence[object]:
         """What decides which kernels a flow needs, and if ``simulated`` SGD."""
         ...

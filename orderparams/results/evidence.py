@@ -46,17 +46,17 @@ def close(
         tolerance = absolute or 0.0
         words = f"± {tolerance:g}"
     holds = bool(abs(found - expected) <= tolerance)
-    return Check(what, f"{expected:.6g} {words}", f"{found:.6g}", holds)
+    return Check(what, f"{expected:z.6g} {words}", f"{found:z.6g}", holds)
 
 
 def below(what: str, found: float, limit: float) -> Check:
     """A number that must stay below a limit."""
-    return Check(what, f"< {limit:.4g}", f"{found:.4g}", bool(found < limit))
+    return Check(what, f"< {limit:.4g}", f"{found:z.4g}", bool(found < limit))
 
 
 def above(what: str, found: float, limit: float) -> Check:
     """A number that must exceed a limit."""
-    return Check(what, f"> {limit:.4g}", f"{found:.4g}", bool(found > limit))
+    return Check(what, f"> {limit:.4g}", f"{found:z.4g}", bool(found > limit))
 
 
 def same(what: str, expected: object, found: object) -> Check:

@@ -121,7 +121,7 @@ def other_spread(comparison: Comparison, grounds: Grounds) -> str:
     if not (off > OFF and off > SURE * fall.standard_error):
         return ""
     return (
-        f"The spread over replicas goes as D^({fall.exponent:.2f} +- {fall.standard_error:.2f}) "
+        f"The spread over replicas goes as D^({fall.exponent:z.2f} +- {fall.standard_error:.2f}) "
         "where a large dimension has D^(-1/2): the extrapolation in 1/D fails. Take dimensions "
         "several times as large, lower training.learning_rate, or stop before replicas drift "
         "apart (training.duration)."

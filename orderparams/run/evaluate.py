@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
@@ -16,12 +17,13 @@ from orderparams.sources import Source, load
 
 
 @contextlib.contextmanager
-def start_in_range() -> Iterator[None]:
+def start_in_range(problem: Problem) -> Iterator[None]:
     """:class:`ConfigurationError` where the expectations at the start cannot be had."""
     try:
         yield
     except SolverError as error:
-        raise ConfigurationError(f"the start is out of range: {error}") from None
+        remedy = registry.model(problem.model).remedy(problem, start=True)
+        raise ConfigurationError(f"the start is out of range: {error}; {remedy}") from None
 
 
 def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
@@ -32,7 +34,7 @@ def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
     problem = heed(load(source, settings=settings), "evaluate")
     model = registry.model(problem.model)
     flow = model.flow(problem)
-    with start_in_range():
+    with start_in_range(problem):
         found = flow.evaluate(flow.initial_state)
     return Evaluation(
         problem=problem,

@@ -36,7 +36,7 @@ def risk_of(flow: Flow, records: Records, r: int, i: int) -> float:
     """The risk of replica r at time i; a :class:`SolverError` if it is not known."""
     state = {name: values[r, i] for name, values in records.parameters.items()}
     if not all(np.isfinite(values).all() for values in state.values()):
-        raise SolverError("SGD diverged; lower training.learning_rate")
+        raise SolverError("SGD diverged")
     return flow.risk(state)
 
 
@@ -52,7 +52,9 @@ def population_risk(problem: Problem, records: Records) -> tuple[Array, str]:
         try:
             risk[r, i] = risk_of(flow, records, r, i)
         except SolverError as error:
-            message = message or f"replica {r + 1} at t = {records.time[i]:g}: {error}"
+            remedy = registry.model(problem.model).remedy(problem, sgd=True)
+            remedy = remedy or "lower training.learning_rate"
+            message = message or f"replica {r + 1} at t = {records.time[i]:g}: {error}; {remedy}"
     return risk, message
 
 
@@ -94,7 +96,7 @@ def simulate(
             return resume
         replicas.restore(resume.checkpoint)
     else:
-        with start_in_range():
+        with start_in_range(problem):
             risk_of(drift(problem), replicas.result(), 0, 0)
     saved = clock.monotonic()
 

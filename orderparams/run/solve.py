@@ -115,13 +115,14 @@ def integrate(
     record: Record,
     watch: Callable[[Ending], None],
     pulse: Callable[[float], None],
+    remedy: str = "",
 ) -> Ending:
     """Advance the flow from a state to times[-1], and record it at the requested times.
 
     ``watch`` is called after every step with how the run would end there, ``pulse`` with the time
     before every evaluation. Stops early when a state or a velocity is not finite, when the method
     gives up, after ``settings.max_steps`` steps, at rest if ``settings.stop_at_rest``, on a
-    :class:`SolverError` of ``pulse``, and on an interrupt.
+    :class:`SolverError` of ``pulse``, and on an interrupt. ``remedy`` is what would help then.
     """
     next_look = 0.0
     stepper = None
@@ -155,7 +156,8 @@ def integrate(
             if stepper.steps >= settings.max_steps:
                 raise SolverError(f"integrator.max_steps = {settings.max_steps} steps were taken")
     except SolverError as error:
-        return ending("failed", f"stopped at t = {state.time:.6g}: {error}")
+        told = f"{error}; {remedy}" if remedy else str(error)
+        return ending("failed", f"stopped at t = {state.time:.6g}: {told}")
     except KeyboardInterrupt:
         return ending("interrupted", f"interrupted at t = {state.time:.6g}")
     return ending("finished", "")
@@ -199,7 +201,7 @@ def solve(
     check_duration(end, flow, problem.integrator)
     check_memory(len(times), flow.initial_state.size, problem.integrator.method)
     state = Reached(0.0, flow.initial_state)
-    with start_in_range():
+    with start_in_range(problem):
         flow.risk(flow.state(state.y))
     if resume is not None:
         check_same(resume, problem)
@@ -247,5 +249,6 @@ def solve(
             progress(time / end, record.risk)
 
     due = times[times > record.last]
+    remedy = model.remedy(problem, sgd=problem.training.rule == "sgd")
     with interruption.keeping():
-        return so_far(integrate(flow, state, due, problem.integrator, record, watch, pulse))
+        return so_far(integrate(flow, state, due, problem.integrator, record, watch, pulse, remedy))

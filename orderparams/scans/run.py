@@ -357,7 +357,9 @@ def scan(
     keys = given_to(plan, source, setting_keys(listed(settings)))
     file = None if scheduler_file is None else Path(scheduler_file)
     machine = Machine(workers, timeout, scheduler, file)
-    warn(sentence("this scan", ignored_in(plan, keys) | machine.ignored))
+    idle = {} if output is not None else {"resume": resume, "force": force}
+    unwritten = {name: "nothing is written without output" for name in idle if idle[name]}
+    warn(sentence("this scan", ignored_in(plan, keys) | machine.ignored | unwritten))
     if output is not None:
         return run_plan(
             plan, Path(output), machine,

@@ -32,6 +32,9 @@ BEGINS, COMPILES = b"begins\n", b"compiles\n"
 """What a child says before the reply: that it has its libraries and kernels, or that it has to
 compile them first."""
 
+LOOK_INTERVAL = 1.0
+"""Seconds between looks of a child at its parent."""
+
 OnCompiling = Callable[[], None]
 
 
@@ -228,7 +231,14 @@ def serve() -> None:
             requests.put(line)
         os._exit(0)  # also in the middle of a point: nobody waits for it
 
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_INTERVAL)
+        os._exit(0)
+
+    # What a parent has forked keeps its end of the pipe open: that it is gone is seen twice.
     threading.Thread(target=listen, args=(sys.stdin.buffer,), daemon=True).start()
+    threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
 
     # What every action needs is imported while the parent still makes its plans.
     with contextlib.suppress(Exception):  # the first point will say why it cannot be

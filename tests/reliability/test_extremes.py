@@ -9,7 +9,8 @@ import pytest
 
 import orderparams as op
 from orderparams.config.values import LARGEST
-from orderparams.errors import ConfigurationError
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.models.single_location.flow import Flow
 
 HUGE = [1e8, 1e20, 0.99 * LARGEST, 1e160, 1.7976931348623157e308]
 SIZES = [5e-324, 1e-300, *HUGE]
@@ -79,3 +80,55 @@ def test_a_simulation_that_begins_out_of_range_is_refused(kind):
     settings = {"attention.activation": "softmax-1", "simulation.dimension": 60}
     with pytest.raises(ConfigurationError, match="the start is out of range"):
         op.simulate(BASE, settings=settings | {"output.points": 3} | KINDS[kind](1e20))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"task.signal.strengths": [1e20, 1.0]}, r"weaken the signal \(task.signal\)"),
+        ({"initial.variance": 1e20}, r"weaken the initial heads \(initial.variance\)"),
+        ({"initial": explicit([[1e20, 0.0], [0.0, 1.0]])}, "weaken initial.overlap"),
+        ({"attention.bias": [1e20, 1.0]}, "weaken attention.bias"),
+        ({"attention.head_weights": [1e20, 1.0]}, "weaken attention.head_weights"),
+    ],
+)
+def test_a_start_out_of_range_says_what_to_weaken(settings, words):
+    with pytest.raises(ConfigurationError, match=f"the start is out of range: .*{words}$"):
+        op.evaluate(BASE, settings={"attention.activation": "softmax-1"} | settings)
+
+
+@pytest.mark.parametrize(
+    ("key", "more"),
+    [
+        ("training.bias_rate", {"attention.bias": "learned"}),
+        ("training.head_weight_rate", {"attention.head_weights": "learned"}),
+        ("training.weight_decay", {}),
+        ("training.learning_rate", {"training.duration": 1e49}),
+    ],
+)
+def test_a_simulation_that_fails_names_the_rate(key, more, capfd):
+    settings = {"attention.activation": "softmax-1", "output.points": 3, key: 1e49} | more
+    few = {"simulation.dimension": 60, "simulation.replicas": 1}
+    run = op.simulate(BASE, settings=settings | few)
+    assert run.status == "failed"
+    assert f"lower {key} = 1e+49" in run.message
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("activation", ["softmax", "softmax-1", "bayes-softmax"])
+def test_noise_that_leaves_the_range_at_once_is_refused(activation):
+    """Followed step by step it takes minutes to the same end."""
+    sgd = {"training.rule": "sgd", "training.learning_rate": 1e49, "attention.heads": 1}
+    with pytest.raises(ConfigurationError, match=r"training.learning_rate = 1e\+49"):
+        op.solve(BASE, settings=sgd | {"attention.activation": activation})
+
+
+def test_a_run_that_leaves_the_range_names_the_rate(monkeypatch):
+    def derivative(*_):
+        raise SolverError("the state is not finite")
+
+    monkeypatch.setattr(Flow, "derivative", derivative)
+    sgd = {"training.rule": "sgd", "training.learning_rate": 1e5, "attention.heads": 1}
+    run = op.solve(BASE, settings=sgd)
+    assert run.status == "failed"
+    assert "lower training.learning_rate = 100000" in run.message

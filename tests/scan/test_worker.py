@@ -98,24 +98,33 @@ def test_a_child_that_died_while_idle_is_replaced(crew):
     assert crew.run(Task("solve", CONFIG, "x")).status == "finished"
 
 
-def test_children_leave_when_their_parent_is_killed(tmp_path):
+@pytest.mark.parametrize("forked", [False, True])
+def test_children_leave_when_their_parent_is_killed(forked):
+    """Also where another process, forked by the parent, holds its end of the pipes."""
     script = (
-        "import sys, threading, time\n"
+        "import os, sys, threading, time\n"
         "from orderparams.scans.worker import Crew, Task\n"
         "crew = Crew(); crew.start(2)\n"
-        "print(*(child.process.pid for child in crew.idle), flush=True)\n"
+        f"other = os.fork() if {forked} else os.getpid()\n"
+        "if other == 0: time.sleep(60); os._exit(0)\n"
+        "print(other, *(child.process.pid for child in crew.idle), flush=True)\n"
         f"crew.run(Task('solve', {ENDLESS!r}, 'x'))\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    children = [int(pid) for pid in parent.stdout.readline().split()]
-    time.sleep(2)  # into the point
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
-    deadline = time.monotonic() + 20
-    while any(map(running, children)):
-        assert time.monotonic() < deadline, "a child outlived its parent"
-        time.sleep(0.05)
+    other, *children = (int(pid) for pid in parent.stdout.readline().split())
+    try:
+        time.sleep(2)  # into the point
+        parent.kill()
+        parent.wait()
+        deadline = time.monotonic() + 20
+        while any(map(running, children)):
+            assert time.monotonic() < deadline, "a child outlived its parent"
+            time.sleep(0.05)
+        assert running(other) == forked
+    finally:
+        parent.stdout.close()
+        if forked:
+            os.kill(other, signal.SIGKILL)
 
 
 def running(pid):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.errors import ConfigurationError
 from orderparams.expectations import Engine, Moments
 from orderparams.models.interface import State
 from orderparams.models.single_location.sections import Problem
@@ -20,6 +21,9 @@ from orderparams.models.vectors.geometry import Vectors
 
 Array = NDArray[np.float64]
 
+MOST_NOISE = 1e8
+"""Noise of SGD in q beyond which no run stays in range: V falls as q^(-1/2) at most."""
+
 
 class Flow(VectorFlow):
     """The flow of H heads and F features. ``setup`` is what the problem was built into."""
@@ -28,7 +32,7 @@ class Flow(VectorFlow):
 
     def __init__(self, problem: Problem, setup: Setup, engine: Engine) -> None:
         training, attention = problem.training, problem.attention
-        self.engine, self.setup = engine, setup
+        self.problem, self.engine, self.setup = problem, engine, setup
         self.norm_bias = attention.bias == "norm"
         learned = {"bias": training.bias_rate} if attention.bias == "learned" else {}
         if attention.head_weights == "learned":
@@ -59,6 +63,29 @@ class Flow(VectorFlow):
         if self.norm_bias:
             bias = -0.5 * ((overlap**2).sum(1) + (residual**2).sum(1))
         return Heads(overlap, residual, bias, numbers["head_weight"])
+
+    def check_rates(self, duration: float, longest: float) -> None:
+        """Also where the noise of SGD carries the heads out of range at once.
+
+        Nothing holds them back but weight decay, and a bias that lowers all attention; then the
+        last digits of V carry them.
+        """
+        super().check_rates(duration, longest)
+        training, attention, rule = self.problem.training, self.problem.attention, self.rule
+        held = bool(attention.kappa) and attention.bias in ("norm", "learned")
+        noise = rule.temperature * min(duration, 1 / max(training.weight_decay, 1e-300))
+        limit = longest if held else MOST_NOISE
+        if not rule.stochastic or np.isinf(self.tolerance) or noise <= limit:
+            return
+        covariance = self.gradient(self.start, covariance=True).covariance
+        assert covariance is not None
+        if held or noise * np.diag(covariance).max() > limit:
+            raise ConfigurationError(
+                f"training.learning_rate = {training.learning_rate:g}, training.batch_size = "
+                f"{training.batch_size}, training.duration = {training.duration:g}: the noise of "
+                "SGD carries the heads beyond what quadrature serves; lower the learning rate or "
+                "the duration"
+            )
 
     @property
     def engine_name(self) -> str:

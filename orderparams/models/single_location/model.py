@@ -11,6 +11,7 @@ from orderparams.config.values import Numbers
 from orderparams.expectations.auto import known_bayes_risk, make_engine
 from orderparams.models.interface import Reference, State
 from orderparams.models.single_location.flow import Flow
+from orderparams.models.single_location.proportion import at_start, in_course
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import build
 from orderparams.models.single_location.sgd import UpdateRule, build_model
@@ -90,6 +91,11 @@ def starting_at(problem: Problem, state: State) -> Problem:
         head_weights=learned("head_weight", attention.head_weights, problem.initial.head_weights),
     )
     return dataclasses.replace(problem, initial=initial)
+
+
+def remedy(problem: Problem, *, start: bool = False, sgd: bool = False) -> str:
+    """What to change where the start, or else a run, is out of range."""
+    return at_start(problem) if start else in_course(problem, sgd=sgd)
 
 
 def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:

@@ -228,7 +228,8 @@ class Ensemble:
         if not due.size:
             return {}
         state = self._view(replica)
-        overlap, self_overlap = self.backend.measure(state, self.model.features)
+        with np.errstate(over="ignore", invalid="ignore"):  # of SGD that diverges
+            overlap, self_overlap = self.backend.measure(state, self.model.features)
         record = self.model.records(overlap, self_overlap, state.numbers)
         steps = replica["step"] - (self.step[due[0] - 1] if due[0] else 0)
         loss = replica["loss"] / steps if steps else np.array([np.nan])

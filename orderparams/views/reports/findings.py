@@ -237,8 +237,8 @@ def stages(run: Trajectory) -> list[str]:
             f"{event.head + 1}",
             event.target.replace("-", "−"),
             *(f"{time:.4g}" for time in (event.start, event.half_time, event.complete)),
-            f"{event.cosine_before:.2f}",
-            f"{event.cosine_after:.2f}",
+            f"{event.cosine_before:z.2f}",
+            f"{event.cosine_after:z.2f}",
             f"{event.risk_before:.4f}",
             f"{event.risk_after:.4f}",
         )
@@ -265,7 +265,7 @@ def story(found: Stages) -> list[str]:
     for path in found.excursions:
         lines.append(
             f"Head {path.head + 1} makes an excursion: along direction {path.origin.name} up to "
-            f"{path.peak:.3f} at t = {path.peak_time:.4g}; from t = {path.turn_time:.4g} on it "
+            f"{path.peak:z.3f} at t = {path.peak_time:.4g}; from t = {path.turn_time:.4g} on it "
             f"follows direction {path.destination.name}."
         )
     groups = "".join(f" [{', '.join(str(head + 1) for head in group)}]" for group in found.groups)

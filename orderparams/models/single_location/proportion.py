@@ -1,0 +1,54 @@
+"""Which settings are out of proportion, where a computation leaves the range of its numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.setup import build_signal, initial_heads
+
+FAR = 30.0
+"""Heads, biases and signals beyond are named; their products are what leaves the range."""
+
+FAST = 10.0
+"""Rates beyond are named."""
+
+
+def at_start(problem: Problem) -> str:
+    """What to change of a start."""
+    initial, attention = problem.initial, problem.attention
+    signal, heads = build_signal(problem.task.signal), initial_heads(problem)
+    random = initial.kind == "random"
+    bias = "initial.bias" if attention.bias == "learned" else "attention.bias"
+    weight = "initial" if attention.head_weights == "learned" else "attention"
+    sizes = {
+        "the initial heads (initial.variance)": random * float(initial.variance) ** 0.5,
+        "initial.overlap": (not random) * largest(heads.overlap),
+        "initial.self_overlap": (not random) * largest(heads.residual),
+        bias: largest(heads.bias) * (attention.bias != "norm"),
+        f"{weight}.head_weights": largest(heads.head_weights),
+        "the signal (task.signal)": max(
+            largest(signal.means), largest(np.sqrt(np.abs(signal.covariances)))
+        ),
+    }
+    named = [name for name, size in sizes.items() if size > FAR]
+    return f"weaken {' or '.join(named or ['the initial heads', 'the signal'])}"
+
+
+def in_course(problem: Problem, *, sgd: bool) -> str:
+    """Rates to lower where a run leaves the range; "" if none is large."""
+    training, attention = problem.training, problem.attention
+    rates = {
+        "training.learning_rate": training.learning_rate * sgd,
+        "training.weight_decay": training.weight_decay,
+        "training.bias_rate": training.bias_rate * (attention.bias == "learned"),
+        "training.head_weight_rate": training.head_weight_rate
+        * (attention.head_weights == "learned"),
+    }
+    named = [f"{name} = {rate:g}" for name, rate in rates.items() if rate > FAST]
+    return f"lower {' or '.join(named)}" if named else ""
+
+
+def largest(values: np.ndarray) -> float:
+    """The largest absolute value; 0 of none."""
+    return float(np.abs(values).max(initial=0.0))
