@@ -52,7 +52,7 @@ def completion(shell: str) -> None:
       orderparams completion bash
       orderparams completion fish > orderparams.fish
     """
-    click.echo(script(shell))
+    click.echo(script(shell, click.get_current_context().find_root().command))
 
 
 class Bash(BashComplete):
@@ -133,13 +133,11 @@ for shell in (Bash, Zsh, Fish):
     add_completion_class(shell)
 
 
-def script(shell: str) -> str:
+def script(shell: str, command: click.Command) -> str:
     """The script of a shell, which asks the program what can follow what was typed."""
-    from orderparams.cli.main import orderparams
-
     kind = get_completion_class(shell)
     assert kind is not None
-    return kind(orderparams, {}, "orderparams", "_ORDERPARAMS_COMPLETE").source()
+    return kind(command, {}, "orderparams", "_ORDERPARAMS_COMPLETE").source()
 
 
 def configurations(_: click.Context, __: click.Parameter, typed: str) -> list[str]:

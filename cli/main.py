@@ -111,7 +111,7 @@ def answer() -> int:
         click.echo(f"orderparams: {error.told(REMEDIES)}", err=True)
         status = error.exit_status
     except click.UsageError as error:
-        click.echo(f"orderparams: {refusal(error).message}", err=True)
+        click.echo(f"orderparams: {refusal(error, orderparams.commands).message}", err=True)
         status = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"orderparams: interrupted{interruption.advice()}", err=True)

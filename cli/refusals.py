@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import click
 
@@ -35,11 +35,9 @@ def guess(written: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def refusal(error: click.UsageError) -> UsageError:
+def refusal(error: click.UsageError, commands: Container[str]) -> UsageError:
     """An error of click's in our words, with the help that tells more."""
-    from orderparams.cli.main import orderparams
-
-    named = [word for word in sys.argv[1:2] if word in orderparams.commands]
+    named = [word for word in sys.argv[1:2] if word in commands]
     return UsageError(with_help(reason(error), *named))
 
 

@@ -184,7 +184,7 @@ def test_tab_in_bash(tmp_path):
 def test_other_shells_accept_the_script(shell, tmp_path):
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
-    (tmp_path / "script").write_text(script(shell))
+    (tmp_path / "script").write_text(script(shell, orderparams))
     subprocess.run([shell, "-n", tmp_path / "script"], check=True)
 
 

@@ -52,7 +52,9 @@ def test_the_resolution_is_the_error_at_which_the_verdict_turns():
     assert found.verdict == "agree"
     for factor, verdicts in ((0.9, {"agree", "disagree"}), (1.1, {"disagree"})):
         planted = {
-            compare({"overlap": deviations["overlap"] + part * motion["overlap"]}, PARAMETERS[:1]).verdict
+            compare(
+                {"overlap": deviations["overlap"] + part * motion["overlap"]}, PARAMETERS[:1]
+            ).verdict
             for part in (factor * found.resolution, -factor * found.resolution)
         }
         assert planted == verdicts
@@ -156,12 +158,12 @@ def test_the_loss_is_judged_with_the_rest():
     """Bonferroni: the measured loss counts as one number more, and by itself it can reject."""
     deviations, _ = evidence(4)
     alone = compare(deviations, PARAMETERS[:1])
-    with_loss = compare(deviations, besides=[1e-5], PARAMETERS[:1])
+    with_loss = compare(deviations, PARAMETERS[:1], besides=[1e-5])
     assert (alone.judged, with_loss.judged) == (1, 2)
     assert alone.verdict == "agree"
     assert with_loss.least_pvalue == pytest.approx(2e-5)
     assert with_loss.verdict == "disagree"
-    assert compare(deviations, besides=[np.nan], PARAMETERS[:1]).least_pvalue == alone.least_pvalue
+    assert compare(deviations, PARAMETERS[:1], besides=[np.nan]).least_pvalue == alone.least_pvalue
 
 
 PATTERNS = {

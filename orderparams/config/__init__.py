@@ -12,8 +12,18 @@ from typing import Any
 
 from orderparams.config.plain import plain
 from orderparams.config.sections import Problem, problem_type, read_problem, to_table
-from orderparams.config.toml import model_of, override, parse_toml, to_toml
+from orderparams.config.titles import retitled, same
+from orderparams.config.toml import (
+    Settings,
+    assigned,
+    listed,
+    model_of,
+    parse_toml,
+    setting_keys,
+    to_toml,
+)
 from orderparams.config.unknown import Errors, Unknown
+from orderparams.errors import ConfigurationError
 from orderparams.models import registry
 
 __all__ = ["Problem", "override", "parse", "parse_toml", "resolve", "to_table", "to_toml"]
@@ -35,3 +45,23 @@ def resolve(table: Mapping[str, Any]) -> tuple[Problem, bool]:
     for found in configuration.contradictions(problem):
         errors.add(found)
     return errors.conclude(problem), not errors.undecided
+
+
+def override(table: Mapping[str, Any], settings: Settings | None) -> dict[str, Any]:
+    """A copy of the table with settings applied, as of :func:`~orderparams.config.toml.assigned`.
+
+    The title is marked where it was given for another problem.
+    """
+    given = listed(settings)
+    changed = assigned(table, given)
+    return retitled(changed, setting_keys(given)) if altered(table, changed) else changed
+
+
+def altered(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether two tables differ in what a title may speak of, however it is written."""
+    if same(before, after):
+        return False
+    try:
+        return not same(to_table(parse(before)), to_table(parse(after)))
+    except ConfigurationError:  # which is told elsewhere
+        return True

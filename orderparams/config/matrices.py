@@ -45,10 +45,10 @@ def least_eigenvalue(values: NDArray[np.float64]) -> float:
     return float(np.linalg.eigvalsh(values)[0])
 
 
-def check_residual(overlap: Matrix, self_overlap: Matrix, vector: str) -> Found:
+def check_residual(m: Matrix, q: Matrix, vector: str) -> Found:
     """q − m mᵀ, the part of the vectors outside the hidden directions; a ``vector`` is what one is
     called."""
-    residual = array(self_overlap) - array(overlap) @ array(overlap).T
+    residual = array(q) - array(m) @ array(m).T
     least = least_eigenvalue(residual)
     if least < -1e-10 * max(1.0, float(abs(residual).max())):
         yield ConfigurationError(

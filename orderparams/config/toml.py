@@ -17,7 +17,6 @@ from orderparams.config.sections import (
     to_table,
     unknown_key,
 )
-from orderparams.config.titles import retitled
 from orderparams.config.unknown import Errors
 from orderparams.config.values import nearest, shortened, shown, toml_value
 from orderparams.errors import ConfigurationError
@@ -77,13 +76,12 @@ def setting_keys(settings: Iterable[Setting]) -> set[str]:
     return {key.partition("=")[0].strip() for key in keys if isinstance(key, str)}
 
 
-def override(table: Mapping[str, Any], settings: Settings | None) -> dict[str, Any]:
+def assigned(table: Mapping[str, Any], settings: Settings | None) -> dict[str, Any]:
     """A copy of the table with settings applied in order.
 
     The key ``key.path[i]`` is an entry, counted from 0, of a list that the table has. A value in a
-    text that is not valid TOML but a plain word is taken as a string. The title is marked where it
-    was given for another problem. The error for settings that make no sense carries the table with
-    the others.
+    text that is not valid TOML but a plain word is taken as a string. The error for settings that
+    make no sense carries the table with the others.
     """
     errors = Errors()
     result, given = dict(table), listed(settings)
@@ -92,7 +90,7 @@ def override(table: Mapping[str, Any], settings: Settings | None) -> dict[str, A
             result = assign(result, *read_setting(setting, problem_type(model_of(result))))
         except ConfigurationError as error:
             errors.found.append(error)
-    return errors.conclude(retitled(table, result, setting_keys(given)))
+    return errors.conclude(result)
 
 
 def read_setting(setting: Setting, kind: type[Problem]) -> tuple[str, Any]:

@@ -1,4 +1,4 @@
-"""A few seconds of arithmetic with known results: engines, Bayes risk, flow, SGD, files.
+"""A few seconds of arithmetic with known results: those of each model, and of files.
 
 Libraries and engines are loaded by the tests themselves, so that what does not load is a test that
 fails and not the end of the program.
@@ -6,19 +6,15 @@ fails and not the end of the program.
 
 from __future__ import annotations
 
-import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from orderparams import interruption
-
-if TYPE_CHECKING:
-    from orderparams.config import Problem
+from orderparams.models import registry
 
 
 @dataclass(frozen=True)
@@ -43,101 +39,6 @@ Numbers = tuple[float, float, float]
 """Expected, tolerance, found."""
 
 
-def configured(
-    strengths: list[float],
-    overlap: list[list[float]],
-    *,
-    kind: str = "spikes",
-    length: int = 4,
-    **sections: dict[str, Any],
-) -> Problem:
-    """A signal of strengths ν_f, heads at the overlaps (H, F), and what ``sections`` add."""
-    from orderparams.config import parse
-
-    attention = {"heads": len(overlap)} | sections.pop("attention", {})
-    return parse(
-        {
-            "task": {"length": length, "signal": {"kind": kind, "strengths": strengths}},
-            "attention": attention,
-            "initial": {"kind": "explicit", "overlap": overlap},
-            **sections,
-        }
-    )
-
-
-def risk(
-    strengths: list[float], overlap: list[list[float]], *, engine: str = "quadrature", **others: Any
-) -> float:
-    """Population risk of such a problem at its start."""
-    from orderparams.run.evaluate import evaluate
-
-    return evaluate(configured(strengths, overlap, expectation={"engine": engine}, **others)).risk
-
-
-def at_the_origin(engine: str) -> Numbers:
-    """K = 0, softmax: E = 1 − 1/L (theory 7)."""
-    return 0.75, 1e-8, risk([4, 1], [[0, 0], [0, 0]], engine=engine)
-
-
-def softmax_1_at_the_origin() -> Numbers:
-    """K = 0, softmax-1 with U = Σu = 2: E = 1 − 2U/(L+1) + LU²/(L+1)² (theory 7)."""
-    found = risk([4, 1], [[0, 0], [0, 0]], attention={"activation": "softmax-1"})
-    return 1 - 4 / 5 + 4 * 4 / 25, 1e-8, found
-
-
-def optimal_risk(strength: float) -> float:
-    """Bayes risk of one spike for L = 2, where the log-odds of the position are N(ν, 2ν)."""
-    import numpy as np
-
-    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
-    wrong = 1 / (1 + np.exp(strength + math.sqrt(2 * strength) * nodes))
-    return float(weights @ wrong / weights.sum())
-
-
-def on_a_spike(engine: str, tolerance: float) -> Numbers:
-    """One head on one spike attains the Bayes risk (theory 7)."""
-    return optimal_risk(1.0), tolerance, risk([1], [[1]], engine=engine, length=2)
-
-
-def bayes_risk() -> Numbers:
-    """The Bayes risk of one spike for L = 2 (theory 5c)."""
-    from orderparams.expectations.auto import bayes_risk_of
-
-    return optimal_risk(1.0), 1e-8, bayes_risk_of(configured([1], [[1]], length=2).task)
-
-
-def bayes_softmax() -> Numbers:
-    """Bayes-softmax with its heads on the points of P_θ attains the Bayes risk (theory 5c)."""
-    from orderparams.expectations.auto import bayes_risk_of
-
-    on_points = [[2.0, 0.0], [0.0, 1.0]]
-    found = risk([4, 1], on_points, attention={"activation": "bayes-softmax"})
-    return bayes_risk_of(configured([4, 1], on_points).task), 1e-7, found
-
-
-def flow() -> Numbers:
-    """Growth around K = 0 for E[θ] = 0, one head: m ~ exp(2(1−1/L)((1−3/L)ν−1)t/L) (theory 7)."""
-    from orderparams.run.solve import solve
-
-    problem = configured([16], [[1e-4]], kind="flipped-spikes", training={"duration": 2.0})
-    rate = math.log(solve(problem).overlap[-1, 0, 0] / 1e-4) / 2.0
-    return 2 * (1 - 1 / 4) * (16 / 4 - 1) / 4, 1e-4, rate
-
-
-def sgd() -> Numbers:
-    """SGD leaves K = 0 with the velocity (2u/L)(1 − 1/L)E[θ] (theory 7), here at D = 10⁶."""
-    from orderparams.run.simulate import simulate
-
-    problem = configured(
-        [4],
-        [[0]],
-        training={"duration": 0.02},
-        simulation={"dimension": 10**6, "replicas": 4},
-    )
-    moved = simulate(problem)["overlap"][:, -1, 0, 0]
-    return 2 / 4 * (1 - 1 / 4) * 2, 0.05, float(moved.mean()) / 0.02
-
-
 def file() -> Numbers:
     """A run comes back from its file bit for bit."""
     import numpy as np
@@ -145,7 +46,7 @@ def file() -> Numbers:
     from orderparams.results.files import open_group
     from orderparams.run.solve import solve
 
-    run = solve(configured([4], [[0.1]], training={"duration": 1.0}, output={"points": 5}))
+    run = solve("single-head", settings={"training.duration": 1.0, "output.points": 5})
     with (
         tempfile.TemporaryDirectory() as folder,
         interruption.undoing(partial(shutil.rmtree, folder, ignore_errors=True)),
@@ -153,28 +54,22 @@ def file() -> Numbers:
         path = Path(folder) / "run.h5"
         run.save(path)
         again = open_group(path, "trajectory")
-    names = ("time", "overlap", "self_overlap", "risk")
-    changed = [np.count_nonzero(getattr(run, name) != getattr(again, name)) for name in names]
-    return 0.0, 0.0, float(sum(changed))
+    pairs = [(run.time, again.time), (run.risk, again.risk)]
+    pairs += [(values, again[name]) for name, values in run.parameters.items()]
+    return 0.0, 0.0, float(sum(np.count_nonzero(one != other) for one, other in pairs))
 
 
-TESTS: dict[str, Callable[[], Numbers]] = {
-    "quadrature: risk at K = 0": lambda: at_the_origin("quadrature"),
-    "sampling: risk at K = 0": lambda: at_the_origin("sampling"),
-    "quadrature: softmax-1 at K = 0": softmax_1_at_the_origin,
-    "quadrature: a head on a spike": lambda: on_a_spike("quadrature", 1e-8),
-    "sampling: a head on a spike": lambda: on_a_spike("sampling", 2e-3),
-    "Bayes risk of a spike": bayes_risk,
-    "Bayes-softmax attains it": bayes_softmax,
-    "flow: growth rate at K = 0": flow,
-    "SGD: velocity at K = 0": sgd,
-    "file: values changed in it": file,
-}
+def all_tests() -> dict[str, Callable[[], Numbers]]:
+    """Those of every model, and of files."""
+    found = {}
+    for name in registry.names():
+        found |= registry.selftests(name)
+    return found | {"file: values changed in it": file}
 
 
 def run_tests() -> Iterator[Outcome]:
     """The tests one after another; whatever goes wrong in one is its outcome."""
-    for what, test in TESTS.items():
+    for what, test in all_tests().items():
         try:
             yield Outcome(what, *test())
         except Exception as error:

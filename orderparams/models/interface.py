@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orderparams.config import Problem
+from orderparams.models import registry
 
 Array = NDArray[np.float64]
 State: TypeAlias = Mapping[str, Array]
@@ -193,3 +194,8 @@ class Model(Protocol):
     def kernel_key(self, problem: Any, simulated: bool, /) -> Sequence[object]:
         """What decides which kernels a flow needs, and if ``simulated`` SGD."""
         ...
+
+
+def model_of(problem: Problem) -> Model:
+    """The model of a problem."""
+    return cast(Model, registry.work(problem.model))

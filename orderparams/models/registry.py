@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, cast
-
-if TYPE_CHECKING:
-    from orderparams.models.interface import Model
+from typing import Any
 
 MODELS = {
     "single-location": "single_location",
@@ -28,6 +25,15 @@ def configuration(name: str) -> Any:
     return importlib.import_module(f"orderparams.models.{MODELS[name]}.config")
 
 
-def model(name: str) -> Model:
-    """What a model does: the module ``model`` of its folder."""
-    return cast("Model", importlib.import_module(f"orderparams.models.{MODELS[name]}.model"))
+def work(name: str) -> Any:
+    """What a model does: the module ``model`` of its folder (:mod:`orderparams.models.interface`
+    says what it has)."""
+    return importlib.import_module(f"orderparams.models.{MODELS[name]}.model")
+
+
+def selftests(name: str) -> dict[str, Any]:
+    """Tests of an installation: by its name a function that gives expected, tolerance, found."""
+    tests: dict[str, Any] = importlib.import_module(
+        f"orderparams.models.{MODELS[name]}.selftest"
+    ).TESTS
+    return tests

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.models import registry
+from orderparams.models.interface import model_of
 from orderparams.results.comparison import (
     Comparison,
     Extreme,
@@ -173,7 +174,7 @@ def read_theory(node: Node, problem: Problem) -> list[Trajectory]:
     time, arrays = read_courses(node, problem)
     risk, attributes = arrays.pop("risk"), node.attributes
     references = registry.configuration(problem.model).REFERENCES
-    model = registry.model(problem.model)
+    model = model_of(problem)
     flows = []
     for replica in range(len(risk)):
         own = {name: values[replica] for name, values in arrays.items()}

@@ -11,7 +11,7 @@ from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
-from orderparams.models import registry
+from orderparams.models.interface import model_of
 from orderparams.results.evaluation import Evaluation
 from orderparams.sources import Source, load
 
@@ -22,7 +22,7 @@ def start_in_range(problem: Problem) -> Iterator[None]:
     try:
         yield
     except SolverError as error:
-        remedy = registry.model(problem.model).remedy(problem, start=True)
+        remedy = model_of(problem).remedy(problem, start=True)
         raise ConfigurationError(f"the start is out of range: {error}; {remedy}") from None
 
 
@@ -32,7 +32,7 @@ def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
     ``source`` and ``settings`` are what :func:`orderparams.load` takes.
     """
     problem = heed(load(source, settings=settings), "evaluate")
-    model = registry.model(problem.model)
+    model = model_of(problem)
     flow = model.flow(problem)
     with start_in_range(problem):
         found = flow.evaluate(flow.initial_state)

@@ -14,8 +14,7 @@ from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
-from orderparams.models import registry
-from orderparams.models.interface import Flow, Progress, Records
+from orderparams.models.interface import Flow, Progress, Records, model_of
 from orderparams.results.simulation import SimulationRun
 from orderparams.run.evaluate import start_in_range
 from orderparams.run.solve import output_times
@@ -28,7 +27,7 @@ Checkpoint = Callable[["SimulationRun"], None]
 def drift(problem: Problem) -> Flow:
     """The flow for the risk alone, without V."""
     training = dataclasses.replace(problem.training, rule="gradient-flow")
-    model = registry.model(problem.model)
+    model = model_of(problem)
     return model.flow(dataclasses.replace(problem, training=training))
 
 
@@ -52,7 +51,7 @@ def population_risk(problem: Problem, records: Records) -> tuple[Array, str]:
         try:
             risk[r, i] = risk_of(flow, records, r, i)
         except SolverError as error:
-            remedy = registry.model(problem.model).remedy(problem, sgd=True)
+            remedy = model_of(problem).remedy(problem, sgd=True)
             remedy = remedy or "lower training.learning_rate"
             message = message or f"replica {r + 1} at t = {records.time[i]:g}: {error}; {remedy}"
     return risk, message
@@ -78,7 +77,7 @@ def simulate(
     """
     problem, started = heed(load(source, settings=settings), "simulate"), clock.monotonic()
     before = 0.0
-    model = registry.model(problem.model)
+    model = model_of(problem)
     times = output_times(problem.output, problem.training.duration)
     replicas = model.simulator(problem, times)
     if resume is not None:

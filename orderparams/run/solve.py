@@ -20,8 +20,7 @@ from orderparams.config.sections import IntegratorConfig, OutputConfig
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
-from orderparams.models import registry
-from orderparams.models.interface import Flow
+from orderparams.models.interface import Flow, model_of
 from orderparams.results.trajectory import Reached, Trajectory
 from orderparams.run.evaluate import start_in_range
 from orderparams.run.resume import Record, check_left, check_same, start_of
@@ -192,7 +191,7 @@ def solve(
     continued (docs/configuration.md says to which bits); it is returned if nothing is left to do.
     """
     problem, started = heed(load(source, settings=settings), "solve"), clock.monotonic()
-    model = registry.model(problem.model)
+    model = model_of(problem)
     flow = model.flow(problem)
     if times is None:
         times = output_times(problem.output, problem.training.duration)

@@ -17,6 +17,7 @@ from orderparams.config.unused import heed, ruled_out
 from orderparams.config.values import sequence
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models import registry
+from orderparams.models.interface import model_of
 from orderparams.results.comparison import extremes
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -46,7 +47,7 @@ def theory_of(problem: Problem, run: SimulationRun, start: str) -> list[Trajecto
     start "replica": from each replica's own, or once where they are all the same; "mean": from
     their mean.
     """
-    model = registry.model(problem.model)
+    model = model_of(problem)
     starts = {name: values[:, 0] for name, values in run.parameters.items()}
     if start == "mean" or all(np.ptp(values, axis=0).max() < 1e-12 for values in starts.values()):
         starts = {name: values.mean(axis=0, keepdims=True) for name, values in starts.items()}

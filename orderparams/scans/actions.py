@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from orderparams.config import Problem, parse_toml
 from orderparams.config.toml import model_of
 from orderparams.models import registry
-from orderparams.models.interface import State
+from orderparams.models.interface import State, model_of
 from orderparams.results.schema import axis_names, point, table
 from orderparams.storage.points import point_image
 from orderparams.storage.tree import Tree
@@ -155,7 +155,7 @@ ACTIONS: dict[str, Callable[[Problem, State | None], Outcome]] = {
 def kernels(action: str, problem: Problem) -> tuple[Any, ...]:
     """What decides which kernels an action needs."""
     simulated = action in ("simulate", "validate")
-    return (problem.model, *registry.model(problem.model).kernel_key(problem, simulated))
+    return (problem.model, *model_of(problem).kernel_key(problem, simulated))
 
 
 def rehearsal(action: str, problem: Problem) -> tuple[str, Problem]:

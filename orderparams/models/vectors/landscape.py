@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
-from orderparams.models import registry
+from orderparams.models.interface import model_of
 from orderparams.models.vectors.flow import Gradient, VectorFlow
 from orderparams.models.vectors.geometry import Vectors
 
@@ -38,7 +38,7 @@ class Landscape:
 
     def __init__(self, problem: Problem, *, residual: int, tolerance: float = TOLERANCE) -> None:
         self.problem, self.residual = problem, residual
-        self.flow = registry.model(problem.model).descent(problem, tolerance)
+        self.flow = model_of(problem).descent(problem, tolerance)
         count, directions = self.flow.start.overlap.shape
         self.weights_shape = (count, directions + residual)
         rates = self.flow.rule.rates
