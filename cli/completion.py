@@ -176,27 +176,27 @@ def addresses(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
     return [known for known in ("tcp://", "tcp://127.0.0.1:8786") if known.startswith(typed)]
 
 
-def keys(context: click.Context, __: click.Parameter, typed: str) -> list[str]:
+def keys(context: click.Context | None, __: click.Parameter, typed: str) -> list[str]:
     """Keys that begin with what was typed."""
     return [key for key in setting_keys(kind_in(context)) if key.startswith(typed)]
 
 
-def kind_in(context: click.Context) -> type[Problem]:
+def kind_in(context: click.Context | None) -> type[Problem]:
     """The kind of problem of the configuration that was typed before, as far as it can be read."""
     from orderparams.config.sections import problem_type
-    from orderparams.config.toml import model_of
+    from orderparams.config.toml import model_name
     from orderparams.errors import OrderparamsError
     from orderparams.models import registry
     from orderparams.sources import read_table
 
-    config = context.params.get("config")
+    config = None if context is None else context.params.get("config")
     try:
-        return problem_type(model_of(read_table(config)) if config else registry.DEFAULT)
+        return problem_type(model_name(read_table(config)) if config else registry.DEFAULT)
     except OrderparamsError:
         return problem_type(registry.DEFAULT)
 
 
-def assignments(context: click.Context, option: click.Parameter, typed: str) -> list[str]:
+def assignments(context: click.Context | None, option: click.Parameter, typed: str) -> list[str]:
     """Keys that begin with what was typed, each with the sign that its value follows; after that
     the words that the value can be."""
     key, sign, written = typed.partition("=")
@@ -205,7 +205,7 @@ def assignments(context: click.Context, option: click.Parameter, typed: str) -> 
     return [f"{key}={word}" for word in words_of(key, context) if word.startswith(written)]
 
 
-def variations(context: click.Context, option: click.Parameter, typed: str) -> list[str]:
+def variations(context: click.Context | None, option: click.Parameter, typed: str) -> list[str]:
     """The same of a list of values: the words that can follow the last comma."""
     key, sign, written = typed.partition("=")
     before, comma, last = written.rpartition(",")
@@ -219,7 +219,7 @@ def variations(context: click.Context, option: click.Parameter, typed: str) -> l
     ]
 
 
-def words_of(key: str, context: click.Context) -> tuple[str, ...]:
+def words_of(key: str, context: click.Context | None) -> tuple[str, ...]:
     """The words that a key takes; none if it takes numbers."""
     from orderparams.config.sections import check_of
     from orderparams.errors import ConfigurationError

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 from orderparams.config import Problem, override, parse, parse_toml, to_table
 from orderparams.config.plain import plain
 from orderparams.config.sections import Given
-from orderparams.config.toml import Settings, listed, model_of, setting_keys
+from orderparams.config.toml import Settings, listed, model_name, setting_keys
 from orderparams.config.unknown import Errors
 from orderparams.config.unused import given_in
 from orderparams.config.values import nearest, shortened, shown
@@ -135,7 +135,7 @@ def without_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
     When such a key is changed, its new value decides.
     """
     kept = {key: dict(v) if isinstance(v, Mapping) else v for key, v in table.items()}
-    decided = registry.configuration(model_of(table)).dependent_defaults(table)
+    decided = registry.configuration(model_name(table)).dependent_defaults(table)
     for key, default in decided.items():
         section, _, name = key.partition(".")
         if kept[section].get(name) == default:
@@ -208,7 +208,7 @@ def load(
 
 def deciding(table: Mapping[str, Any]) -> tuple[str, ...]:
     """The keys on which defaults of others depend."""
-    keys: tuple[str, ...] = registry.configuration(model_of(table)).DECIDING
+    keys: tuple[str, ...] = registry.configuration(model_name(table)).DECIDING
     return keys
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from orderparams.cli.doctor import line
 from orderparams.doctor import machine, selftest
+from orderparams.models.single_location import selftest as tests_of_regression
 from orderparams.doctor.selftest import Outcome
 from orderparams.expectations.sampling import Sampling
 
@@ -69,7 +70,7 @@ def test_a_wrong_engine_is_found(monkeypatch):
 
 def test_the_closed_forms_agree_with_each_other():
     """The integral over the log-odds, against the value of Duranthon et al. for (L, ν) = (2, 1)."""
-    assert selftest.optimal_risk(1.0) == pytest.approx(0.3249432977, abs=1e-10)
+    assert tests_of_regression.optimal_risk(1.0) == pytest.approx(0.3249432977, abs=1e-10)
 
 
 @pytest.mark.parametrize(

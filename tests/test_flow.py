@@ -10,10 +10,10 @@ from orderparams.config.sections import IntegratorConfig
 from orderparams.errors import ConfigurationError
 from orderparams.expectations import Moments
 from orderparams.expectations.auto import make_engine
+from orderparams.models.single_location import model
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.sections import InitialConfig
 from orderparams.models.single_location.setup import build, draw_heads
-from orderparams.run import solve as integrate
 from orderparams.run.solve import output_times
 
 SIGNAL = {
@@ -133,8 +133,8 @@ def test_reference_values(activation):
     assert result.risk == pytest.approx(risk, abs=1e-9)
     assert result.bayes_risk == pytest.approx(0.43115390854, abs=1e-9)
     if overlap is not None:
-        dq = result.velocity.self_overlap
-        np.testing.assert_allclose(result.velocity.overlap, overlap, atol=6e-8)
+        dq = result.velocity["self_overlap"]
+        np.testing.assert_allclose(result.velocity["overlap"], overlap, atol=6e-8)
         np.testing.assert_allclose([dq[0, 0], dq[0, 1], dq[1, 1]], self_overlap, atol=6e-8)
 
 
@@ -146,7 +146,7 @@ def test_unspecialized_start_at_zero():
     mean = 0.4 * np.array([1.5, 0.2]) + 0.6 * np.array([-0.5, 1.8])
     assert result.risk == pytest.approx(0.75, abs=1e-10)
     expected = np.tile(2 * 0.5 / 4 * 0.75 * mean, (2, 1))
-    np.testing.assert_allclose(result.velocity.overlap, expected, atol=1e-9)
+    np.testing.assert_allclose(result.velocity["overlap"], expected, atol=1e-9)
 
 
 def test_growth_of_head_differences_around_zero():
@@ -160,7 +160,7 @@ def test_growth_of_head_differences_around_zero():
             "expectation": {"tolerance": 1e-12},
         }
     )
-    rates = op.evaluate(problem).velocity.overlap / small
+    rates = op.evaluate(problem).velocity["overlap"] / small
     second_moment = np.array([2.0, 0.5])  # of ±2 e_1, ±e_2, four points
     expected = 2 * 0.5 * (1 - 1 / 5) / 5 * (1 - 2 / 5) * second_moment
     np.testing.assert_allclose(rates, [expected, -expected], rtol=1e-5)
@@ -322,7 +322,7 @@ class Broken:
 
 @pytest.mark.parametrize("method", ["LSODA", "RK45", "BDF"])
 def test_a_nan_stops_the_run_and_keeps_what_it_had(monkeypatch, method):
-    monkeypatch.setattr(integrate, "make_engine", lambda problem: Broken(200))
+    monkeypatch.setattr(model, "make_engine", lambda *_: Broken(200))
     trajectory = op.solve(op.load("two-stage", [f"integrator.method={method}"]))
     assert trajectory.status == "failed"
     assert "not finite" in trajectory.message

@@ -89,7 +89,7 @@ def test_a_longer_run_appends_and_other_settings_are_refused():
 def test_a_run_without_a_state_goes_on_from_its_order_parameters(learned):
     """As files of earlier versions."""
     part = op.solve(problem(*learned))
-    forgot = dataclasses.replace(part, state=None)
+    forgot = dataclasses.replace(part, reached=None)
     long = problem("training.duration=8", *learned)
     one, other = op.solve(long, resume=part), op.solve(long, resume=forgot)
     np.testing.assert_allclose(one.overlap, other.overlap, atol=1e-6)

@@ -123,7 +123,10 @@ def evaluate(problem):
     names = ("risk", "error_estimate", "covariance_error", "overlap_gradient")
     parts = {name: np.array(getattr(found, name), float) for name in names}
     velocity = found.velocity
-    parts |= {"overlap_velocity": velocity.overlap, "self_overlap_velocity": velocity.self_overlap}
+    parts |= {
+        "overlap_velocity": velocity["overlap"],
+        "self_overlap_velocity": velocity["self_overlap"],
+    }
     return parts | {f"{name}_velocity": value for name, value in velocity.numbers.items()}
 
 

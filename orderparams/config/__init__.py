@@ -17,7 +17,7 @@ from orderparams.config.toml import (
     Settings,
     assigned,
     listed,
-    model_of,
+    model_name,
     parse_toml,
     setting_keys,
     to_toml,
@@ -37,7 +37,7 @@ def parse(table: Mapping[str, Any]) -> Problem:
 def resolve(table: Mapping[str, Any]) -> tuple[Problem, bool]:
     """The same, and whether all checks could be made: not where they ask for what the table has as
     :class:`~orderparams.config.unknown.Unknown`."""
-    errors, name = Errors(), model_of(table)
+    errors, name = Errors(), model_name(table)
     configuration = registry.configuration(name)
     problem: Any = errors.attempt(read_problem, problem_type(name), plain(table))
     filled = errors.attempt(configuration.filled, problem)

@@ -43,7 +43,7 @@ Settings: TypeAlias = Mapping[str, Any] | Iterable[Setting]
 EXAMPLE: Any = {"key": "attention.heads", "value": 8}
 
 
-def model_of(table: Mapping[str, Any]) -> str:
+def model_name(table: Mapping[str, Any]) -> str:
     """The name of the model that a table is of; :class:`ConfigurationError` for an unknown one."""
     name = table.get("model", registry.DEFAULT)
     if name not in registry.names():
@@ -87,7 +87,7 @@ def assigned(table: Mapping[str, Any], settings: Settings | None) -> dict[str, A
     result, given = dict(table), listed(settings)
     for setting in given:
         try:
-            result = assign(result, *read_setting(setting, problem_type(model_of(result))))
+            result = assign(result, *read_setting(setting, problem_type(model_name(result))))
         except ConfigurationError as error:
             errors.found.append(error)
     return errors.conclude(result)

@@ -61,7 +61,7 @@ def file() -> Numbers:
 
 def all_tests() -> dict[str, Callable[[], Numbers]]:
     """Those of every model, and of files."""
-    found = {}
+    found: dict[str, Callable[[], Numbers]] = {}
     for name in registry.names():
         found |= registry.selftests(name)
     return found | {"file: values changed in it": file}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from orderparams.config import Problem, parse, parse_toml
-from orderparams.config.toml import model_of
+from orderparams.config.toml import model_name
 from orderparams.config.values import shown
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.models import registry
@@ -61,7 +61,7 @@ def read(path: Path) -> Iterator[Node]:
 def known(config: str) -> Any:
     """What the groups of a file with this configuration can hold."""
     try:
-        return schema.known(model_of(parse_toml(config)))
+        return schema.known(model_name(parse_toml(config)))
     except ConfigurationError:  # which is told when the configuration is needed
         return schema.known(registry.DEFAULT)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orderparams.config import Problem, parse_toml
-from orderparams.config.toml import model_of
+from orderparams.config.toml import model_name
 from orderparams.models import registry
 from orderparams.models.interface import State, model_of
 from orderparams.results.schema import axis_names, point, table
@@ -46,7 +46,7 @@ class Task(Protocol):
 
 def image(outcome: Outcome, task: Task, seconds: float) -> bytes:
     """The file of a point."""
-    model = model_of(parse_toml(task.config))
+    model = model_name(parse_toml(task.config))
     known = point(model)
     values = {name: (known[name], np.asarray(value)) for name, value in outcome.values.items()}
     attributes = {

@@ -18,7 +18,7 @@ from orderparams import memory
 from orderparams.config import override, parse, to_toml
 from orderparams.config.plain import plain
 from orderparams.config.sections import Problem, problem_type
-from orderparams.config.toml import Settings, model_of
+from orderparams.config.toml import Settings, model_name
 from orderparams.config.unknown import Errors
 from orderparams.config.values import toml_value
 from orderparams.errors import MOST_ERRORS, ConfigurationError
@@ -123,7 +123,7 @@ def make_plan(
     except ConfigurationError as error:
         raise error.within(place) if place else error from None
     settings = read_settings(dict(table.get("scan", {})) | dict(scan or {}))
-    kind = problem_type(model_of(base))
+    kind = problem_type(model_name(base))
     axes = read_axes(settings.vary, reserved(kind.model), kind)
     keys = [axis.key for axis in axes]
     if settings.mode == "random":

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from orderparams.config import resolve, to_table, to_toml
 from orderparams.config.sections import problem_type
-from orderparams.config.toml import assign, model_of
+from orderparams.config.toml import assign, model_name
 from orderparams.config.unknown import Undecidable, Unknown
 from orderparams.config.values import Check, ListOf, toml_value
 from orderparams.errors import MOST_ERRORS, ConfigurationError
@@ -81,7 +81,7 @@ class Templates:
 
     def __init__(self, keys: Sequence[str], base: Mapping[str, Any]) -> None:
         self.keys, self.base = keys, base
-        kind = problem_type(model_of(base))
+        kind = problem_type(model_name(base))
         self.free = {key for key in keys if check_alone(key, kind) is not None}
         self.known: dict[tuple[str, ...], list[str]] = {}
         self.bound: list[int] = []

@@ -16,7 +16,7 @@ from typing import Any
 from orderparams import interruption
 from orderparams.config import parse_toml
 from orderparams.config.plain import plain
-from orderparams.config.toml import Settings, listed, model_of, setting_keys
+from orderparams.config.toml import Settings, listed, model_name, setting_keys
 from orderparams.config.unused import sentence, warn
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.processors import processors
@@ -108,7 +108,7 @@ def make_task(plan: Plan, point: Point, machine: Machine, start: Record | None =
     """What a process is told about a point; ``start`` is its neighbour in a chain."""
     end = None
     if start is not None and start.status == "finished":
-        known = {parameter.name for parameter in table(model_of(parse_toml(point.config)))}
+        known = {parameter.name for parameter in table(model_name(parse_toml(point.config)))}
         end = {name: v.tolist() for name, v in start.values.items() if name in known}
     settings = plan.settings
     return Task(

@@ -43,7 +43,7 @@ def test_velocity_is_the_mean_step_of_sgd(activation):
     flow, factor = flow_of(activation)
     gradient = flow.gradient(flow.start, covariance=True)
     velocity = flow.velocity(flow.initial_state, gradient)
-    overlap, self_overlap, numbers = velocity.overlap, velocity.self_overlap, velocity.numbers
+    overlap, self_overlap, numbers = velocity["overlap"], velocity["self_overlap"], velocity.numbers
     covariance = np.block([[SELF_OVERLAP, OVERLAP], [OVERLAP.T, TEACHERS]])
     generator, samples = np.random.default_rng(0), 4 * 10**6
     fields = np.linalg.cholesky(covariance) @ generator.standard_normal((5, samples))

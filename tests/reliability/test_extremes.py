@@ -57,7 +57,7 @@ def test_a_start_is_evaluated_or_refused(kind, activation):
         else:
             assert math.isfinite(found.risk)
             velocity = found.velocity
-            moving = (velocity.overlap, velocity.self_overlap, *velocity.numbers.values())
+            moving = (velocity["overlap"], velocity["self_overlap"], *velocity.numbers.values())
             for values in (found.overlap_gradient, *moving):
                 assert np.isfinite(values).all(), (kind, size)
         finally:
