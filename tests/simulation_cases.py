@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orderparams.attention import Activation
+from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.sgd import UpdateRule
-from orderparams.task import Signal, Task
+from orderparams.models.single_location.task import Signal, Task
 
 SIGNAL = Signal(
     np.array([0.3, 0.7]),

@@ -12,7 +12,7 @@ import pytest
 from orderparams.cli.doctor import line
 from orderparams.doctor import machine, selftest
 from orderparams.doctor.selftest import Outcome
-from orderparams.expectations.sampling import Sampling
+from orderparams.models.single_location.engines.sampling import Sampling
 
 DOCTOR = [sys.executable, "-m", "orderparams", "doctor"]
 
