@@ -28,7 +28,7 @@ def imported(path: Path) -> Iterator[str]:
 def test_imports_run_down(path: Path) -> None:
     for name in imported(path):
         if name.split(".")[0] == "orderparams":
-            allowed = name.startswith("orderparams.expectations.") or name.startswith(tuple(BELOW))
+            allowed = name.startswith(("orderparams.expectations.", *BELOW))
             assert allowed, f"{path.name} imports {name}"
 
 

@@ -52,12 +52,12 @@ class NodeSet(NamedTuple):
 
 
 class PaddedHeads(NamedTuple):
-    """weights (H, D), bias and head_weights (H,), ones if joint; the first ``count`` are real."""
+    """weights (H, D), bias, head_weights (H,), ones if joint; ``real`` of them are no padding."""
 
     weights: Array
     bias: Array
     head_weights: Array
-    count: int
+    real: int
 
 
 class Wanted(NamedTuple):
