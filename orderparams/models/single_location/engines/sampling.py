@@ -82,9 +82,11 @@ class Sampling:
         joint, features = self.activation.joint, self.task.signal.features
         sums = self._sums(weights, bias, head_weights, True, gradient_covariance)
         gamma = symmetric(sums.gamma[:, :, : self.heads])
-        covariance = symmetric(sums.covariance[:, :, : self.heads])
-        if self.task.target == "scalar":
-            covariance = 2.0 * covariance
+        covariance, covariance_error = None, 0.0
+        if gradient_covariance:
+            blocks = symmetric(sums.covariance[:, :, : self.heads])
+            blocks = blocks * (2.0 if self.task.target == "scalar" else 1.0)
+            covariance, covariance_error = blocks[0], worst_error(blocks)
         overlap = sums.drift[:, :, :features] - 2 * gamma @ weights[:, :features]
         risk = sums.rest[:, :1, 2:] + self.task.label_noise
         return Moments(
@@ -93,10 +95,10 @@ class Sampling:
             self_overlap_gradient=gamma[0],
             bias_gradient=sums.rest[0, :, 0],
             head_weight_gradient=sums.rest[0, :, 1] * (0.0 if joint else 1.0),
-            gradient_covariance=covariance[0] if gradient_covariance else None,
-            error=max(worst_error(part) for part in (risk, overlap, gamma)),
+            gradient_covariance=covariance,
+            error=worst_error(risk, overlap, gamma),
             engine=self.name,
-            gradient_covariance_error=worst_error(covariance),
+            gradient_covariance_error=covariance_error,
         )
 
     def risk(self, weights: Array, bias: Array, head_weights: Array) -> Risk:
@@ -149,9 +151,10 @@ class Sampling:
         )
 
 
-def worst_error(blocks: Array) -> float:
+def worst_error(*parts: Array) -> float:
     """Three standard errors of the worst mean of the blocks that stand behind it, (1+BLOCKS, …)."""
-    return float((3.0 * blocks[1:].std(axis=0, ddof=1) / np.sqrt(BLOCKS)).max())
+    blocks = np.hstack([part[1:].reshape(BLOCKS, -1) for part in parts])
+    return float((3.0 * blocks.std(axis=0, ddof=1) / np.sqrt(BLOCKS)).max())
 
 
 def symmetric(lower: Array) -> Array:
