@@ -24,11 +24,11 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.attention import Activation
-from orderparams.expectations import Engine, Moments
-from orderparams.expectations.joint import JointQuadrature
-from orderparams.expectations.sampling import Sampling
-from orderparams.task import Task, point_masses
+from orderparams.models.single_location.attention import Activation
+from orderparams.models.single_location.engines import Engine, Moments
+from orderparams.models.single_location.engines.joint import JointQuadrature
+from orderparams.models.single_location.engines.sampling import Sampling
+from orderparams.models.single_location.task import Task, point_masses
 
 Array = NDArray[np.float64]
 
@@ -94,7 +94,7 @@ def sampling_time(task: Task, weights: Array, bias: Array, exact: Moments) -> fl
 
 def main() -> None:
     print("                   | quadrature, ms                        | sampling / quadrature")
-    print(" H F  L C residual |    1e-6     1e-8    1e-10  method     |     1e-3     1e-4     1e-6")
+    print(" H F  L C residual |    1e-6     1e-8    1e-10  engine     |     1e-3     1e-4     1e-6")
     for size in SIZES:
         task, weights, bias = problem(*size)
         cells, times = "", []
@@ -108,7 +108,7 @@ def main() -> None:
         heads, features, length, components, residual = size
         print(
             f"{heads:2} {features:1} {length:2} {components:1} {residual:8} |{cells} "
-            f"{engine.method.split()[0][:10]:10} |{ratios}",
+            f"{moments.engine[:10]:10} |{ratios}",
             flush=True,
         )
     print("\n      L        ms   (H = 4, F = 3, residual 0.03)")

@@ -26,13 +26,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.attention import Activation
-from orderparams.expectations import Engine, Moments
-from orderparams.expectations.laplace import Gradients, Grids, Integers, Law
-from orderparams.expectations.quadrature import Quadrature
-from orderparams.expectations.sampling import Sampling
-from orderparams.expectations.smoothing import add_product, decay, gaussian_rule
-from orderparams.task import Task, point_masses
+from orderparams.expectations.separate.integrals import Integrals
+from orderparams.expectations.separate.law import Depth, Grids, Integrated, Law, Seeds
+from orderparams.expectations.separate.smoothing import add_product, decay, gaussian_rule
+from orderparams.models.single_location.attention import Activation
+from orderparams.models.single_location.engines import Engine, Moments
+from orderparams.models.single_location.engines.sampling import Sampling
+from orderparams.models.single_location.engines.separate import Quadrature
+from orderparams.models.single_location.task import Task, point_masses
 
 Array = NDArray[np.float64]
 
@@ -121,31 +122,25 @@ def print_lengths() -> None:
         print(f"{length:7} {fastest(run):9.3f}")
 
 
-class Counting(Quadrature):
+class Counting(Integrals):
     """Counts the exponentials and multiply-adds of an evaluation; pairs that are too close for
     Mehler's series are left out."""
 
     exponentials, products, terms, nodes = 0, 0, 0.0, 0
 
-    def _integrate(
-        self,
-        law: Law,
-        grids: Grids,
-        terms: Integers,
-        head_weights: Array,
-        digits: float,
-    ) -> tuple[Array, Array, Gradients, float]:
-        sizes = grids[2]
-        rows = np.maximum(5, np.maximum(terms.max(axis=1), terms.max(axis=2)) + 3)
+    def integrate(
+        self, law: Law, grids: Grids, seeds: Seeds, depth: Depth, gradient: bool
+    ) -> tuple[Integrated, float, float]:
+        rows, terms, _, digits = depth
         for (component, head), count in np.ndenumerate(rows):
-            deviation = law[2][component, head]
-            points = gaussian_rule(deviation, count, digits)[0].size * int(sizes[head])
+            deviation = law.deviations[component, head]
+            points = gaussian_rule(deviation, count, digits)[0].size * int(grids.sizes[head])
             self.exponentials += points
             self.products += points * int(count)
         series = np.where(terms > 0, 4 * terms + 4, 0)
-        self.products += int((series * np.outer(sizes, sizes)).sum())
-        self.terms, self.nodes = float(terms[terms > 0].mean()), sizes.max()
-        return super()._integrate(law, grids, terms, head_weights, digits)
+        self.products += int((series * np.outer(grids.sizes, grids.sizes)).sum())
+        self.terms, self.nodes = float(terms[terms > 0].mean()), grids.sizes.max()
+        return super().integrate(law, grids, seeds, depth, gradient)
 
 
 def print_shares() -> None:
@@ -157,16 +152,17 @@ def print_shares() -> None:
     print(" H F  L C nodes terms    ms     here  NumPy floor        here  BLAS floor")
     for size in SIZES:
         task, weights = problem(*size)
-        engine = Counting(task, SOFTMAX, len(weights), tolerance=1e-6)
+        engine = Quadrature(task, SOFTMAX, len(weights), tolerance=1e-6)
+        counted = engine.integrals = Counting(task.signal, task.other_tokens, 0.0, 1e-6)
         evaluation(engine, weights, 0.0)()
-        exponentials, products = engine.exponentials, engine.products
+        exponentials, products = counted.exponentials, counted.products
         total = fastest(evaluation(engine, weights, 0.0))
-        sides = np.random.default_rng(0).random((2, 512, engine.nodes))
+        sides = np.random.default_rng(0).random((2, 512, counted.nodes))
         unit, blas = (product_time(multiply, *sides) for multiply in (add_product, dot))
         cells = (exponentials * here, exponentials * floor, products * unit, products * blas)
         shares = "".join(f"{cell:8.3f} {cell / total:4.0%}" for cell in cells)
         heads, features, length, components = size
-        counts = f"{engine.nodes:5} {engine.terms:5.0f}"
+        counts = f"{counted.nodes:5} {counted.terms:5.0f}"
         print(f"{heads:2} {features:1} {length:2} {components:1} {counts} {total:6.3f}{shares}")
 
 

@@ -26,12 +26,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.attention import Activation
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.sampling import Sampling, aligned
-from orderparams.expectations.sampling_kernels import exponential
-from orderparams.expectations.vectors import vectors
-from orderparams.task import Task, spikes
+from orderparams.expectations.lanes import vectors
+from orderparams.expectations.sampling.kernels import exponential
+from orderparams.models.single_location.attention import Activation
+from orderparams.models.single_location.engines.sampling import Sampling, aligned
+from orderparams.models.single_location.task import Task, spikes
 
 Array = NDArray[np.float64]
 

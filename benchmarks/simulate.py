@@ -23,12 +23,12 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.attention import Activation
 from orderparams.compiled import kernel
+from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.sgd import UpdateRule, build_model
+from orderparams.models.single_location.task import Task, hypercube
 from orderparams.models.vectors import direct, gram, normals
-from orderparams.task import Task, hypercube
 
 Array = NDArray[np.float64]
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.attention import Activation
+from orderparams.models.single_location.attention import Activation
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class OracleMoments:
-    """As :class:`orderparams.expectations.Moments`; overlap_gradient is E[g_hε θ_f] and
-    weights_gradient E[Σ_ℓ g_hℓ x_ℓ], (H, F+H)."""
+    """As :class:`~orderparams.models.single_location.engines.Moments`; overlap_gradient is
+    E[g_hε θ_f] and weights_gradient E[Σ_ℓ g_hℓ x_ℓ], (H, F+H)."""
 
     risk: float
     overlap_gradient: Array

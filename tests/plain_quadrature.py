@@ -11,8 +11,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.expectations import Moments
-from orderparams.task import Task
+from orderparams.models.single_location.engines import Moments
+from orderparams.models.single_location.task import Task
 
 Array = NDArray[np.float64]
 
@@ -175,4 +175,5 @@ def plain_moments(
         head_weight_gradient=-2 * attended + 2 * overlap @ u,
         gradient_covariance=None,
         error=0.0,
+        engine="plain sums",
     )

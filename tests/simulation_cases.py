@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orderparams.attention import Activation
+from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.sgd import UpdateRule, build_model
+from orderparams.models.single_location.task import Signal, Task
 from orderparams.models.vectors.replicas import Ensemble
-from orderparams.task import Signal, Task
 
 SIGNAL = Signal(
     np.array([0.3, 0.7]),

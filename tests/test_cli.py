@@ -12,7 +12,7 @@ import pytest
 
 import orderparams as op
 from orderparams.cli.main import orderparams
-from orderparams.expectations import auto
+from orderparams.models.single_location.bayes import known
 
 QUICK = ["-s", "training.duration=2", "-s", "output.points=5", "-s", "expectation.tolerance=1e-6"]
 
@@ -114,8 +114,8 @@ def test_a_bayes_risk_beyond_memory_leaves_all_else(run, monkeypatch):
     def fail(_):
         raise MemoryError
 
-    auto.known_bayes_risk.cache_clear()
-    monkeypatch.setattr(auto, "bayes_risk", fail)
+    known.known_bayes_risk.cache_clear()
+    monkeypatch.setattr(known, "bayes_risk", fail)
     try:
         status, out, _ = run("evaluate", "single-head")
         assert status == 0
@@ -125,7 +125,7 @@ def test_a_bayes_risk_beyond_memory_leaves_all_else(run, monkeypatch):
         assert 0 < document["risk"] < 1
         assert run("solve", "single-head", *QUICK, "-o", "run.h5")[0] == 0
     finally:
-        auto.known_bayes_risk.cache_clear()
+        known.known_bayes_risk.cache_clear()
 
 
 def test_info_shows_settings_and_contents(run):

@@ -11,9 +11,9 @@ import pytest
 
 from orderparams.cli.doctor import line
 from orderparams.doctor import machine, selftest
-from orderparams.models.single_location import selftest as tests_of_regression
 from orderparams.doctor.selftest import Outcome
-from orderparams.expectations.sampling import Sampling
+from orderparams.models.single_location import selftest as tests_of_regression
+from orderparams.models.single_location.engines.sampling import Sampling
 
 DOCTOR = [sys.executable, "-m", "orderparams", "doctor"]
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 import orderparams as op
 from orderparams.config.sections import IntegratorConfig
 from orderparams.errors import ConfigurationError
-from orderparams.expectations import Moments
-from orderparams.expectations.auto import make_engine
 from orderparams.models.single_location import model
+from orderparams.models.single_location.engines import Moments, Risk
+from orderparams.models.single_location.engines.auto import make_engine
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.sections import InitialConfig
 from orderparams.models.single_location.setup import build, draw_heads
@@ -313,11 +313,14 @@ class Broken:
         self.left = calls
 
     def evaluate(self, weights, bias, head_weights, *, gradient_covariance=False):
-        self.left -= 1
         heads = len(weights)
         ones = np.ones((heads, heads))
-        value = np.nan if self.left < 0 else 1.0
-        return Moments(value, np.ones((heads, 3)), ones, ones[0], ones[0], None, 0.0)
+        value = self.risk(weights, bias, head_weights).value
+        return Moments(value, np.ones((heads, 3)), ones, ones[0], ones[0], None, 0.0, self.name)
+
+    def risk(self, weights, bias, head_weights):
+        self.left -= 1
+        return Risk(np.nan if self.left < 0 else 1.0, 0.0, self.name)
 
 
 @pytest.mark.parametrize("method", ["LSODA", "RK45", "BDF"])

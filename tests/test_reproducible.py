@@ -10,7 +10,7 @@ PROGRAM = """
 import sys
 import numpy as np
 import orderparams as op
-from orderparams.expectations.auto import make_engine
+from orderparams.models.single_location.engines.auto import make_engine
 
 engine = make_engine(op.load("two-stage", overrides=sys.argv[1:]))
 generator = np.random.default_rng(1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.task import Signal
+from orderparams.models.single_location.task import Signal
 
 Array = NDArray[np.float64]
 

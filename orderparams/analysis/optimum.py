@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from orderparams.analysis.stationary import StationaryPoint, descend, nearest_minimum
 from orderparams.config import Problem, override, parse, to_table
 from orderparams.config.values import toml_value
-from orderparams.expectations.bayes import bayes_risk
 from orderparams.models.interface import State
+from orderparams.models.single_location.bayes.risk import bayes_risk
 from orderparams.models.single_location.setup import Heads
+from orderparams.models.single_location.task import Signal
 from orderparams.models.vectors.geometry import residual_factor
 from orderparams.models.vectors.landscape import Landscape
-from orderparams.task import Signal
 
 Array = NDArray[np.float64]
 

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 import orderparams as op
 from orderparams.analysis.stationary import descend
-from orderparams.expectations.auto import bayes_risk_of
+from orderparams.models.single_location.bayes.known import bayes_risk_of
 from orderparams.models.single_location.setup import Heads
+from orderparams.models.single_location.task import Signal, flipped_spikes, hypercube, spikes
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.evidence import Evidence, Panel, above, below
-from orderparams.task import Signal, flipped_spikes, hypercube, spikes
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 import orderparams as op
 from orderparams.analysis.stationary import descend
 from orderparams.config import Problem
-from orderparams.expectations.auto import bayes_risk_of
+from orderparams.models.single_location.bayes.known import bayes_risk_of
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.evidence import Evidence, Panel, below, close

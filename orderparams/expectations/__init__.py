@@ -1,65 +1,11 @@
-"""The Gaussian expectations of theory 5 behind one small interface.
+"""Gaussian expectations of attention weights (theory 5); they know no model and no configuration.
 
-An engine is built once per problem from the task, the activation and its own settings; its
-``evaluate`` is a pure function of the heads.
+A model says what the logits' laws are and what it needs of the weights; here that is integrated.
+
+separate/   one normaliser a head: sums of A_h = E[s_hε] and G_hh' = E[Σ_ℓ s_hℓ s_h'ℓ] with any
+            coefficients, and their gradients
+joint/      one normaliser for all heads, by the law of a token's score log Σ_h e^{χ_h}
+sampling/   nodes of a quasi-Monte Carlo rule and sums over them, for everything else
+laws        what the rooms are given: a mixture of Gaussians, a law of sequence lengths
+lanes       vectors of numbers as a type of compiled code
 """
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """What an engine knows of one state of H heads and F features.
-
-    risk
-        E = E[Σ_ℓ r_ℓ²] (theory 3), plus Δ² for the scalar target.
-    overlap_gradient
-        P = ∂E/∂m at fixed q, bias and head weights, (H, F).
-    self_overlap_gradient
-        Γ = ∂E/∂q, symmetric with all entries independent, bias held, (H, H).
-    bias_gradient
-        ∂E/∂β = E[Σ_ℓ g_hℓ], (H,).
-    head_weight_gradient
-        ∂E/∂u, (H,); zero where the head weights play no role.
-    gradient_covariance
-        V = E[Σ_ℓ g_hℓ g_h'ℓ], (H, H), or None where it was not asked for.
-    error
-        Estimate of the largest absolute error among risk, P and Γ.
-    gradient_covariance_error
-        The same for V; zero where V was not asked for.
-    """
-
-    risk: float
-    overlap_gradient: Array
-    self_overlap_gradient: Array
-    bias_gradient: Array
-    head_weight_gradient: Array
-    gradient_covariance: Array | None
-    error: float
-    gradient_covariance_error: float = 0.0
-
-
-class Engine(Protocol):
-    """One way to take the expectations."""
-
-    @property
-    def name(self) -> str:
-        """How the expectations are taken, as ``info`` shows it."""
-        ...
-
-    def evaluate(
-        self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
-    ) -> Moments:
-        """Moments at reduced weights K = [m W] (H, F+H) with q = K Kᵀ, bias β (H,) and u (H,).
-
-        All arrays are finite, float64 and C-contiguous.
-        """
-        ...

@@ -13,7 +13,7 @@ from orderparams.analysis.optimum import (
     spread_draw,
 )
 from orderparams.models.single_location.setup import Heads
-from orderparams.task import point_masses
+from orderparams.models.single_location.task import point_masses
 
 ONE_SPIKE = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0]}},

@@ -11,7 +11,7 @@ from orderparams.analysis.directions import (
 )
 from orderparams.analysis.plateaus import AT_REST, find_plateaus
 from orderparams.analysis.stages import find_stages, head_groups
-from orderparams.task import flipped_spikes, gaussian, hypercube, spikes
+from orderparams.models.single_location.task import flipped_spikes, gaussian, hypercube, spikes
 
 TIME = np.linspace(0, 1000, 401)
 SIGNAL = hypercube([1.5, 0, 0], [0, 2.56, 1.0])

@@ -7,7 +7,7 @@ from scipy import stats
 from simulation_cases import SIGNAL, SOFTMAX
 
 from orderparams.models.single_location.sgd import build_model, draw
-from orderparams.task import Task
+from orderparams.models.single_location.task import Task
 
 DRAWS = 20_000
 

@@ -1,1 +1,12 @@
-"""Single-location regression by multi-head attention: docs/theory.md."""
+"""Single-location regression by multi-head attention: docs/theory.md.
+
+sections, config, consistency, unused, words    its configuration, and what is said of it
+parameters  its order parameters
+task        lengths of sequences, law of the signal, target
+attention   activations, and the derivative of one sequence's loss
+setup       from the configuration to task, activation and start
+engines/    the expectations of theory 5: risk, gradients, gradient covariance
+bayes/      the Bayes risk (theory 5c)
+flow, sgd   its flow, and one step of SGD on one sequence
+model       all of it as a model
+"""

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.errors import ConfigurationError
-from orderparams.expectations import Engine, Moments
 from orderparams.models.interface import State
+from orderparams.models.single_location.engines import Engine, Moments, taken_by
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Heads, Setup
 from orderparams.models.vectors.flow import Gradient, Rule, VectorFlow
@@ -90,10 +90,11 @@ class Flow(VectorFlow):
     @property
     def engine_name(self) -> str:
         """The engine, and whether it ever missed the tolerance asked for."""
+        words = taken_by(self.engine, self.ways)
         if self.worst_error <= self.tolerance:
-            return self.engine.name
+            return words
         missed = f"tolerance {self.tolerance:g} not reached, errors up to {self.worst_error:.1e}"
-        return f"{self.engine.name} ({missed})"
+        return f"{words} ({missed})"
 
     def gradient_of(self, moments: Moments) -> Gradient:
         """Total derivatives of the risk: the norm bias β = −q_hh/2 is differentiated through."""
@@ -108,7 +109,7 @@ class Flow(VectorFlow):
             moments.gradient_covariance,
             moments.error,
             moments.gradient_covariance_error,
-            self.engine.name,
+            moments.engine,
         )
 
     def _expectations(self, heads: Vectors, covariance: bool) -> Gradient:
@@ -117,6 +118,13 @@ class Flow(VectorFlow):
             heads.weights, heads.bias, heads.head_weights, gradient_covariance=covariance
         )
         return self.gradient_of(moments)
+
+    def risk_of(self, vectors: Vectors) -> float:
+        """The risk without its gradients."""
+        assert isinstance(vectors, Heads)
+        found = self.engine.risk(vectors.weights, vectors.bias, vectors.head_weights)
+        self.note(found.value, found.error, found.engine)
+        return found.value
 
     def velocity(self, y: Array, gradient: Gradient) -> State:
         """dm/dt, dq/dt and those of the bias and the head weights; none is zero where they rest."""

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from numpy.typing import ArrayLike
 
 from orderparams.config.values import Numbers
-from orderparams.expectations.auto import known_bayes_risk, make_engine
 from orderparams.models.interface import Reference, State
+from orderparams.models.single_location.bayes.known import known_bayes_risk
+from orderparams.models.single_location.engines.auto import make_engine
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.proportion import at_start, in_course
 from orderparams.models.single_location.sections import Problem

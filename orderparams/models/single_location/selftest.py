@@ -77,14 +77,14 @@ def on_a_spike(engine: str, tolerance: float) -> Numbers:
 
 def bayes_risk() -> Numbers:
     """The Bayes risk of one spike for L = 2 (theory 5c)."""
-    from orderparams.expectations.auto import known_bayes_risk
+    from orderparams.models.single_location.bayes.known import known_bayes_risk
 
     return optimal_risk(1.0), 1e-8, known_bayes_risk(configured([1], [[1]], length=2).task).value
 
 
 def bayes_softmax() -> Numbers:
     """Bayes-softmax with its heads on the points of P_θ attains the Bayes risk (theory 5c)."""
-    from orderparams.expectations.auto import known_bayes_risk
+    from orderparams.models.single_location.bayes.known import known_bayes_risk
 
     on_points = [[2.0, 0.0], [0.0, 1.0]]
     found = risk([4, 1], on_points, attention={"activation": "bayes-softmax"})

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams import task as tasks
-from orderparams.attention import Activation
+from orderparams.models.single_location import task as tasks
+from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.sections import (
     ACTIVATION_DEFAULTS,
     AttentionConfig,

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.attention import Activation, attend, backpropagate
 from orderparams.compiled import kernel
+from orderparams.models.single_location.attention import Activation, attend, backpropagate
 from orderparams.models.single_location.setup import Heads
+from orderparams.models.single_location.task import Task
 from orderparams.models.vectors.sgd import Sizes
-from orderparams.task import Task
 
 Array = NDArray[np.float64]
 

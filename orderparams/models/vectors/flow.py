@@ -82,6 +82,7 @@ class VectorFlow:
     ) -> None:
         self.start, self.expectations, self.rule = start, expectations, rule
         self.tolerance, self.worst_error = tolerance, 0.0
+        self.ways: set[str] = set()
         self.scales = scales or {}
         self._first, self._group = equal_vectors(start)
         self._triangle = np.tril_indices(len(self._first))
@@ -175,10 +176,18 @@ class VectorFlow:
     def gradient(self, vectors: Vectors, *, covariance: bool) -> Gradient:
         """Expectations at a state; a :class:`SolverError` if they are not finite."""
         found = self.expectations(vectors, covariance)
-        if not np.isfinite(found.risk) or not np.isfinite(found.overlap).all():
+        if not np.isfinite(found.overlap).all():
             raise SolverError("the expectations are not finite")
-        self.worst_error = max(self.worst_error, found.error)
+        self.note(found.risk, found.error, found.engine)
         return found
+
+    def note(self, risk: float, error: float, way: str) -> None:
+        """Remember an error and how expectations were taken; :class:`SolverError` if the risk is
+        not finite."""
+        if not np.isfinite(risk):
+            raise SolverError("the expectations are not finite")
+        self.worst_error = max(self.worst_error, error)
+        self.ways.add(way)
 
     def check_rates(self, duration: float, longest: float) -> None:
         """:class:`ConfigurationError` for numbers that are learned too fast to be followed."""
@@ -193,7 +202,11 @@ class VectorFlow:
 
     def risk(self, state: State) -> float:
         """The risk of given order parameters."""
-        return self.gradient(self.vectors_at(state), covariance=False).risk
+        return self.risk_of(self.vectors_at(state))
+
+    def risk_of(self, vectors: Vectors) -> float:
+        """The risk of some vectors; a model that can take it without gradients does."""
+        return self.gradient(vectors, covariance=False).risk
 
     def evaluate(self, y: Array) -> Evaluation:
         """Risk, gradient and velocity at y; V where SGD has noise."""

@@ -1,0 +1,5 @@
+"""Quasi-Monte Carlo: any activation, any moment.
+
+nodes       scrambled Sobol' points turned into tokens of sequences, with exact second moments
+kernels     sums over them, a few samples at a time
+"""

@@ -1,0 +1,28 @@
+"""The Bayes risk of a configured task, computed once."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from orderparams.models.single_location.bayes.risk import BayesRisk, bayes_risk
+from orderparams.models.single_location.sections import TaskConfig
+from orderparams.models.single_location.setup import build_task
+
+
+@functools.lru_cache(maxsize=64)
+def known_bayes_risk(task: TaskConfig) -> BayesRisk:
+    """Bayes risk of a configured task (theory 5c) and its error.
+
+    Both are NaN where it takes more memory than there is: all else can be had without it.
+    """
+    try:
+        return bayes_risk(build_task(task))
+    except MemoryError:
+        return BayesRisk(np.nan, np.nan)
+
+
+def bayes_risk_of(task: TaskConfig) -> float:
+    """The value of :func:`known_bayes_risk`."""
+    return known_bayes_risk(task).value

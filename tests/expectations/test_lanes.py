@@ -1,0 +1,96 @@
+"""Vectors in compiled code: each operation rounded once, as NumPy or exact fractions round it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from numba import njit
+from numba.core.errors import TypingError
+from numpy.typing import NDArray
+
+from orderparams.expectations.lanes import (
+    LANES,
+    fma,
+    lane_sum,
+    maximum,
+    power_of_two,
+    row_vectors,
+    splat,
+    vectors,
+)
+
+Array = NDArray[np.float64]
+
+
+@njit
+def operate(a: Array, b: Array, number: float, out: Array) -> None:
+    x, y, found = vectors(a)[0], vectors(b)[0], vectors(out)
+    found[0], found[1], found[2], found[3] = x + y, x - y, x * y, x / y
+    found[4], found[5], found[6], found[7] = number - x, x - number, number / x, x / number
+    found[8], found[9], found[10] = fma(x, y, number), fma(number, x, y), maximum(x, y)
+    found[11], found[12] = maximum(x, number), splat(number)
+    x += y
+    x -= number
+    x *= y
+    x /= number
+    found[13] = x
+
+
+def test_operations() -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, LANES))
+    c = 0.3
+    out = np.empty((14, LANES))
+    operate(x[None], y[None], c, out)
+    fused = [
+        [float(Fraction(a) * Fraction(b) + Fraction(d)) for a, b, d in zip(*rows, strict=True)]
+        for rows in ([x, y, np.full(LANES, c)], [np.full(LANES, c), x, y])
+    ]
+    larger = [np.maximum(x, y), np.maximum(x, c), np.full(LANES, c)]
+    arithmetic = [x + y, x - y, x * y, x / y, c - x, x - c, c / x, x / c]
+    expected = [*arithmetic, *fused, *larger, (x + y - c) * y / c]
+    np.testing.assert_array_equal(out, expected)
+    assert np.any(out[8] != x * y + c)
+
+
+@njit
+def scale(values: Array) -> None:
+    """Row n of block b times 2^(n − 1), in place."""
+    blocks = vectors(values)
+    for block in range(blocks.shape[0]):
+        rows = blocks[block]
+        for n in range(len(rows)):
+            rows[n] *= power_of_two(splat(n - 1 + 1.5 * 2.0**52))
+
+
+def test_views_share_the_data_of_an_array() -> None:
+    values = np.random.default_rng(0).standard_normal((2, 3, LANES))
+    expected = values * np.array([0.5, 1.0, 2.0])[:, None]
+    scale(values)
+    np.testing.assert_array_equal(values, expected)
+
+
+@njit
+def row_totals(values: Array, out: Array) -> None:
+    rows = row_vectors(values)
+    for n in range(rows.shape[0]):
+        sums = splat(0.0)
+        for i in range(rows.shape[1]):
+            sums += rows[n, i]
+        out[n] = lane_sum(sums)
+
+
+def test_rows_of_vectors() -> None:
+    """Oracle: sums in the same order."""
+    values = np.random.default_rng(0).standard_normal((3, 4 * LANES))
+    out = np.empty(3)
+    row_totals(values, out)
+    lanes = np.cumsum(values.reshape(3, 4, LANES), axis=1)[:, -1]
+    np.testing.assert_array_equal(out, np.cumsum(lanes, axis=1)[:, -1])
+
+
+def test_only_contiguous_numbers_can_be_viewed() -> None:
+    for array in (np.zeros((8, 16))[:, ::2], np.zeros((2, 8), dtype=np.int64)):
+        with pytest.raises(TypingError):
+            row_totals(array, np.empty(8))
