@@ -35,7 +35,8 @@ ACTIVATIONS = ["softmax", "softmax-1", "bayes-softmax"]
 
 def flow_of(*assignments):
     problem = op.load(POINT, assignments)
-    return Flow(problem, build(problem), make_engine(problem))
+    setup = build(problem)
+    return Flow(problem, setup, make_engine(problem, setup))
 
 
 def moments_of(flow, covariance):
