@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 def teacher_factor(teacher_overlap: Array) -> Array:
     """B (M, d) with B Bᵀ = T (M, M), d the rank of T."""
     eigenvalues, axes = np.linalg.eigh(teacher_overlap)
-    kept = eigenvalues > 1e-12 * max(1.0, eigenvalues[-1])
+    kept = eigenvalues > 1e-12 * eigenvalues[-1]
     factor: Array = axes[:, kept] * np.sqrt(eigenvalues[kept])
     return factor
 
