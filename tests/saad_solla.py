@@ -2,7 +2,7 @@
 
 Phys. Rev. E 52, 4225 (1995): g(x) = erf(x/√2), overlaps R, Q and T, the integrals I₂, I₃ and I₄ by
 their closed forms there, time α = examples/N; with second layers v, v* and label noise as in Goldt
-et al. (2019), and weight decay κ. Nothing here is taken from the package.
+et al. (2019), weight decay κ, and batches. Nothing here is taken from the package.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def error(r, q, t, v, teachers_v):
     return 0.5 * weights @ i2(c, k, m) @ weights
 
 
-def motion(r, q, t, v, teachers_v, *, eta, sigma=0.0, kappa=0.0, eta_v=0.0):
+def motion(r, q, t, v, teachers_v, *, eta, sigma=0.0, kappa=0.0, eta_v=0.0, batch=1):
     """dR/dα, dQ/dα and dv/dα, entry by entry."""
     c, students, teachers = covariance(r, q, t), len(r), len(t)
     fields = np.arange(students + teachers)
@@ -68,7 +68,7 @@ def motion(r, q, t, v, teachers_v, *, eta, sigma=0.0, kappa=0.0, eta_v=0.0):
             dq[i, k] -= eta * v[i] * weights @ i3(c, i, k, fields)
             dq[i, k] -= eta * v[k] * weights @ i3(c, k, i, fields)
             squared = weights @ i4(c, i, k, fields[:, None], fields) @ weights
-            dq[i, k] += eta**2 * v[i] * v[k] * (squared + sigma**2 * j2(c, i, k))
+            dq[i, k] += eta**2 / batch * v[i] * v[k] * (squared + sigma**2 * j2(c, i, k))
     return dr, dq, dv
 
 

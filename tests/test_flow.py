@@ -13,6 +13,7 @@ from orderparams.models.single_location.engines import Moments, Risk
 from orderparams.models.single_location.engines.auto import make_engine
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.setup import build
+from orderparams.models.vectors.geometry import draw_vectors
 from orderparams.run.solve import output_times
 
 SIGNAL = {

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import saad_solla
 
+import orderparams as op
 from orderparams.models.committee import erf
-from orderparams.models.committee.flow import Network, teacher_factor
-from orderparams.models.vectors import Rule, VectorFlow, Vectors, residual_factor
+
+NAMES = ("overlap", "self_overlap", "second_layer")
 
 
 def random_state(seed, students=3, teachers=2):
@@ -18,13 +19,6 @@ def random_state(seed, students=3, teachers=2):
     w = generator.standard_normal((students + teachers, students + teachers + 1)) / 2
     c = w @ w.T
     return c[:students, students:], c[:students, :students], c[students:, students:]
-
-
-def flow_from(r, q, t, v, teachers_v, rule, noise=0.0):
-    factor = teacher_factor(t)
-    m = np.linalg.lstsq(factor, r.T, rcond=None)[0].T
-    start = Vectors(m, residual_factor(q - m @ m.T), {"second_layer": v})
-    return VectorFlow(start, Network(factor, teachers_v, noise, False), rule), factor
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -44,20 +38,106 @@ def test_integrals(seed):
         assert found == pytest.approx(saad_solla.i4(c, *chosen), abs=1e-13)
 
 
+def problem(r, q, t, v, teachers_v, *, eta, alpha, sigma=0.0, kappa=0.0, eta_v=0.0, batch=1):
+    """What the program needs for the same: a unit of its time is 1/η of α."""
+    learned = {"second_layer": v} if eta_v else {}
+    return {
+        "model": "committee",
+        "task": {"teacher_overlap": t, "teacher_second_layer": teachers_v, "noise": sigma},
+        "network": {"students": len(r), "second_layer": "learned" if eta_v else v},
+        "training": {
+            "rule": "sgd",
+            "learning_rate": eta,
+            "batch_size": batch,
+            "weight_decay": kappa / eta,
+            "second_layer_rate": eta_v / eta or 1.0,
+            "duration": eta * alpha,
+        },
+        "initial": {"kind": "explicit", "overlap": r, "self_overlap": q, **learned},
+        "integrator": {"rtol": 1e-11, "atol": 1e-13},
+        "output": {"points": 11},
+    }
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_velocity(seed):
-    """With label noise, weight decay, a learned second layer and teachers that are not orthonormal.
+    """With label noise, weight decay, batches, a learned second layer and oblique teachers."""
+    start = *random_state(seed), np.array([0.9, -0.4, 1.3]), np.array([1.1, 0.6])
+    rates = {"eta": 0.7, "sigma": 0.4, "kappa": 0.2, "eta_v": 0.3, "batch": 2}
+    found = op.evaluate(problem(*start, **rates, alpha=1.0))
+    for name, expected in zip(NAMES, saad_solla.motion(*start, **rates), strict=True):
+        np.testing.assert_allclose(0.7 * found.velocity[name], expected, atol=1e-13)
+    assert found.risk == pytest.approx(saad_solla.error(*start), abs=1e-14)
 
-    A unit of the program's time is 1/η of α.
-    """
-    (r, q, t), eta, sigma, kappa, eta_v = random_state(seed), 0.7, 0.4, 0.2, 0.3
-    v, teachers_v = np.array([0.9, -0.4, 1.3]), np.array([1.1, 0.6])
-    rule = Rule(True, eta, kappa / eta, {"second_layer": eta_v / eta})
-    flow, factor = flow_from(r, q, t, v, teachers_v, rule, sigma)
-    gradient = flow.gradient(flow.start, covariance=True)
-    velocity = flow.velocity(flow.initial_state, gradient)
-    found = velocity.overlap @ factor.T, velocity.self_overlap, velocity.numbers["second_layer"]
-    rates = {"eta": eta, "sigma": sigma, "kappa": kappa, "eta_v": eta_v}
-    for mine, theirs in zip(found, saad_solla.motion(r, q, t, v, teachers_v, **rates), strict=True):
-        np.testing.assert_allclose(eta * mine, theirs, atol=1e-13)
-    assert gradient.risk == pytest.approx(saad_solla.error(r, q, t, v, teachers_v), abs=1e-14)
+
+@pytest.mark.parametrize("seed", range(3))
+def test_gradient(seed):
+    """Oracle: differences of the published error in R, Q (both entries at once) and v."""
+    start = *random_state(seed), np.array([0.9, -0.4, 1.3]), np.array([1.1, 0.6])
+    found = op.evaluate(problem(*start, eta=0.5, eta_v=0.5, alpha=1.0))
+    for place, name in zip((0, 1, 3), NAMES, strict=True):
+        for index in np.ndindex(start[place].shape):
+            errors = []
+            for step in (1e-5, -1e-5):
+                moved = [np.array(part) for part in start]
+                for entry in (index, index[::-1]) if name == "self_overlap" else (index,):
+                    moved[place][entry] += step / (2 if name == "self_overlap" else 1)
+                errors.append(saad_solla.error(*moved))
+            slope = (errors[0] - errors[1]) / 2e-5
+            assert found.gradient[name][index] == pytest.approx(slope, abs=1e-9)
+
+
+ONES = np.ones(2)
+TRAJECTORIES = {
+    # K = M = 2, η = 0.5: through the plateau, and the escape
+    "plateau": (
+        ([[0.02, 0.0], [0.0, 0.01]], np.diag([0.2, 0.3]), np.eye(2), ONES, ONES),
+        {"eta": 0.5, "alpha": 300.0},
+    ),
+    "three students, noise": (
+        (
+            [[0.1, 0.02], [0.05, -0.03], [0.02, 0.08]],
+            np.diag([0.3, 0.2, 0.25]),
+            np.eye(2),
+            np.ones(3) / 3,
+            ONES,
+        ),
+        {"eta": 2.0, "alpha": 60.0, "sigma": 0.3},
+    ),
+    "oblique teachers, learned second layer, decay, batch": (
+        (*random_state(7), np.array([0.9, -0.4, 1.3]), np.array([1.1, 0.6])),
+        {"eta": 0.6, "alpha": 60.0, "sigma": 0.2, "kappa": 0.03, "eta_v": 0.3, "batch": 3},
+    ),
+    "teachers in a line": (
+        ([[0.2, 0.4], [-0.1, -0.2]], np.diag([0.3, 0.2]), [[1.0, 2.0], [2.0, 4.0]], ONES, ONES),
+        {"eta": 0.4, "alpha": 60.0},
+    ),
+}
+
+
+@pytest.mark.parametrize(("start", "rates"), TRAJECTORIES.values(), ids=TRAJECTORIES)
+def test_trajectory(start, rates):
+    start = [np.array(part) for part in start]
+    run = op.solve(problem(*start, **rates))
+    rates = {key: value for key, value in rates.items() if key != "alpha"}
+    expected = saad_solla.trajectory(run.time / rates["eta"], *start, **rates)
+    for name, course in zip(NAMES, expected, strict=True):
+        if name != "second_layer" or "eta_v" in rates:
+            np.testing.assert_allclose(run[name], course, rtol=0, atol=1e-9)
+    r, q, v = (course[-1] for course in expected)
+    assert run.risk[-1] == pytest.approx(saad_solla.error(r, q, start[2], v, start[4]), abs=1e-9)
+
+
+@pytest.mark.parametrize("students", [2, 3, 5])
+def test_symmetric_plateau_of_small_learning_rates(students):
+    """Oracle: Saad and Solla's R* = 1/√(K(2K−1)), Q* = 1/(2K−1) and ε* for η → 0."""
+    k = students
+    ones, r = np.ones(k), np.full((k, k), 1 / np.sqrt(k * (2 * k - 1)))
+    start = r, np.full((k, k), 1 / (2 * k - 1)), np.eye(k), ones, ones
+    found = op.evaluate(
+        problem(*start, eta=0.1, alpha=1.0), settings={"training.rule": "gradient-flow"}
+    )
+    for velocity in found.velocity.values():
+        np.testing.assert_allclose(velocity, 0.0, atol=1e-14)
+    plateau = k / np.pi * (np.pi / 6 - k * np.arcsin(1 / (2 * k)))
+    assert found.risk == pytest.approx(plateau, abs=1e-14)
