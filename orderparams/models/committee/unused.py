@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orderparams.config.unused import BY_COMMAND, DRAWN, NO_STEPS, Unused
+from orderparams.config.unused import BY_COMMAND, NO_STEPS, Unused, starting
 from orderparams.models.committee.sections import Problem
 
 
@@ -21,16 +21,5 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
         reason = "the mean gradient has no label noise in it; set training.rule = 'sgd'"
         yield Unused(("task.noise",), reason)
     if command != "optimum":
-        yield from starting(problem)
+        yield from starting(problem.initial, "students")
     yield from BY_COMMAND[command]
-
-
-def starting(problem: Problem) -> Iterator[Unused]:
-    """What only random students have, or only those that have a length."""
-    initial = problem.initial
-    if initial.kind == "explicit":
-        reason = "the start is given by its overlaps; set initial.kind = 'random'"
-        yield Unused(("initial.variance", *DRAWN), reason)
-    elif initial.variance == 0:
-        reason = "initial.variance = 0 puts all students at the origin; raise it"
-        yield Unused(DRAWN, reason)
