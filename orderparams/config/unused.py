@@ -33,59 +33,6 @@ class Unused:
     elsewhere: bool = False
 
 
-NO_SIMULATION = Unused(("simulation",), "no SGD is run; simulate and validate run it", True)
-NO_STEPS = ("training.learning_rate", "training.batch_size")
-DRAWN = ("initial.dimension", "initial.seed")
-DRAWN_ANEW = Unused(
-    DRAWN, "replicas are drawn in simulation.dimension with simulation.seed; set those", True
-)
-
-BY_COMMAND = {
-    "solve": (NO_SIMULATION,),
-    "analyze": (NO_SIMULATION,),
-    "evaluate": (
-        NO_SIMULATION,
-        Unused(
-            ("integrator", "output", "training.duration"),
-            "nothing is integrated in time; solve does it",
-            True,
-        ),
-    ),
-    "simulate": (
-        Unused(("integrator",), "no flow is integrated; solve and validate do it", True),
-        Unused(("training.rule",), "a simulation is always SGD; solve has the choice", True),
-        DRAWN_ANEW,
-    ),
-    "validate": (
-        Unused(("training.rule",), "validate has an option of its own for the rule", True),
-        DRAWN_ANEW,
-    ),
-    "optimum": (
-        NO_SIMULATION,
-        Unused(
-            (
-                "integrator", "output", "training.rule", *NO_STEPS, "training.duration",
-                "training.weight_decay", "initial.kind", "initial.variance", *DRAWN,
-                "initial.overlap", "initial.self_overlap", "expectation.tolerance",
-            ),
-            "the optimum is searched for from starts and with a precision of its own; solve uses "
-            "them",
-            True,
-        ),
-    ),
-}  # fmt: skip
-"""Commands, and the action of a scan that is none, with what they never use."""
-
-
-def starting(initial: Any, vectors: str) -> Iterator[Unused]:
-    """What only random vectors have, or only those that have a length."""
-    if initial.kind == "explicit":
-        reason = "the start is given by its overlaps; set initial.kind = 'random'"
-        yield Unused(("initial.variance", *DRAWN), reason)
-    elif initial.variance == 0:
-        yield Unused(DRAWN, f"initial.variance = 0 puts all {vectors} at the origin; raise it")
-
-
 def ruled_out(dimensions: object) -> tuple[Unused, ...]:
     """What the options of a validation rule out."""
     reason = "the dimensions are given by an option of validate; leave that out"

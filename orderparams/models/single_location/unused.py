@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orderparams.config.unused import BY_COMMAND, NO_STEPS, Unused, starting
+from orderparams.config.unused import Unused
 from orderparams.models.single_location.sections import LengthLaw, Problem
+from orderparams.models.unused import BY_COMMAND, NO_STEPS, starting
 
 
 def unused(problem: Problem, command: str) -> Iterator[Unused]:
