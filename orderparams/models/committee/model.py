@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from numpy.typing import ArrayLike
 
 from orderparams.models.committee.flow import Flow
+from orderparams.models.committee.proportion import at_start, in_course
 from orderparams.models.committee.sections import Problem
 from orderparams.models.committee.setup import build
 from orderparams.models.committee.sgd import Rule, build_model
@@ -77,6 +78,11 @@ def starting_at(problem: Problem, state: State) -> Problem:
         **own,
     )
     return dataclasses.replace(problem, initial=initial)
+
+
+def remedy(problem: Problem, *, start: bool = False, sgd: bool = False) -> str:
+    """What to change where the start, or else a run, is out of range."""
+    return at_start(problem) if start else in_course(problem, sgd=sgd)
 
 
 def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:
