@@ -92,6 +92,8 @@ def evaluate(problem: Problem, start: State | None) -> Outcome:
         "risk": result.risk,
         "error_estimate": result.error_estimate,
     }
+    if result.noise is not None:
+        values["gradient_covariance"] = result.noise
     return Outcome("finished", values=values)
 
 
@@ -117,9 +119,8 @@ def simulate(problem: Problem, start: State | None) -> Outcome:
     groups = {"simulation": run.course()}
     if run.status != "finished":
         return Outcome("failed", run.message, groups=groups)
-    moving = registry.configuration(problem.model).order_parameters(problem)
     values: dict[str, ArrayLike] = {
-        **{f"replica_{one.name}": run[one.name][:, -1] for one in moving},
+        **{f"replica_{name}": courses[:, -1] for name, courses in run.parameters.items()},
         "risk": run.risk[:, -1].mean(),
         "replica_risk": run.risk[:, -1],
         "final_time": run.time[-1],

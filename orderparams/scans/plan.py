@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams import memory
-from orderparams.config import override, parse, to_toml
+from orderparams.config import override, parse, parse_toml, to_toml
 from orderparams.config.plain import plain
 from orderparams.config.sections import Problem, problem_type
 from orderparams.config.toml import Settings, model_name
@@ -44,6 +45,11 @@ class Plan:
     axes: tuple[Axis, ...]
     shape: tuple[int, ...]
     points: tuple[Point, ...]
+
+    @functools.cached_property
+    def model(self) -> str:
+        """The model of all points."""
+        return model_of(parse_toml(self.config))
 
     @property
     def fingerprint(self) -> str:
