@@ -86,8 +86,8 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 def stored_problem(file: Node) -> Problem:
     """The problem that a file was made from; of a scan, the one that it varies."""
-    table = parse_toml(str(file.attribute("config")))
     try:
+        table = parse_toml(str(file.attribute("config")))
         return parse({key: value for key, value in table.items() if key != "scan"})
     except ConfigurationError as error:
         raise FileError(f"{file.file_name}: its configuration cannot be read: {error}") from None
@@ -97,12 +97,12 @@ def open_group(path: Path, name: str) -> Any:
     """What the group of a file is of; :class:`FileError` if there is none."""
     command, reader = READERS[name]
     with read(path) as file:
+        if "scan" in file and name != "scan":
+            raise FileError(f"{path} is a scan, not one run; plot, report and export show it")
         if name not in file:
             has = ", ".join(file) or "no groups"
             what = NAMES.get(name, name)
             raise FileError(f"{path} holds no {what}; it has {has}", "make", command=command)
-        if "scan" in file and name != "scan":
-            raise FileError(f"{path} is a scan, not one run; plot, report and export show it")
         return reader(file, stored_problem(file))
 
 

@@ -94,7 +94,7 @@ def read_axes(
     for key in vary:
         known = key.split("[")[0]
         if not _KEY.fullmatch(key) or known not in set(known_keys(kind)):
-            errors.found.append(unknown_key(known, kind))
+            errors.found.append(unknown_key(known if _KEY.fullmatch(key) else key, kind))
     errors.conclude(None)
     check_order(list(vary))
     short = {key: _name(key.rsplit(".", 1)[-1]) for key in vary}

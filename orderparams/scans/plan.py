@@ -49,7 +49,7 @@ class Plan:
     @functools.cached_property
     def model(self) -> str:
         """The model of all points."""
-        return model_of(parse_toml(self.config))
+        return model_name(parse_toml(self.config))
 
     @property
     def fingerprint(self) -> str:
@@ -207,7 +207,7 @@ def read_grids(
         check = check_alone(key, kind)
         for i, value in enumerate(values):
             try:
-                read.append(read_value(key, check, value))
+                read.append(read_value(key, check, value, kind))
             except ConfigurationError as error:
                 errors.append(error.within(f"point {1 + i * stride} ({key}={value_shown(value)})"))
                 if len(errors) == MOST_ERRORS:
@@ -274,13 +274,14 @@ def random_rows(axes: tuple[Axis, ...], settings: ScanConfig, kind: type[Problem
 
     def value(axis: Axis, fraction: float) -> Value:
         if isinstance(axis.values, Range) and axis.key not in choices:
-            return read_value(axis.key, checks[axis.key], axis.values.at(fraction))
+            return read_value(axis.key, checks[axis.key], axis.values.at(fraction), kind)
         return choices[axis.key][int(fraction * len(choices[axis.key]))]
 
     for axis in axes:
         if isinstance(axis.values, Range) and axis.key not in choices:
             for end in (axis.values.low, axis.values.high):
-                read_value(axis.key, checks[axis.key], int(end) if axis.values.whole else end)
+                written = int(end) if axis.values.whole else end
+                read_value(axis.key, checks[axis.key], written, kind)
     return ([value(*pair) for pair in zip(axes, row, strict=True)] for row in fractions.tolist())
 
 
