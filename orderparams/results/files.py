@@ -93,10 +93,10 @@ def stored_problem(file: Node) -> Problem:
         raise FileError(f"{file.file_name}: its configuration cannot be read: {error}") from None
 
 
-def open_group(path: Path, name: str) -> Any:
+def open_group(path: str | Path, name: str) -> Any:
     """What the group of a file is of; :class:`FileError` if there is none."""
     command, reader = READERS[name]
-    with read(path) as file:
+    with read(Path(path)) as file:
         if "scan" in file and name != "scan":
             raise FileError(f"{path} is a scan, not one run; plot, report and export show it")
         if name not in file:
