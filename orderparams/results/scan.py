@@ -119,8 +119,8 @@ def save_scan(
     """
     more = {}
     if folder is not None:
-        numbers = np.flatnonzero(scan["status"].ravel() != "missing") + 1
-        names = [point_name(number) for number in numbers]
+        known_of = enumerate(scan["status"].ravel(), 1)
+        names = [point_name(number) for number, status in known_of if status != "missing"]
         more["points"] = Tree(groups=StoredPoints(folder, names, known(scan.problem.model)))
     scan.save(path, force=force, command=command, more=more)
 

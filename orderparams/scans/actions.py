@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 
 from orderparams.config import Problem, parse_toml
 from orderparams.config.toml import model_name
-from orderparams.models import registry
 from orderparams.models.interface import State, model_of
 from orderparams.results.schema import axis_names, point, table
 from orderparams.storage.points import point_image

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from orderparams import memory
 from orderparams.config import override, parse, parse_toml, to_toml
 from orderparams.config.plain import plain
-from orderparams.config.sections import Problem, problem_type
+from orderparams.config.sections import Problem, problem_type, reading
 from orderparams.config.toml import Settings, model_name
 from orderparams.config.unknown import Errors
 from orderparams.config.values import toml_value
@@ -205,13 +205,15 @@ def read_grids(
         stride //= len(values) if product else 1
         read: list[Value] = []
         check = check_alone(key, kind)
-        for i, value in enumerate(values):
-            try:
-                read.append(read_value(key, check, value, kind))
-            except ConfigurationError as error:
-                errors.append(error.within(f"point {1 + i * stride} ({key}={value_shown(value)})"))
-                if len(errors) == MOST_ERRORS:
-                    raise ConfigurationError.joined(errors) from None
+        with reading(kind):
+            for i, value in enumerate(values):
+                try:
+                    read.append(read_value(key, check, value))
+                except ConfigurationError as error:
+                    place = f"point {1 + i * stride} ({key}={value_shown(value)})"
+                    errors.append(error.within(place))
+                    if len(errors) == MOST_ERRORS:
+                        raise ConfigurationError.joined(errors) from None
         if product:
             check_distinct(key, read)
         known.append(read)
@@ -274,14 +276,13 @@ def random_rows(axes: tuple[Axis, ...], settings: ScanConfig, kind: type[Problem
 
     def value(axis: Axis, fraction: float) -> Value:
         if isinstance(axis.values, Range) and axis.key not in choices:
-            return read_value(axis.key, checks[axis.key], axis.values.at(fraction), kind)
+            return read_value(axis.key, checks[axis.key], axis.values.at(fraction))
         return choices[axis.key][int(fraction * len(choices[axis.key]))]
 
     for axis in axes:
         if isinstance(axis.values, Range) and axis.key not in choices:
             for end in (axis.values.low, axis.values.high):
-                written = int(end) if axis.values.whole else end
-                read_value(axis.key, checks[axis.key], written, kind)
+                read_value(axis.key, checks[axis.key], int(end) if axis.values.whole else end)
     return ([value(*pair) for pair in zip(axes, row, strict=True)] for row in fractions.tolist())
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orderparams.config import resolve, to_table, to_toml
-from orderparams.config.sections import Problem, problem_type, reading
+from orderparams.config.sections import problem_type
 from orderparams.config.toml import assign, model_name
 from orderparams.config.unknown import Undecidable, Unknown
 from orderparams.config.values import Check, ListOf, toml_value
@@ -44,13 +44,12 @@ class Value(NamedTuple):
     text: str
 
 
-def read_value(key: str, check: Check | None, value: Any, kind: type[Problem]) -> Value:
-    """A value that a key of a kind of problem allows; :class:`ConfigurationError` for others."""
+def read_value(key: str, check: Check | None, value: Any) -> Value:
+    """A value that a key allows; :class:`ConfigurationError` for others."""
     if check is None:
         return Value(value, shown(value), toml_value(value))
     try:
-        with reading(kind):
-            normal = check(value, key)
+        normal = check(value, key)
     except ConfigurationError as error:
         raise explained(error, key, value, check) from None
     if dataclasses.is_dataclass(normal):

@@ -274,7 +274,7 @@ def run_plan(
     """
     folder = Folder.beside(output)
     if resume and output.exists() and not force:
-        scan = open_group(output, "scan")
+        scan: Scan = open_group(output, "scan")
         if not same_plan(scan, plan):
             raise ConfigurationError(f"{output} is the file of another scan", "restart")
         if scan.count("finished") == len(plan.points):

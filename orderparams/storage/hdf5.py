@@ -41,8 +41,7 @@ def create(path: Path, attributes: Mapping[str, Any], *, force: bool) -> Iterato
         h5py.File(written, "w", libver="v110") as file,
     ):
         file.attrs["schema_version"] = SCHEMA_VERSION
-        for name, value in (attributes | {"program": PROGRAM}).items():
-            file.attrs[name] = value
+        file.attrs.update({**attributes, "program": PROGRAM})
         remove_leftovers(path)
         yield file
 

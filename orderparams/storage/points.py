@@ -34,8 +34,8 @@ def point_image(values: Tree, groups: Mapping[str, Tree], attributes: Mapping[st
     image = io.BytesIO()
     # Not HDF5's own images in memory: those of its versions before 2.0 have a wrong checksum.
     with h5py.File(image, "w", libver="v110") as file:
-        known = {"schema_version": SCHEMA_VERSION, "program": PROGRAM}
-        write_tree(file, Tree(attributes=known | attributes, groups={"point": values, **groups}))
+        own = {"schema_version": SCHEMA_VERSION, "program": PROGRAM, **attributes}
+        write_tree(file, Tree(attributes=own, groups={"point": values, **groups}))
     return image.getvalue()
 
 
