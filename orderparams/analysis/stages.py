@@ -17,7 +17,7 @@ from orderparams.analysis.directions import Direction, signal_directions
 from orderparams.analysis.events import TOGETHER, Event, find_events, ratio, sides, spread
 from orderparams.analysis.plateaus import Plateau, find_plateaus, remaining_change
 from orderparams.models.single_location.setup import build_signal
-from orderparams.results.schema import STAGES, axis_names, table
+from orderparams.results import schema
 from orderparams.results.trajectory import Trajectory
 from orderparams.storage.tree import Tree
 
@@ -161,13 +161,14 @@ def stage_times(run: Trajectory) -> Array:
 
 def stored(run: Trajectory, stages: Stages) -> Tree:
     """The group /stages of a file: one row an event."""
-    features = run.overlap.shape[2]
-    columns = {name: [getattr(event, name) for event in stages.events] for name in STAGES}
-    columns["head"] = [head + 1 for head in columns["head"]]
-    arrays = {name: np.array(column) for name, column in columns.items()}
+    known, features = schema.stages(run.problem.model), run.overlap.shape[2]
+    learner, *names = known
+    columns = {name: [getattr(event, name) for event in stages.events] for name in names}
+    columns[learner] = [event.head + 1 for event in stages.events]
+    arrays = {name: np.array(columns[name]) for name in known}
     arrays["target"] = np.array(columns["target"], dtype=object)
     arrays["vector"] = arrays["vector"].reshape(-1, features)
     return Tree(
-        variables={name: (STAGES[name], arrays[name]) for name in STAGES},
-        axis_names=axis_names(table(run.problem.model)),
+        variables={name: (known[name], arrays[name]) for name in known},
+        axis_names=schema.axis_names(schema.table(run.problem.model)),
     )
