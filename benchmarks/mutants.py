@@ -3,11 +3,11 @@
     python benchmarks/mutants.py [ROOM ...] [--sample N] [--at FILE:LINE]
 
 `mutants.toml` names rooms: files, and the tests that must notice a change in them. Cosmic Ray
-(https://cosmic-ray.readthedocs.io) makes the changes: a sign, an operation, a comparison, a number, a
-condition, a loop that is left out. Of those of a room a sample is tried, always the same one while
-its files stay as they are, in a copy of this folder with a kernel cache of its own. What survives is
-printed as a difference; the toml file lists the changes that change no result, with the reason.
-The exit status is 1 if a room has less than 95 %.
+(https://cosmic-ray.readthedocs.io) makes the changes: a sign, an operation, a comparison, a number,
+a condition, a loop that is left out. A sample of those of a room is tried, the same one as long as
+its files stay as they are, in a copy of this folder with a kernel cache of its own. What survives
+is printed as a difference; the toml file lists what changes no result, with the reason. The exit
+status is 1 if fewer than 95 % are noticed in a room.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import importlib
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -40,7 +41,7 @@ from cosmic_ray.work_item import MutationSpec
 
 HERE = Path(__file__).parent
 LEAST = 0.95
-# One close relative of every operator: what a slip of the pen would write. Others fail by themselves.
+# Of every operator what a slip of the pen would write; others fail by themselves.
 SLIPS = re.compile(
     r"core/(ReplaceBinaryOperator_(Add_Sub|Sub_Add|Mul_Div|Div_Mul|Pow_Mul|FloorDiv_Mul|BitOr_BitAnd"
     r"|BitAnd_BitOr)|ReplaceComparisonOperator_(Lt_LtE|LtE_Lt|Gt_GtE|GtE_Gt|Lt_GtE|Gt_LtE|Eq_NotEq"
@@ -71,7 +72,7 @@ class Room:
 
 
 def annotations(path: Path) -> set[tuple[int, int]]:
-    """Where the lines and columns of a file's annotations begin and end: nothing runs there."""
+    """Lines and columns of a file's annotations, where nothing runs."""
     places = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         for name in ("annotation", "returns"):
@@ -107,7 +108,7 @@ def difference(before: str, after: str) -> str:
     return "\n".join(f"{line[0]} {line[1:].strip()}" for line in lines if line[0] in "+-")
 
 
-def tests_pass(room: Room, limit: float, *, keep: bool = False) -> bool | None:
+def tests_pass(room: Room, limit: float, *, keep: bool) -> bool | None:
     """Whether the tests of a room pass, in a process that has the libraries but no line of ours;
     None after ``limit`` seconds. ``keep`` keeps what Python compiles of the sources."""
     child = os.fork()
@@ -117,7 +118,7 @@ def tests_pass(room: Room, limit: float, *, keep: bool = False) -> bool | None:
         os.dup2(1, 2)
         sys.dont_write_bytecode = not keep
         options = ["-q", "-x", "-n0", "-p", "no:cacheprovider", "--color=no"]
-        os._exit(pytest.main([*options, *room.tests.split()]))
+        os._exit(pytest.main([*options, *shlex.split(room.tests)]))
     until = time.monotonic() + limit
     while time.monotonic() < until:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -138,7 +139,7 @@ def try_out(room: Room, chosen: list[MutationSpec], equivalent: set[tuple[str, s
     for number, change in enumerate(chosen, 1):
         operator = get_operator(change.operator_name)(**change.operator_args)
         with use_mutation(change.module_path, operator, change.occurrence) as (before, after):
-            passed = tests_pass(room, limit)
+            passed = tests_pass(room, limit, keep=False)
         shown = difference(before, after)
         if not passed:
             room.killed += 1
@@ -177,13 +178,19 @@ def copy_of_this_folder() -> Iterator[Path]:
         yield Path(scratch)
 
 
+def files_of(patterns: list[str]) -> list[Path]:
+    """Files below the working folder, each pattern's in order."""
+    found = [path for pattern in patterns for path in sorted(Path().glob(pattern))]
+    return list(dict.fromkeys(found))
+
+
 def rooms(table: dict[str, Any], names: list[str], sample: int | None) -> list[Room]:
     """The rooms that were asked for, or all."""
     unknown = set(names) - set(table)
     if unknown:
         sys.exit(f"no room is called {', '.join(unknown)}; there are {', '.join(table)}")
     return [
-        Room(name, [Path(path) for path in row["files"]], row["tests"], sample or row["sample"])
+        Room(name, files_of(row["files"]), row["tests"], sample or row["sample"])
         for name, row in table.items()
         if not names or name in names
     ]
@@ -198,8 +205,8 @@ def main() -> int:
     with (HERE / "mutants.toml").open("rb") as file:
         table = tomllib.load(file)
     equivalent = {(row["file"], row["change"].strip()) for row in table.get("equivalent", ())}
-    wanted = rooms(table["rooms"], asked.rooms, asked.sample)
     with copy_of_this_folder() as scratch:
+        wanted = rooms(table["rooms"], asked.rooms, asked.sample)
         for room in wanted:
             found = changes(room, scratch / f"{room.name}.sqlite")
             room.possible = len(found)
