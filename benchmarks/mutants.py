@@ -71,19 +71,27 @@ class Room:
         return self.killed / max(1, self.killed + len(self.survived))
 
 
-def annotations(path: Path) -> set[tuple[int, int]]:
-    """Lines and columns of a file's annotations, where nothing runs."""
+def idle_parts(tree: ast.Module) -> Iterator[ast.expr]:
+    """What no result depends on: annotations, decorators, and zip's check of lengths."""
+    for node in ast.walk(tree):
+        parts = [getattr(node, name, None) for name in ("annotation", "returns")]
+        parts += getattr(node, "decorator_list", [])
+        if isinstance(node, ast.keyword) and node.arg == "strict":
+            parts.append(node.value)
+        yield from (part for part in parts if isinstance(part, ast.expr))
+
+
+def idle_places(path: Path) -> set[tuple[int, int]]:
+    """Lines and columns of these, and of the star before arguments that must be named."""
+    text = path.read_text("utf-8")
     places = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        for name in ("annotation", "returns"):
-            part = getattr(node, name, None)
-            if isinstance(part, ast.expr) and part.end_lineno == part.lineno:
-                places |= {
-                    (part.lineno, c) for c in range(part.col_offset, part.end_col_offset or 0)
-                }
-            elif isinstance(part, ast.expr):
-                lines = range(part.lineno, (part.end_lineno or 0) + 1)
-                places |= {(line, c) for line in lines for c in range(200)}
+    for part in idle_parts(ast.parse(text)):
+        begin, end = (part.lineno, part.col_offset), (part.end_lineno, part.end_col_offset)
+        lines = range(part.lineno, (part.end_lineno or 0) + 1)
+        inside = ((line, column) for line in lines for column in range(200))
+        places |= {place for place in inside if begin <= place < end}
+    for number, line in enumerate(text.splitlines(), 1):
+        places |= {(number, star.start()) for star in re.finditer(r"\*,", line)}
     return places
 
 
@@ -92,7 +100,7 @@ def changes(room: Room, session: Path) -> list[MutationSpec]:
     with use_db(session) as work:
         init(room.files, work, {})
         found = [item.mutations[0] for item in work.work_items]
-    idle = {path: annotations(path) for path in room.files}
+    idle = {path: idle_places(path) for path in room.files}
     kept = [
         change
         for change in found
