@@ -149,6 +149,7 @@ def test_a_scan_tells_undecided_points_from_both_others(monkeypatch):
         assert outcome.message.startswith("inconclusive: ") == np.isnan(agreement)
 
 
+@pytest.mark.slow
 def test_a_file_keeps_the_verdict_and_its_reason(tmp_path):
     found = validate(op.load(TABLE, ["simulation={dimension=200, replicas=2}"]))
     found.save(tmp_path / "v.h5")

@@ -79,6 +79,7 @@ def test_gradient_flow_is_rejected_at_a_large_learning_rate():
     assert result.comparison.verdict == "disagree"
 
 
+@pytest.mark.slow
 def test_random_starts_are_followed_replica_by_replica_or_from_their_mean():
     setting = problem(
         "initial={kind='random', variance=0.5}",
