@@ -11,7 +11,7 @@ from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.engines import Moments, Risk
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.setup import build, build_signal
-from orderparams.models.single_location.task import Signal
+from orderparams.models.single_location.task import Signal, Task
 
 PAIR = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0, 1.0]}},
@@ -103,6 +103,12 @@ def test_lengths_without_weight_are_left_out():
     task = build(load("task.length={values=[2, 3]}", "task.target=scalar", "task.noise=0.5")).task
     np.testing.assert_array_equal(task.length_weights, [0.5, 0.5])
     assert (task.target, task.noise) == ("scalar", 0.5)
+    assert task.label_noise == 0.25
+    np.testing.assert_array_equal(task.other_tokens.values, [1, 2])
+    np.testing.assert_array_equal(task.other_tokens.weights, [0.5, 0.5])
+    assert Task(task.lengths, task.length_weights, task.signal).label_noise == 0.0
+    assert Task(task.lengths, task.length_weights, task.signal, "scalar").label_noise == 0.0
+    assert Task(task.lengths, task.length_weights, task.signal, noise=0.5).label_noise == 0.0
     plain = build(load()).task
     assert (plain.lengths.tolist(), plain.length_weights.tolist()) == ([3], [1.0])
 
