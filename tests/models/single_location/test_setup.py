@@ -8,6 +8,7 @@ import pytest
 
 import orderparams as op
 from orderparams.errors import ConfigurationError
+from orderparams.models.single_location import task as module
 from orderparams.models.single_location.engines import Moments, Risk
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.setup import build, build_signal
@@ -96,6 +97,13 @@ def test_moments_of_a_mixture_are_those_of_its_draws():
     assert signal.features == 2
 
 
+def test_points_ask_for_the_memory_of_their_covariances_three_times(monkeypatch):
+    asked = []
+    monkeypatch.setattr(module.memory, "require", lambda size, *_: asked.append(size))
+    module.point_masses(np.ones((5, 3)))
+    assert asked == [3 * 8 * 5 * 9]
+
+
 def test_lengths_without_weight_are_left_out():
     task = build(load("task.length={values=[2, 3, 5], weights=[1, 0, 3]}")).task
     np.testing.assert_array_equal(task.lengths, [2, 5])
@@ -104,8 +112,8 @@ def test_lengths_without_weight_are_left_out():
     np.testing.assert_array_equal(task.length_weights, [0.5, 0.5])
     assert (task.target, task.noise) == ("scalar", 0.5)
     assert task.label_noise == 0.25
-    np.testing.assert_array_equal(task.other_tokens.values, [1, 2])
-    np.testing.assert_array_equal(task.other_tokens.weights, [0.5, 0.5])
+    np.testing.assert_array_equal(task.other_tokens.others, [1, 2])
+    np.testing.assert_array_equal(task.other_tokens.shares, [0.5, 0.5])
     assert Task(task.lengths, task.length_weights, task.signal).label_noise == 0.0
     assert Task(task.lengths, task.length_weights, task.signal, "scalar").label_noise == 0.0
     assert Task(task.lengths, task.length_weights, task.signal, noise=0.5).label_noise == 0.0
