@@ -67,15 +67,15 @@ def update_rule(problem: Problem) -> Rule:
 
 def starting_at(problem: Problem, state: State) -> Problem:
     """The same problem with an explicit start."""
-    own = {}
+    second_layer = problem.initial.second_layer
     if problem.network.second_layer == "learned" and "second_layer" in state:
-        own["second_layer"] = tuple(state["second_layer"].tolist())
+        second_layer = tuple(state["second_layer"].tolist())
     initial = dataclasses.replace(
         problem.initial,
         kind="explicit",
         overlap=tuple(map(tuple, state["overlap"].tolist())),
         self_overlap=tuple(map(tuple, state["self_overlap"].tolist())),
-        **own,
+        second_layer=second_layer,
     )
     return dataclasses.replace(problem, initial=initial)
 
