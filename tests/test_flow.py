@@ -12,8 +12,8 @@ from orderparams.models.single_location import model
 from orderparams.models.single_location.engines import Moments, Risk
 from orderparams.models.single_location.engines.auto import make_engine
 from orderparams.models.single_location.flow import Flow
-from orderparams.models.single_location.sections import InitialConfig
-from orderparams.models.single_location.setup import build, draw_heads
+from orderparams.models.single_location.setup import build
+from orderparams.models.vectors.geometry import draw_vectors
 from orderparams.run.solve import output_times
 
 SIGNAL = {
@@ -35,7 +35,8 @@ ACTIVATIONS = ["softmax", "softmax-1", "bayes-softmax"]
 
 def flow_of(*assignments):
     problem = op.load(POINT, assignments)
-    return Flow(problem, build(problem), make_engine(problem))
+    setup = build(problem)
+    return Flow(problem, setup, make_engine(problem, setup))
 
 
 def moments_of(flow, covariance):
@@ -348,8 +349,8 @@ def test_random_heads_are_gaussian_vectors():
     dimension, features, heads, variance, draws = 12, 5, 3, 0.7, 20_000
     squares = []
     for seed in range(draws):
-        initial = InitialConfig(variance=variance, dimension=dimension, seed=seed)
-        weights = np.concatenate(draw_heads(initial, heads, features), axis=1)
+        drawn = draw_vectors(seed, variance, dimension, heads, features)
+        weights = np.concatenate(drawn, axis=1)
         squares.append(weights @ weights.T)
     squares, same = np.array(squares), np.eye(heads)
     spread = variance * np.sqrt((1 + same) / dimension)

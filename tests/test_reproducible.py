@@ -10,9 +10,9 @@ PROGRAM = """
 import sys
 import numpy as np
 import orderparams as op
-from orderparams.models.single_location.engines.auto import make_engine
+from orderparams.models.single_location.model import flow
 
-engine = make_engine(op.load("two-stage", overrides=sys.argv[1:]))
+engine = flow(op.load("two-stage", overrides=sys.argv[1:])).engine
 generator = np.random.default_rng(1)
 for size in (0.3, 1.0, 2.0, 3.0):
     weights = size * generator.normal(size=(4, 7))

@@ -7,6 +7,7 @@ from typing import Any
 
 MODELS = {
     "single-location": "single_location",
+    "committee": "committee",
 }
 """Names, as the configuration has them, and folders beside this file."""
 

@@ -34,6 +34,9 @@ Report = Callable[[float, str], None]
 
 STARTS = ("replica", "mean")
 
+REFINEMENTS = 3
+"""Of the theory's times, fourfold each, where they do not tell the mean of the risk."""
+
 
 def default_dimensions(problem: Problem) -> tuple[int, int]:
     """The configuration's D, and a quarter of it for the bias of order 1/D."""
@@ -45,13 +48,35 @@ def theory_of(problem: Problem, run: SimulationRun, start: str) -> list[Trajecto
     """Flows from the overlaps with which the replicas started, at the simulation's times.
 
     start "replica": from each replica's own, or once where they are all the same; "mean": from
-    their mean.
+    their mean. Where the risk falls so fast that these times do not tell its mean, there are more.
     """
-    model = model_of(problem)
     starts = {name: values[:, 0] for name, values in run.parameters.items()}
     if start == "mean" or all(np.ptp(values, axis=0).max() < 1e-12 for values in starts.values()):
         starts = {name: values.mean(axis=0, keepdims=True) for name, values in starts.items()}
-    times = np.unique(run.time)
+    own = common_times([run])
+    times, ends = np.unique(run.time), run.time[own]
+    flows = flows_from(problem, starts, times)
+    for _ in range(REFINEMENTS):
+        told = resolves(loss_deviation(run, flows, own), flows, ends)
+        if told.all():
+            break
+        times = refined(times, ends, told)
+        flows = flows_from(problem, starts, times)
+    return flows
+
+
+def refined(times: Array, ends: Array, told: NDArray[np.bool_]) -> Array:
+    """The times, and between those ends that are not told three more in every interval."""
+    middle = 0.5 * (times[1:] + times[:-1])
+    within = np.searchsorted(ends, middle) - 1
+    split = ~told[within.clip(0, len(told) - 1)]
+    parts = [np.linspace(a, b, 5) for a, b in zip(times[:-1][split], times[1:][split], strict=True)]
+    return np.unique(np.concatenate([times, *(part[1:-1] for part in parts)]))
+
+
+def flows_from(problem: Problem, starts: dict[str, Array], times: Array) -> list[Trajectory]:
+    """Flows from given order parameters, name → (R, …); :class:`SolverError` if one fails."""
+    model = model_of(problem)
     flows = []
     for replica in range(min(map(len, starts.values()))):
         own = {name: values[replica] for name, values in starts.items()}
@@ -102,9 +127,34 @@ def loss_deviation(
     total = np.cumsum(np.where(steps > 0, records.loss, 0.0) * steps, axis=1)[:, times]
     measured = np.diff(total, axis=1) / np.diff(records.step[times])
     ends = records.time[times]
-    means = [np.diff(CubicSpline(flow.time, flow.risk).antiderivative()(ends)) for flow in flows]
-    deviation: Array = measured - np.array(means) / np.diff(ends)
+    means = [mean_risk(flow.time, flow.risk, ends) for flow in flows]
+    deviation: Array = measured - np.array(means)
     return deviation
+
+
+def mean_risk(time: Array, risk: Array, ends: Array) -> Array:
+    """Mean between neighbouring ends (N − 1,) of a risk that is known at these times."""
+    mean: Array = np.diff(CubicSpline(time, risk).antiderivative()(ends)) / np.diff(ends)
+    return mean
+
+
+def resolves(deviation: Array, flows: Sequence[Trajectory], ends: Array) -> NDArray[np.bool_]:
+    """Between which ends the stored risks tell their mean better than replicas the loss (N − 1,).
+
+    Every second of them must tell it to a standard error of the deviations (R, N − 1); where the
+    risk falls fast between stored times the loss cannot be judged.
+    """
+    time = flows[0].time
+    half = np.unique(np.append(np.arange(0, len(time), 2), len(time) - 1))
+    if len(half) == len(time):
+        return np.zeros(len(ends) - 1, bool)
+    error = deviation.std(0, ddof=1) / len(deviation) ** 0.5
+    differences = [
+        mean_risk(time, flow.risk, ends) - mean_risk(time[half], flow.risk[half], ends)
+        for flow in flows
+    ]
+    told: NDArray[np.bool_] = np.abs(differences).max(0) < error
+    return told
 
 
 def correction(small: Array, dimension: int, large: Array, other: int) -> float:
@@ -129,9 +179,11 @@ def judged(
     runs = {size: simulations[size] for size in (small, large)}
     times = common_times(list(runs.values()))
     moved = {size: motion(run, theory[size]) for size, run in runs.items()}
-    losses = {
-        size: {"loss": loss_deviation(run, theory[size], times)} for size, run in runs.items()
-    }
+    measured = {size: loss_deviation(run, theory[size], times) for size, run in runs.items()}
+    told = np.all(
+        [resolves(measured[size], theory[size], run.time[times]) for size, run in runs.items()], 0
+    )
+    losses = {size: {"loss": values[:, told]} for size, values in measured.items()}
 
     def extrapolated(values: dict[int, dict[str, Array]]) -> dict[str, Array]:
         return without_bias(values[small], small, values[large], large)

@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.special import erf
 
-from orderparams.models.committee.flow import Network, teacher_factor
+from orderparams.models.committee.network import Network, teacher_factor
 from orderparams.models.vectors.flow import Rule, VectorFlow
 from orderparams.models.vectors.geometry import Vectors, residual_factor
 
@@ -43,7 +43,7 @@ def test_velocity_is_the_mean_step_of_sgd(activation):
     flow, factor = flow_of(activation)
     gradient = flow.gradient(flow.start, covariance=True)
     velocity = flow.velocity(flow.initial_state, gradient)
-    overlap, self_overlap, numbers = velocity["overlap"], velocity["self_overlap"], velocity.numbers
+    overlap, self_overlap = velocity["overlap"], velocity["self_overlap"]
     covariance = np.block([[SELF_OVERLAP, OVERLAP], [OVERLAP.T, TEACHERS]])
     generator, samples = np.random.default_rng(0), 4 * 10**6
     fields = np.linalg.cholesky(covariance) @ generator.standard_normal((5, samples))
@@ -58,7 +58,7 @@ def test_velocity_is_the_mean_step_of_sgd(activation):
         assert abs(found - terms.mean() - rest) < 4.5 * spread
 
     for k in range(2):
-        judge(numbers["second_layer"][k], -SECOND_RATE * miss * g(student[k]))
+        judge(velocity["second_layer"][k], -SECOND_RATE * miss * g(student[k]))
         for m in range(3):
             judge((overlap @ factor.T)[k, m], -delta[k] * teacher[m], -DECAY * OVERLAP[k, m])
         for j in range(2):
@@ -75,12 +75,10 @@ def test_velocity_is_the_derivative_of_the_state(activation, stochastic):
     flow, _ = flow_of(activation, stochastic)
     velocity = flow.velocity(flow.initial_state, flow.gradient(flow.start, covariance=stochastic))
     step = 1e-5 * flow.derivative(0.0, flow.initial_state)
-    ahead, behind = flow.vectors(flow.initial_state + step), flow.vectors(flow.initial_state - step)
-    for name in ("overlap", "self_overlap"):
-        difference = (getattr(ahead, name) - getattr(behind, name)) / 2e-5
-        np.testing.assert_allclose(getattr(velocity, name), difference, atol=1e-8)
-    difference = (ahead.numbers["second_layer"] - behind.numbers["second_layer"]) / 2e-5
-    np.testing.assert_allclose(velocity.numbers["second_layer"], difference, atol=1e-9)
+    ahead, behind = flow.state(flow.initial_state + step), flow.state(flow.initial_state - step)
+    assert set(velocity) == set(ahead) == {"overlap", "self_overlap", "second_layer"}
+    for name, found in velocity.items():
+        np.testing.assert_allclose(found, (ahead[name] - behind[name]) / 2e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -91,10 +89,7 @@ def test_gradient_flow_lowers_the_risk_at_the_rate_of_its_gradient(activation):
     start = students_at(OVERLAP, SELF_OVERLAP, factor, SECOND)
     flow = VectorFlow(start, network, Rule(rates={"second_layer": SECOND_RATE}))
     slope = flow.derivative(0.0, flow.initial_state)
-    risks = [
-        flow.gradient(flow.vectors(flow.initial_state + step * slope), covariance=False).risk
-        for step in (1e-5, -1e-5)
-    ]
+    risks = [flow.risk(flow.state(flow.initial_state + step * slope)) for step in (1e-5, -1e-5)]
     weights, second = slope[:-2], slope[-2:]
     expected = -(weights @ weights) - second @ second / SECOND_RATE
     assert (risks[0] - risks[1]) / 2e-5 == pytest.approx(expected, rel=1e-7)
@@ -118,16 +113,15 @@ def test_two_integrators_agree_on_the_plateau_and_the_escape():
         )  # fmt: skip
         ends.append(run.y)
     np.testing.assert_allclose(ends[0], ends[1], atol=1e-9)
-    plateau, _, end = (flow.vectors(y).overlap @ factor.T for y in ends[0].T)
+    plateau, _, end = (flow.state(y)["overlap"] @ factor.T for y in ends[0].T)
     assert np.ptp(plateau) < 0.1 * plateau.mean()  # no student has chosen a teacher
     assert abs(end[0, 0] - end[0, 1]) > 0.9  # each has
-    risk = flow.gradient(flow.vectors(ends[0][:, -1]), covariance=False).risk
-    assert risk < 1e-3
+    assert flow.risk(flow.state(ends[0][:, -1])) < 1e-3
 
 
 def test_equal_students_stay_equal():
     flow, _ = saad_solla([[0.1, 0.2], [0.1, 0.2]], [[0.3, 0.3], [0.3, 0.3]])
     run = solve_ivp(flow.derivative, (0.0, 50.0), flow.initial_state, method="LSODA", rtol=1e-8)
-    end = flow.vectors(run.y[:, -1])
-    np.testing.assert_array_equal(end.overlap[0], end.overlap[1])
+    end = flow.state(run.y[:, -1])
+    np.testing.assert_array_equal(end["overlap"][0], end["overlap"][1])
     assert len(flow.initial_state) == 3

@@ -17,7 +17,7 @@ from scipy import special, stats
 from simulation_oracles import FALSE_ALARM, differences, least_pvalue
 
 from orderparams.errors import ConfigurationError
-from orderparams.models.committee.sequence import Model, Rule, activate, build_model
+from orderparams.models.committee.sgd import Model, Rule, activate, build_model
 from orderparams.models.vectors import direct, gram, normals, replicas
 from orderparams.models.vectors.replicas import Ensemble
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams import interruption
 from orderparams.compiled import kernel
 from orderparams.models.committee import erf, relu
 
@@ -53,30 +54,38 @@ def risk_and_gradient(
 
 
 @kernel()
+def pair_covariance(
+    rectified: bool, covariance: Array, coefficients: Array, noise: float, k: int, m: int
+) -> tuple[float, float]:
+    """V_km of two students, and its error estimate."""
+    total = noise**2 * two_point(rectified, covariance[k, k], covariance[k, m], covariance[m, m])[2]
+    chosen, c, error = np.empty(4, np.int64), np.empty((4, 4)), 0.0
+    for i in range(coefficients.size):
+        for j in range(i + 1):
+            chosen[0], chosen[1], chosen[2], chosen[3] = k, m, i, j
+            for p in range(4):
+                for q in range(4):
+                    c[p, q] = covariance[chosen[p], chosen[q]]
+            if rectified:
+                value, missed = relu.four_point(c)
+            else:
+                value, missed = erf.four_point(c)
+            factor = coefficients[i] * coefficients[j] * (1.0 if i == j else 2.0)
+            total += factor * value
+            error += abs(factor) * missed
+    weight = coefficients[k] * coefficients[m]
+    return weight * total, abs(weight) * error
+
+
 def gradient_covariance(
     rectified: bool, covariance: Array, coefficients: Array, noise: float, out: Array
 ) -> float:
     """Fills V of the students, the first K fields, out (K, K); returns its error estimate."""
-    students, fields = len(out), coefficients.size
-    chosen, c, largest = np.empty(4, np.int64), np.empty((4, 4)), 0.0
-    for k in range(students):
+    largest = 0.0
+    for k in range(len(out)):
         for m in range(k + 1):
-            both = covariance[k, k], covariance[k, m], covariance[m, m]
-            total, error = noise**2 * two_point(rectified, *both)[2], 0.0
-            for i in range(fields):
-                for j in range(i + 1):
-                    chosen[0], chosen[1], chosen[2], chosen[3] = k, m, i, j
-                    for p in range(4):
-                        for q in range(4):
-                            c[p, q] = covariance[chosen[p], chosen[q]]
-                    if rectified:
-                        value, missed = relu.four_point(c)
-                    else:
-                        value, missed = erf.four_point(c)
-                    factor = coefficients[i] * coefficients[j] * (1.0 if i == j else 2.0)
-                    total += factor * value
-                    error += abs(factor) * missed
-            weight = coefficients[k] * coefficients[m]
-            out[k, m] = out[m, k] = weight * total
-            largest = max(largest, abs(weight) * error)
+            interruption.check()  # a pair of many ReLU takes seconds
+            value, error = pair_covariance(rectified, covariance, coefficients, noise, k, m)
+            out[k, m] = out[m, k] = value
+            largest = max(largest, error)
     return largest

@@ -1,9 +1,10 @@
 """Gaussian expectations of g(x) = max(x, 0).
 
-Two variables have closed forms. Of four there is none in general: E[g′(x₀) g′(x₁) g(x₂) g(x₃)] is
-followed along the correlations R(t) = 1 + t (R − 1), where Price's theorem gives its derivative,
-a sum over pairs of variables held at zero, in closed form (the way of Plackett, Biometrika 41, 351
-(1954)). R(t) is regular for t < 1, however degenerate R is.
+Two variables have closed forms, and three, to which four reduce where some are copies. Of four
+there is none in general: E[g′(x₀) g′(x₁) g(x₂) g(x₃)] is followed along the correlations R(t) = 1 +
+t (R − 1), where Price's theorem gives its derivative, a sum over pairs of variables held at zero,
+in closed form (the way of Plackett, Biometrika 41, 351 (1954)). R(t) is regular for t < 1, however
+degenerate R is.
 """
 
 from __future__ import annotations
@@ -22,6 +23,16 @@ NORMAL = 1.0 / math.sqrt(2.0 * math.pi)
 
 ACCURACY = 1e-13
 """Difference of two rules that is good enough, in standard deviations of x₂ and x₃."""
+
+SAME = 1e-15
+"""1 − r of what a covariance cannot tell from copies: they may be 5e-8 apart, a step of its last
+digits."""
+
+ROUNDING = 2e-15
+"""Of all that is exact, times the root of the least 1 − |r|, in standard deviations of x₂, x₃."""
+
+NEAR = 1e-4
+"""1 − |r| below which the integrand changes within a step of the rules that are not graded."""
 
 PANELS = 24
 """Each a quarter as long as the one before: as close to t = 1 as singularities may come."""
@@ -132,20 +143,75 @@ def integrate(r: Array, x: Array, w: Array) -> float:
 
 
 @kernel()
+def octant_moment(r: Array, i: int, j: int) -> float:
+    """E[x_i x_j] where all of n ≤ 3 variables are positive, for correlations r (n, n).
+
+    By parts in x_i: r_ij P(all positive), and for every other variable than x_j the mean of x_j
+    where that one is zero and the rest is positive. P of three is a sum over pairs.
+    """
+    count = len(r)
+    probability = 0.5 if count == 1 else quadrant(r, 0, 1)
+    if count == 3:
+        probability = 0.5 * (probability + quadrant(r, 0, 2) + quadrant(r, 1, 2)) - 0.25
+    total = r[i, j] * probability
+    held = np.empty((count, count))
+    for zero in range(count):
+        if zero != j:
+            hold(r, zero, held)
+            mean = math.sqrt(held[j, j])
+            if count == 3:
+                other = 3 - zero - j
+                mean = 0.5 * (mean + held[j, other] / math.sqrt(held[other, other]))
+            total += NORMAL**2 * r[i, zero] * mean
+    return float(total)
+
+
+@kernel()
+def distinct(r: Array, kept: NDArray[np.int64], place: NDArray[np.int64]) -> int:
+    """How many of four variables are no copies, by their correlations r (4, 4).
+
+    Fills which these are, and for each variable which of them it is.
+    """
+    count = 0
+    for p in range(4):
+        place[p] = count
+        for k in range(count):
+            if r[p, kept[k]] > 1.0 - SAME:
+                place[p] = k
+        if place[p] == count:
+            kept[count] = p
+            count += 1
+    return count
+
+
+@kernel()
 def four_point(c: Array) -> tuple[float, float]:
     """E[g′(x₀) g′(x₁) g(x₂) g(x₃)] for a covariance c (4, 4), and an estimate of its error.
 
     A variable without variance counts as positive half of the time.
     """
-    r = np.eye(4)
+    r, scale, nearest = np.eye(4), math.sqrt(c[2, 2] * c[3, 3]), 1.0
     for i in range(4):
         for j in range(i):
-            scale = math.sqrt(c[i, i] * c[j, j])
-            if scale > 0.0:
-                r[i, j] = r[j, i] = min(1.0, max(-1.0, c[i, j] / scale))
-    scale = math.sqrt(c[2, 2] * c[3, 3])
+            size = math.sqrt(c[i, i] * c[j, j])
+            if size > 0.0:
+                r[i, j] = r[j, i] = min(1.0, max(-1.0, c[i, j] / size))
+            if not c[i, i] == c[i, j] == c[j, j]:  # of a field with itself nothing is unknown
+                nearest = min(nearest, 1.0 - abs(r[i, j]))
+            if r[i, j] < SAME - 1.0:
+                return 0.0, 0.0  # one of them is negative
+    rounding = ROUNDING / math.sqrt(max(nearest, SAME))
+    kept, place = np.empty(4, np.int64), np.empty(4, np.int64)
+    count = distinct(r, kept, place)
+    if count < 4:
+        reduced = np.empty((count, count))
+        for i in range(count):
+            for j in range(count):
+                reduced[i, j] = r[kept[i], kept[j]]
+        value = octant_moment(reduced, place[2], place[3])
+        return scale * value, scale * rounding
     value = integrate(r, FINE_X, FINE_W)
     error = abs(value - integrate(r, COARSE_X, COARSE_W))
-    if error > ACCURACY:
+    if error > ACCURACY or nearest < NEAR:
         value, error = integrate(r, GRADED_X, GRADED_W), ACCURACY
-    return scale * value, scale * error
+    return scale * value, scale * (error + rounding)

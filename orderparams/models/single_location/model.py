@@ -28,7 +28,8 @@ def references(problem: Problem) -> Mapping[str, Reference]:
 
 def flow(problem: Problem) -> Flow:
     """The flow of a problem by the engine that serves it."""
-    return Flow(problem, build(problem), make_engine(problem))
+    setup = build(problem)
+    return Flow(problem, setup, make_engine(problem, setup))
 
 
 def descent(problem: Problem, tolerance: float) -> Flow:

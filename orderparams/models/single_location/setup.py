@@ -19,7 +19,7 @@ from orderparams.models.single_location.sections import (
     SignalConfig,
     TaskConfig,
 )
-from orderparams.models.vectors.geometry import Vectors, residual_factor
+from orderparams.models.vectors.geometry import Vectors, draw_vectors, residual_factor
 
 Array = NDArray[np.float64]
 
@@ -114,26 +114,14 @@ def initial_bias(config: AttentionConfig, initial: InitialConfig, self_overlap: 
     return np.array(choice) if isinstance(choice, tuple) else np.zeros(config.heads)
 
 
-def draw_heads(config: InitialConfig, heads: int, features: int) -> tuple[Array, Array]:
-    """Overlap (H, F) and residual (H, H) of i.i.d. Gaussian heads in dimension D.
-
-    k_h ~ N(0, variance·I_D) has m_hf ~ N(0, variance/D), and the part orthogonal to the hidden
-    directions has a Gram matrix that is Wishart with D − F degrees of freedom: Bartlett's factor.
-    """
-    generator = np.random.default_rng(config.seed)
-    overlap = generator.standard_normal((heads, features))
-    factor = np.tril(generator.standard_normal((heads, heads)), -1)
-    degrees = config.dimension - features - np.arange(heads)
-    factor[np.diag_indices(heads)] = np.sqrt(generator.chisquare(degrees))
-    scale = np.sqrt(config.variance / config.dimension)
-    return scale * overlap, scale * factor
-
-
 def initial_heads(problem: Problem) -> Heads:
     """Where the flow starts."""
     initial, attention = problem.initial, problem.attention
     if initial.kind == "random":
-        overlap, residual = draw_heads(initial, attention.heads, problem.task.signal.features)
+        features = problem.task.signal.features
+        overlap, residual = draw_vectors(
+            initial.seed, initial.variance, initial.dimension, attention.heads, features
+        )
     else:
         overlap = np.array(initial.overlap)
         residual = np.zeros((attention.heads, attention.heads))

@@ -6,49 +6,7 @@ from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
 from orderparams.models.single_location.sections import LengthLaw, Problem
-
-NO_SIMULATION = Unused(("simulation",), "no SGD is run; simulate and validate run it", True)
-NO_STEPS = ("training.learning_rate", "training.batch_size")
-DRAWN = ("initial.dimension", "initial.seed")
-DRAWN_ANEW = Unused(
-    DRAWN, "replicas are drawn in simulation.dimension with simulation.seed; set those", True
-)
-
-BY_COMMAND = {
-    "solve": (NO_SIMULATION,),
-    "analyze": (NO_SIMULATION,),
-    "evaluate": (
-        NO_SIMULATION,
-        Unused(
-            ("integrator", "output", "training.duration"),
-            "nothing is integrated in time; solve does it",
-            True,
-        ),
-    ),
-    "simulate": (
-        Unused(("integrator",), "no flow is integrated; solve and validate do it", True),
-        Unused(("training.rule",), "a simulation is always SGD; solve has the choice", True),
-        DRAWN_ANEW,
-    ),
-    "validate": (
-        Unused(("training.rule",), "validate has an option of its own for the rule", True),
-        DRAWN_ANEW,
-    ),
-    "optimum": (
-        NO_SIMULATION,
-        Unused(
-            (
-                "integrator", "output", "training.rule", *NO_STEPS, "training.duration",
-                "training.weight_decay", "initial.kind", "initial.variance", *DRAWN,
-                "initial.overlap", "initial.self_overlap", "expectation.tolerance",
-            ),
-            "the optimum is searched for from starts and with a precision of its own; solve uses "
-            "them",
-            True,
-        ),
-    ),
-}  # fmt: skip
-"""Commands, and the action of a scan that is none, with what they never use."""
+from orderparams.models.unused import BY_COMMAND, NO_STEPS, starting
 
 
 def unused(problem: Problem, command: str) -> Iterator[Unused]:
@@ -65,7 +23,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
         reason = "both targets have one risk and gradient; they differ in the noise of SGD"
         yield Unused(("task.target",), reason, True)
     if command != "optimum":
-        yield from starting(problem)
+        yield from starting(problem.initial, "heads")
     yield from expectations(problem, command)
     yield from BY_COMMAND[command]
 
@@ -109,16 +67,6 @@ def learning(problem: Problem) -> Iterator[Unused]:
             ("training.head_weight_rate",),
             "no head weights are learned; set attention.head_weights = 'learned'",
         )
-
-
-def starting(problem: Problem) -> Iterator[Unused]:
-    """What only random heads have, or only those that have a length."""
-    initial = problem.initial
-    if initial.kind == "explicit":
-        reason = "the start is given by its overlaps; set initial.kind = 'random'"
-        yield Unused(("initial.variance", *DRAWN), reason)
-    elif initial.variance == 0:
-        yield Unused(DRAWN, "initial.variance = 0 puts all heads at the origin; raise it")
 
 
 def expectations(problem: Problem, command: str) -> Iterator[Unused]:

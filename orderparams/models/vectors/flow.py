@@ -67,8 +67,9 @@ class VectorFlow:
 
     y is m, the residual (W, or the lower triangle of S for SGD), then the numbers that are learned.
     Vectors that start equal stay equal; y holds one of each such group, so that no rounding can
-    drive them apart. ``scales`` are changes that matter of m (d,), under "overlap", and of the
-    numbers (n,); 1 where they are not given.
+    drive them apart. The order parameter "overlap" is m, or with a ``frame`` B (M, d) the overlap
+    R = m Bᵀ with M vectors in the span of the hidden directions. ``scales`` are changes that matter
+    of m (d,), under "overlap", and of the numbers (n,); 1 where they are not given.
     """
 
     def __init__(
@@ -79,11 +80,14 @@ class VectorFlow:
         *,
         tolerance: float = np.inf,
         scales: State | None = None,
+        frame: Array | None = None,
     ) -> None:
         self.start, self.expectations, self.rule = start, expectations, rule
         self.tolerance, self.worst_error = tolerance, 0.0
         self.ways: set[str] = set()
         self.scales = scales or {}
+        self.frame = frame
+        self.inverse = None if frame is None else np.linalg.pinv(frame)
         self._first, self._group = equal_vectors(start)
         self._triangle = np.tril_indices(len(self._first))
 
@@ -135,7 +139,12 @@ class VectorFlow:
         """Overlap, self-overlap, and the numbers that are learned."""
         vectors = self.vectors(y)
         learned = {name: vectors.numbers[name] for name in self.rule.rates}
-        return {"overlap": vectors.overlap, "self_overlap": vectors.self_overlap, **learned}
+        overlap = self.measured(vectors.overlap)
+        return {"overlap": overlap, "self_overlap": vectors.self_overlap, **learned}
+
+    def measured(self, overlap: Array) -> Array:
+        """The order parameter "overlap" of an overlap m (n, d), or of its time derivative."""
+        return overlap if self.frame is None else overlap @ self.frame.T
 
     def vectors_at(self, state: State) -> Vectors:
         """Vectors with given order parameters; numbers that it does not have are as at the start.
@@ -143,6 +152,8 @@ class VectorFlow:
         Of all residuals the symmetric one. :class:`SolverError` if they are not finite.
         """
         overlap, self_overlap = state["overlap"], state["self_overlap"]
+        if self.inverse is not None:
+            overlap = overlap @ self.inverse.T
         square = self_overlap - overlap @ overlap.T
         if not np.isfinite(square).all():
             raise SolverError("the overlaps are not finite")
@@ -154,7 +165,7 @@ class VectorFlow:
         vectors = self.vectors_at(state)
         residual = vectors.residual
         if self.rule.stochastic:
-            residual = state["self_overlap"] - state["overlap"] @ state["overlap"].T
+            residual = state["self_overlap"] - vectors.overlap @ vectors.overlap.T
         return self.pack(vectors.overlap, residual, vectors.numbers)
 
     @property
@@ -214,10 +225,11 @@ class VectorFlow:
         found = self.gradient(self.vectors(y), covariance=stochastic)
         learned = {name: found.numbers[name] for name in self.rule.rates}
         velocity = self.velocity(y, found)
+        overlap = found.overlap if self.inverse is None else found.overlap @ self.inverse
         return Evaluation(
             state=state,
             risk=found.risk,
-            gradient={"overlap": found.overlap, "self_overlap": found.self_overlap, **learned},
+            gradient={"overlap": overlap, "self_overlap": found.self_overlap, **learned},
             velocity={name: velocity[name] for name in state},
             noise=found.covariance,
             error=found.error,
@@ -256,4 +268,4 @@ class VectorFlow:
         overlap, drift, numbers = self.rates(vectors, residual, gradient)
         half = overlap @ vectors.overlap.T
         half = half + 0.5 * drift if self.rule.stochastic else half + drift @ residual.T
-        return {"overlap": overlap, "self_overlap": half + half.T, **numbers}
+        return {"overlap": self.measured(overlap), "self_overlap": half + half.T, **numbers}

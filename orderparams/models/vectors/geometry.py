@@ -60,6 +60,23 @@ class Vectors:
         return Vectors(self.overlap, residual, self.numbers)
 
 
+def draw_vectors(
+    seed: int, variance: float, dimension: int, count: int, directions: int
+) -> tuple[Array, Array]:
+    """Overlap (n, d) and residual (n, n) of i.i.d. Gaussian vectors in dimension D.
+
+    k_i ~ N(0, variance·I_D) has m_if ~ N(0, variance/D), and the part orthogonal to the hidden
+    directions has a Gram matrix that is Wishart with D − d degrees of freedom: Bartlett's factor.
+    """
+    generator = np.random.default_rng(seed)
+    overlap = generator.standard_normal((count, directions))
+    factor = np.tril(generator.standard_normal((count, count)), -1)
+    degrees = dimension - directions - np.arange(count)
+    factor[np.diag_indices(count)] = np.sqrt(generator.chisquare(degrees))
+    scale = np.sqrt(variance / dimension)
+    return scale * overlap, scale * factor
+
+
 def residual_factor(covariance: Array) -> Array:
     """The symmetric square root of a residual q − m mᵀ (n, n); rounding below zero is cut off."""
     eigenvalues, axes = np.linalg.eigh(covariance)

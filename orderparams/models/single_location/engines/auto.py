@@ -14,7 +14,7 @@ from orderparams.models.single_location.engines.joint import JointQuadrature
 from orderparams.models.single_location.engines.sampling import Sampling
 from orderparams.models.single_location.engines.separate import Quadrature
 from orderparams.models.single_location.sections import Problem
-from orderparams.models.single_location.setup import build_activation, build_task
+from orderparams.models.single_location.setup import Setup
 
 Array = NDArray[np.float64]
 Found = TypeVar("Found", Moments, Risk)
@@ -55,16 +55,15 @@ class Combined:
         return dataclasses.replace(found, engine=f"{found.engine}, {self.noise.name} for V")
 
 
-def make_engine(problem: Problem) -> Engine:
-    """The engine that ``expectation.engine`` asks for.
+def make_engine(problem: Problem, setup: Setup) -> Engine:
+    """The engine that ``expectation.engine`` asks for, of what the problem was built into.
 
     "auto" takes quadrature for risk and gradient, and for V where it serves; elsewhere sampling.
 
     :class:`ConfigurationError` if quadrature is asked for where it cannot serve.
     """
     settings = problem.expectation
-    task, activation = build_task(problem.task), build_activation(problem.attention)
-    heads = problem.attention.heads
+    task, activation, heads = setup.task, setup.activation, problem.attention.heads
 
     def sampling() -> Engine:
         return Sampling(task, activation, heads, samples=settings.samples, seed=settings.seed)

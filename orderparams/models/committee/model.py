@@ -1,0 +1,91 @@
+"""What the committee machine does: its flow and its replicas."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from numpy.typing import ArrayLike
+
+from orderparams.models.committee.flow import Flow
+from orderparams.models.committee.proportion import at_start, in_course
+from orderparams.models.committee.sections import Problem
+from orderparams.models.committee.setup import build
+from orderparams.models.committee.sgd import Rule, build_model
+from orderparams.models.interface import Reference, State
+from orderparams.models.vectors.replicas import Ensemble
+
+
+def references(problem: Problem) -> Mapping[str, Reference]:
+    """None: the least risk is that of a fit, which only a search finds."""
+    return {}
+
+
+def flow(problem: Problem) -> Flow:
+    """The flow of a problem."""
+    return Flow(problem, build(problem))
+
+
+def descent(problem: Problem, tolerance: float) -> Flow:
+    """Gradient flow of a problem; its expectations are exact."""
+    training = dataclasses.replace(problem.training, rule="gradient-flow")
+    return flow(dataclasses.replace(problem, training=training))
+
+
+def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
+    """The replicas of a problem at step zero.
+
+    An ``explicit`` start is realised exactly; a ``random`` one is drawn anew for every replica, in
+    the dimension of the simulation. :class:`~orderparams.errors.ConfigurationError` as of
+    :class:`~orderparams.models.vectors.replicas.Ensemble`.
+    """
+    settings, initial, setup = problem.simulation, problem.initial, build(problem)
+    network = setup.network
+    return Ensemble(
+        build_model(network.teachers, network.second_layer, network.noise, network.rectified),
+        update_rule(problem),
+        setup.start,
+        time=time,
+        dimension=settings.dimension,
+        replicas=settings.replicas,
+        seed=settings.seed,
+        backend=settings.backend,
+        variance=initial.variance if initial.kind == "random" else None,
+    )
+
+
+def update_rule(problem: Problem) -> Rule:
+    """The step of SGD that a configuration asks for."""
+    training = problem.training
+    return Rule(
+        learning_rate=training.learning_rate,
+        batch_size=training.batch_size,
+        weight_decay=training.weight_decay,
+        second_layer_rate=training.second_layer_rate * (problem.network.second_layer == "learned"),
+    )
+
+
+def starting_at(problem: Problem, state: State) -> Problem:
+    """The same problem with an explicit start."""
+    own = {}
+    if problem.network.second_layer == "learned" and "second_layer" in state:
+        own["second_layer"] = tuple(state["second_layer"].tolist())
+    initial = dataclasses.replace(
+        problem.initial,
+        kind="explicit",
+        overlap=tuple(map(tuple, state["overlap"].tolist())),
+        self_overlap=tuple(map(tuple, state["self_overlap"].tolist())),
+        **own,
+    )
+    return dataclasses.replace(problem, initial=initial)
+
+
+def remedy(problem: Problem, *, start: bool = False, sgd: bool = False) -> str:
+    """What to change where the start, or else a run, is out of range."""
+    return at_start(problem) if start else in_course(problem, sgd=sgd)
+
+
+def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:
+    """What decides which kernels are needed."""
+    own = (problem.simulation.backend,) if simulated else ()
+    return (problem.network.activation, problem.training.rule, *own)

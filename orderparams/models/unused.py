@@ -1,0 +1,60 @@
+"""Which settings commands do not use, whatever the model, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from orderparams.config.unused import Unused
+
+NO_SIMULATION = Unused(("simulation",), "no SGD is run; simulate and validate run it", True)
+NO_STEPS = ("training.learning_rate", "training.batch_size")
+DRAWN = ("initial.dimension", "initial.seed")
+DRAWN_ANEW = Unused(
+    DRAWN, "replicas are drawn in simulation.dimension with simulation.seed; set those", True
+)
+
+BY_COMMAND = {
+    "solve": (NO_SIMULATION,),
+    "analyze": (NO_SIMULATION,),
+    "evaluate": (
+        NO_SIMULATION,
+        Unused(
+            ("integrator", "output", "training.duration"),
+            "nothing is integrated in time; solve does it",
+            True,
+        ),
+    ),
+    "simulate": (
+        Unused(("integrator",), "no flow is integrated; solve and validate do it", True),
+        Unused(("training.rule",), "a simulation is always SGD; solve has the choice", True),
+        DRAWN_ANEW,
+    ),
+    "validate": (
+        Unused(("training.rule",), "validate has an option of its own for the rule", True),
+        DRAWN_ANEW,
+    ),
+    "optimum": (
+        NO_SIMULATION,
+        Unused(
+            (
+                "integrator", "output", "training.rule", *NO_STEPS, "training.duration",
+                "training.weight_decay", "initial.kind", "initial.variance", *DRAWN,
+                "initial.overlap", "initial.self_overlap", "expectation.tolerance",
+            ),
+            "the optimum is searched for from starts and with a precision of its own; solve uses "
+            "them",
+            True,
+        ),
+    ),
+}  # fmt: skip
+"""Commands, and the action of a scan that is none, with what they never use."""
+
+
+def starting(initial: Any, vectors: str) -> Iterator[Unused]:
+    """What only random vectors have, or only those that have a length."""
+    if initial.kind == "explicit":
+        reason = "the start is given by its overlaps; set initial.kind = 'random'"
+        yield Unused(("initial.variance", *DRAWN), reason)
+    elif initial.variance == 0:
+        yield Unused(DRAWN, f"initial.variance = 0 puts all {vectors} at the origin; raise it")
