@@ -159,12 +159,14 @@ def stage_times(run: Trajectory) -> Array:
 
 
 def stored(run: Trajectory, stages: Stages) -> Tree:
-    """The group /stages of a file: one row an event."""
-    columns = {name: [getattr(event, name, None) for event in stages.events] for name in STAGES}
-    columns["head"] = [event.learner + 1 for event in stages.events]
+    """The group /stages of a file: one row an event; vectors as overlaps are measured."""
+    geometry, events = geometry_of(run.problem), stages.events
+    columns = {name: [getattr(event, name, None) for event in events] for name in STAGES}
+    columns["head"] = [event.learner + 1 for event in events]
     arrays = {name: np.array(column) for name, column in columns.items()}
     arrays["target"] = np.array(columns["target"], dtype=object)
-    arrays["vector"] = arrays["vector"].reshape(-1, len(stages.directions[0].basis))
+    positions = arrays["vector"].reshape(-1, len(geometry.targets[0].basis))
+    arrays["vector"] = geometry.overlap(positions)
     return Tree(
         variables={name: (STAGES[name], arrays[name]) for name in STAGES},
         axis_names=axis_names(table(run.problem.model)),
