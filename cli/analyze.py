@@ -181,7 +181,7 @@ def happened(result: Analysis) -> list[str]:
     for event in stages.events:
         stage = "all" if event.common else f"{event.stage}"
         lines.append(
-            f"  {stage:>5}{event.head + 1:6d}{event.target:>9}"
+            f"  {stage:>5}{event.learner + 1:6d}{event.target:>9}"
             f"{event.start:9.4g}{event.half_time:10.4g}{event.complete:10.4g}"
             f"  {event.cosine_before:z.2f} {event.cosine_after:z.2f}"
             f"  {event.risk_before:.4f} {event.risk_after:.4f}"
@@ -191,7 +191,7 @@ def happened(result: Analysis) -> list[str]:
         lines.append(f"  plateau of risk {plateau.level:.6f}, {span}")
     for excursion in stages.excursions:
         lines.append(
-            f"  Head {excursion.head + 1} makes an excursion: along direction "
+            f"  Head {excursion.learner + 1} makes an excursion: along direction "
             f"{excursion.origin.name} up to {excursion.peak:z.3f}"
         )
         lines.append(
@@ -219,7 +219,7 @@ def rest_lines(title: str, rest: Rest, result: Analysis) -> list[str]:
     for mode, growth in zip(shown, [*rest.growth, None, None], strict=False):
         seen = " " * 24 if growth is None else f"{growth.local:z12.6f}{growth.rate:z12.6f}"
         count = f" (x{mode.multiplicity})" if mode.multiplicity > 1 else ""
-        what = mode.describe(result.directions)
+        what = mode.describe(result.geometry)
         lines.append(f"    {mode.rate:z12.6f}{seen}    {what}{count}")
     return lines
 
@@ -230,19 +230,19 @@ def why(result: Analysis) -> list[str]:
     problem, unspecialized = result.trajectory.problem, result.unspecialized
     if problem.training.rule == "sgd":
         lines.append("  (points and rates are those of the risk, without the noise of SGD)")
-    if problem.attention.heads > 1:
+    if len(result.pruning.removals) > 1:
         lines += rest_lines("All heads equal", unspecialized, result)
-        overlap = unspecialized.point.heads.overlap[0]
+        overlap = unspecialized.point.vectors.overlap[0]
         lines.append(f"    every head has the overlaps {numbers(overlap[:MOST_NUMBERS])}")
         predicted, observed = result.predicted_order, result.observed_order
         lines.append(f"    order of directions: predicted {', '.join(predicted) or 'none'};")
         lines.append(f"      observed {', '.join(observed) or 'none'}")
-    for direction in result.directions:
+    for direction in result.geometry.directions:
         if direction.name.startswith("p") and direction.basis.shape[1] == 1:
             lines.append(f"    {direction.name} is {numbers(direction.basis[:MOST_NUMBERS, 0])}")
     for number, rest in enumerate(result.rests, 1):
         lines += rest_lines(f"{number}. plateau", rest, result)
-    if problem.attention.heads == 1 and not result.rests:
+    if len(result.pruning.removals) == 1 and not result.rests:
         lines.append("  One head, and no plateau on its way: the risk simply falls.")
     return lines
 
@@ -253,7 +253,8 @@ def end(result: Analysis) -> list[str]:
     lines = ["The end", f"  risk        {run.risk[-1]:.8f} at t = {run.time[-1]:.6g}"]
     if result.penalised:
         lines.append(f"  objective   {result.objective:.8f}, with the penalty of weight decay")
-    lines.append(f"  Bayes risk  {result.optimum.bayes_risk:.8f}")
+    floor = result.optimum.floor
+    lines.append(f"  {floor.words.removeprefix('the '):<12}{floor.value:.8f}")
     if not final.point.converged:
         residual = f"{final.point.residual:.0e}"
         return [
@@ -279,7 +280,7 @@ def ending(result: Analysis) -> list[str]:
     above = result.objective - final.point.objective
     if final.growth:
         rate = final.modes[0].rate
-        what = final.modes[0].describe(result.directions)
+        what = final.modes[0].describe(result.geometry)
         return [
             "  The run is too short. It ends near a saddle, which it leaves at the rate",
             f"  {rate:z.6f}: {what}.",
@@ -299,8 +300,9 @@ def best(result: Analysis) -> list[str]:
     """The lowest risk found beside the run and the Bayes risk; with weight decay, its own too."""
     found = result.optimum
     lines = ["The optimum", *lowest("risk", found.risk, found)]
-    above = f"{found.risk - found.bayes_risk:.3e} above"
-    lines.append("  it is the Bayes risk" if found.proven else f"  {above} the Bayes risk")
+    words = found.floor.words
+    above = f"{found.risk - found.floor.value:.3e} above"
+    lines.append(f"  it is {words}" if found.proven else f"  {above} {words}")
     if result.penalised is None:
         return [*lines[:-1], f"{lines[-1]}; {distance(result)}", *table(found, result)]
     lines[1] += ", without weight decay"
@@ -355,8 +357,8 @@ def pruning(result: Analysis) -> list[str]:
     how = "all subsets" if found.exhaustive else "greedy"
     lines = ["Pruning", f"  {f'heads removed ({how})':<27}{'risk':>9}{'trained again':>17}"]
     for removal in found.removals:
-        who = names(removal.heads)
-        who = who if len(who) <= 24 else f"{len(removal.heads)} heads"
+        who = names(removal.learners)
+        who = who if len(who) <= 24 else f"{len(removal.learners)} heads"
         lines.append(f"  {who:<24}{removal.risk:12.6f}{removal.reoptimized_risk:17.6f}")
     if not found.exhaustive:
         lines.append("  Heads were removed one by one; another choice may cost less.")

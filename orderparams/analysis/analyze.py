@@ -8,17 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from orderparams.analysis.directions import Direction, principal_directions
+from orderparams.analysis.document import (
+    directions_table,
+    optimum_table,
+    pruning_table,
+    rest_table,
+    stages_table,
+)
 from orderparams.analysis.events import LEAST_MOVE
 from orderparams.analysis.optimum import Optimum, optimum
 from orderparams.analysis.pruning import Pruning, prune
-from orderparams.analysis.rests import Rest, examine, relative_distance, rest_near, state_at
+from orderparams.analysis.rests import Rest, examine, relative_distance, rest_near, vectors_at
 from orderparams.analysis.runs import run_of
 from orderparams.analysis.stability import NEAR
 from orderparams.analysis.stages import Stages, stages_of
 from orderparams.analysis.stationary import unspecialized_point
 from orderparams.config import Problem
 from orderparams.config.toml import Settings
+from orderparams.models.vectors.geometry import Geometry, squares
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.result import span
 from orderparams.results.shown import Shown
@@ -30,15 +37,15 @@ from orderparams.sources import Source
 class Analysis(Shown):
     """The parts of the answer.
 
-    unspecialized: the point with all heads equal; rests: the stationary points behind the other
-    plateaus before the end; final: the one reached from the end of the run; directions: eigenspaces
-    of Cov θ, by which the modes are labelled; optimum: the lowest risk, without weight decay;
-    penalised: with weight decay, the lowest E + λ|K|²/2, else None.
+    unspecialized: the point with all vectors equal; rests: the stationary points behind the other
+    plateaus before the end; final: the one reached from the end of the run; geometry: what the
+    vectors can turn to; optimum: the lowest risk, without weight decay; penalised: with weight
+    decay, the lowest E + λ|K|²/2, else None.
     """
 
     trajectory: Trajectory
     stages: Stages
-    directions: tuple[Direction, ...]
+    geometry: Geometry
     unspecialized: Rest
     rests: tuple[Rest, ...]
     final: Rest
@@ -55,19 +62,19 @@ class Analysis(Shown):
     def objective(self) -> float:
         """E + λ|K|²/2 at the end of the run."""
         run = self.trajectory
-        squares = float(np.trace(run.self_overlap[-1]))
-        return float(run.risk[-1]) + 0.5 * run.problem.training.weight_decay * squares
+        square = float(squares(run.parameters)[-1].sum())
+        return float(run.risk[-1]) + 0.5 * run.problem.training.weight_decay * square
 
     @property
     def near_the_end(self) -> bool:
         """Whether the run ends near the stationary point that was reached from its end."""
-        return bool(relative_distance(self.trajectory, self.final.point)[-1] < NEAR)
+        return self.final.end < NEAR
 
     @property
     def predicted_order(self) -> tuple[str, ...]:
-        """Names of the directions along which equal heads part, the fastest first."""
+        """Names of the directions along which equal vectors part, the fastest first."""
         along = [
-            self.directions[int(np.argmax(mode.directions))].name
+            self.geometry.directions[int(np.argmax(mode.directions))].name
             for mode in self.unspecialized.unstable
             if mode.common < 0.5 and mode.residual < 0.5
         ]
@@ -75,7 +82,7 @@ class Analysis(Shown):
 
     @property
     def observed_order(self) -> tuple[str, ...]:
-        """Names of the directions that heads turned to, in order of half-times."""
+        """Names of the directions that vectors turned to, in order of half-times."""
         turns = [
             event.direction.name
             for event in self.stages.specializations
@@ -99,10 +106,25 @@ class Analysis(Shown):
         }
 
     def document(self) -> dict[str, Any]:
-        """What ``orderparams analyze --json`` prints; heads are counted from 1."""
-        from orderparams.analysis.document import document
-
-        return document(self)
+        """What ``orderparams analyze --json`` prints."""
+        run, best, penalised = self.trajectory, self.optimum, self.penalised
+        word = self.geometry.word
+        return {
+            "status": run.status,
+            "risk": float(run.risk[-1]),
+            "objective": self.objective,
+            best.floor.name: best.floor.value,
+            "directions": directions_table(self.geometry.directions),
+            "predicted_order": list(self.predicted_order),
+            "observed_order": list(self.observed_order),
+            "stages": stages_table(self.stages, word),
+            "unspecialized": rest_table(self.unspecialized),
+            "plateaus": [rest_table(rest) for rest in self.rests],
+            "final": rest_table(self.final),
+            "optimum": optimum_table(best),
+            "penalised_optimum": penalised and optimum_table(penalised),
+            "pruning": pruning_table(self.pruning, word),
+        }
 
 
 def analyze(
@@ -122,19 +144,20 @@ def analyze(
     problem = run.problem
     progress("stationary points and their stability")
     symmetric = Landscape(problem, residual=0)
-    directions = principal_directions(symmetric.flow.setup.task.signal)
     stages = stages_of(run)
-    unspecialized = examine(symmetric, unspecialized_point(symmetric), run, directions)
-    apart = relative_distance(run, unspecialized.point)
+    unspecialized = examine(symmetric, unspecialized_point(symmetric), run)
+    apart = relative_distance(symmetric, run, unspecialized.point)
     inner = [plateau.center for plateau in stages.plateaus if plateau.end < run.time[-1]]
     indices = [int(np.searchsorted(run.time, center)) for center in inner]
-    rests = tuple(rest_near(run, index, directions) for index in indices if apart[index] > NEAR)
-    final = rest_near(run, -1, directions)
+    rests = tuple(rest_near(run, index) for index in indices if apart[index] > NEAR)
+    final = rest_near(run, -1)
     progress("the optimum")
-    ends = [state_at(run, -1), state_at(run, 0)]
+    ends = [vectors_at(run, -1), vectors_at(run, 0)]
     best, penalised = optimum(problem, ends), None
     if problem.training.weight_decay > 0:
-        penalised = optimum(problem, [*ends, best.point.heads], decay=True)
+        penalised = optimum(problem, [*ends, best.point.vectors], decay=True)
     progress("pruning")
     pruning = prune(problem, ends[0])
-    return Analysis(run, stages, directions, unspecialized, rests, final, best, penalised, pruning)
+    return Analysis(
+        run, stages, symmetric.geometry, unspecialized, rests, final, best, penalised, pruning
+    )

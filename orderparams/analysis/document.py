@@ -1,65 +1,43 @@
-"""An analysis as one JSON document."""
+"""The parts of an analysis as they stand in a JSON document; what learns is counted from 1."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from orderparams.analysis.events import Event
 from orderparams.analysis.optimum import Optimum
 from orderparams.analysis.pruning import Pruning
+from orderparams.analysis.rests import Rest
 from orderparams.analysis.stages import Stages
 from orderparams.analysis.stationary import StationaryPoint
-
-if TYPE_CHECKING:
-    from orderparams.analysis.analyze import Analysis
-    from orderparams.analysis.rests import Rest
+from orderparams.models.vectors.geometry import Direction
 
 
-def from_one(heads: Iterable[int]) -> list[int]:
-    """Heads as people count them."""
-    return [int(head) + 1 for head in heads]
+def from_one(learners: Iterable[int]) -> list[int]:
+    """As people count."""
+    return [int(learner) + 1 for learner in learners]
 
 
-def document(analysis: Analysis) -> dict[str, Any]:
-    """Everything in plain lists, numbers and words."""
-    run, best, penalised = analysis.trajectory, analysis.optimum, analysis.penalised
+def directions_table(directions: Sequence[Direction]) -> list[dict[str, Any]]:
+    """What the modes are named by."""
+    return [
+        {"name": d.name, "basis": d.basis.tolist(), "variance": float(d.variance)}
+        for d in directions
+    ]
+
+
+def stages_table(stages: Stages, word: str) -> dict[str, Any]:
+    """What happened to what is called by this word."""
     return {
-        "status": run.status,
-        "risk": float(run.risk[-1]),
-        "objective": analysis.objective,
-        "bayes_risk": best.bayes_risk,
-        "directions": [
-            {"name": d.name, "basis": d.basis.tolist(), "variance": float(d.variance)}
-            for d in analysis.directions
-        ],
-        "predicted_order": list(analysis.predicted_order),
-        "observed_order": list(analysis.observed_order),
-        "stages": stages_table(analysis.stages),
-        "unspecialized": rest_table(analysis.unspecialized),
-        "plateaus": [rest_table(rest) for rest in analysis.rests],
-        "final": rest_table(analysis.final),
-        "optimum": optimum_table(best),
-        "penalised_optimum": penalised and optimum_table(penalised),
-        "pruning": pruning_table(analysis.pruning),
-    }
-
-
-def stages_table(stages: Stages) -> dict[str, Any]:
-    """What happened."""
-    return {
-        "events": [event_table(event) for event in stages.events],
+        "events": [event_table(event, word) for event in stages.events],
         "plateaus": [vars(plateau) for plateau in stages.plateaus],
         "unspecialized": stages.unspecialized,
         "excursions": [
-            vars(excursion)
-            | {
-                "head": excursion.head + 1,
-                "origin": excursion.origin.name,
-                "destination": excursion.destination.name,
-            }
+            renamed(excursion, "learner", word, excursion.learner + 1)
+            | {"origin": excursion.origin.name, "destination": excursion.destination.name}
             for excursion in stages.excursions
         ],
         "groups": [from_one(group) for group in stages.groups],
@@ -68,25 +46,29 @@ def stages_table(stages: Stages) -> dict[str, Any]:
     }
 
 
-def event_table(event: Event) -> dict[str, Any]:
+def renamed(part: object, name: str, word: str, value: object) -> dict[str, Any]:
+    """All fields of a part, one of them by another name and with another value."""
+    return {
+        word if key == name else key: value if key == name else own
+        for key, own in vars(part).items()
+    }
+
+
+def event_table(event: Event, word: str) -> dict[str, Any]:
     """One row of the stages."""
-    row = vars(event) | {"head": event.head + 1, "target": event.target}
-    row["vector"] = event.vector.tolist()
+    row = renamed(event, "learner", word, event.learner + 1)
+    row |= {"target": event.target, "vector": event.vector.tolist()}
     del row["direction"]
     return row
 
 
 def point_table(point: StationaryPoint) -> dict[str, Any]:
     """A stationary point."""
-    heads = point.heads
     return {
         "risk": point.risk,
         "objective": point.objective,
         "residual": point.residual,
-        "overlap": heads.overlap.tolist(),
-        "self_overlap": heads.self_overlap.tolist(),
-        "bias": heads.bias.tolist(),
-        "head_weights": heads.head_weights.tolist(),
+        **{name: values.tolist() for name, values in point.state.items()},
     }
 
 
@@ -94,7 +76,7 @@ def optimum_table(found: Optimum) -> dict[str, Any]:
     """A minimum, and how it was found."""
     return point_table(found.point) | {
         "found": found.found,
-        "is_bayes_risk": found.proven,
+        f"is_{found.floor.name}": found.proven,
         "values_of_searches": list(found.values),
     }
 
@@ -114,12 +96,13 @@ def rest_table(rest: Rest) -> dict[str, Any]:
     }
 
 
-def pruning_table(pruning: Pruning) -> dict[str, Any]:
-    """What the heads are worth."""
+def pruning_table(pruning: Pruning, word: str) -> dict[str, Any]:
+    """What those called by this word are worth."""
     return {
         "exhaustive": pruning.exhaustive,
         "removals": [
-            vars(removal) | {"heads": from_one(removal.heads)} for removal in pruning.removals
+            renamed(removal, "learners", f"{word}s", from_one(removal.learners))
+            for removal in pruning.removals
         ],
         "interaction": np.asarray(pruning.interaction).tolist(),
     }

@@ -1,4 +1,4 @@
-"""Specialization events: which head turns to which direction, when, and at what risk."""
+"""Specialization events: which vector turns to which direction, when, and at what risk."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.directions import Direction
 from orderparams.analysis.noise import noise_level, rises
+from orderparams.models.vectors.geometry import Direction
 
 Array = NDArray[np.float64]
 
@@ -19,23 +19,23 @@ LEAST_MOVE = 0.1
 
 NOISE_FACTOR = 10.0
 """A change must also exceed the noise by this factor. The range of some hundred values is 6; one
-side of a head at rest shows only about half of the noise."""
+side of a vector at rest shows only about half of the noise."""
 
 TOGETHER = 0.1
-"""Relative spread up to which heads count as equal."""
+"""Relative spread up to which vectors count as equal."""
 
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """One head turns to one direction, or grows along it.
+    """One vector turns to one direction, or grows along it.
 
     At ``start``, ``half_time`` and ``complete`` 10 %, 50 % and 90 % of the change of its alignment
-    are done; ``vector`` (F,) is the unit vector of the change. ``common``: all heads do the same,
+    are done; ``vector`` (d,) is the unit vector of the change. ``common``: all vectors do the same,
     and nothing specializes. ``stage`` counts, from 1, the specializations between two plateaus; it
-    is 0 for a common event. Heads are counted from 0.
+    is 0 for a common event. ``learner`` counts the vectors, whatever they are called, from 0.
     """
 
-    head: int
+    learner: int
     direction: Direction
     vector: Array
     start: float
@@ -64,7 +64,7 @@ def ratio(numerator: Array, denominator: Array) -> Array:
 
 
 def spread(part: Array) -> Array:
-    """Relative root-mean-square spread (T,) of the heads' vectors (T, H, k)."""
+    """Relative root-mean-square spread (T,) of vectors (T, n, k)."""
     total = (part**2).sum(axis=(1, 2))
     apart: Array = np.sqrt(
         ratio(((part - part.mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2)), total)
@@ -72,9 +72,9 @@ def spread(part: Array) -> Array:
     return apart
 
 
-def sides(overlap: Array, direction: Direction) -> list[Array]:
-    """Sizes (T,) ≥ 0 of overlaps (T, F) in a direction: one a side, or the norm in a subspace."""
-    part = direction.part(overlap)
+def sides(positions: Array, direction: Direction) -> list[Array]:
+    """Sizes (T,) ≥ 0 of positions (T, d) in a direction: one a side, or the norm in a subspace."""
+    part = direction.part(positions)
     if part.shape[1] > 1:
         return [np.linalg.norm(part, axis=1)]
     return [np.maximum(part[:, 0], 0.0), np.maximum(-part[:, 0], 0.0)]
@@ -112,33 +112,32 @@ def passages(time: Array, done: Array) -> tuple[float, float, float]:
 
 def find_events(
     time: Array,
-    overlap: Array,
-    self_overlap: Array,
+    positions: Array,
+    length: Array,
     risk: Array,
     directions: Sequence[Direction],
     rests: Sequence[int] = (),
 ) -> tuple[Event, ...]:
-    """All events of a run by half-time, from arrays (T,), (T, H, F), (T, H, H), (T,).
+    """All events of a run by half-time, from arrays (T,), (T, n, d), (T, n), (T,).
 
     ``rests`` are indices of plateaus of the risk: they part the stages, and divide a change that
-    goes on afterwards. A head's alignment is its overlap with a direction relative to its length
-    then or at the end, whichever is larger: a cosine, once the head is as long as it will be.
+    goes on afterwards. A vector's alignment is its overlap with a direction relative to its length
+    then or at the end, whichever is larger: a cosine, once the vector is as long as it will be.
     """
-    lengths = np.sqrt(np.einsum("thh->th", self_overlap))
     events = []
     for direction in directions:
-        apart = spread(direction.part(overlap))
-        for head in range(overlap.shape[1]):
-            length = lengths[:, head]
-            for side in sides(overlap[:, head], direction):
-                alignment = ratio(side, np.maximum(length, length[-1]))
-                cosine = ratio(side, length)
+        apart = spread(direction.part(positions))
+        for learner in range(positions.shape[1]):
+            own = length[:, learner]
+            for side in sides(positions[:, learner], direction):
+                alignment = ratio(side, np.maximum(own, own[-1]))
+                cosine = ratio(side, own)
                 for i, j in moves(alignment, rests):
                     rise = alignment[i : j + 1] - alignment[i]
                     start, half, complete = passages(time[i : j + 1], rise / rise[-1])
-                    change = direction.part(overlap[j, head] - overlap[i, head])
+                    change = direction.part(positions[j, learner] - positions[i, learner])
                     event = Event(
-                        head=head,
+                        learner=learner,
                         direction=direction,
                         vector=direction.basis @ (change / np.linalg.norm(change)),
                         start=start,

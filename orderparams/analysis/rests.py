@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.directions import Direction
 from orderparams.analysis.stability import (
     Mode,
     growth_rate,
@@ -17,15 +16,14 @@ from orderparams.analysis.stability import (
     unstable,
 )
 from orderparams.analysis.stationary import StationaryPoint, nearest_stationary
-from orderparams.models.single_location.setup import Heads, initial_heads
-from orderparams.models.vectors.geometry import residual_factor
+from orderparams.models.vectors.geometry import Vectors, squares
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 
 GROWN = 0.1
-"""Residuals shorter than this part of the longest head are dropped before a stationary point is
+"""Residuals shorter than this part of the longest vector are dropped before a stationary point is
 sought; where they can grow, the point is unstable along the residual."""
 
 TINY = 1e-12
@@ -51,7 +49,7 @@ class Rest:
 
     ``modes`` of the Hessian, the most unstable first; ``growth`` beside each of the unstable ones,
     where it can be read off. ``distance`` is the least one of the run in overlaps from the point,
-    relative to those at the end, reached at ``time``.
+    relative to those at the end, reached at ``time``; ``end`` that of the end of the run.
     """
 
     point: StationaryPoint
@@ -59,6 +57,7 @@ class Rest:
     growth: tuple[Growth | None, ...]
     distance: float
     time: float
+    end: float
 
     @property
     def unstable(self) -> tuple[Mode, ...]:
@@ -66,42 +65,33 @@ class Rest:
         return self.modes[: len(self.growth)]
 
 
-def state_at(trajectory: Trajectory, index: int) -> Heads:
-    """The heads at a stored time."""
-    problem = trajectory.problem
-    overlap, self_overlap = trajectory.overlap[index], trajectory.self_overlap[index]
-    start = initial_heads(problem)
-    bias = start.bias if trajectory.bias is None else trajectory.bias[index]
-    if problem.attention.bias == "norm":
-        bias = -0.5 * np.diag(self_overlap)
-    weights = start.head_weights
-    if trajectory.head_weight is not None:
-        weights = trajectory.head_weight[index]
-    return Heads(overlap, residual_factor(self_overlap - overlap @ overlap.T), bias, weights)
+def vectors_at(trajectory: Trajectory, index: int) -> Vectors:
+    """The vectors at a stored time."""
+    flow = Landscape(trajectory.problem, residual=0).flow
+    return flow.vectors_at(trajectory.state(index))
 
 
-def relative_distance(trajectory: Trajectory, point: StationaryPoint) -> Array:
+def relative_distance(
+    landscape: Landscape, trajectory: Trajectory, point: StationaryPoint
+) -> Array:
     """Distances (T,) in overlaps from a point, relative to the overlaps at the end."""
-    apart = np.linalg.norm(trajectory.overlap - point.heads.overlap, axis=(1, 2))
-    distance: Array = apart / max(float(np.linalg.norm(trajectory.overlap[-1])), TINY)
+    positions = landscape.geometry.positions(trajectory.parameters)
+    apart = np.linalg.norm(positions - landscape.geometry.positions(point.state), axis=(1, 2))
+    distance: Array = apart / max(float(np.linalg.norm(positions[-1])), TINY)
     return distance
 
 
-def examine(
-    landscape: Landscape,
-    point: StationaryPoint,
-    trajectory: Trajectory,
-    directions: tuple[Direction, ...],
-) -> Rest:
+def examine(landscape: Landscape, point: StationaryPoint, trajectory: Trajectory) -> Rest:
     """The modes of a stationary point, and how the run moved while it was near."""
-    modes = spectrum(landscape, point, directions)
-    distance = relative_distance(trajectory, point)
+    modes = spectrum(landscape, point)
+    distance = relative_distance(landscape, trajectory, point)
     growth = [
         growth_along(landscape, point, mode, trajectory, distance) for mode in unstable(modes)
     ]
     closest = int(distance.argmin())
     nearest, time = float(distance[closest]), float(trajectory.time[closest])
-    return Rest(point, modes, tuple(growth), nearest, time)
+    end = float(distance[-1])
+    return Rest(point, modes, tuple(growth), nearest, time, end)
 
 
 def growth_along(
@@ -118,27 +108,28 @@ def growth_along(
     near = near_interval(distance)
     if mode.residual > 0.01 or len(near) == 0:
         return None
-    path = np.array([landscape.point(state_at(trajectory, i)) for i in near])
+    flow = landscape.flow
+    path = np.array([landscape.point(flow.vectors_at(trajectory.state(i))) for i in near])
     parts = (path - point.x) @ mode.vectors.T
     time = trajectory.time[near.start : near.stop]
     fitted = growth_rate(time, np.linalg.norm(parts, axis=1))
     if fitted is None:
         return None
     closest = int(distance.argmin())
-    everywhere = Landscape(trajectory.problem, residual=len(point.heads.bias))
-    here = state_at(trajectory, closest)
+    everywhere = Landscape(trajectory.problem)
+    here = everywhere.point(flow.vectors_at(trajectory.state(closest)))
     moved = landscape.vectors(point.x + parts[closest - near.start] @ mode.vectors)
-    moved = Heads(moved.overlap, point.heads.residual, moved.bias, moved.head_weights)
-    deviation = everywhere.point(moved) - everywhere.point(point.heads)
-    local = rate_along(everywhere, everywhere.point(here), deviation)
+    moved = moved.with_residual(point.vectors.residual)
+    deviation = everywhere.point(moved) - everywhere.point(point.vectors)
+    local = rate_along(everywhere, here, deviation)
     return Growth(*fitted, local, float(time[0]), float(time[-1]))
 
 
-def rest_near(trajectory: Trajectory, index: int, directions: tuple[Direction, ...]) -> Rest:
+def rest_near(trajectory: Trajectory, index: int) -> Rest:
     """The stationary point near a stored state, and what it is."""
-    heads = state_at(trajectory, index)
-    longest = np.sqrt(np.einsum("thh->th", trajectory.self_overlap).max())
-    sizes = np.linalg.svd(heads.residual, compute_uv=False)
+    vectors = vectors_at(trajectory, index)
+    longest = np.sqrt(squares(trajectory.parameters).max())
+    sizes = np.linalg.svd(vectors.residual, compute_uv=False)
     landscape = Landscape(trajectory.problem, residual=int((sizes > GROWN * longest).sum()))
-    point = nearest_stationary(landscape, landscape.point(heads))
-    return examine(landscape, point, trajectory, directions)
+    point = nearest_stationary(landscape, landscape.point(vectors))
+    return examine(landscape, point, trajectory)

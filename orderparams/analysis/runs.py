@@ -48,6 +48,6 @@ def run_of(
 
 def opened(path: Path) -> Trajectory | SimulationRun:
     """The simulation in a file, or else its trajectory."""
-    if "simulation" in read_attributes(path):
-        return open_group(path, "simulation")
-    return open_group(path, "trajectory")
+    kind = "simulation" if "simulation" in read_attributes(path) else "trajectory"
+    found: Trajectory | SimulationRun = open_group(path, kind)
+    return found

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.directions import Direction
 from orderparams.analysis.stationary import StationaryPoint
+from orderparams.models.vectors.geometry import Geometry
 from orderparams.models.vectors.landscape import STEP, Landscape
 
 Array = NDArray[np.float64]
@@ -26,8 +26,8 @@ class Mode:
     """An eigenspace of the Hessian.
 
     vectors (multiplicity, n) in the coordinates of the landscape. Of their squared length:
-    ``common`` is the part in which all heads do the same; ``directions`` the part along each
-    principal direction; ``residual`` outside all of them; the rest moves biases and head weights.
+    ``common`` is the part in which all vectors do the same; ``directions`` the part along each
+    direction of the geometry; ``residual`` outside all of them; the rest moves learned numbers.
     """
 
     eigenvalue: float
@@ -46,14 +46,16 @@ class Mode:
         """Dimension of the eigenspace."""
         return len(self.vectors)
 
-    def describe(self, directions: Sequence[Direction]) -> str:
-        """In a few words: which heads move, and where to."""
-        who = "all heads" if self.common > 0.99 else f"heads {self.common:.0%} in common"
+    def describe(self, geometry: Geometry) -> str:
+        """In a few words: which vectors move, and where to."""
+        word = geometry.word
+        who = f"all {word}s" if self.common > 0.99 else f"{word}s {self.common:.0%} in common"
         if self.common < 0.01:
-            who = "between heads"
+            who = f"between {word}s"
+        directions = [direction.name for direction in geometry.directions]
         learned = 1.0 - sum(self.directions) - self.residual
         parts = [*self.directions, self.residual, learned]
-        where = [*(direction.name for direction in directions), "residual", "bias or weights"]
+        where = [*directions, "residual", geometry.numbers]
         largest = np.argsort(parts)[::-1]
         if parts[largest[0]] > 0.98:
             name = where[largest[0]]
@@ -62,25 +64,21 @@ class Mode:
         return f"{who}, {', '.join(shown)}"
 
 
-def spectrum(
-    landscape: Landscape, point: StationaryPoint, directions: Sequence[Direction]
-) -> tuple[Mode, ...]:
+def spectrum(landscape: Landscape, point: StationaryPoint) -> tuple[Mode, ...]:
     """All modes at a stationary point, the most unstable first.
 
-    Directions outside the hidden ones and the heads' residual are equivalent and stand for one.
+    Directions outside the hidden ones and the residual are equivalent and stand for one.
     """
+    directions, count = landscape.geometry.directions, landscape.count
     eigenvalues, vectors = np.linalg.eigh(landscape.hessian(point.x))
-    heads = len(point.heads.bias)
-    features = landscape.flow.features
-    split = np.prod(landscape.weights_shape)
     modes = []
     for space in clusters(eigenvalues):
         block = vectors[:, space].T
-        weights = block[:, :split].reshape(len(block), *landscape.weights_shape)
-        learned = block[:, split:].reshape(len(block), -1, heads)
-        common = heads * ((weights.mean(1) ** 2).sum() + (learned.mean(2) ** 2).sum())
-        along = [(d.part(weights[..., :features]) ** 2).sum() for d in directions]
-        shares = np.array([common, *along, (weights[..., features:] ** 2).sum()]) / len(block)
+        weights, learned = landscape.split(block)
+        common = count * ((weights.mean(1) ** 2).sum() + (learned.mean(2) ** 2).sum())
+        hidden, outside = np.split(weights, [landscape.directions], axis=2)
+        along = [(d.part(hidden) ** 2).sum() for d in directions]
+        shares = np.array([common, *along, (outside**2).sum()]) / len(block)
         modes.append(
             Mode(
                 float(eigenvalues[space].mean()),
@@ -93,7 +91,7 @@ def spectrum(
     eigenvalues, vectors = np.linalg.eigh(landscape.transverse(point.x))
     for space in clusters(eigenvalues):
         block = vectors[:, space].T
-        common = float(heads * (block.mean(axis=1) ** 2).sum() / len(block))
+        common = float(count * (block.mean(axis=1) ** 2).sum() / len(block))
         none = np.zeros((len(block), point.x.size))
         modes.append(
             Mode(float(eigenvalues[space].mean()), none, common, (0.0,) * len(directions), 1.0)

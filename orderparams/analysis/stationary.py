@@ -11,7 +11,8 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
-from orderparams.models.single_location.setup import Heads
+from orderparams.models.interface import State
+from orderparams.models.vectors.geometry import Vectors
 from orderparams.models.vectors.landscape import Landscape, differentiate
 
 Array = NDArray[np.float64]
@@ -25,13 +26,15 @@ PLATEAU = 1e3
 
 @dataclass(frozen=True, eq=False)
 class StationaryPoint:
-    """x of the landscape, its heads and risk; ``residual`` is max |∂E/∂x|.
+    """x of the landscape, the vectors there, their order parameters and all that is not learned as
+    ``state``, and the risk; ``residual`` is max |∂E/∂x|.
 
     ``penalty`` is λ|K|²/2; with weight decay the point is one of the sum, the ``objective``.
     """
 
     x: Array
-    heads: Heads
+    vectors: Vectors
+    state: State
     risk: float
     residual: float
     penalty: float = 0.0
@@ -50,7 +53,9 @@ class StationaryPoint:
     def at(cls, landscape: Landscape, x: Array) -> StationaryPoint:
         """The point with its residual, whatever that is."""
         residual = float(np.abs(landscape.gradient(x)).max())
-        return cls(x, landscape.vectors(x), landscape.risk(x), residual, landscape.penalty(x))
+        vectors = landscape.vectors(x)
+        risk, penalty = landscape.risk(x), landscape.penalty(x)
+        return cls(x, vectors, landscape.state(vectors), risk, residual, penalty)
 
 
 def root(gradient: Callable[[Array], Array], x: Array) -> Array:
@@ -124,29 +129,25 @@ def nearest_minimum(landscape: Landscape, x: Array) -> StationaryPoint:
 
 
 def unspecialized_point(landscape: Landscape) -> StationaryPoint:
-    """All heads equal: one effective head (theory 7). The landscape must have no residual.
+    """All vectors equal: one effective vector (theory 7). The landscape must have no residual.
 
-    The descent starts at K = 0, and stays there if E[θ] = 0. Where heads are given different biases
-    or head weights no such point need exist, and the residual shows it.
+    The descent starts at K = 0, and stays there if nothing drives equal vectors, such as heads if
+    E[θ] = 0. Where vectors are given numbers of their own that differ no such point need exist, and
+    the residual shows it.
     """
-    heads, features = landscape.weights_shape
-    start = landscape.point(
-        Heads(
-            np.zeros((heads, landscape.flow.setup.task.signal.features)),
-            np.zeros((heads, heads)),
-            landscape.flow.start.bias,
-            landscape.flow.start.head_weights,
-        )
-    )
-    learned = start.size // heads - features
+    count, directions = landscape.weights_shape
+    none = np.zeros((count, count))
+    begin = Vectors(np.zeros((count, directions)), none, landscape.flow.start.numbers)
+    start = landscape.point(begin)
+    learned = start.size // count - directions
     copies = scipy.linalg.block_diag(
-        np.tile(np.eye(features), (heads, 1)), *[np.ones((heads, 1))] * learned
+        np.tile(np.eye(directions), (count, 1)), *[np.ones((count, 1))] * learned
     )
 
     def value_and_gradient(z: Array) -> tuple[float, Array]:
         value, gradient = landscape.value_and_gradient(copies @ z)
         return value, copies.T @ gradient
 
-    z = descend(value_and_gradient, copies.T @ start / heads)
+    z = descend(value_and_gradient, copies.T @ start / count)
     z = root(lambda z: value_and_gradient(z)[1], z)
     return StationaryPoint.at(landscape, copies @ z)

@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 
 import orderparams as op
 from orderparams.analysis.stationary import descend
-from orderparams.models.single_location.bayes.known import bayes_risk_of
-from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.task import Signal, flipped_spikes, hypercube, spikes
+from orderparams.models.vectors.geometry import Vectors
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.evidence import Evidence, Panel, above, below
 
@@ -27,7 +26,8 @@ SUPPORTS = (
 LENGTHS = (2, 4, 100, 10_000)
 HEADS = (1, 2, 3, 4)
 SEEDS = (0, 1, 2)
-GAUSSIAN = "{kind='gaussian', variances=[4.0, 1.0]}"
+VARIANCES = [4.0, 1.0]
+GAUSSIAN = f"{{kind='gaussian', variances={VARIANCES}}}"
 GAUSSIAN_HEADS = (1, 2, 3, 4, 6)
 
 
@@ -44,7 +44,7 @@ def excess_on_support(text: str, signal: Signal, length: int) -> float:
     """Risk − Bayes risk with a head at each point of the support."""
     precision = ["expectation.tolerance=1e-9", f"task.length={length}"]
     found = op.evaluate(op.load("bayes-softmax", [*changes(text, signal.means), *precision]))
-    return found.risk - found.bayes_risk
+    return float(found.risk - found.bayes_risk)
 
 
 def excess_after_training(heads: int, seed: int) -> float:
@@ -69,12 +69,11 @@ def gaussian_gap(heads: int) -> float:
     landscape = Landscape(problem, residual=0, tolerance=1e-7)
     start, risks = landscape.flow.start, []
     for seed in SEEDS:
-        overlap = np.random.default_rng(seed).multivariate_normal(
-            np.zeros(2), landscape.flow.setup.task.signal.covariance, heads
-        )
-        begin = Heads(overlap, start.residual, start.bias, start.head_weights)
+        generator = np.random.default_rng(seed)
+        overlap = generator.multivariate_normal(np.zeros(2), np.diag(VARIANCES), heads)
+        begin = Vectors(overlap, start.residual, start.numbers)
         risks.append(landscape.risk(descend(landscape.value_and_gradient, landscape.point(begin))))
-    return min(risks) - bayes_risk_of(problem.task)
+    return min(risks) - landscape.geometry.floor.value
 
 
 def bayes_optimality() -> Evidence:

@@ -19,7 +19,7 @@ def excursion() -> Evidence:
     run = op.solve(op.load("excursion", settings))
     first, second = run.overlap[:, 2].T
     found = stages_of(run).excursions
-    heads = ", ".join(str(one.head + 1) for one in found)
+    heads = ", ".join(str(one.learner + 1) for one in found)
     peak_time = found[0].peak_time if found else np.nan
     half = float(run.time[np.argmax(second >= 0.5 * second[-1])])
     checks = (

@@ -9,8 +9,7 @@ from scipy.optimize import minimize_scalar
 import orderparams as op
 from orderparams.analysis.stationary import descend
 from orderparams.config import Problem
-from orderparams.models.single_location.bayes.known import bayes_risk_of
-from orderparams.models.single_location.setup import Heads
+from orderparams.models.vectors.geometry import Vectors, geometry_of
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.evidence import Evidence, Panel, below, close
 
@@ -41,17 +40,22 @@ def problem(activation: str, strength: float, bias: str) -> Problem:
     return op.load("flipped-spikes", settings)
 
 
-def symmetric(landscape: Landscape, scale: float, residual: float = 0.0) -> Heads:
+def bayes_risk(strength: float) -> float:
+    """What no layer is below."""
+    return geometry_of(problem("softmax", strength, "none")).floor.value
+
+
+def symmetric(landscape: Landscape, scale: float, residual: float = 0.0) -> Vectors:
     """k = ±c√ν k*, with ``residual`` as the length of what stands outside k* in each head.
 
     The bias is the norm's where it is learned.
     """
-    strength = float(landscape.flow.setup.task.signal.covariance[0, 0])
+    strength = landscape.geometry.directions[0].variance
     overlap = scale * strength**0.5 * np.array([[1.0], [-1.0]])
-    bias = np.full(2, -0.5 * (scale**2 * strength + residual**2))
-    if not landscape.flow.learns_bias:
-        bias = landscape.flow.start.bias
-    return Heads(overlap, residual * np.eye(2), bias, landscape.flow.start.head_weights)
+    numbers = dict(landscape.flow.start.numbers)
+    if "bias" in landscape.flow.rule.rates:
+        numbers["bias"] = np.full(2, -0.5 * (scale**2 * strength + residual**2))
+    return Vectors(overlap, residual * np.eye(2), numbers)
 
 
 def best_scale(activation: str, strength: float, bias: str) -> tuple[float, float]:
@@ -81,7 +85,7 @@ def trained(strength: float, bias: str) -> tuple[float, float]:
 
     Heads, residual and learned biases are free.
     """
-    landscape = Landscape(problem("softmax-1", strength, bias), residual=2, tolerance=1e-9)
+    landscape = Landscape(problem("softmax-1", strength, bias), tolerance=1e-9)
     ends = []
     for scale in (best_scale("softmax-1", strength, "none")[0], 1.0):
         x = descend(landscape.value_and_gradient, landscape.point(symmetric(landscape, scale, 0.1)))
@@ -100,7 +104,7 @@ def noise_floor() -> Evidence:
     softmax = np.array([best_scale("softmax", strength, "none")[1] for strength in STRENGTHS])
     strengths = np.array([*STRENGTHS, *STRONGER])
     softmax_1 = np.array([best_scale("softmax-1", strength, "norm")[1] for strength in strengths])
-    bayes = np.array([bayes_risk_of(problem("softmax", nu, "none").task) for nu in STRENGTHS])
+    bayes = np.array([bayes_risk(strength) for strength in STRENGTHS])
     least = softmax_1[: len(STRENGTHS)]
     scaled = np.log(softmax_1[-2:] * np.sqrt(strengths[-2:]))
     decay = -float(np.diff(scaled)[0] / np.diff(strengths[-2:])[0])

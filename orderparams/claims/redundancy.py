@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import orderparams as op
-from orderparams.analysis.pruning import extensions, layer
-from orderparams.analysis.rests import state_at
-from orderparams.analysis.stages import head_groups
+from orderparams.analysis.pruning import extensions, left
+from orderparams.analysis.rests import vectors_at
+from orderparams.analysis.stages import groups_of
 from orderparams.results.evidence import Check, Evidence, Panel, above, below, same
 from orderparams.results.trajectory import Trajectory
 
@@ -37,10 +37,10 @@ def trained(kind: str, activation: str) -> Trajectory:
 
 def pruning_curve(run: Trajectory) -> Array:
     """Risks (H,) when 0 … H−1 heads are taken out one by one, the cheapest first, untrained."""
-    heads = state_at(run, -1)
+    heads = vectors_at(run, -1)
 
     def risk(removed: tuple[int, ...]) -> float:
-        landscape, x = layer(run.problem, heads, removed)
+        landscape, x = left(run.problem, heads, removed)
         return landscape.risk(x)
 
     removed: tuple[int, ...] = ()
@@ -70,7 +70,7 @@ def redundant_heads() -> Evidence:
             name = f"{kind}, {activation}"
             if activation == "softmax":
                 jump = float(np.max(cost[1:] - cost[:-1]))
-                groups, _ = head_groups(run.overlap[-1])
+                groups, _ = groups_of(run.overlap[-1])
                 checks += [
                     above(f"{name}: largest group of copies", len(groups[0]), 1),
                     below(f"{name}: dearest removal", jump, 1.0),

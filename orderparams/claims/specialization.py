@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 import orderparams as op
-from orderparams.analysis.directions import Direction, principal_directions
 from orderparams.analysis.events import spread
 from orderparams.analysis.rests import Growth, Rest, examine, rest_near
 from orderparams.analysis.stability import growth_rate
 from orderparams.analysis.stages import stages_of
 from orderparams.analysis.stationary import nearest_minimum, unspecialized_point
-from orderparams.models.single_location.setup import build_task
+from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.setup import build_signal
+from orderparams.models.vectors.geometry import Geometry
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.evidence import Evidence, Panel, below, close, same
 from orderparams.results.trajectory import Trajectory
@@ -39,10 +39,11 @@ def unspecialized_phase() -> Evidence:
     run = two_stage_run()
     plateau = stages_of(run).plateaus[0]
     overlap = run.overlap[int(np.searchsorted(run.time, plateau.center))]
-    mean = build_task(run.problem.task).signal.mean
+    assert isinstance(run.problem, Problem)
+    mean = build_signal(run.problem.task.signal).mean
     landscape = Landscape(op.load("two-stage", ["attention.heads=1"]), residual=0)
     single = nearest_minimum(landscape, np.full(3, 0.5))
-    off_mean = float(np.abs(single.heads.overlap[0] - mean).max())
+    off_mean = float(np.abs(single.vectors.overlap[0] - mean).max())
     checks = (
         below("spread of the heads / their size", float(spread(overlap[None])[0]), 0.05),
         close("least overlap with direction 1", mean[0], overlap[:, 0].min(), relative=0.02),
@@ -65,12 +66,12 @@ def stages() -> Evidence:
     """
     run = two_stage_run()
     found = stages_of(run)
-    directions = principal_directions(build_task(run.problem.task).signal)
     landscape = Landscape(run.problem, residual=0)
-    saddle = examine(landscape, unspecialized_point(landscape), run, directions)
-    second = rest_near(run, int(np.searchsorted(run.time, found.plateaus[1].center)), directions)
-    rate, first_growth = parting(saddle, directions, "2")
-    second_rate, second_growth = parting(second, directions, "3")
+    geometry = landscape.geometry
+    saddle = examine(landscape, unspecialized_point(landscape), run)
+    second = rest_near(run, int(np.searchsorted(run.time, found.plateaus[1].center)))
+    rate, first_growth = parting(saddle, geometry, "2")
+    second_rate, second_growth = parting(second, geometry, "3")
     predicted, measured = growth_from_nothing()
     checks = (
         same("order of splits, strengths 2.56, 1", "2, 3", order(run)),
@@ -84,7 +85,7 @@ def stages() -> Evidence:
             for f in range(len(predicted))
         ),
     )
-    return Evidence(run.problem, checks, (spectrum_panel(saddle, directions),), run)
+    return Evidence(run.problem, checks, (spectrum_panel(saddle, geometry),), run)
 
 
 def other_run(strengths: str) -> Trajectory:
@@ -102,10 +103,10 @@ def order(run: Trajectory) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def parting(rest: Rest, directions: Sequence[Direction], name: str) -> tuple[float, Growth]:
+def parting(rest: Rest, geometry: Geometry, name: str) -> tuple[float, Growth]:
     """Rate and observed growth of the first mode in which heads part along a direction."""
     for mode, growth in zip(rest.unstable, rest.growth, strict=True):
-        along = directions[int(np.argmax(mode.directions))].name
+        along = geometry.directions[int(np.argmax(mode.directions))].name
         if growth is not None and along == name and mode.common < 0.5:
             return mode.rate, growth
     nan = float("nan")
@@ -139,7 +140,7 @@ def growth_from_nothing() -> tuple[Array, Array]:
     return predicted, measured
 
 
-def spectrum_panel(rest: Rest, directions: Sequence[Direction]) -> Panel:
+def spectrum_panel(rest: Rest, geometry: Geometry) -> Panel:
     """Growth rates of the modes at a stationary point, and what the run did along them."""
     modes = rest.modes
     observed = np.full(len(modes), np.nan)
@@ -153,5 +154,5 @@ def spectrum_panel(rest: Rest, directions: Sequence[Direction]) -> Panel:
         np.arange(1.0, len(modes) + 1),
         "growth rate −λ",
         {"predicted": np.array([mode.rate for mode in modes]), "observed": observed},
-        ticks=tuple(mode.describe(directions) for mode in modes),
+        ticks=tuple(mode.describe(geometry) for mode in modes),
     )

@@ -190,6 +190,10 @@ class Model(Protocol):
         """Gradient flow of a problem of vectors in R^D, its expectations to a tolerance."""
         ...
 
+    def geometry(self, problem: Any, /) -> Any:
+        """What the vectors of such a problem can turn to, and what else they could be."""
+        ...
+
     def simulator(self, problem: Any, time: ArrayLike, /) -> Simulator:
         """Replicas at step zero, to be recorded at these times."""
         ...

@@ -101,10 +101,11 @@ def optimum(problem: Problem, start: State | None) -> Outcome:
     from orderparams.analysis.optimum import optimum, starts_from
 
     best = optimum(problem, starts_from(problem, start))
+    references = model_of(problem).references(problem)
     values: dict[str, ArrayLike] = {
         **best.state,
+        **{name: known.value for name, known in references.items()},
         "risk": best.risk,
-        "bayes_risk": best.bayes_risk,
         "gradient_residual": best.point.residual,
     }
     return Outcome("finished", values=values)

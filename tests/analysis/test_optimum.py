@@ -9,11 +9,11 @@ from orderparams.analysis.optimum import (
     exhausted,
     optimum,
     residual_rank,
-    resized,
-    spread_draw,
 )
+from orderparams.models.single_location.geometry import spread_draw
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.task import point_masses
+from orderparams.models.vectors.geometry import resized
 
 ONE_SPIKE = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0]}},
@@ -33,10 +33,10 @@ def test_one_head_on_one_spike_attains_the_bayes_risk(length, strength, risk):
     problem = op.load(ONE_SPIKE, [f"task.length={length}", f"task.signal.strengths=[{strength}]"])
     found = optimum(problem)
     assert found.risk == pytest.approx(risk, abs=2e-10)
-    assert found.bayes_risk == pytest.approx(risk, abs=2e-10)
+    assert found.floor.value == pytest.approx(risk, abs=2e-10)
     assert found.point.converged
-    np.testing.assert_allclose(found.point.heads.overlap, [[strength**0.5]], atol=1e-7)
-    np.testing.assert_allclose(found.point.heads.residual, 0, atol=1e-7)
+    np.testing.assert_allclose(found.point.vectors.overlap, [[strength**0.5]], atol=1e-7)
+    np.testing.assert_allclose(found.point.vectors.residual, 0, atol=1e-7)
 
 
 def test_weight_decay_moves_the_least_objective_and_not_the_least_risk():
@@ -45,9 +45,9 @@ def test_weight_decay_moves_the_least_objective_and_not_the_least_risk():
     assert optimum(problem).risk == pytest.approx(0.1941239737, abs=2e-10)
     found = optimum(problem, decay=True)
     assert found.point.objective == pytest.approx(
-        found.risk + 0.025 * (found.point.heads.weights**2).sum(), abs=1e-12
+        found.risk + 0.025 * (found.point.vectors.weights**2).sum(), abs=1e-12
     )
-    m = found.point.heads.overlap[0, 0]
+    m = found.point.vectors.overlap[0, 0]
 
     def risk(m):
         start = f"initial={{kind='explicit', overlap=[[{m}]]}}"
@@ -90,13 +90,13 @@ def test_the_bayes_risk_ends_the_search():
 def test_bayes_softmax_with_a_head_for_every_point_attains_the_bayes_risk():
     """Theory 5c: K = the support; one head less leaves a clear gap."""
     both = optimum(op.load(SPIKES))
-    assert both.risk == pytest.approx(both.bayes_risk, abs=1e-8)
-    overlap = both.point.heads.overlap
+    assert both.risk == pytest.approx(both.floor.value, abs=1e-8)
+    overlap = both.point.vectors.overlap
     overlap = overlap[np.argsort(overlap[:, 1])]
     np.testing.assert_allclose(overlap, np.diag(np.sqrt([6.0, 3.0])), atol=1e-4)
     one = optimum(op.load(SPIKES, ["attention.heads=1"]))
-    assert one.bayes_risk == both.bayes_risk
-    assert one.risk > one.bayes_risk + 0.05
+    assert one.floor == both.floor
+    assert one.risk > one.floor.value + 0.05
 
 
 def test_unequal_points_need_learned_biases():
@@ -105,9 +105,9 @@ def test_unequal_points_need_learned_biases():
     signal = f"task.signal={{kind='mixture', components={points}}}"
     norm = optimum(op.load(SPIKES, [signal]))
     learned = optimum(op.load(SPIKES, [signal, "attention.bias=learned"]))
-    assert norm.risk > norm.bayes_risk + 1e-3
-    assert learned.risk == pytest.approx(learned.bayes_risk, abs=1e-8)
-    bias = learned.point.heads.bias[np.argsort(learned.point.heads.overlap[:, 1])]
+    assert norm.risk > norm.floor.value + 1e-3
+    assert learned.risk == pytest.approx(learned.floor.value, abs=1e-8)
+    bias = learned.point.vectors.bias[np.argsort(learned.point.vectors.overlap[:, 1])]
     assert bias[0] - bias[1] == pytest.approx(np.log(4), abs=1e-3)  # one constant cancels
 
 
@@ -118,8 +118,8 @@ def test_learned_head_weights_lower_the_risk_and_make_its_gradient_vanish():
     learned = optimum(op.load(ONE_SPIKE, [*base, "attention.head_weights=learned"]))
     assert learned.point.converged
     assert learned.risk < fixed.risk - 1e-4
-    assert learned.risk >= learned.bayes_risk
-    heads = learned.point.heads
+    assert learned.risk >= learned.floor.value
+    heads = learned.point.vectors
     again = op.evaluate(
         op.load(
             ONE_SPIKE,
@@ -138,8 +138,8 @@ def test_continuation_in_the_strength_follows_the_bayes_risk():
     strengths = [[1.0], [4.0], [9.0]]
     curve = continuation(op.load(ONE_SPIKE), "task.signal.strengths", strengths)
     for (strength,), found in zip(strengths, curve, strict=True):
-        assert found.risk == pytest.approx(found.bayes_risk, abs=1e-9)
-        assert found.point.heads.overlap[0, 0] == pytest.approx(strength**0.5, abs=1e-6)
+        assert found.risk == pytest.approx(found.floor.value, abs=1e-9)
+        assert found.point.vectors.overlap[0, 0] == pytest.approx(strength**0.5, abs=1e-6)
 
 
 def test_continuation_in_the_number_of_heads_never_rises():
@@ -147,7 +147,7 @@ def test_continuation_in_the_number_of_heads_never_rises():
     problem = op.load(SPIKES, ["attention.activation=softmax", "attention.head_weights=mean"])
     curve = continuation(problem, "attention.heads", [1, 2])
     assert curve[1].risk <= curve[0].risk + 1e-9
-    assert [len(found.point.heads.bias) for found in curve] == [1, 2]
+    assert [len(found.point.vectors.bias) for found in curve] == [1, 2]
 
 
 def test_starts_cover_the_support():
@@ -159,10 +159,10 @@ def test_starts_cover_the_support():
 
 def test_resized_heads_are_copies():
     heads = Heads(np.eye(2), np.array([[0.5, 0.1], [0.0, 0.3]]), np.arange(2.0), np.ones(2))
-    three = resized(heads, op.load(SPIKES, ["attention.heads=3"]))
+    three = resized(heads, 3)
     np.testing.assert_allclose(
         three.self_overlap, heads.self_overlap[np.ix_([0, 1, 0], [0, 1, 0])], atol=1e-7
     )
-    np.testing.assert_array_equal(three.bias, [0, 1, 0])
+    np.testing.assert_array_equal(three.numbers["bias"], [0, 1, 0])
     assert residual_rank(heads) == 2
     assert residual_rank(three) == 2

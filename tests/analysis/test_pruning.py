@@ -7,7 +7,7 @@ import pytest
 
 import orderparams as op
 from orderparams.analysis.pruning import Pruning, Removal, prune
-from orderparams.analysis.rests import state_at
+from orderparams.analysis.rests import vectors_at
 from orderparams.models.single_location.setup import Heads, initial_heads
 
 OVERLAP = np.array([[1.5, 0.2], [-0.3, 1.0], [1.4, 0.3]])
@@ -56,7 +56,7 @@ def test_all_subsets_have_the_risk_of_the_layer_without_them(name):
             risks[removed] = op.evaluate(layer(name, kept)).risk
     assert found.subsets == pytest.approx(risks, abs=2e-8)
     for removal in found.removals:
-        size = len(removal.heads)
+        size = len(removal.learners)
         assert removal.risk == min(r for key, r in found.subsets.items() if len(key) == size)
         assert removal.reoptimized_risk < removal.risk
     for g, h in combinations(range(3), 2):
@@ -92,7 +92,7 @@ def test_many_heads_are_removed_greedily(monkeypatch):
     greedy = prune(problem, heads)
     assert not greedy.exhaustive
     assert greedy.removals[1] == every.removals[1]
-    assert set(greedy.removals[1].heads) < set(greedy.removals[2].heads)
+    assert set(greedy.removals[1].learners) < set(greedy.removals[2].learners)
     assert greedy.removals[2].risk >= every.removals[2].risk
     np.testing.assert_array_equal(greedy.interaction, every.interaction)
 
@@ -116,9 +116,9 @@ def test_training_again_has_the_weight_decay_of_the_problem():
         }
     )
     run = op.solve(problem)
-    found = prune(problem, state_at(run, -1))
+    found = prune(problem, vectors_at(run, -1))
     assert found.removals[0].reoptimized_risk == pytest.approx(run.risk[-1], abs=1e-5)
-    (removed,) = found.removals[1].heads
+    (removed,) = found.removals[1].learners
     overlap = f"initial={{kind='explicit', overlap=[{run.overlap[-1, 1 - removed].tolist()}]}}"
     alone = op.load(
         {

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import orderparams as op
-from orderparams.analysis.directions import principal_directions
 from orderparams.analysis.rests import examine, growth_along, relative_distance
 from orderparams.analysis.stability import (
     growth_rate,
@@ -22,7 +21,7 @@ from orderparams.analysis.stationary import (
     unspecialized_point,
 )
 from orderparams.errors import SolverError
-from orderparams.models.single_location.setup import Heads
+from orderparams.models.vectors.geometry import Vectors
 from orderparams.models.vectors.landscape import Landscape, differentiate
 from orderparams.results.trajectory import Trajectory
 
@@ -95,10 +94,10 @@ def test_steepest_descent_of_the_landscape_is_the_flow():
     step = 1e-4
     ahead = landscape.vectors(x - step * landscape.gradient(x))
     start = landscape.flow.start
-    np.testing.assert_allclose((ahead.overlap - start.overlap) / step, flow.overlap, atol=1e-7)
-    np.testing.assert_allclose((ahead.bias - start.bias) / step, flow.numbers["bias"], atol=1e-7)
+    np.testing.assert_allclose((ahead.overlap - start.overlap) / step, flow["overlap"], atol=1e-7)
+    np.testing.assert_allclose((ahead.bias - start.bias) / step, flow["bias"], atol=1e-7)
     np.testing.assert_allclose(
-        (ahead.head_weights - start.head_weights) / step, flow.numbers["head_weight"], atol=1e-7
+        (ahead.head_weights - start.head_weights) / step, flow["head_weight"], atol=1e-7
     )
 
 
@@ -108,7 +107,6 @@ def test_spectrum_at_zero_is_the_closed_form():
     The differences' error is of order STEP², 1e-6.
     """
     landscape = Landscape(problem_with(), residual=0)
-    directions = principal_directions(landscape.flow.setup.task.signal)
     point = unspecialized_point(landscape)
     np.testing.assert_allclose(point.x, 0, atol=1e-12)
     assert point.risk == pytest.approx(1 - 1 / 5, abs=1e-10)
@@ -116,23 +114,22 @@ def test_spectrum_at_zero_is_the_closed_form():
     strengths = np.array([2.0, 0.5, 0.0])  # the last: outside the hidden directions
     between = prefactor * (1 - 2 / 5) * strengths
     together = between - prefactor * (strengths + 5) / 5
-    modes = spectrum(landscape, point, directions)
+    modes = spectrum(landscape, point)
     names = ["direction 1", "direction 2", "residual"]
     expected = {f"between heads, {n}": (rate, 2) for n, rate in zip(names, between, strict=True)}
     expected |= {f"all heads, {n}": (rate, 1) for n, rate in zip(names, together, strict=True)}
-    assert {mode.describe(directions) for mode in modes} == set(expected)
+    assert {mode.describe(landscape.geometry) for mode in modes} == set(expected)
     for mode in modes:
-        rate, multiplicity = expected[mode.describe(directions)]
+        rate, multiplicity = expected[mode.describe(landscape.geometry)]
         assert mode.rate == pytest.approx(rate, abs=1e-6)
         assert mode.multiplicity == multiplicity
-    assert [mode.describe(directions)[-11:] for mode in unstable(modes)] == names[:2]
+    assert [mode.describe(landscape.geometry)[-11:] for mode in unstable(modes)] == names[:2]
 
 
 def test_degenerate_directions_share_a_mode():
     landscape = Landscape(problem_with("task.signal.strengths=[3,3]"), residual=0)
-    directions = principal_directions(landscape.flow.setup.task.signal)
-    modes = spectrum(landscape, unspecialized_point(landscape), directions)
-    assert modes[0].describe(directions) == "between heads, direction 1+2"
+    modes = spectrum(landscape, unspecialized_point(landscape))
+    assert modes[0].describe(landscape.geometry) == "between heads, direction 1+2"
     assert modes[0].multiplicity == 4
 
 
@@ -167,7 +164,7 @@ def test_the_unspecialized_point_of_two_stages():
         landscape = Landscape(op.load("two-stage", [f"attention.heads={heads}"]), residual=0)
         point = unspecialized_point(landscape)
         expected = np.tile([1.5, 0, 0], (heads, 1))
-        np.testing.assert_allclose(point.heads.overlap, expected, atol=1e-7)
+        np.testing.assert_allclose(point.state["overlap"], expected, atol=1e-7)
         assert point.risk == pytest.approx(0.408763601399, abs=1e-10)
         assert point.converged
 
@@ -177,7 +174,7 @@ def test_the_unspecialized_point_is_the_one_that_training_approaches():
     landscape = Landscape(op.load("softmax-1"), residual=0)
     point = unspecialized_point(landscape)
     assert point.converged
-    assert np.linalg.norm(point.heads.overlap) < 1
+    assert np.linalg.norm(point.state["overlap"]) < 1
     assert point.risk < landscape.risk(np.zeros_like(point.x))
 
 
@@ -217,13 +214,13 @@ def test_stationary_points_near_a_state():
     problem = problem_with("attention.heads=2")
     landscape = Landscape(problem, residual=0)
     overlap = np.array([[0.02, 0.01], [-0.01, 0.02]])
-    x = landscape.point(Heads(overlap, np.zeros((2, 2)), np.zeros(2), np.full(2, 0.5)))
+    x = landscape.point(Vectors(overlap, np.zeros((2, 2))))
     saddle, minimum = nearest_stationary(landscape, x), nearest_minimum(landscape, x)
     np.testing.assert_allclose(saddle.x, 0, atol=1e-6)
     assert saddle.converged
     assert minimum.converged
     assert minimum.risk < saddle.risk - 0.05
-    modes = spectrum(landscape, minimum, principal_directions(landscape.flow.setup.task.signal))
+    modes = spectrum(landscape, minimum)
     assert unstable(modes) == ()
 
 
@@ -255,11 +252,10 @@ def test_rates_before_the_split_are_those_of_the_hessian():
     problem = op.load("two-stage", ["training.duration=200", "output.points=41"])
     run = op.solve(problem)
     landscape = Landscape(problem, residual=0)
-    directions = principal_directions(landscape.flow.setup.task.signal)
-    rest = examine(landscape, unspecialized_point(landscape), run, directions)
+    rest = examine(landscape, unspecialized_point(landscape), run)
     assert rest.distance < 0.03
     named = {
-        mode.describe(directions): (mode, growth)
+        mode.describe(landscape.geometry): (mode, growth)
         for mode, growth in zip(unstable(rest.modes), rest.growth, strict=True)
     }
     assert list(named) == ["between heads, direction 2", "between heads, direction 3"]
@@ -278,13 +274,15 @@ def test_a_planted_deviation_is_read_off():
     problem = op.load("two-stage", ["attention.heads=2"])
     landscape = Landscape(problem, residual=0)
     point = unspecialized_point(landscape)
-    modes = spectrum(landscape, point, principal_directions(landscape.flow.setup.task.signal))
+    modes = spectrum(landscape, point)
     mode = next(m for m in modes if m.common > 0.99 and m.directions[2] > 0.99)
     time = np.linspace(0, 100, 26)
     path = 1e-2 * np.exp(-0.05 * time)[:, None] * mode.vectors + point.x
     overlap = path.reshape(26, 2, 3)
-    run = Trajectory(problem, time, overlap, overlap @ overlap.transpose(0, 2, 1), np.zeros(26))
-    distance = relative_distance(run, point)
+    inner = overlap @ overlap.transpose(0, 2, 1)
+    parameters = {"overlap": overlap, "self_overlap": inner}
+    run = Trajectory(problem, time, parameters, np.zeros(26))
+    distance = relative_distance(landscape, run, point)
     assert distance[0] == pytest.approx(1e-2 / np.linalg.norm(overlap[-1]), rel=1e-9)
     growth = growth_along(landscape, point, mode, run, distance)
     assert growth.rate == pytest.approx(-0.05, rel=1e-6)

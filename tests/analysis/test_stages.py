@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from orderparams.analysis.directions import (
+from orderparams.analysis.plateaus import AT_REST, find_plateaus
+from orderparams.analysis.stages import find_stages, groups_of
+from orderparams.models.single_location.geometry import (
     hidden_directions,
     principal_directions,
     signal_directions,
 )
-from orderparams.analysis.plateaus import AT_REST, find_plateaus
-from orderparams.analysis.stages import find_stages, head_groups
 from orderparams.models.single_location.task import flipped_spikes, gaussian, hypercube, spikes
+from orderparams.models.vectors.geometry import eigenspaces
 
 TIME = np.linspace(0, 1000, 401)
 SIGNAL = hypercube([1.5, 0, 0], [0, 2.56, 1.0])
@@ -39,13 +40,13 @@ def planted():
     return overlap, risk
 
 
-def self_overlaps(overlap):
-    return overlap @ overlap.transpose(0, 2, 1)
+def lengths(overlap):
+    return np.linalg.norm(overlap, axis=2)
 
 
 def stages_of_arrays(overlap, risk, signal=SIGNAL, directions=None):
     directions = signal_directions(signal) if directions is None else directions
-    return find_stages(TIME, overlap, self_overlaps(overlap), risk, directions)
+    return find_stages(TIME, overlap, lengths(overlap), risk, directions)
 
 
 def test_planted_events_are_found_with_their_times():
@@ -53,12 +54,12 @@ def test_planted_events_are_found_with_their_times():
     overlap, risk = planted()
     stages = stages_of_arrays(overlap, risk)
     common = [event for event in stages.events if event.common]
-    assert sorted(event.head for event in common) == [0, 1, 2, 3]
+    assert sorted(event.learner for event in common) == [0, 1, 2, 3]
     assert {event.target for event in common} == {"+1"}
     for event in common:
         assert event.half_time == pytest.approx(100, abs=0.5)
     expected = {(0, "+2"): 400, (1, "-2"): 420, (2, "+3"): 700, (3, "-3"): 700}
-    found = {(event.head, event.target): event for event in stages.specializations}
+    found = {(event.learner, event.target): event for event in stages.specializations}
     assert set(found) == set(expected)
     for key, center in expected.items():
         # the length changes a little during the change: it ends at the final one
@@ -97,7 +98,7 @@ def test_noise_changes_no_conclusion():
     for _ in range(50):
         noisy = overlap + 0.03 * generator.normal(size=overlap.shape)
         stages = stages_of_arrays(noisy, risk + 0.002 * generator.normal(size=risk.shape))
-        found = {(event.head, event.target): event for event in stages.specializations}
+        found = {(event.learner, event.target): event for event in stages.specializations}
         assert set(found) == {(0, "+2"), (1, "-2"), (2, "+3"), (3, "-3")}
         assert found[0, "+2"].half_time == pytest.approx(400, abs=7.5)
         assert found[2, "+3"].half_time == pytest.approx(700, abs=7.5)
@@ -119,7 +120,9 @@ def test_noise_with_a_memory_changes_no_conclusion():
     for _ in range(20):
         noisy = overlap + 0.03 * noise(overlap.shape)
         stages = stages_of_arrays(noisy, risk + 0.001 * noise(risk.shape))
-        found = sorted((event.head, event.target, event.stage) for event in stages.specializations)
+        found = sorted(
+            (event.learner, event.target, event.stage) for event in stages.specializations
+        )
         assert found == [(0, "+2", 1), (1, "-2", 1), (2, "+3", 2), (3, "-3", 2)]
         assert len(stages.plateaus) == 4
 
@@ -130,9 +133,9 @@ def test_a_change_of_scale_or_of_the_order_of_heads_changes_nothing():
     scaled = stages_of_arrays(7 * overlap, 3 + 5 * risk).events
     order = [2, 0, 3, 1]
     permuted = stages_of_arrays(overlap[:, order], risk).events
-    rows = {(e.head, e.target, round(e.half_time, 9), e.stage) for e in reference}
-    assert {(e.head, e.target, round(e.half_time, 9), e.stage) for e in scaled} == rows
-    assert {(order[e.head], e.target, round(e.half_time, 9), e.stage) for e in permuted} == rows
+    rows = {(e.learner, e.target, round(e.half_time, 9), e.stage) for e in reference}
+    assert {(e.learner, e.target, round(e.half_time, 9), e.stage) for e in scaled} == rows
+    assert {(order[e.learner], e.target, round(e.half_time, 9), e.stage) for e in permuted} == rows
 
 
 def test_a_rotation_of_signal_and_overlaps_changes_only_names():
@@ -145,7 +148,7 @@ def test_a_rotation_of_signal_and_overlaps_changes_only_names():
     assert [d.name for d in second.directions] == ["p1", "p2", "p3"]
     times = sorted(round(event.half_time, 6) for event in first.specializations)
     assert sorted(round(event.half_time, 6) for event in second.specializations) == times
-    vectors = {event.head: event.vector for event in second.specializations}
+    vectors = {event.learner: event.vector for event in second.specializations}
     np.testing.assert_allclose(vectors[0], rotation[:, 1], atol=1e-9)
 
 
@@ -153,7 +156,9 @@ def test_growth_after_a_plateau_is_an_event_of_its_own():
     """Two heads grow along direction 1 again after the others left it."""
     overlap, risk = planted()
     overlap[:, 2:, 0] += 1.5 * step(700)[:, None]
-    events = [e for e in stages_of_arrays(overlap, risk).events if (e.head, e.target) == (2, "+1")]
+    events = [
+        e for e in stages_of_arrays(overlap, risk).events if (e.learner, e.target) == (2, "+1")
+    ]
     assert [event.half_time for event in events] == pytest.approx([100, 700], abs=1)
     assert [event.common for event in events] == [True, False]
 
@@ -166,7 +171,7 @@ def test_an_excursion_is_found():
     overlap[:, 2, 1] = 0.05 + 2.35 * step(500)
     stages = stages_of_arrays(overlap, 1 - step(200) - step(500), spikes([6.25, 6.25]))
     (excursion,) = stages.excursions
-    assert (excursion.head, excursion.origin.name, excursion.destination.name) == (2, "1", "2")
+    assert (excursion.learner, excursion.origin.name, excursion.destination.name) == (2, "1", "2")
     assert excursion.peak == pytest.approx(1.1, abs=1e-3)
     assert 200 < excursion.peak_time < 480
     share = (1.1 - 0.05) / (1.1 + 2.35)  # of the step at which the overlaps are equal
@@ -196,7 +201,7 @@ def test_few_stored_times_are_no_error(count):
     stages = find_stages(
         TIME[some],
         overlap[some],
-        self_overlaps(overlap)[some],
+        lengths(overlap)[some],
         risk[some],
         signal_directions(SIGNAL),
     )
@@ -213,7 +218,7 @@ def test_heads_at_zero_and_a_constant_risk_are_no_error():
 def test_groups_of_copies_and_dormant_heads():
     copies = [[2.0, 0], [2.05, 0.02], [1.99, -0.03]]
     overlap = np.array([*copies, [0, 1.5], [0.01, 0], [-2, 0], [1.75, 0]])
-    assert head_groups(overlap) == (((0, 1, 2), (3,), (5,), (6,)), (4,))
+    assert groups_of(overlap) == (((0, 1, 2), (3,), (5,), (6,)), (4,))
 
 
 def test_an_exponential_approach_has_one_plateau_at_its_end():
@@ -247,6 +252,19 @@ def test_directions_are_the_eigenspaces_of_the_covariance():
     full = principal_directions(gaussian([0, 0], np.eye(2) + 3 * np.outer(angle, angle)))
     assert [direction.name for direction in full] == ["p1", "p2"]
     assert abs(full[0].basis[:, 0] @ angle) == pytest.approx(1)
+
+
+def test_eigenspaces_are_named_by_axes_that_span_them():
+    """Axes at 60° have their sum and difference as eigenspaces, and name none of them."""
+    angle = np.array([0.5, np.sqrt(0.75)])
+    axes = np.array([[1.0, 0.0, 0.0], [*angle, 0.0], [0.0, 0.0, 1.0]])
+    found = eigenspaces(axes.T @ np.diag([1.0, 1.0, 4.0]) @ axes, axes)
+    assert [direction.name for direction in found] == ["3", "p2", "p3"]
+    assert [direction.variance for direction in found] == pytest.approx([4, 1.5, 0.5])
+    between = found[2].basis[:, 0]
+    assert abs(between @ (axes[0] - axes[1])) == pytest.approx(1)
+    whole = np.concatenate([direction.basis for direction in found], axis=1)
+    np.testing.assert_allclose(whole @ whole.T, np.eye(3), atol=1e-12)
 
 
 def test_points_on_the_axes_single_the_axes_out():

@@ -12,6 +12,7 @@ from orderparams.models.interface import Reference, State
 from orderparams.models.single_location.bayes.known import known_bayes_risk
 from orderparams.models.single_location.engines.auto import make_engine
 from orderparams.models.single_location.flow import Flow
+from orderparams.models.single_location.geometry import HeadGeometry
 from orderparams.models.single_location.proportion import at_start, in_course
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import build
@@ -41,6 +42,11 @@ def descent(problem: Problem, tolerance: float) -> Flow:
             expectation=replace(problem.expectation, tolerance=tolerance),
         )
     )
+
+
+def geometry(problem: Problem) -> HeadGeometry:
+    """Heads against the hidden directions."""
+    return HeadGeometry(problem)
 
 
 def simulator(problem: Problem, time: ArrayLike) -> Ensemble:

@@ -3,17 +3,26 @@
 n vectors k_i and d orthonormal directions (times √D) have the overlaps m (n, d), the self-overlaps
 q = k_i·k_j/D and the residual S = q − m mᵀ, the Gram matrix of what lies outside the directions;
 W with S = W Wᵀ makes the reduced weights K = [m W].
+
+What vectors can turn to, and what else they could be, is a model's :class:`Geometry`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.config import Problem
+from orderparams.models.interface import model_of
+
 Array = NDArray[np.float64]
+
+SAME = 1e-9
+"""Relative difference up to which two variances are one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +32,11 @@ class Vectors:
     overlap: Array
     residual: Array
     numbers: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def count(self) -> int:
+        """How many vectors there are."""
+        return len(self.overlap)
 
     @property
     def weights(self) -> Array:
@@ -40,6 +54,10 @@ class Vectors:
     def state(self) -> dict[str, Array]:
         """Overlap, self-overlap and all numbers by name."""
         return {"overlap": self.overlap, "self_overlap": self.self_overlap, **self.numbers}
+
+    def with_residual(self, residual: Array) -> Vectors:
+        """The same but for the residual W (n, n)."""
+        return Vectors(self.overlap, residual, self.numbers)
 
 
 def draw_vectors(
@@ -74,3 +92,123 @@ def equal_vectors(vectors: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64
     equal = np.abs(rows[:, None] - rows[None]).max(axis=2) <= 1e-14 * max(1.0, np.abs(rows).max())
     first, group = np.unique(equal.argmax(axis=1), return_inverse=True)
     return first, group
+
+
+def squares(parameters: Mapping[str, Array]) -> Array:
+    """Squared lengths (…, n) of vectors with such order parameters."""
+    diagonal: Array = np.einsum("...ii->...i", parameters["self_overlap"])
+    return diagonal
+
+
+def select(vectors: Vectors, chosen: NDArray[np.int64]) -> Vectors:
+    """Some of the vectors, possibly repeated, in the given order."""
+    rows = vectors.residual[chosen]
+    numbers = {name: values[chosen] for name, values in vectors.numbers.items()}
+    return Vectors(vectors.overlap[chosen], residual_factor(rows @ rows.T), numbers)
+
+
+def resized(vectors: Vectors, count: int) -> Vectors:
+    """As many vectors: the first ones, or copies in turn."""
+    return select(vectors, np.arange(count) % vectors.count)
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """A subspace of the d hidden directions: basis (d, k), orthonormal columns; ``variance`` is
+    that of the signal in it. k > 1 where nothing singles a direction out."""
+
+    name: str
+    basis: Array
+    variance: float
+
+    def part(self, overlap: Array) -> Array:
+        """Coordinates (..., k) of overlaps (..., d)."""
+        coordinates: Array = overlap @ self.basis
+        return coordinates
+
+
+def eigenspaces(covariance: Array, axes: Array) -> tuple[Direction, ...]:
+    """The eigenspaces of a covariance (d, d), strongest first.
+
+    An eigenspace spanned by some of the orthogonal ``axes`` (M, d), unit vectors, is named by them
+    ("2" or "2+3"), another one by its rank ("p1").
+    """
+    variances, vectors = np.linalg.eigh(covariance)
+    variances, vectors = variances[::-1], vectors[:, ::-1]
+    starts = np.flatnonzero(np.diff(variances, prepend=np.inf) < -SAME * abs(variances[0]))
+    directions: list[Direction] = []
+    for space in np.split(np.arange(len(variances)), starts[starts > 0]):
+        basis, name = vectors[:, space], f"p{len(directions) + 1}"
+        inside = np.isclose(((axes @ basis) ** 2).sum(axis=1), 1.0, rtol=0, atol=1e-12)
+        if inside.sum() == len(space) and orthonormal(axes[inside]):
+            basis = axes[inside].T.copy()
+            name = "+".join(str(f + 1) for f in np.flatnonzero(inside))
+        directions.append(Direction(name, basis, float(variances[space].mean())))
+    return tuple(directions)
+
+
+def orthonormal(axes: Array) -> bool:
+    """Whether the rows of (k, d) are orthogonal unit vectors."""
+    return bool(np.allclose(axes @ axes.T, np.eye(len(axes)), rtol=0, atol=1e-9))
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A risk that nothing is below: its name in files, in words, and its value, NaN where it is not
+    known."""
+
+    name: str
+    words: str
+    value: float
+
+
+class Geometry(Protocol):
+    """What the vectors of a problem can turn to, and what else they could be."""
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Orthogonal subspaces that together are all hidden directions, strongest first. Modes of
+        the Hessian are named by them."""
+        ...
+
+    @property
+    def targets(self) -> tuple[Direction, ...]:
+        """What a vector can specialize on."""
+        ...
+
+    @property
+    def floor(self) -> Floor:
+        """What no state can be below."""
+        ...
+
+    @property
+    def word(self) -> str:
+        """What a vector is called: "head"."""
+        ...
+
+    @property
+    def numbers(self) -> str:
+        """What vectors learn beside themselves, in words: "bias or weights"."""
+        ...
+
+    def positions(self, parameters: Mapping[str, Array]) -> Array:
+        """Overlaps m (…, n, d) with the hidden directions, of order parameters (…)."""
+        ...
+
+    def overlap(self, positions: Array) -> Array:
+        """Overlaps (…, M) as the model measures them, of positions (…, d)."""
+        ...
+
+    def starts(self) -> Iterator[Vectors]:
+        """Random starts of a search for the least risk, without end."""
+        ...
+
+    def without(self, vectors: Vectors, removed: tuple[int, ...]) -> Problem:
+        """The problem that is left when some of its vectors, which have come here, are removed."""
+        ...
+
+
+def geometry_of(problem: Problem) -> Geometry:
+    """What the vectors of a problem can turn to."""
+    geometry: Geometry = model_of(problem).geometry(problem)
+    return geometry

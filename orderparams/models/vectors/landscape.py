@@ -6,15 +6,16 @@ them, in units in which gradient flow is steepest descent, dx/dt = −∇E(x).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
-from orderparams.models.interface import model_of
+from orderparams.models.interface import State, model_of
 from orderparams.models.vectors.flow import Gradient, VectorFlow
-from orderparams.models.vectors.geometry import Vectors
+from orderparams.models.vectors.geometry import Geometry, Vectors, geometry_of, resized
 
 Array = NDArray[np.float64]
 
@@ -29,20 +30,26 @@ class Landscape:
     """E(x) of a problem of n vectors and d directions; with weight decay λ, E + λ|K|²/2.
 
     x is K (n, d+R) row by row, then each learned number over the root of its rate. R = ``residual``
-    is the number of directions outside the hidden ones in which the vectors may have a part: up to
-    n, and 0 where the residual is known to vanish. All other such directions are equivalent, and
-    :meth:`transverse` is the Hessian in any of them.
+    is the number of directions outside the hidden ones in which the vectors may have a part: n if
+    it is not given, 0 where the residual is known to vanish. All other such directions are
+    equivalent, and :meth:`transverse` is the Hessian in any of them.
     """
 
-    flow: VectorFlow
+    def __init__(
+        self, problem: Problem, *, residual: int | None = None, tolerance: float = TOLERANCE
+    ) -> None:
+        self.problem = problem
+        flow: VectorFlow = model_of(problem).descent(problem, tolerance)
+        self.flow = flow
+        self.count, self.directions = flow.start.overlap.shape
+        self.residual = self.count if residual is None else residual
+        self.weights_shape = (self.count, self.directions + self.residual)
+        self.units = {name: rate**0.5 for name, rate in flow.rule.rates.items() if rate > 0}
 
-    def __init__(self, problem: Problem, *, residual: int, tolerance: float = TOLERANCE) -> None:
-        self.problem, self.residual = problem, residual
-        self.flow = model_of(problem).descent(problem, tolerance)
-        count, directions = self.flow.start.overlap.shape
-        self.weights_shape = (count, directions + residual)
-        rates = self.flow.rule.rates
-        self.units = {name: rate**0.5 for name, rate in rates.items() if rate > 0}
+    @functools.cached_property
+    def geometry(self) -> Geometry:
+        """What the vectors can turn to."""
+        return geometry_of(self.problem)
 
     def _join(self, weights: Array, numbers: Mapping[str, Array], power: int) -> Array:
         """Weights, and numbers times a power of their units."""
@@ -58,16 +65,30 @@ class Landscape:
 
     def vectors(self, x: Array) -> Vectors:
         """The vectors at x; what is not learned is as at the problem's start."""
-        count, columns = self.weights_shape
-        directions = columns - self.residual
-        weights = x[: count * columns].reshape(self.weights_shape)
-        learned = x[count * columns :].reshape(-1, count)
-        residual = np.zeros((count, count))
-        residual[:, : self.residual] = weights[:, directions:]
+        weights, learned = self.split(x)
+        residual = np.zeros((self.count, self.count))
+        residual[:, : self.residual] = weights[:, self.directions :]
         units = zip(self.units.items(), learned, strict=True)
         own = {name: unit * values for (name, unit), values in units}
-        overlap = np.ascontiguousarray(weights[:, :directions])
+        overlap = np.ascontiguousarray(weights[:, : self.directions])
         return self.flow.dressed(overlap, residual, {**self.flow.start.numbers, **own})
+
+    def split(self, x: Array) -> tuple[Array, Array]:
+        """K (…, n, d+R) and the learned numbers in units of x (…, numbers, n), of x (…, N)."""
+        size, before = self.weights_shape[0] * self.weights_shape[1], x.shape[:-1]
+        weights = x[..., :size].reshape(*before, *self.weights_shape)
+        return weights, x[..., size:].reshape(*before, len(self.units), self.count)
+
+    def state(self, vectors: Vectors) -> State:
+        """The order parameters of some vectors, and what is not learned."""
+        return {**vectors.state, "overlap": self.geometry.overlap(vectors.overlap)}
+
+    def vectors_near(self, state: State) -> Vectors | None:
+        """Vectors with a neighbouring problem's order parameters, as many as here; None where their
+        directions are others."""
+        if state["overlap"].shape[1] != self.state(self.flow.start)["overlap"].shape[1]:
+            return None
+        return resized(self.flow.vectors_at(state), self.count)
 
     def gradient_at(self, x: Array) -> Gradient:
         """Risk and derivatives at x."""

@@ -1,0 +1,127 @@
+"""What heads can turn to, and what else they could be."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.models.single_location.bayes.known import known_bayes_risk
+from orderparams.models.single_location.parameters import HEAD
+from orderparams.models.single_location.sections import InitialConfig, Problem
+from orderparams.models.single_location.setup import Heads, build_signal, initial_heads
+from orderparams.models.single_location.task import Signal
+from orderparams.models.vectors.geometry import Direction, Floor, Vectors, eigenspaces
+
+Array = NDArray[np.float64]
+
+PLAIN = 6
+"""Random starts on the support of P_θ; all others are diverse."""
+
+NOISE = 0.1
+"""Standard deviation of what is added to each weight of a start."""
+
+
+def hidden_directions(signal: Signal) -> tuple[Direction, ...]:
+    """The F hidden directions one by one."""
+    variances = np.diag(signal.covariance)
+    unit = np.eye(signal.features)
+    return tuple(Direction(str(f + 1), unit[:, [f]], variances[f]) for f in range(len(unit)))
+
+
+def principal_directions(signal: Signal) -> tuple[Direction, ...]:
+    """The eigenspaces of Cov θ, strongest first."""
+    return eigenspaces(signal.covariance, np.eye(signal.features))
+
+
+def signal_directions(signal: Signal) -> tuple[Direction, ...]:
+    """What heads can specialize on: the hidden directions where P_θ lives on points on these axes,
+    the eigenspaces of Cov θ elsewhere."""
+    on_axes = (np.count_nonzero(signal.means, axis=1) <= 1).all() and not signal.covariances.any()
+    return hidden_directions(signal) if on_axes else principal_directions(signal)
+
+
+class HeadGeometry:
+    """Heads against the hidden directions of a signal, with the Bayes risk below all
+    (:class:`~orderparams.models.vectors.geometry.Geometry`)."""
+
+    word, numbers = HEAD.word, "bias or weights"
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.signal = problem, build_signal(problem.task.signal)
+        self.directions = principal_directions(self.signal)
+        self.targets = signal_directions(self.signal)
+
+    @property
+    def floor(self) -> Floor:
+        """The Bayes risk (theory 5c)."""
+        return Floor("bayes_risk", "the Bayes risk", known_bayes_risk(self.problem.task).value)
+
+    def positions(self, parameters: Mapping[str, Array]) -> Array:
+        """The overlaps as they are."""
+        return parameters["overlap"]
+
+    def overlap(self, positions: Array) -> Array:
+        """The positions as they are."""
+        return positions
+
+    def starts(self) -> Iterator[Heads]:
+        """Heads without end: at E[θ], then drawn from P_θ, then diverse, each with noise.
+
+        Diverse heads are shortened by random factors; learned biases and head weights, which else
+        are as at the problem's start, are off it by standard normals.
+        """
+        attention, start = self.problem.attention, initial_heads(self.problem)
+        generator = np.random.default_rng(self.problem.expectation.seed)
+        count = attention.heads
+        for number in itertools.count():
+            mean = np.tile(self.signal.mean, (count, 1))
+            overlap = spread_draw(self.signal, count, generator) if number else mean
+            bias, head_weights = start.bias, start.head_weights
+            if number >= PLAIN:
+                overlap = overlap * generator.uniform(0, 1, (count, 1))
+                if attention.bias == "learned":
+                    bias = bias + generator.standard_normal(count)
+                if attention.head_weights == "learned":
+                    head_weights = head_weights + generator.standard_normal(count)
+            overlap = overlap + NOISE * generator.standard_normal(overlap.shape)
+            residual = NOISE * generator.standard_normal((count, count))
+            yield Heads(overlap, residual, bias, head_weights)
+
+    def without(self, vectors: Vectors, removed: tuple[int, ...]) -> Problem:
+        """The layer without some heads.
+
+        Mean head weights become the mean over the rest, a joint normaliser counts the rest only;
+        given or learned biases and head weights stay as they are.
+        """
+        attention = self.problem.attention
+        kept = np.delete(np.arange(attention.heads), removed)
+        bias = tuple(vectors.numbers["bias"][kept])
+        head_weights = tuple(vectors.numbers["head_weight"][kept])
+        initial = InitialConfig(
+            bias=bias if attention.bias == "learned" else None,
+            head_weights=head_weights if attention.head_weights == "learned" else None,
+        )
+        given = isinstance(attention.bias, tuple), isinstance(attention.head_weights, tuple)
+        attention = dataclasses.replace(
+            attention,
+            heads=len(kept),
+            bias=bias if given[0] else attention.bias,
+            head_weights=head_weights if given[1] else attention.head_weights,
+        )
+        return dataclasses.replace(self.problem, attention=attention, initial=initial)
+
+
+def spread_draw(signal: Signal, count: int, generator: np.random.Generator) -> Array:
+    """``count`` points (count, F) of P_θ, from different components as long as there are any."""
+    components = len(signal.weights)
+    rounds = -(-count // components)
+    chosen = np.concatenate([generator.permutation(components) for _ in range(rounds)])[:count]
+    points = [
+        generator.multivariate_normal(signal.means[c], signal.covariances[c], method="eigh")
+        for c in chosen
+    ]
+    return np.array(points)
