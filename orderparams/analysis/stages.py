@@ -167,7 +167,7 @@ def stored(run: Trajectory, stages: Stages) -> Tree:
     arrays = {name: np.array(columns[name]) for name in known}
     arrays["target"] = np.array(columns["target"], dtype=object)
     positions = arrays["vector"].reshape(-1, len(geometry.targets[0].basis))
-    arrays["vector"] = geometry.overlap(positions)
+    arrays["vector"] = geometry.measured(positions)
     return Tree(
         variables={name: (known[name], arrays[name]) for name in known},
         axis_names=schema.axis_names(schema.table(run.problem.model)),

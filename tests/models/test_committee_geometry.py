@@ -79,7 +79,7 @@ def test_geometry_of_oblique_teachers():
     own = problem(OBLIQUE, network={"students": 2})
     geometry = StudentGeometry(own)
     start = model_of(own).flow(own).start
-    overlap = geometry.overlap(start.overlap)
+    overlap = geometry.measured(start.overlap)
     positions = geometry.positions({"overlap": overlap})
     np.testing.assert_allclose(positions, start.overlap, atol=1e-14)
     at_teachers = geometry.positions({"overlap": np.array(OBLIQUE["teacher_overlap"])})

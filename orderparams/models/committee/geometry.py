@@ -48,7 +48,7 @@ class StudentGeometry:
         m: Array = parameters["overlap"] @ np.linalg.pinv(self.teachers).T
         return m
 
-    def overlap(self, positions: Array) -> Array:
+    def measured(self, positions: Array) -> Array:
         """R = m Bᵀ."""
         r: Array = positions @ self.teachers.T
         return r
