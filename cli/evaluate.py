@@ -10,6 +10,8 @@ import click
 from orderparams.cli import given, options
 from orderparams.cli.screen import show
 from orderparams.models import registry
+from orderparams.models.parameters import OrderParameter
+from orderparams.views.tables import state_table
 
 if TYPE_CHECKING:
     from orderparams.results.evaluation import Evaluation
@@ -47,12 +49,23 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
         lines += [f"             expectation.tolerance = {result.tolerance:g} was not reached"]
     lines += ["", f"  risk        {result.risk:.10f}", *references(result)]
     for title, state in (
-        ("overlaps", result.parameters),
+        ("order parameters", result.parameters),
         ("gradient of the risk", result.gradient),
         ("velocity", result.velocity),
     ):
-        lines += ["", f"  {title}", *options.state_table(problem, state)]
-    show(lines)
+        table = state_table(result.order_parameters, state, "--json has all")
+        lines += ["", f"  {title}", *table]
+    show([*lines, *covariance(result)])
+
+
+def covariance(result: Evaluation) -> list[str]:
+    """V of the gradient, where SGD has noise."""
+    if result.noise is None:
+        return []
+    axis = result.order_parameters[0].axes[0]
+    parameter = OrderParameter("noise", "V", "", (axis, axis))
+    table = state_table([parameter], {"noise": result.noise}, "--json has all")
+    return ["", "  covariance V of the gradient's coefficients", *table]
 
 
 def references(result: Evaluation) -> list[str]:

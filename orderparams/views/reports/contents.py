@@ -33,17 +33,17 @@ KINDS = {
     Trajectory: Kind(
         "Order-parameter flow",
         findings.of_run,
-        "Overlaps and risk in time, with a triangle at half of each event; the overlaps at the end",
+        "Order parameters and risk in time, with a triangle at half of each event; the end",
     ),
     SimulationRun: Kind(
         "Simulation of SGD",
         findings.of_simulation,
-        "Overlaps and risk in time; bands and thin lines are the range and the median of replicas",
+        "Order parameters and risk in time; of replicas bands are the range, thin lines the median",
     ),
     Validation: Kind(
         "Theory and simulation",
         findings.of_validation,
-        "Overlaps and risk in time: lines are the theory, bands the range of the replicas",
+        "Order parameters and risk in time: lines are the theory, bands the range of the replicas",
     ),
     Scan: Kind("Scan", findings.of_scan, "What the points came to, over the varied parameters"),
     Evidence: Kind("Claim", findings.of_claim, "What the checks were read off"),

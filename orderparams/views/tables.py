@@ -1,0 +1,120 @@
+"""Order parameters in tables: a row an entry of their first axis, columns named by symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orderparams.models.parameters import OrderParameter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+WIDTH = 80
+MOST_ROWS = 24
+CELL = 9
+"""Columns of the screen that a number takes."""
+
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def subscript(number: int) -> str:
+    """A number as an index."""
+    return str(number).translate(SUBSCRIPTS)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """The lines (…, N) of an order parameter in one of its panels, None if it has a single one."""
+
+    parameter: OrderParameter
+    panel: int | None
+    values: Array
+
+    @property
+    def name(self) -> str:
+        """As the screen writes it, such as m_1."""
+        return self.parameter.symbol + ("" if self.panel is None else f"_{self.panel + 1}")
+
+    @property
+    def sign(self) -> str:
+        """As pages write it, such as m₁."""
+        return self.parameter.sign + ("" if self.panel is None else subscript(self.panel + 1))
+
+
+def tables(
+    parameters: Iterable[OrderParameter], state: Mapping[str, Any]
+) -> dict[str, list[list[Column]]]:
+    """By what a row is, such as a head: the columns of each order parameter (…, own axes). Single
+    numbers stand in one row without a name."""
+    found: dict[str, list[list[Column]]] = {}
+    for parameter in parameters:
+        if parameter.name in state:
+            values = parameter.lines(state[parameter.name])
+            panels = range(values.shape[-1]) if parameter.crossed else (None,)
+            columns = [Column(parameter, panel, values[..., panel or 0]) for panel in panels]
+            word = parameter.axes[0].word if parameter.axes else ""
+            found.setdefault(word, []).append(columns)
+    return found
+
+
+def state_table(
+    parameters: Iterable[OrderParameter],
+    state: Mapping[str, Any],
+    all_of_it: str = "the file has all",
+) -> list[str]:
+    """Order parameters for a screen; where not all of them fit, ``all_of_it`` says what has all."""
+    lines = []
+    for word, groups in tables(parameters, state).items():
+        lines += screen_table(word, groups, all_of_it)
+    return lines
+
+
+def screen_table(word: str, groups: Sequence[Sequence[Column]], all_of_it: str) -> list[str]:
+    """One table. Of many columns those go first of which an order parameter has most."""
+    cell = max(CELL, 1 + max(len(column.name) for group in groups for column in group))
+    shown = fitting(groups, (WIDTH - 2 - len(word)) // cell)
+    rows, columns = len(groups[0][0].values), sum(map(len, groups))
+    lines = [f"  {word}" + "".join(f"{one.name:>{cell}}" for group in shown for one in group)]
+    forms = [(one, style(group)) for group in shown for one in group]
+    for i in range(min(rows, MOST_ROWS)):
+        row = f"{i + 1:{len(word)}d}" if word else ""
+        lines.append(f"  {row}" + "".join(f"{one.values[i]:z{cell}{form}}" for one, form in forms))
+    if rows > MOST_ROWS or columns > len(forms):
+        lines.append(
+            f"  (the first of {rows} row{'s' * (rows > 1)} and of {columns} columns; {all_of_it})"
+        )
+    return lines
+
+
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Texts in columns of the screen, to the right of each."""
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    return [
+        "  " + "  ".join(f"{text:>{width}}" for text, width in zip(row, widths, strict=True))
+        for row in (columns, *rows)
+    ]
+
+
+def fitting(groups: Sequence[Sequence[Column]], room: int) -> list[Sequence[Column]]:
+    """At most so many columns, at least one a group."""
+    kept = list(groups)
+    while sum(map(len, kept)) > room and max(map(len, kept)) > 1:
+        longest = max(range(len(kept)), key=lambda i: len(kept[i]))
+        kept[longest] = kept[longest][:-1]
+    return kept
+
+
+def style(group: Sequence[Column]) -> str:
+    """A format in which the largest number can be read, and which leaves a blank beside it."""
+    import numpy as np
+
+    values = np.abs(np.concatenate([column.values for column in group]))
+    largest = max((float(value) for value in values if np.isfinite(value)), default=0.0)
+    if largest == 0.0 or 0.01 <= largest < 99.99:
+        return ".4f"
+    return ".2f" if 99.99 <= largest < 9999.99 else ".1e"
