@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 import orderparams as op
-from orderparams.analysis.stages import stages_of
+from orderparams.analysis.stages import stages_of, stored
 from orderparams.results.evidence import Evidence, Panel, above
 from orderparams.results.scan import save_scan
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import make_plan
 from orderparams.scans.worker import Task, perform
-from orderparams.storage import claims, stages
 
 TABLE: dict[str, Any] = {
     "title": "Small",
@@ -95,10 +94,7 @@ def write(folder: Path) -> dict[str, Path]:
     """The files by their names: those of :func:`results`, a run with its stages, and SCANS."""
     files = {name: folder / f"{name}.h5" for name in [*results(), "stages"]}
     for name, result in results().items():
-        if isinstance(result, Evidence):
-            claims.save(result, files[name], force=False, command="")
-        else:
-            result.save(files[name])
+        result.save(files[name])
     run = results()["run"]
-    stages.save(run, stages_of(run), files["stages"], force=False, command="")
+    run.save(files["stages"], more={"stages": stored(run, stages_of(run))})
     return files | {name: write_scan(name, folder) for name in SCANS}
