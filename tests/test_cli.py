@@ -44,7 +44,7 @@ def test_solve_writes_a_file_and_a_summary_that_fits_the_screen(run, tmp_path):
     status, out, err = run("solve", "single-head", *QUICK, "-o", "run.h5")
     assert (status, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
-    for words in ("Bayes risk", "final overlaps", "right-hand sides", "written to run.h5"):
+    for words in ("Bayes risk", "final order parameters", "right-hand sides", "written to run.h5"):
         assert words in out
     with h5py.File(tmp_path / "run.h5") as file:
         assert file["trajectory/risk"].shape == (5,)
@@ -57,7 +57,7 @@ def test_learned_biases_and_weights_stand_beside_the_overlaps(run):
     status, out, _ = run("solve", "softmax-1", *learned, "-s", "training.duration=2", "-o", "x.h5")
     assert status == 0
     written = op.open("x.h5")
-    assert "        q     bias   weight" in out
+    assert "        q     beta        u" in out
     assert f"{written.bias[-1, 0]:9.4f}{written.head_weight[-1, 0]:9.4f}" in out
 
 

@@ -15,7 +15,7 @@ FEWEST_TIMES = 5
 
 
 class Words(NamedTuple):
-    """What learns, what it turns to, and how far it has: head, direction, overlap."""
+    """What learns, what it turns to, and what tells how far it has, as in a sentence."""
 
     learner: str
     target: str

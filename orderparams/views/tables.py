@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orderparams.models.parameters import OrderParameter
 
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+T = TypeVar("T")
+
 WIDTH = 80
 MOST_ROWS = 24
 CELL = 9
-"""Columns of the screen that a number takes."""
+"""Columns of the screen that a number takes with the blank before it, at least."""
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -76,19 +78,30 @@ def state_table(
 
 def screen_table(word: str, groups: Sequence[Sequence[Column]], all_of_it: str) -> list[str]:
     """One table. Of many columns those go first of which an order parameter has most."""
-    cell = max(CELL, 1 + max(len(column.name) for group in groups for column in group))
-    shown = fitting(groups, (WIDTH - 2 - len(word)) // cell)
-    rows, columns = len(groups[0][0].values), sum(map(len, groups))
-    lines = [f"  {word}" + "".join(f"{one.name:>{cell}}" for group in shown for one in group)]
-    forms = [(one, style(group)) for group in shown for one in group]
-    for i in range(min(rows, MOST_ROWS)):
-        row = f"{i + 1:{len(word)}d}" if word else ""
-        lines.append(f"  {row}" + "".join(f"{one.values[i]:z{cell}{form}}" for one, form in forms))
-    if rows > MOST_ROWS or columns > len(forms):
-        lines.append(
-            f"  (the first of {rows} row{'s' * (rows > 1)} and of {columns} columns; {all_of_it})"
-        )
-    return lines
+    rows = len(groups[0][0].values)
+    texts = [[cells(column, style(group)) for column in group] for group in groups]
+    longest = max(len(text) for group in texts for column in group for text in column)
+    width = max(CELL, longest + 1)
+    shown = fitting(texts, (WIDTH - 2 - len(word)) // width)
+    lines = []
+    for i, row in enumerate(zip(*(column for group in shown for column in group), strict=True)):
+        label = f"{i:{len(word)}d}" if i and word else word
+        lines.append(f"  {label}" + "".join(f"{text:>{width}}" for text in row))
+    missing = [through(f"{word} {MOST_ROWS + 1}", f"{rows}")] if rows > MOST_ROWS else []
+    for group, kept in zip(groups, shown, strict=True):
+        if len(kept) < len(group):
+            missing.append(through(group[len(kept)].name, group[-1].name))
+    return [*lines, f"  (without {', '.join(missing)}; {all_of_it})"] if missing else lines
+
+
+def cells(column: Column, form: str) -> list[str]:
+    """A column of a screen with its name."""
+    return [column.name, *(f"{value:z{form}}" for value in column.values[:MOST_ROWS])]
+
+
+def through(first: str, last: str) -> str:
+    """A range in words."""
+    return first if first.endswith(last) else f"{first} to {last}"
 
 
 def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -100,7 +113,7 @@ def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def fitting(groups: Sequence[Sequence[Column]], room: int) -> list[Sequence[Column]]:
+def fitting(groups: Sequence[Sequence[T]], room: int) -> list[Sequence[T]]:
     """At most so many columns, at least one a group."""
     kept = list(groups)
     while sum(map(len, kept)) > room and max(map(len, kept)) > 1:

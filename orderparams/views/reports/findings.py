@@ -64,9 +64,9 @@ def of_run(run: Trajectory) -> list[str]:
         "risk at the start": number(run.risk[0]),
         "risk at the end": number(run.risk[-1]),
     }
-    for name, words in registry.configuration(run.problem.model).REFERENCES.items():
+    for name, called in registry.configuration(run.problem.model).REFERENCES.items():
         level = run.references.get(name, math.nan)
-        facts |= {words: number(level), f"above the {words}": number(run.risk[-1] - level)}
+        facts |= {called: number(level), f"above the {called}": number(run.risk[-1] - level)}
     return [
         section("Result", verdict(words, good=run.complete), terms(facts, "facts")),
         *happened("What happened", run),

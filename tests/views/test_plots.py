@@ -15,7 +15,6 @@ from orderparams.results.evidence import Evidence, Panel
 from orderparams.views.plots import (
     SETTINGS,
     line_style,
-    plot_courses,
     plot_evidence,
     plot_file,
     plot_scan,
@@ -34,7 +33,7 @@ def run_file(tmp_path_factory):
 
 def test_a_trajectory_has_a_panel_a_direction_and_a_line_a_head(run_file):
     trajectory = op.open(run_file)
-    panels = plot_courses(run_file).axes
+    panels = plot_file(run_file).axes
     overlaps = [axes for axes in panels if axes.get_title().startswith("direction")]
     (risk,) = [axes for axes in panels if axes.get_ylabel() == "risk E"]
     assert [axes.get_title() for axes in overlaps] == [f"direction {f}" for f in (1, 2, 3)]
@@ -51,7 +50,7 @@ def test_a_title_is_text_not_a_formula(run):
     assert (
         run("solve", "single-head", "-s", "training.duration=1", "-s", f"title='{title}'")[0] == 0
     )
-    figure = plot_courses(Path("single-head.h5"))
+    figure = plot_file(Path("single-head.h5"))
     figure.canvas.draw()
     assert figure.get_suptitle().split("\n")[0] == title
 
@@ -71,7 +70,7 @@ def test_a_simulation_is_drawn_as_bands_and_a_validation_with_the_theory_through
 def test_figures_are_deterministic(run_file, tmp_path, suffix):
     for name in ("a", "b"):
         with matplotlib.rc_context(SETTINGS):
-            save_figure(plot_courses(run_file), tmp_path / (name + suffix))
+            save_figure(plot_file(run_file), tmp_path / (name + suffix))
     assert (tmp_path / ("a" + suffix)).read_bytes() == (tmp_path / ("b" + suffix)).read_bytes()
 
 
@@ -82,9 +81,9 @@ def test_heads_can_be_told_apart():
 
 def test_refusals(run_file, tmp_path):
     with pytest.raises(ConfigurationError, match=r"\.png, \.pdf or \.svg"):
-        save_figure(plot_courses(run_file), tmp_path / "a.gif")
+        save_figure(plot_file(run_file), tmp_path / "a.gif")
     with pytest.raises(FileError, match="does not exist"):
-        plot_courses(tmp_path / "none.h5")
+        plot_file(tmp_path / "none.h5")
 
 
 def test_stages_plateaus_and_final_overlaps_are_drawn(tmp_path):
@@ -95,9 +94,11 @@ def test_stages_plateaus_and_final_overlaps_are_drawn(tmp_path):
     overlap[:, :, 0] = 1.5
     overlap[:, 0, 1] = 1.6 * turn
     q = np.einsum("thf,tgf->thg", overlap, overlap)
-    run = op.Trajectory(op.load("two-stage"), time, overlap, q, 1.0 - 0.5 * turn, bayes_risk=0.3)
+    state = {"overlap": overlap, "self_overlap": q}
+    known = {"bayes_risk": 0.3}
+    run = op.Trajectory(op.load("two-stage"), time, state, 1.0 - 0.5 * turn, known)
     run.save(tmp_path / "run.h5")
-    _, second, _, risk, matrix, *_ = plot_courses(tmp_path / "run.h5").axes
+    _, second, _, risk, matrix, *_ = plot_file(tmp_path / "run.h5").axes
     marks = [line for line in second.lines if line.get_marker() == "^"]
     assert [mark.get_xdata()[0] for mark in marks] == pytest.approx([50.0], abs=0.5)
     assert [mark.get_ydata()[0] for mark in marks] == pytest.approx([0.8], abs=0.1)
@@ -118,7 +119,7 @@ def test_the_file_of_a_claim_is_drawn_as_its_evidence_is(run_file, tmp_path):
     )
     run = op.open(run_file)
     evidence = Evidence(run.problem, (), (panel,), run)
-    save(evidence, tmp_path / "C0.h5", force=False, command="test")
+    evidence.save(tmp_path / "C0.h5")
     with matplotlib.rc_context(SETTINGS):
         save_figure(plot_evidence(evidence), tmp_path / "a.svg")
         save_figure(plot_file(tmp_path / "C0.h5"), tmp_path / "b.svg")
@@ -176,7 +177,7 @@ def test_lines_over_a_number_and_a_colour_for_each_word():
     assert risk.get_xscale() == "linear"
     heads = [line.get_ydata()[0] for line in first.lines[:2]]
     assert heads == pytest.approx([0.2, 0.0]), "heads in the order of their overlaps"
-    assert second.get_title() == "final overlaps with direction 2"
+    assert second.get_title() == "final overlap, direction 2"
     assert set(drawn(stages)) >= {"stage 1", "stage 2"}
 
 
@@ -203,7 +204,7 @@ def test_maps_over_two_numbers():
     assert (cross.get_xdata(), cross.get_ydata()) == ([3.0], [8])
     excess = panels["excess risk"].collections[0].get_array()
     np.testing.assert_allclose(excess.compressed(), 1.0)
-    assert {"stage 1", "stage 2", "final overlaps with direction 2"} <= panels.keys()
+    assert {"stage 1", "stage 2", "final overlap, direction 2"} <= panels.keys()
 
 
 def test_numbers_are_drawn_in_their_order(monkeypatch):

@@ -18,7 +18,6 @@ import orderparams as op
 from orderparams.analysis.stages import stages_of
 from orderparams.cli.main import main
 from orderparams.cli.report import figure_of
-from orderparams.results.comparison import extremes
 from orderparams.views.reports.contents import report_page
 from orderparams.views.reports.findings import of_validation
 from orderparams.views.reports.markup import table
@@ -108,7 +107,8 @@ def test_the_stages_of_a_run_are_a_table(tmp_path):
     overlap[:, :, 0] = 1.5
     overlap[:, 0, 1] = -1.6 / (1 + np.exp(-(time - 50) / 2))
     q = np.einsum("thf,tgf->thg", overlap, overlap)
-    run = op.Trajectory(op.load("two-stage"), time, overlap, q, 1.0 + 0.3 * overlap[:, 0, 1])
+    state = {"overlap": overlap, "self_overlap": q}
+    run = op.Trajectory(op.load("two-stage"), time, state, 1.0 + 0.3 * overlap[:, 0, 1])
     run.save(tmp_path / "run.h5")
     (event,) = stages_of(run).events
     words = Page(report_page(tmp_path / "run.h5")).words
@@ -123,7 +123,7 @@ def test_a_verdict_is_given(files, pages):
     assert "Inconclusive: the evidence cannot decide" in words
     for reason in result.reason.splitlines():
         assert reason.replace("-", "−") in words.replace("-", "−")
-    rows = extremes(result.comparison)
+    rows = result.extremes
     assert [words.index(f"| {row.name} |") for row in rows] == sorted(
         words.index(f"| {row.name} |") for row in rows
     )
