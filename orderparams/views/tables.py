@@ -21,6 +21,8 @@ MOST_ROWS = 24
 CELL = 9
 """Columns of the screen that a number takes with the blank before it, at least."""
 
+NOTHING = 1e-6
+
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -78,8 +80,15 @@ def state_table(
 
 def screen_table(word: str, groups: Sequence[Sequence[Column]], all_of_it: str) -> list[str]:
     """One table. Of many columns those go first of which an order parameter has most."""
+    import numpy as np
+
     rows = len(groups[0][0].values)
-    texts = [[cells(column, style(group)) for column in group] for group in groups]
+    numbers = [np.array([column.values for column in group]) for group in groups]
+    scale = max(map(size, numbers))
+    forms = [style(values, scale) for values in numbers]
+    texts = [
+        [cells(column, form) for column in group] for group, form in zip(groups, forms, strict=True)
+    ]
     longest = max(len(text) for group in texts for column in group for text in column)
     width = max(CELL, longest + 1)
     shown = fitting(texts, (WIDTH - 2 - len(word)) // width)
@@ -122,12 +131,17 @@ def fitting(groups: Sequence[Sequence[T]], room: int) -> list[Sequence[T]]:
     return kept
 
 
-def style(group: Sequence[Column]) -> str:
-    """A format in which the largest number can be read, and which leaves a blank beside it."""
-    import numpy as np
-
-    values = np.abs(np.concatenate([column.values for column in group]))
-    largest = max((float(value) for value in values if np.isfinite(value)), default=0.0)
-    if largest == 0.0 or 0.01 <= largest < 99.99:
+def style(values: Array, scale: float) -> str:
+    """A format in which the largest of some numbers can be read, and which leaves a blank beside
+    it; what is nothing beside the ``scale`` of the table is zero."""
+    largest = size(values)
+    if largest <= NOTHING * scale or 0.01 <= largest < 99.99:
         return ".4f"
     return ".2f" if 99.99 <= largest < 9999.99 else ".1e"
+
+
+def size(values: Array) -> float:
+    """The largest of the numbers that are finite, without their signs."""
+    import numpy as np
+
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
