@@ -6,18 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from views.fake import ALL, GAIN, R
 
 from orderparams.models import registry
-from orderparams.models.parameters import Axis, OrderParameter
 from orderparams.views.tables import WIDTH, aligned, state_table, tables
-
-STUDENT, TEACHER = Axis("student", "", "student"), Axis("teacher", "", "teacher")
-R = OrderParameter("alignment", "R", "alignment R = w_k . w*_m", (STUDENT, TEACHER))
-Q = OrderParameter("gram", "Q", "Gram matrix Q = w_k . w_l", (STUDENT, STUDENT), symmetric=True)
-GAIN = OrderParameter("gain", "gamma", "learned gain gamma_k", (STUDENT,))
-OFFSET = OrderParameter("offset", "b", "offset b", ())
-SCALE = OrderParameter("scale", "s", "scale s_m", (TEACHER,))
-ALL = (R, Q, GAIN, OFFSET, SCALE)
 
 
 def state(students=3, teachers=2):

@@ -210,12 +210,13 @@ def draw_empty(
 
 
 def finish(drawing: Drawing, rows: Sequence[Sequence[Panel]]) -> None:
-    """Legends, where lines are others than above, and the axis of time."""
+    """Legends, where lines are others than before, and the axis of time."""
     named = set()
     for row, line in zip(rows, drawing.rows, strict=True):
-        if word_of(row[0]) not in named:
-            draw_names(line[0], word_of(row[0]))
-        named.add(word_of(row[0]))
+        for panel, axes in zip(row, line, strict=True):
+            if panel.parameter.axes and word_of(panel) not in named:
+                draw_names(axes, word_of(panel))
+            named.add(word_of(panel))
     drawing.below[0].legend(fontsize=8)
     for axes in (*(axes for line in drawing.rows for axes in line), drawing.below[0]):
         axes.margins(x=0)
