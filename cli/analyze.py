@@ -144,7 +144,8 @@ def given_run(path: Path, replica: int | None) -> Trajectory:
     if replica is None:
         from orderparams.results.files import open_group
 
-        return open_group(path, "trajectory")
+        run: Trajectory = open_group(path, "trajectory")
+        return run
 
     from orderparams.analysis.simulated import replica_trajectory
     from orderparams.results.files import open_group

@@ -62,7 +62,7 @@ def row(event: Event) -> tuple[str, ...]:
     """One event."""
     return (
         "all" if event.common else str(event.stage),
-        str(event.head + 1),
+        str(event.learner + 1),
         event.target,
         *map(instant, (event.start, event.half_time, event.complete)),
         *(f"{value:z.2f}" for value in (event.cosine_before, event.cosine_after)),
@@ -107,7 +107,7 @@ def course(stages: Stages, words: Words) -> list[str]:
 def excursion(path: Excursion, words: Words) -> str:
     """Who followed one direction and turned to another."""
     return (
-        f"{words.learner.capitalize()} {path.head + 1} makes an excursion: along {words.target} "
+        f"{words.learner.capitalize()} {path.learner + 1} makes an excursion: along {words.target} "
         f"{path.origin.name} up to {path.peak:z.3f} at t = {instant(path.peak_time)}; from t = "
         f"{instant(path.turn_time)} on it follows {words.target} {path.destination.name}."
     )

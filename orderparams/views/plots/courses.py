@@ -107,8 +107,8 @@ def draw_stages(axes: Axes, stages: Stages, time: Array, lines: Array, number: i
     """A triangle on each line (T, line) at the half-time of an event along this direction."""
     for event in stages.events:
         if event.direction.basis[number].any():
-            height = np.interp(event.half_time, time, lines[:, event.head])
-            colour = line_style(event.head)["color"]
+            height = np.interp(event.half_time, time, lines[:, event.learner])
+            colour = line_style(event.learner)["color"]
             axes.plot(event.half_time, height, marker="^", color=colour, markeredgecolor="black")
 
 
@@ -185,8 +185,8 @@ def draw_empty(
     lower = grid[len(rows)].subgridspec(1, 1 + matrix, width_ratios=[2.2, 1][: 1 + matrix])
     drawn: list[list[Axes]] = []
     first = None
-    for place, row in zip(grid, rows, strict=False):
-        cells = place.subgridspec(1, len(row))
+    for number, row in enumerate(rows):
+        cells = grid[number].subgridspec(1, len(row))
         alike = row[0].parameter.crossed
         line: list[Axes] = []
         for i, panel in enumerate(row):

@@ -64,9 +64,9 @@ def quantities(choice: Choice, parameters: Sequence[OrderParameter]) -> list[Qua
     found = []
     if (risk := known("risk")) is not None:
         found.append(Quantity("risk", "risk E", risk[..., None]))
-    values = {p: array for p in parameters if (array := known(p.name)) is not None}
-    single = [p for p in values if not p.crossed and p.prominent and np.isfinite(values[p]).any()]
-    for parameter, array in values.items():
+    ends = {p: array for p in parameters if (array := known(p.name)) is not None}
+    single = any(not p.crossed and p.prominent and np.isfinite(ends[p]).any() for p in ends)
+    for parameter, array in ends.items():
         if parameter.crossed or single:
             found += final(parameter, array)
     if (times := known("stage_time")) is not None and times.shape[-1]:
