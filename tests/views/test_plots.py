@@ -108,7 +108,8 @@ def test_any_model_is_drawn_by_its_table(monkeypatch):
         courses, "stages_of", lambda _: SimpleNamespace(events=[event], plateaus=[])
     )
     run = fake.run()
-    panels = {axes.get_title(): axes for axes in plot_courses(run).axes}
+    figure = plot_courses(run)
+    panels = {axes.get_title(): axes for axes in figure.axes}
     titles = {"teacher 1", "teacher 2", "length", "gain", "offset", "scale", "alignment at the end"}
     assert panels.keys() >= titles
     for number in (1, 2):
@@ -127,7 +128,7 @@ def test_any_model_is_drawn_by_its_table(monkeypatch):
     assert panels["teacher 1"].get_xlabel() == "time t = η steps / D"
     matrix = panels["alignment at the end"]
     assert (matrix.get_xlabel(), matrix.get_ylabel()) == ("teacher", "student")
-    assert "noise floor" in drawn(panels[""])
+    assert any("noise floor" in drawn(axes) for axes in figure.axes)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])

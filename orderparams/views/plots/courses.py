@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MOST_PANELS, MOST_NAMED, MOST_TICKS = 6, 8, 12
-HEIGHT = 2.17
+HEIGHT = 13 / 6
 """Inches of a row of panels; one with a panel for each direction is higher."""
 
 HIGHER = 1.4
