@@ -183,9 +183,7 @@ def happened(result: Analysis) -> list[str]:
     for text in story.opening(stages, words):
         lines += sentence(text)
     if stages.events:
-        stage, who, towards, *times = story.columns(words)[:6]
-        rows = [(*row[:6], " ".join(row[6:8]), " ".join(row[8:])) for row in story.rows(stages)]
-        lines += ["", *aligned((stage, who, towards, *times, "cosine", "risk"), rows), ""]
+        lines += ["", *aligned(*story.narrow(stages, words)), ""]
     for text in story.course(stages, words):
         lines += sentence(text)
     return lines

@@ -58,6 +58,12 @@ def rows(stages: Stages) -> list[tuple[str, ...]]:
     return [row(event) for event in stages.events]
 
 
+def narrow(stages: Stages, words: Words) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Columns and rows for a screen: what was before and is after stands in one cell."""
+    above = (*columns(words)[:6], "cosine", "risk")
+    return above, [(*one[:6], " ".join(one[6:8]), " ".join(one[8:])) for one in rows(stages)]
+
+
 def row(event: Event) -> tuple[str, ...]:
     """One event."""
     return (

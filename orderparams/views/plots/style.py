@@ -69,7 +69,8 @@ def settle(figure: Figure) -> None:
     figure.set_layout_engine("none")
     for part in (figure, *figure.subfigs):
         for text in part.texts:
-            text.set_position(np.round(text.get_position(), DIGITS))
+            x, y = text.get_position()
+            text.set_position((round(x, DIGITS), round(y, DIGITS)))
     for part in figure.subfigs:
         part.bbox_relative.set_points(np.round(part.bbox_relative.get_points(), DIGITS))
     for axes in figure.axes:
