@@ -287,7 +287,11 @@ def progress_line(*, quiet: bool) -> ProgressLine | None:
     """Where progress is shown."""
     from orderparams.progress import ProgressLine
 
-    return None if quiet else ProgressLine()
+    if quiet:
+        return None
+    line = ProgressLine()
+    click.get_current_context().call_on_close(line.close)
+    return line
 
 
 def checking(bar: ProgressLine | None) -> Callable[[int, int], None] | None:

@@ -63,7 +63,7 @@ def simulate(
     from orderparams.run.simulate import simulate
 
     earlier = open_group(path, "simulation") if resume else None
-    if earlier is not None and earlier.state is None and earlier.problem == problem:
+    if earlier is not None and earlier.checkpoint is None and earlier.problem == problem:
         if not quiet:
             show([*summary(earlier), "", f"  {path} was complete: nothing is done"])
         return 3 if earlier.status == "failed" else 0

@@ -115,11 +115,30 @@ on_compiling: list[Callable[[], None]] = []
 """Called once each when the first kernel is met that is not in the cache."""
 
 
+class FolderLocator(numba_caching.UserProvidedCacheLocator):  # type: ignore[misc]
+    """The folder itself: its name says which sources are meant, wherever they are installed."""
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, _file: str) -> str:
+        return ""
+
+    def get_source_stamp(self) -> str:
+        return ""
+
+
+class FolderFiles(numba_caching.CompileResultCacheImpl):  # type: ignore[misc]
+    """What Numba keeps of a compiled function, in such a folder."""
+
+    _locator_classes = [FolderLocator]
+
+
 class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
     """Numba's cache of one function in a folder, which it can do without.
 
     What is damaged is compiled anew, what finds no space on the disk is not kept.
     """
+
+    _impl_class = FolderFiles
 
     def __init__(self, function: Callable[..., Any], folder: Path) -> None:
         with numba_lock:

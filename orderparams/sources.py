@@ -67,7 +67,7 @@ def read_text(source: str) -> str:
     if source in preset_names():
         return preset_text(source)
     if is_result(source):
-        from orderparams.storage.hdf5 import read_configuration
+        from orderparams.results.files import read_configuration
 
         return read_configuration(path)
     try:

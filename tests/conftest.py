@@ -17,6 +17,12 @@ SHARED_CACHE = os.environ.get("NUMBA_CACHE_DIR")
 COMPILING = re.compile(r"^Compiling kernels:.*\n", re.MULTILINE)
 
 
+def pytest_xdist_auto_num_workers(config):
+    """As many processes as there are processors, four at most; for a few files none but this."""
+    few = config.args != config.getini("testpaths")
+    return 0 if few else min(len(os.sched_getaffinity(0)), 4)
+
+
 @pytest.fixture(scope="session")
 def result_paths(tmp_path_factory):
     """One small file of every kind by its name, to be read only: tests/result_files.py."""

@@ -41,7 +41,10 @@ SCANS: dict[str, dict[str, Any]] = {
     "validate": {"vary": {"training.rule": ["sgd", "gradient-flow"]}, "action": "validate"},
 }
 
-NAMES = ("run", "simulation", "unfinished", "direct", "validation", "claim", "stages", *SCANS)
+NAMES = (
+    *("run", "simulation", "unfinished", "direct", "validation", "evaluation", "claim", "stages"),
+    *SCANS,
+)
 
 
 def interrupt(*_: object) -> None:
@@ -72,6 +75,7 @@ def results() -> dict[str, Any]:
         "unfinished": op.simulate(PROBLEM, progress=interrupt),
         "direct": op.simulate(direct, progress=interrupt),
         "validation": op.validate(PROBLEM, dimensions=[50, 100]),
+        "evaluation": op.evaluate(PROBLEM, settings={"training.rule": "sgd"}),
         "claim": evidence(),
     }
 

@@ -67,6 +67,7 @@ def test_pvalue_of_one_time_is_that_of_students_t():
     np.testing.assert_allclose(course_pvalue(x), stats.ttest_1samp(x[:, 0], 0.0).pvalue, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("replicas", [2, 4, 8])
 def test_false_alarms_are_as_rare_as_stated(replicas: int):
     """1,000 null models judged at 5%; more than 5% + 3.1 binomial deviations has p < 1e-3."""
@@ -114,6 +115,7 @@ def deviations(problem: op.Problem, theory: op.Trajectory, dimension: int) -> di
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "verdict"),
     [

@@ -135,6 +135,18 @@ def test_a_change_two_calls_deep_is_noticed_and_what_is_kept_is_used(tmp_path):
     assert run(tmp_path) == (30.0, 0)
 
 
+def test_what_another_installation_has_compiled_is_used(tmp_path):
+    """The same sources in another folder, and older."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        write(folder)
+    for path in (other / "rooms").iterdir():
+        os.utime(path, (1e9, 1e9))
+    assert run(one) == (20.0, 0)
+    assert run(other, NUMBA_CACHE_DIR=str(one / "cache")) == (20.0, 1)
+
+
 def whole(folder, *models):
     """Call a kernel with models of other types in a new process: values, hits of the cache."""
     script = ["from rooms.general import whole"]

@@ -117,6 +117,7 @@ def test_a_correction_exceeds_what_is_left_where_the_theory_is_right(course, tak
     assert correction(small, 100, large, 400) == pytest.approx(taken / left)
 
 
+@pytest.mark.slow
 def test_few_steps_are_inconclusive_and_the_loss_is_measured_all_the_same():
     found = validate(op.load(TABLE, ["training.learning_rate=100", "output.points=200"]))
     assert found.verdict == "inconclusive"
@@ -124,6 +125,7 @@ def test_few_steps_are_inconclusive_and_the_loss_is_measured_all_the_same():
     assert np.isfinite(found.loss_pvalue)
 
 
+@pytest.mark.slow
 def test_two_replicas_are_inconclusive_and_eight_agree():
     two = validate(op.load(TABLE, ["simulation.replicas=2"]))
     assert two.verdict == two.comparison.verdict == "inconclusive"
@@ -137,6 +139,7 @@ def test_two_replicas_are_inconclusive_and_eight_agree():
     assert wrong.verdict == "disagree"
 
 
+@pytest.mark.slow
 def test_a_scan_tells_undecided_points_from_both_others(monkeypatch):
     for replicas, agreement in ((2, np.nan), (12, 1.0)):
         problem = op.load(TABLE, [f"simulation.replicas={replicas}"])
@@ -146,6 +149,7 @@ def test_a_scan_tells_undecided_points_from_both_others(monkeypatch):
         assert outcome.message.startswith("inconclusive: ") == np.isnan(agreement)
 
 
+@pytest.mark.slow
 def test_a_file_keeps_the_verdict_and_its_reason(tmp_path):
     found = validate(op.load(TABLE, ["simulation={dimension=200, replicas=2}"]))
     found.save(tmp_path / "v.h5")

@@ -7,14 +7,22 @@ import h5py
 import pytest
 import result_files
 
-from orderparams.storage import schema
+from orderparams.results import schema
 from orderparams.storage.inspection import axes_of
+from orderparams.storage.schema import AXES
+
+MODEL = "single-location"
+KNOWN = schema.known(MODEL).groups
+PARAMETERS = {parameter.name: parameter for parameter in schema.table(MODEL)}
 
 PAGE = (Path(__file__).parents[1] / "docs" / "file-format.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \| (\S+) \|", re.MULTILINE)
 ROWS = {
-    title: {name: (tuple(axes.split(", ")), unit) for name, axes, unit in ROW.findall(text)}
+    title: {
+        name: (tuple(filter(None, axes.split(", "))), unit)
+        for name, axes, unit in ROW.findall(text)
+    }
     for title, text in SECTIONS.items()
 }
 NOT_NAMED = {"NAME", "CLASS", "DIMENSION_LIST", "REFERENCE_LIST", "units", "long_name", "key"}
@@ -28,7 +36,7 @@ def named(section, attributes):
 def check_group(group, title):
     """Datasets of a group against the table of its section."""
     assert named(title, group.attrs)
-    parameter = "|".join(schema.TRAJECTORY)
+    parameter = "|".join(PARAMETERS)
     varied = axes_of(group["status"]) if title == "/scan" else (group.attrs.get("axis"),)
     for name, data in group.items():
         axes = axes_of(data)
@@ -40,7 +48,7 @@ def check_group(group, title):
         expected, unit = (ROWS["Axes"] | ROWS[title])[known]
         if "…" in expected:
             if title == "/comparison":
-                varied = schema.TRAJECTORY[re.match(f"({parameter})_", name)[1]].axes[1:]
+                varied = PARAMETERS[re.match(f"({parameter})_", name)[1]].axis_names
             place = expected.index("…")
             expected = (*expected[:place], *varied, *expected[place + 1 :])
         assert (axes, data.attrs["units"]) == (expected, unit), data.name
@@ -75,16 +83,13 @@ def test_the_page_names_everything_in_a_file(result_paths, name):
 @pytest.mark.parametrize(
     ("title", "variables"),
     [
-        ("/trajectory", schema.TRAJECTORY),
-        ("/simulation", schema.SIMULATION),
-        ("/stages", schema.STAGES),
-        ("/checks", schema.CHECKS),
-        ("/scan", {**schema.SCAN, **schema.POINT}),
-        ("Axes", schema.AXES),
+        *[(f"/{kind}", KNOWN[kind]) for kind in ("trajectory", "simulation", "stages", "checks")],
+        *[(f"/{kind}", KNOWN[kind]) for kind in ("scan", "evaluation")],
+        ("Axes", AXES | schema.axis_names(PARAMETERS.values())),
     ],
 )
 def test_the_page_names_nothing_else(title, variables):
-    assert ROWS[title].keys() - {"check", "point"} == variables.keys() - {"point"}
+    assert ROWS[title].keys() - {"point"} == variables.keys() - {"point"}
 
 
 def test_all_kinds_of_files_are_looked_at(result_paths):
@@ -92,4 +97,4 @@ def test_all_kinds_of_files_are_looked_at(result_paths):
     for path in result_paths.values():
         with h5py.File(path) as file:
             seen |= {"/" + re.sub(r"_\d+$", "", name) for name in file}
-    assert seen == SECTIONS.keys() - {"Root attributes", "Axes"}
+    assert seen == {title for title in SECTIONS if title.startswith("/")}

@@ -28,11 +28,13 @@ def trajectory():
     return Trajectory(
         problem=problem,
         time=np.linspace(0, 1, 7),
-        overlap=generator.normal(size=(7, 4, 3)),
-        self_overlap=generator.normal(size=(7, 4, 4)),
+        parameters={
+            "overlap": generator.normal(size=(7, 4, 3)),
+            "self_overlap": generator.normal(size=(7, 4, 4)),
+            "bias": generator.normal(size=(7, 4)),
+        },
         risk=generator.normal(size=7),
-        bias=generator.normal(size=(7, 4)),
-        bayes_risk=0.25,
+        references={"bayes_risk": 0.25},
         status="failed",
         message="stopped at t = 1",
         engine="quadrature",
@@ -85,7 +87,7 @@ def flows(validation):
 
 def stored(flow):
     """What the file of a validation keeps of a flow bit by bit."""
-    names = ("time", "overlap", "self_overlap", "risk", "bias", "bayes_risk", "engine", "status")
+    names = ("time", "parameters", "risk", "references", "engine", "status")
     return {name: getattr(flow, name) for name in names}
 
 
@@ -108,9 +110,8 @@ def test_a_configuration_above_64_kib_fits(trajectory, tmp_path):
     components = [{"mean": [float(i), 1 / 3]} for i in range(4000)]
     problem = op.load({"task": {"signal": {"kind": "mixture", "components": components}}})
     generator = np.random.default_rng(1)
-    Trajectory(
-        problem, np.zeros(1), generator.normal(size=(1, 4, 2)), np.zeros((1, 4, 4)), np.zeros(1)
-    ).save(tmp_path / "big.h5")
+    parameters = {"overlap": generator.normal(size=(1, 4, 2)), "self_overlap": np.zeros((1, 4, 4))}
+    Trajectory(problem, np.zeros(1), parameters, np.zeros(1)).save(tmp_path / "big.h5")
     assert op.open(tmp_path / "big.h5").problem == problem
     with xarray.open_dataset(tmp_path / "big.h5", engine="h5netcdf", group="trajectory") as dataset:
         assert dataset.sizes["feature"] == 2

@@ -48,6 +48,7 @@ def problem(*assignments):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_theory_agrees_with_sgd(name):
     """Fixed seeds; by chance a right theory would fail with probability 0.01 for a new seed."""
@@ -57,6 +58,7 @@ def test_the_theory_agrees_with_sgd(name):
     assert abs(result.scaling.exponent + 0.5) < 4 * result.scaling.standard_error
 
 
+@pytest.mark.slow
 def test_a_factor_of_two_in_the_noise_term_is_caught(monkeypatch):
     build = Flow.__init__
 
@@ -68,6 +70,7 @@ def test_a_factor_of_two_in_the_noise_term_is_caught(monkeypatch):
     assert validate(problem()).comparison.verdict == "disagree"
 
 
+@pytest.mark.slow
 def test_a_factor_of_two_in_the_drift_is_caught(monkeypatch):
     derivative = Flow.derivative
     monkeypatch.setattr(Flow, "derivative", lambda self, t, y: 2 * derivative(self, t, y))
@@ -77,11 +80,13 @@ def test_a_factor_of_two_in_the_drift_is_caught(monkeypatch):
     assert result.loss_pvalue < 1e-3
 
 
+@pytest.mark.slow
 def test_gradient_flow_is_rejected_at_a_large_learning_rate():
     result = validate(problem("training.learning_rate=5"), rule="gradient-flow")
     assert result.comparison.verdict == "disagree"
 
 
+@pytest.mark.slow
 def test_random_starts_are_followed_replica_by_replica_or_from_their_mean():
     setting = problem(
         "initial={kind='random', variance=0.5}",
@@ -140,6 +145,7 @@ def test_refusals():
     assert default_dimensions(problem()) == (200, 800)
 
 
+@pytest.mark.slow
 def test_the_command_and_its_file(tmp_path):
     path = tmp_path / "v.h5"
     command = [sys.executable, "-m", "orderparams", "validate", "flipped-spikes", "-o", path]

@@ -23,15 +23,18 @@ from orderparams.analysis.runs import run_of
 from orderparams.analysis.stability import NEAR
 from orderparams.analysis.stages import Stages, stages_of
 from orderparams.analysis.stationary import unspecialized_point
+from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.models.vectors.geometry import Geometry, squares
 from orderparams.models.vectors.landscape import Landscape
+from orderparams.results.result import span
+from orderparams.results.shown import Shown
 from orderparams.results.trajectory import Trajectory
 from orderparams.sources import Source
 
 
-@dataclass(frozen=True, eq=False)
-class Analysis:
+@dataclass(frozen=True, eq=False, repr=False)
+class Analysis(Shown):
     """The parts of the answer.
 
     unspecialized: the point with all vectors equal; rests: the stationary points behind the other
@@ -86,6 +89,21 @@ class Analysis:
             if event.cosine_after - event.cosine_before > LEAST_MOVE
         ]
         return tuple(dict.fromkeys(turns))
+
+    @property
+    def problem(self) -> Problem:  # type: ignore[override]
+        """The problem that was solved."""
+        return self.trajectory.problem
+
+    def facts(self) -> dict[str, str]:
+        """How the run ended, what happened in it, and what would be best."""
+        run, stages, best = self.trajectory, self.stages, self.optimum
+        turns = f": {', '.join(self.observed_order)}" if self.observed_order else ""
+        return {
+            "run": f"{run.status} at t = {run.time[-1]:g}, risk {span(run.risk)}",
+            "stages": f"{len(stages.events)} events, {len(stages.plateaus)} plateaus{turns}",
+            "optimum": f"risk {best.risk:.6g}, {best.found} of {len(best.values)} searches",
+        }
 
     def document(self) -> dict[str, Any]:
         """What ``orderparams analyze --json`` prints."""

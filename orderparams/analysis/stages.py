@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 from orderparams.analysis.events import TOGETHER, Event, find_events, ratio, sides, spread
 from orderparams.analysis.plateaus import Plateau, find_plateaus, remaining_change
 from orderparams.models.vectors.geometry import Direction, geometry_of, squares
-from orderparams.results.schema import STAGES, axis_names, table
+from orderparams.results import schema
 from orderparams.results.trajectory import Trajectory
 from orderparams.storage.tree import Tree
 
@@ -160,14 +160,15 @@ def stage_times(run: Trajectory) -> Array:
 
 def stored(run: Trajectory, stages: Stages) -> Tree:
     """The group /stages of a file: one row an event; vectors as overlaps are measured."""
-    geometry, events = geometry_of(run.problem), stages.events
-    columns = {name: [getattr(event, name, None) for event in events] for name in STAGES}
-    columns["head"] = [event.learner + 1 for event in events]
-    arrays = {name: np.array(column) for name, column in columns.items()}
+    known, geometry = schema.stages(run.problem.model), geometry_of(run.problem)
+    learner, *names = known
+    columns = {name: [getattr(event, name) for event in stages.events] for name in names}
+    columns[learner] = [event.learner + 1 for event in stages.events]
+    arrays = {name: np.array(columns[name]) for name in known}
     arrays["target"] = np.array(columns["target"], dtype=object)
     positions = arrays["vector"].reshape(-1, len(geometry.targets[0].basis))
     arrays["vector"] = geometry.overlap(positions)
     return Tree(
-        variables={name: (STAGES[name], arrays[name]) for name in STAGES},
-        axis_names=axis_names(table(run.problem.model)),
+        variables={name: (known[name], arrays[name]) for name in known},
+        axis_names=schema.axis_names(schema.table(run.problem.model)),
     )

@@ -5,11 +5,12 @@ What a model has of its own stands in ``models/<name>/sections.py``.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -182,7 +183,8 @@ def meant(key: str, kind: type[Any]) -> str:
 
 def unknown_key(key: str, kind: type[Any]) -> ConfigurationError:
     """The error for a key that does not exist, with the model that has it, or the nearest one."""
-    if owners := [other for other in registry.names() if key in known_keys(problem_type(other))]:
+    others = (other for other in registry.names() if other != kind.model)
+    if owners := [other for other in others if key in known_keys(problem_type(other))]:
         return ConfigurationError(
             f"{key}: model = {kind.model!r} has no such key, "
             f"{' and '.join(map(repr, owners))} {'has' if len(owners) == 1 else 'have'} it; leave "
@@ -204,14 +206,20 @@ def problem_type(name: str) -> type[Problem]:
 KIND: ContextVar[type[Problem]] = ContextVar("kind of the problem that is being read")
 
 
-def read_problem(kind: type[Problem], table: Mapping[str, Any]) -> Any:
-    """A table as a problem of that kind; errors as of :func:`read_section`."""
+@contextlib.contextmanager
+def reading(kind: type[Problem]) -> Iterator[None]:
+    """What is read inside is of that kind of problem."""
     token = KIND.set(kind)
     try:
-        rest = {key: value for key, value in table.items() if key != "model"}
-        return read_section(kind, rest, "")
+        yield
     finally:
         KIND.reset(token)
+
+
+def read_problem(kind: type[Problem], table: Mapping[str, Any]) -> Any:
+    """A table as a problem of that kind; errors as of :func:`read_section`."""
+    with reading(kind):
+        return read_section(kind, {k: value for k, value in table.items() if k != "model"}, "")
 
 
 def read_section(cls: type[Any], table: Any, path: str) -> Any:

@@ -9,7 +9,7 @@ figures and exports learn names, axes and symbols from the table, and know no mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -27,17 +27,29 @@ Progress = Callable[[int, int], None]
 """Called with the steps that are done, and their number."""
 
 
+OWN = frozenset({"parameters", "problem", "references", "records", "comparison"})
+"""What order parameters are read from: not there yet while an object is copied or unpickled."""
+
+
 class Named:
     """Order parameters as items, ``result["overlap"]``, and for convenience as attributes."""
 
     parameters: State
 
     def __getitem__(self, name: str) -> Array:
-        """An order parameter by its name; KeyError if it is not known."""
+        """An order parameter by its name; KeyError, with those there are, if it is not known."""
+        if name not in self.parameters:
+            raise KeyError(f"{name!r} is not among {', '.join(self.parameters)}")
         return self.parameters[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.parameters
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parameters)
+
     def __getattr__(self, name: str) -> Any:
-        if name == "parameters" or name not in self.parameters:
+        if name in OWN or name.startswith("_") or name not in self.parameters:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return self.parameters[name]
 

@@ -13,9 +13,8 @@ from orderparams.config import Problem
 from orderparams.models import registry
 from orderparams.models.interface import Reference, State
 from orderparams.results.result import Measured, shapes
-from orderparams.results.schema import axis_names, derivatives, point, table
-from orderparams.storage.schema import Variable
-from orderparams.storage.tree import Tree
+from orderparams.results.schema import axis_names, evaluation, references, table
+from orderparams.storage.tree import Node, Tree
 
 Array = NDArray[np.float64]
 
@@ -54,17 +53,19 @@ class Evaluation(Measured):
     def groups(self) -> dict[str, Tree]:
         """All of it as one group."""
         model = self.problem.model
-        known = point(model) | derivatives(model)
+        known = evaluation(model)
         arrays: dict[str, Any] = {**self.parameters, "risk": self.risk}
         arrays |= {f"{name}_gradient": values for name, values in self.gradient.items()}
         arrays |= {f"{name}_velocity": values for name, values in self.velocity.items()}
-        variables = {name: (known[name], np.asarray(values)) for name, values in arrays.items()}
+        attributes: dict[str, Any] = {"engine": self.engine, "error_estimate": self.error_estimate}
+        for name, reference in self.known.items():
+            attributes |= {name: reference.value, f"{name}_error": reference.error}
         if self.noise is not None:
-            first = table(model)[0].axes[0].name
-            about = Variable((first, f"{first}_2"), "covariance V of the gradient's coefficients")
-            variables["noise"] = (about, self.noise)
-        attributes = {**self.references, "engine": self.engine}
-        attributes["error_estimate"] = self.error_estimate
+            arrays["gradient_covariance"] = self.noise
+            attributes["gradient_covariance_error"] = self.noise_error
+        if self.tolerance is not None:
+            attributes["tolerance"] = self.tolerance
+        variables = {name: (known[name], np.asarray(values)) for name, values in arrays.items()}
         axes = axis_names(table(model))
         return {"evaluation": Tree(variables, axis_names=axes, attributes=attributes)}
 
@@ -99,3 +100,32 @@ class Evaluation(Measured):
 def finite(value: float) -> float | None:
     """A number that JSON has."""
     return value if np.isfinite(value) else None
+
+
+def read_evaluation(file: Node, problem: Problem) -> Evaluation:
+    """The evaluation in a file."""
+    node, moving = file["evaluation"], registry.configuration(problem.model).order_parameters
+    names, attributes = [one.name for one in moving(problem)], node.attributes
+    parts = [
+        {name: node.array(f"{name}{ending}") for name in names}
+        for ending in ("", "_gradient", "_velocity")
+    ]
+    known = {
+        name: Reference(float(attributes[name]), float(attributes[f"{name}_error"]))
+        for name in references(problem.model)
+        if name in attributes
+    }
+    stochastic = "gradient_covariance" in node
+    return Evaluation(
+        problem,
+        parts[0],
+        float(node.array("risk")),
+        parts[1],
+        parts[2],
+        node.array("gradient_covariance") if stochastic else None,
+        known,
+        str(attributes["engine"]),
+        float(attributes["error_estimate"]),
+        float(attributes["gradient_covariance_error"]) if stochastic else None,
+        attributes.get("tolerance"),
+    )

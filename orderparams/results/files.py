@@ -15,15 +15,17 @@ from orderparams.config.values import shown
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.models import registry
 from orderparams.results import schema
+from orderparams.results.evaluation import Evaluation, read_evaluation
 from orderparams.results.evidence import Evidence, read_evidence
 from orderparams.results.scan import Scan, read_scan
 from orderparams.results.simulation import SimulationRun, read_checkpoint, read_simulation
 from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
 from orderparams.results.validation import Validation, read_validation
 from orderparams.storage import hdf5
+from orderparams.storage.schema import Known
 from orderparams.storage.tree import Node
 
-AnyResult: TypeAlias = Trajectory | SimulationRun | Validation | Scan | Evidence
+AnyResult: TypeAlias = Trajectory | SimulationRun | Validation | Scan | Evidence | Evaluation
 
 
 def trajectory_in(file: Node, problem: Problem) -> Trajectory:
@@ -44,6 +46,7 @@ READERS: dict[str, tuple[str, Callable[[Node, Problem], AnyResult]]] = {
     "checks": ("reproduce", read_evidence),
     "simulation": ("simulate", simulation_in),
     "trajectory": ("solve", trajectory_in),
+    "evaluation": ("evaluate", read_evaluation),
 }
 """By the first of these groups that a file has: the command that makes it, and what reads it."""
 
@@ -58,12 +61,18 @@ def read(path: Path) -> Iterator[Node]:
         yield Node(file)
 
 
-def known(config: str) -> Any:
-    """What the groups of a file with this configuration can hold."""
+def known(config: str) -> Known:
+    """What a file with this configuration can hold."""
     try:
         return schema.known(model_name(parse_toml(config)))
     except ConfigurationError:  # which is told when the configuration is needed
         return schema.known(registry.DEFAULT)
+
+
+def read_configuration(path: Path) -> str:
+    """The TOML text of the configuration that a file was made from."""
+    with read(path) as file:
+        return str(file.attribute("config"))
 
 
 def read_attributes(path: Path) -> dict[str, Any]:
@@ -77,29 +86,29 @@ def read_attributes(path: Path) -> dict[str, Any]:
 
 def stored_problem(file: Node) -> Problem:
     """The problem that a file was made from; of a scan, the one that it varies."""
-    table = parse_toml(str(file.attribute("config")))
     try:
+        table = parse_toml(str(file.attribute("config")))
         return parse({key: value for key, value in table.items() if key != "scan"})
     except ConfigurationError as error:
         raise FileError(f"{file.file_name}: its configuration cannot be read: {error}") from None
 
 
-def open_group(path: Path, name: str) -> Any:
+def open_group(path: str | Path, name: str) -> Any:
     """What the group of a file is of; :class:`FileError` if there is none."""
     command, reader = READERS[name]
-    with read(path) as file:
+    with read(Path(path)) as file:
+        if "scan" in file and name != "scan":
+            raise FileError(f"{path} is a scan, not one run; plot, report and export show it")
         if name not in file:
             has = ", ".join(file) or "no groups"
             what = NAMES.get(name, name)
             raise FileError(f"{path} holds no {what}; it has {has}", "make", command=command)
-        if "scan" in file and name != "scan":
-            raise FileError(f"{path} is a scan, not one run; plot, report and export show it")
         return reader(file, stored_problem(file))
 
 
 def open_result(path: str | Path) -> AnyResult:
-    """What a result file holds: a trajectory, a simulation, a validation, a scan, or the evidence
-    of a claim. :class:`FileError` if it cannot be read."""
+    """What a result file holds: a trajectory, a simulation, a validation, a scan, an evaluation, or
+    the evidence of a claim. :class:`FileError` if it cannot be read."""
     if not isinstance(path, str | os.PathLike):
         raise ConfigurationError(f"expected the path of a result file, got {shown(path)}")
     with read(Path(path)) as file:

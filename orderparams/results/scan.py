@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.errors import FileError
 from orderparams.results.result import Result
-from orderparams.results.schema import SCAN, axis_names, point, table
+from orderparams.results.schema import SCAN, axis_names, known, point, table
 from orderparams.storage.points import point_name, stored_groups
-from orderparams.storage.schema import Variable
+from orderparams.storage.schema import Known, Variable
 from orderparams.storage.tree import Node, Tree
 
 
@@ -43,8 +43,17 @@ class Scan(Result):
     arrays: Mapping[str, NDArray[Any]]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        """An array or the values of a parameter by its name."""
+        """An array or the values of a parameter by its name; KeyError with those there are."""
+        if name not in self:
+            raise KeyError(f"{name!r} is not among {', '.join(self)}")
         return self.arrays[name] if name in self.arrays else self.parameters[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrays or name in self.parameters
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.parameters
+        yield from self.arrays
 
     def count(self, status: str) -> int:
         """Number of points that are "finished", "failed" or "missing"."""
@@ -65,8 +74,8 @@ class Scan(Result):
         """/scan."""
         axes, model = tuple(self.dimensions), self.problem.model
         variables = {
-            name: (Variable(axes + known.axes, known.long_name, known.units), array)
-            for name, known in (SCAN | point(model)).items()
+            name: (Variable(axes + about.axes, about.long_name, about.units), array)
+            for name, about in (SCAN | point(model)).items()
             if (array := self.arrays.get(name)) is not None
         }
         for name, values in self.parameters.items():
@@ -110,23 +119,28 @@ def save_scan(
     """
     more = {}
     if folder is not None:
-        numbers = np.flatnonzero(scan["status"].ravel() != "missing") + 1
-        more["points"] = Tree(groups=StoredPoints(folder, [point_name(n) for n in numbers]))
+        known_of = enumerate(scan["status"].ravel(), 1)
+        names = [point_name(number) for number, status in known_of if status != "missing"]
+        more["points"] = Tree(groups=StoredPoints(folder, names, known(scan.problem.model)))
     scan.save(path, force=force, command=command, more=more)
 
 
 @dataclass(frozen=True)
 class StoredPoints(Mapping[str, Tree]):
-    """What the files of points in a folder store beside their values, read when it is asked for."""
+    """What the files of points in a folder store beside their values, read when it is asked for.
+
+    KeyError for a file that cannot be read: the point has failed, and the scan says why.
+    """
 
     folder: Path
     names: Sequence[str]
+    known: Known
 
     def __getitem__(self, name: str) -> Tree:
         try:
-            return stored_groups(self.folder / f"{name}.h5")
-        except FileError:  # what cannot be read has failed, and the scan says why
-            return Tree()
+            return stored_groups(self.folder / f"{name}.h5", self.known)
+        except FileError:
+            raise KeyError(name) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -139,7 +153,7 @@ def read_scan(file: Node, problem: Problem) -> Scan:
     """The scan in a file."""
     node = file["scan"]
     keys = {name: str(node.about(name, "key")) for name in node if node.has(name, "key")}
-    known = SCAN | point(problem.model)
+    names = SCAN | point(problem.model)
     return Scan(
         problem=problem,
         config=str(file.attribute("config")),
@@ -147,5 +161,5 @@ def read_scan(file: Node, problem: Problem) -> Scan:
         keys=keys,
         dimensions={name: node.array(name) for name in node.axes("status")},
         parameters={name: node.array(name) for name in keys},
-        arrays={name: node.array(name) for name in node.variables if name in known},
+        arrays={name: node.array(name) for name in node.variables if name in names},
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Iterable
 
 from orderparams.models import registry
 from orderparams.models.parameters import OrderParameter
-from orderparams.storage.schema import Variable
+from orderparams.storage.schema import Known, Variable
 
 COMPARISON = {
     "deviation": "simulation - theory, extrapolated in 1/D, mean over replicas",
@@ -15,20 +16,6 @@ COMPARISON = {
     "pvalue": "p-value of the whole course in time",
 }
 """What is stored of each order parameter, as ``overlap_deviation`` and so on."""
-
-STAGES = {
-    "head": Variable(("event",), "attention head, counted from 1"),
-    "target": Variable(("event",), "signal direction, with its side"),
-    "vector": Variable(("event", "feature"), "unit vector of the change of the overlaps"),
-    "stage": Variable(("event",), "stage of specialization from 1; 0 if all heads move alike"),
-    "start": Variable(("event",), "time at which 10 % of the change are done"),
-    "half_time": Variable(("event",), "time at which half of the change is done"),
-    "complete": Variable(("event",), "time at which 90 % of the change are done"),
-    "cosine_before": Variable(("event",), "cosine of head and direction before the change"),
-    "cosine_after": Variable(("event",), "cosine of head and direction after the change"),
-    "risk_before": Variable(("event",), "risk at the start of the change"),
-    "risk_after": Variable(("event",), "risk at the completion of the change"),
-}
 
 CHECKS = {
     "what": Variable(("check",), "what is compared"),
@@ -88,9 +75,8 @@ def replicas(model: str) -> dict[str, Variable]:
 
 def point(model: str) -> dict[str, Variable]:
     """What the points of a scan know; which of it, the action decides."""
-    configuration = registry.configuration(model)
     found = {"risk": risk(model, ())}
-    found |= {name: Variable((), words) for name, words in configuration.REFERENCES.items()}
+    found |= {name: Variable((), words) for name, words in references(model).items()}
     found |= {p.name: over(p) for p in table(model)}
     found |= {
         "final_time": Variable((), "time t at the end of the run"),
@@ -105,34 +91,76 @@ def point(model: str) -> dict[str, Variable]:
         "loss_pvalue": Variable((), "p-value of the agreement of the measured loss with the risk"),
         "spread_exponent": Variable((), "exponent of the fall of the spread with D"),
     }
-    return (
-        found
-        | derivatives(model)
-        | {
-            "error_estimate": Variable((), "error estimate of risk and gradient"),
-        }
-    )
+    found |= derivatives(model) | noise(model)
+    return found | {"error_estimate": Variable((), "error estimate of risk and gradient")}
 
 
 def derivatives(model: str) -> dict[str, Variable]:
     """Gradient and velocity of each order parameter."""
+    held = ", ".join(p.symbol for p in table(model) if p.symmetric)
     found = {}
     for p in table(model):
-        words = f"dE/d{p.symbol}" + ", all entries independent" * p.symmetric
-        found[f"{p.name}_gradient"] = Variable(p.axis_names, words)
+        words = ", all entries independent" if p.symmetric else f" at fixed {held}" if held else ""
+        found[f"{p.name}_gradient"] = Variable(p.axis_names, f"dE/d{p.symbol}{words}")
         found[f"{p.name}_velocity"] = Variable(p.axis_names, f"d{p.symbol}/dt")
     return found
 
 
-def known(model: str) -> Mapping[str, Mapping[str, Variable]]:
-    """By kind of group what it can hold, with the axes that it then has."""
+def noise(model: str) -> dict[str, Variable]:
+    """The covariance V of the gradient, which has the axes of the order parameter that it drives,
+    the symmetric one."""
+    words = "covariance V of the gradient's coefficients"
+    driven = next((p for p in table(model) if p.symmetric), None)
+    return {} if driven is None else {"gradient_covariance": Variable(driven.axis_names, words)}
+
+
+def stages(model: str) -> dict[str, Variable]:
+    """Events in which one of what learns takes up or leaves a direction."""
+    moving = next(p for p in table(model) if len(p.axes) == 2 and not p.symmetric)
+    learner, direction = moving.axes
+    cosine = f"cosine of {learner.word} and {direction.word}"
+    what = direction.long_name.partition(",")[0]
+    vector = Variable(("event", direction.name), f"unit vector of the change of the {moving.name}s")
+    zero = f"0 if all {learner.word}s move alike"
     return {
+        learner.name: Variable(("event",), learner.long_name),
+        "target": Variable(("event",), f"{what}, with its side"),
+        "vector": vector,
+        "stage": Variable(("event",), f"stage of specialization from 1; {zero}"),
+        "start": Variable(("event",), "time at which 10 % of the change are done"),
+        "half_time": Variable(("event",), "time at which half of the change is done"),
+        "complete": Variable(("event",), "time at which 90 % of the change are done"),
+        "cosine_before": Variable(("event",), f"{cosine} before the change"),
+        "cosine_after": Variable(("event",), f"{cosine} after the change"),
+        "risk_before": Variable(("event",), "risk at the start of the change"),
+        "risk_after": Variable(("event",), "risk at the completion of the change"),
+    }
+
+
+def evaluation(model: str) -> dict[str, Variable]:
+    """Order parameters, risk, gradient, velocity and V at one point."""
+    found = {"risk": risk(model, ())} | {p.name: over(p) for p in table(model)}
+    return found | derivatives(model) | noise(model)
+
+
+@functools.cache
+def known(model: str) -> Known:
+    """What a file of a model can hold, by kind of group, with the axes that it then has."""
+    groups = {
         "trajectory": courses(model),
         "simulation": replicas(model),
         "theory": replicas(model),
         "comparison": {},
-        "stages": STAGES,
+        "stages": stages(model),
         "checks": CHECKS,
         "point": point(model),
         "scan": SCAN | point(model),
+        "evaluation": evaluation(model),
     }
+    risks = references(model)
+    return Known(groups, frozenset(risks).union(f"{name}_error" for name in risks))
+
+
+def references(model: str) -> dict[str, str]:
+    """Names of the risks to compare with, and what they are called."""
+    return dict(registry.configuration(model).REFERENCES)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
-from orderparams.models import registry
 from orderparams.models.interface import Records, State
 from orderparams.results.result import Measured, shapes, span
 from orderparams.results.schema import axis_names, replicas, table
@@ -43,8 +42,8 @@ class SimulationRun(Measured):
 
     @property
     def parameters(self) -> State:  # type: ignore[override]
-        """The order parameters of the records."""
-        return self.records.parameters
+        """Those of the records that move."""
+        return {one.name: self.records.parameters[one.name] for one in self.order_parameters}
 
     @property
     def time(self) -> Array:
@@ -63,7 +62,7 @@ class SimulationRun(Measured):
 
     def end(self, replica: int) -> State:
         """The order parameters of a replica, counted from 0, at the last time."""
-        return {one.name: self[one.name][replica, -1] for one in self.order_parameters}
+        return {name: values[replica, -1] for name, values in self.parameters.items()}
 
     def groups(self) -> dict[str, Tree]:
         """/simulation; of a run that did not finish also what it goes on from."""
@@ -71,11 +70,9 @@ class SimulationRun(Measured):
         return found if not self.checkpoint else found | {"checkpoint": nested(self.checkpoint)}
 
     def course(self) -> Tree:
-        """The group /simulation, with the order parameters that move."""
+        """The group /simulation."""
         known, problem = replicas(self.problem.model), self.problem
-        moving = registry.configuration(problem.model).order_parameters(problem)
-        arrays = {parameter.name: self[parameter.name] for parameter in moving}
-        arrays |= {"risk": self.risk, "loss": self.loss}
+        arrays = {**self.parameters, "risk": self.risk, "loss": self.loss}
         return Tree(
             variables={name: (known[name], values) for name, values in arrays.items()},
             coordinates={"time": self.time},

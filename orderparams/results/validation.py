@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.models import registry
-from orderparams.models.interface import model_of
+from orderparams.models.interface import Named, State, model_of
 from orderparams.results.comparison import (
     Comparison,
     Extreme,
@@ -31,9 +31,10 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Validation(Result):
+class Validation(Named, Result):
     """Simulations by dimension, the theory for each of their replicas, and how they compare.
 
+    ``validation["overlap"]`` is the deviation of an order parameter, ``comparison.deviation``.
     theory[D] has one trajectory a replica, or a single one for all. ``comparison`` judges the order
     parameters of the two largest dimensions, extrapolated in 1/D, and with them the measured loss
     against the risk, whose own p-value is ``loss_pvalue``. ``scaling`` is the fall of the spread
@@ -74,9 +75,10 @@ class Validation(Result):
         """All entries of order parameters that vary, the least probable first."""
         return extremes(self.comparison, self.order_parameters)
 
-    def __getitem__(self, name: str) -> Array:
-        """The deviation (T, …) of an order parameter, simulation − theory."""
-        return self.comparison.deviation[name]
+    @property
+    def parameters(self) -> State:  # type: ignore[override]
+        """The deviation (T, …) of each order parameter, simulation − theory."""
+        return self.comparison.deviation
 
     def groups(self) -> dict[str, Tree]:
         """Simulations, theories and /comparison; those of the largest dimension carry no suffix."""

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 
 from orderparams.config import Problem, parse_toml
 from orderparams.config.toml import model_name
-from orderparams.models import registry
 from orderparams.models.interface import State, model_of
 from orderparams.results.schema import axis_names, point, table
 from orderparams.storage.points import point_image
@@ -92,6 +91,8 @@ def evaluate(problem: Problem, start: State | None) -> Outcome:
         "risk": result.risk,
         "error_estimate": result.error_estimate,
     }
+    if result.noise is not None:
+        values["gradient_covariance"] = result.noise
     return Outcome("finished", values=values)
 
 
@@ -118,9 +119,8 @@ def simulate(problem: Problem, start: State | None) -> Outcome:
     groups = {"simulation": run.course()}
     if run.status != "finished":
         return Outcome("failed", run.message, groups=groups)
-    moving = registry.configuration(problem.model).order_parameters(problem)
     values: dict[str, ArrayLike] = {
-        **{f"replica_{one.name}": run[one.name][:, -1] for one in moving},
+        **{f"replica_{name}": courses[:, -1] for name, courses in run.parameters.items()},
         "risk": run.risk[:, -1].mean(),
         "replica_risk": run.risk[:, -1],
         "final_time": run.time[-1],

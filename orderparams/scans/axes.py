@@ -17,6 +17,7 @@ from orderparams.config.toml import override_value
 from orderparams.config.unknown import Errors
 from orderparams.config.values import Check, Whole, toml_value
 from orderparams.errors import ConfigurationError
+from orderparams.models.registry import names
 
 FORMS = "a list a,b,c, an even range low:high:count or log:low:high:count"
 MAX_VALUES = 1_000_000
@@ -78,23 +79,28 @@ class Axis:
 def read_axes(
     vary: Mapping[str, Any], reserved: Iterable[str], kind: type[Problem]
 ) -> tuple[Axis, ...]:
-    """All axes of a kind of problem, named by the last part of their keys, or by the whole key where
-    that name is taken.
+    """All axes of a kind of problem, named by the last part of their keys, or by the whole key
+    where that name is taken.
 
-    Raises :class:`ConfigurationError` for an unknown key and for a specification that makes no
-    sense.
+    Raises :class:`ConfigurationError` for an unknown key, for a specification that makes no sense,
+    and for the model, which all points have in common.
     """
+    if "model" in vary:
+        raise ConfigurationError(
+            "varied key model: all points of a scan are of one model, for its order parameters are "
+            f"what the file holds; set model and make a scan of each of {', '.join(names())}"
+        )
     errors = Errors()
     for key in vary:
         known = key.split("[")[0]
         if not _KEY.fullmatch(key) or known not in set(known_keys(kind)):
-            errors.found.append(unknown_key(known, kind))
+            errors.found.append(unknown_key(known if _KEY.fullmatch(key) else key, kind))
     errors.conclude(None)
     check_order(list(vary))
-    names = {key: _name(key.rsplit(".", 1)[-1]) for key in vary}
-    taken = Counter([*names.values(), *reserved])
+    short = {key: _name(key.rsplit(".", 1)[-1]) for key in vary}
+    taken = Counter([*short.values(), *reserved])
     return tuple(
-        Axis(key, _name(key) if taken[names[key]] > 1 else names[key], read_spec(key, spec, kind))
+        Axis(key, _name(key) if taken[short[key]] > 1 else short[key], read_spec(key, spec, kind))
         for key, spec in vary.items()
     )
 

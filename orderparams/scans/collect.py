@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import parse_toml
+from orderparams.results import schema
 from orderparams.results.scan import Scan
-from orderparams.results.schema import point as variables
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import Plan
 from orderparams.scans.points import REPORT_EVERY, Report
@@ -23,13 +23,14 @@ def collect(plan: Plan, folder: Folder, report: Report | None = None) -> Scan:
     ``report`` is called with the points that are read and their number.
     """
     kept = folder.numbers()
+    problem = load(parse_toml(plan.config))
+    inside = schema.known(problem.model)
     records: list[Record | None] = []
     for point in plan.points:
         if report is not None and len(records) % REPORT_EVERY == 0:
             report(len(records), len(plan.points))
-        records.append(folder.record(point) if point.number in kept else None)
-    problem = load(parse_toml(plan.config))
-    names = variables(problem.model)
+        records.append(folder.record(point, inside) if point.number in kept else None)
+    names = schema.point(problem.model)
     arrays = {name: padded([known(record, name) for record in records]) for name in names}
     texts = {
         "status": [record.status if record else "missing" for record in records],

@@ -14,6 +14,7 @@ from orderparams.scans.plan import Plan, make_plan
 from orderparams.scans.points import Point, Report
 from orderparams.storage.files import atomic, destination
 from orderparams.storage.points import Record, point_name, read_point
+from orderparams.storage.schema import Known
 
 PLAN = "plan.json"
 
@@ -115,13 +116,13 @@ class Folder:
         stems = (name.removesuffix(".h5") for name in names if name.endswith(".h5"))
         return {int(stem) for stem in stems if stem.isdecimal()}
 
-    def record(self, point: Point) -> Record | None:
+    def record(self, point: Point, known: Known) -> Record | None:
         """What is known of a point, None if nothing; it failed if its file cannot be read."""
         path = self.file(point.number)
         if not path.exists():
             return None
         try:
-            record = read_point(path)
+            record = read_point(path, known)
         except FileError as error:
             return Record(point.hash, "failed", str(error), 0.0, {})
         return record if record.hash == point.hash else None

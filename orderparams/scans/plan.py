@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import itertools
 import json
@@ -15,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams import memory
-from orderparams.config import override, parse, to_toml
+from orderparams.config import override, parse, parse_toml, to_toml
 from orderparams.config.plain import plain
-from orderparams.config.sections import Problem, problem_type
+from orderparams.config.sections import Problem, problem_type, reading
 from orderparams.config.toml import Settings, model_name
 from orderparams.config.unknown import Errors
 from orderparams.config.values import toml_value
@@ -44,6 +45,11 @@ class Plan:
     axes: tuple[Axis, ...]
     shape: tuple[int, ...]
     points: tuple[Point, ...]
+
+    @functools.cached_property
+    def model(self) -> str:
+        """The model of all points."""
+        return model_name(parse_toml(self.config))
 
     @property
     def fingerprint(self) -> str:
@@ -199,13 +205,15 @@ def read_grids(
         stride //= len(values) if product else 1
         read: list[Value] = []
         check = check_alone(key, kind)
-        for i, value in enumerate(values):
-            try:
-                read.append(read_value(key, check, value))
-            except ConfigurationError as error:
-                errors.append(error.within(f"point {1 + i * stride} ({key}={value_shown(value)})"))
-                if len(errors) == MOST_ERRORS:
-                    raise ConfigurationError.joined(errors) from None
+        with reading(kind):
+            for i, value in enumerate(values):
+                try:
+                    read.append(read_value(key, check, value))
+                except ConfigurationError as error:
+                    place = f"point {1 + i * stride} ({key}={value_shown(value)})"
+                    errors.append(error.within(place))
+                    if len(errors) == MOST_ERRORS:
+                        raise ConfigurationError.joined(errors) from None
         if product:
             check_distinct(key, read)
         known.append(read)

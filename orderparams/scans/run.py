@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from orderparams import interruption
-from orderparams.config import parse_toml
 from orderparams.config.plain import plain
-from orderparams.config.toml import Settings, listed, model_name, setting_keys
+from orderparams.config.toml import Settings, listed, setting_keys
 from orderparams.config.unused import sentence, warn
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.processors import processors
+from orderparams.results import schema
 from orderparams.results.files import open_group
 from orderparams.results.scan import Scan, save_scan
-from orderparams.results.schema import table
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import Plan, base_table, make_plan
@@ -34,6 +33,7 @@ from orderparams.sources import Source, place_of
 from orderparams.storage.files import check_target
 from orderparams.storage.points import Record, read_image
 from orderparams.storage.rescue import save_somewhere
+from orderparams.storage.schema import Known
 
 SHOW_INTERVAL = 0.5  # seconds between looks at the clock while points run
 PROBE = 5.0  # seconds for a point that is tried for the estimate of a plan's time
@@ -108,7 +108,7 @@ def make_task(plan: Plan, point: Point, machine: Machine, start: Record | None =
     """What a process is told about a point; ``start`` is its neighbour in a chain."""
     end = None
     if start is not None and start.status == "finished":
-        known = {parameter.name for parameter in table(model_name(parse_toml(point.config)))}
+        known = {parameter.name for parameter in schema.table(plan.model)}
         end = {name: v.tolist() for name, v in start.values.items() if name in known}
     settings = plan.settings
     return Task(
@@ -133,7 +133,8 @@ def run_points(
     if on_progress is not None:
         on_progress(Progress(sum(map(len, chains)), 0))
     kept = folder.numbers()
-    waiting = deque(left for chain in chains if (left := unfinished(chain, folder, kept)))
+    inside = schema.known(plan.model)
+    waiting = deque(left for chain in chains if (left := unfinished(chain, folder, kept, inside)))
     points = [point for remainder in waiting for point in remainder.points]
     if not points:
         return
@@ -184,14 +185,16 @@ class Remainder:
     previous: Record | None
 
 
-def unfinished(chain: Sequence[Point], folder: Folder, kept: set[int]) -> Remainder | None:
+def unfinished(
+    chain: Sequence[Point], folder: Folder, kept: set[int], inside: Known
+) -> Remainder | None:
     """From the first point on that is missing or has failed: what follows it may depend on it.
 
-    ``kept`` are the numbers of the points that have a file.
+    ``kept`` are the numbers of the points that have a file, and ``inside`` is what these hold.
     """
     previous = None
     for i, point in enumerate(chain):
-        record = folder.record(point) if point.number in kept else None
+        record = folder.record(point, inside) if point.number in kept else None
         if record is None or record.status != "finished":
             return Remainder(list(chain[i:]), previous)
         previous = record
@@ -271,7 +274,7 @@ def run_plan(
     """
     folder = Folder.beside(output)
     if resume and output.exists() and not force:
-        scan = open_group(output, "scan")
+        scan: Scan = open_group(output, "scan")
         if not same_plan(scan, plan):
             raise ConfigurationError(f"{output} is the file of another scan", "restart")
         if scan.count("finished") == len(plan.points):

@@ -15,7 +15,7 @@ from orderparams.errors import FileError
 from orderparams.storage.attributes import plain
 from orderparams.storage.inspection import axes_of
 
-MAIN = ("scan", "comparison", "trajectory", "simulation", "checks")
+MAIN = ("scan", "comparison", "trajectory", "simulation", "checks", "evaluation")
 """The first of these groups that a file has is what it is about."""
 
 PIECE = 2**15

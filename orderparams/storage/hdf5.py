@@ -20,13 +20,13 @@ from orderparams.recognition import EMPTY, FOLDER, HDF5, TABLE, kind_of, neighbo
 from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.files import atomic, destination, remove_leftovers
 from orderparams.storage.inspection import check_attributes, inspect
-from orderparams.storage.schema import PROGRAM, SCHEMA_VERSION, Variable
+from orderparams.storage.schema import PROGRAM, SCHEMA_VERSION, Known
 from orderparams.storage.seal import check_seal
 from orderparams.storage.suffixes import RESULTS, check_suffix
 from orderparams.storage.tree import Tree, write_tree
 
-Known = Callable[[str], Mapping[str, Mapping[str, Variable]]]
-"""From the configuration in a file to the variables of each kind of group, by name."""
+Knowing = Callable[[str], Known]
+"""From the configuration in a file to what such files hold."""
 
 
 @contextlib.contextmanager
@@ -41,8 +41,7 @@ def create(path: Path, attributes: Mapping[str, Any], *, force: bool) -> Iterato
         h5py.File(written, "w", libver="v110") as file,
     ):
         file.attrs["schema_version"] = SCHEMA_VERSION
-        for name, value in (attributes | {"program": PROGRAM}).items():
-            file.attrs[name] = value
+        file.attrs.update({**attributes, "program": PROGRAM})
         remove_leftovers(path)
         yield file
 
@@ -54,11 +53,8 @@ def save_tree(path: Path, tree: Tree, *, force: bool) -> None:
 
 
 @contextlib.contextmanager
-def read(path: Path, known: Known = lambda config: {}) -> Iterator[h5py.File]:
-    """An existing file of this program, open for reading; else :class:`FileError`.
-
-    ``known`` tells what the groups of a file with a configuration can hold.
-    """
+def read(path: Path, knowing: Knowing) -> Iterator[h5py.File]:
+    """An existing file of this program, open for reading; else :class:`FileError`."""
     check_kind(path)
     try:
         check_seal(path)
@@ -70,7 +66,7 @@ def read(path: Path, known: Known = lambda config: {}) -> Iterator[h5py.File]:
     with file:
         try:
             check_origin(file)
-            inspect(file, known(str(attribute(file, "config"))))
+            inspect(file, knowing(str(attribute(file, "config"))))
             yield file
         except OrderparamsError:
             raise
@@ -154,9 +150,3 @@ def check_origin(file: h5py.File) -> None:
             f"{file.filename} has schema version {found}; this program reads 1 to "
             f"{SCHEMA_VERSION}: upgrade it"
         )
-
-
-def read_configuration(path: Path) -> str:
-    """The TOML text of the configuration that a file was made from."""
-    with read(path) as file:
-        return str(attribute(file, "config"))

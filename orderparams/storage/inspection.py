@@ -7,7 +7,7 @@ are not what the schema says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import h5py
@@ -20,6 +20,7 @@ from orderparams.storage.schema import (
     NUMBER_ATTRIBUTES,
     TEXT_ATTRIBUTES,
     TEXTS,
+    Known,
     Variable,
 )
 
@@ -38,11 +39,8 @@ PACKING = {"scale_factor", "add_offset"}
 OBJECTS = {h5o.TYPE_GROUP, h5o.TYPE_DATASET}
 
 
-def inspect(file: h5py.File, known: Mapping[str, Mapping[str, Variable]]) -> None:
-    """:class:`FileError` for an open file that cannot be trusted or does not keep to the schema.
-
-    ``known`` are the variables of each kind of group; of others any axes are taken.
-    """
+def inspect(file: h5py.File, known: Known) -> None:
+    """:class:`FileError` for an open file that cannot be trusted or does not keep to the schema."""
     datasets: list[bytes] = []
 
     def is_link(name: bytes, link: Any) -> bytes | None:
@@ -59,12 +57,12 @@ def inspect(file: h5py.File, known: Mapping[str, Mapping[str, Variable]]) -> Non
         raise FileError(f"{where(file, name)} is neither a group nor a dataset")
     for name in datasets:
         check_storage(h5py.h5d.open(file.id, name), where(file, name))
-    check_attributes(file)
+    check_attributes(file, known.numbers)
     for name, group in file.items():
         if isinstance(group, h5py.Dataset):
             raise FileError(f"{where(file, name)} is a dataset where a group should be")
         if (kind := name.split("_")[0]) in KINDS:
-            check_group(group, known.get(kind, {}))
+            check_group(group, known.groups.get(kind, {}), known.numbers)
 
 
 def where(file: h5py.File, name: bytes | str) -> str:
@@ -97,28 +95,30 @@ def is_bare_dimension(data: h5py.Dataset) -> bool:
     return str(name).startswith("This is a netCDF dimension but not a netCDF variable")
 
 
-def check_attributes(item: h5py.Group | h5py.Dataset) -> None:
-    """Attributes that the schema knows are a text or a number."""
+def check_attributes(item: h5py.Group | h5py.Dataset, numbers: Iterable[str] = ()) -> None:
+    """Attributes that the schema knows are a text or a number; ``numbers`` are more of these."""
     place = where(item.file, item.name)
     for name in TEXT_ATTRIBUTES & item.attrs.keys():
         if not isinstance(attribute(item, name), str):
             raise FileError(f"{place} is damaged: {name} is not a text")
-    for name in NUMBER_ATTRIBUTES & item.attrs.keys():
+    for name in NUMBER_ATTRIBUTES.union(numbers) & item.attrs.keys():
         if type(attribute(item, name)) not in (int, float):
             raise FileError(f"{place} is damaged: {name} is not a number")
 
 
-def check_group(group: h5py.Group, variables: Mapping[str, Variable]) -> None:
+def check_group(
+    group: h5py.Group, variables: Mapping[str, Variable], numbers: Iterable[str]
+) -> None:
     """Numbers or texts over axes of the group; what the schema knows, over the axes it has there.
 
     In /scan these follow the axes of the scan itself.
     """
-    check_attributes(group)
+    check_attributes(group, numbers)
     for name, data in group.items():
         place = where(group.file, data.name)
         if not isinstance(data, h5py.Dataset):
             raise FileError(f"{place} is a group where a dataset should be")
-        check_attributes(data)
+        check_attributes(data, numbers)
         if packed := PACKING & data.attrs.keys():
             raise FileError(
                 f"{place} holds packed numbers, to be scaled by its {min(packed)}; write the file "

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.hdf5 import read
 from orderparams.storage.inspection import axes_of
-from orderparams.storage.schema import PROGRAM, SCHEMA_VERSION, Variable
+from orderparams.storage.schema import PROGRAM, SCHEMA_VERSION, Known, Variable
 from orderparams.storage.tree import Node, Tree, loaded, write_tree
 
 
@@ -34,14 +34,14 @@ def point_image(values: Tree, groups: Mapping[str, Tree], attributes: Mapping[st
     image = io.BytesIO()
     # Not HDF5's own images in memory: those of its versions before 2.0 have a wrong checksum.
     with h5py.File(image, "w", libver="v110") as file:
-        known = {"schema_version": SCHEMA_VERSION, "program": PROGRAM}
-        write_tree(file, Tree(attributes=known | attributes, groups={"point": values, **groups}))
+        own = {"schema_version": SCHEMA_VERSION, "program": PROGRAM, **attributes}
+        write_tree(file, Tree(attributes=own, groups={"point": values, **groups}))
     return image.getvalue()
 
 
-def read_point(path: Path) -> Record:
+def read_point(path: Path, known: Known) -> Record:
     """The file of a point; :class:`FileError` if it is damaged."""
-    with read(path) as file:
+    with read(path, lambda config: known) as file:
         return record(Node(file))
 
 
@@ -59,9 +59,9 @@ def record(file: Node) -> Record:
     )
 
 
-def stored_groups(path: Path) -> Tree:
+def stored_groups(path: Path, known: Known) -> Tree:
     """What the file of a point stores beside its values; :class:`FileError` if it is damaged."""
-    with read(path) as file:
+    with read(path, lambda config: known) as file:
         about = {name: attribute(file, name) for name in ("config", "status", "message")}
         groups = {name: tree_of(group) for name, group in file.items() if name != "point"}
         return Tree(attributes=about, groups=groups)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 SCHEMA_VERSION = 1
 PROGRAM = "orderparams"
@@ -19,6 +20,12 @@ class Variable:
     long_name: str
     units: str = "1"
     key: str = ""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What a file says of it."""
+        about = {"units": self.units, "long_name": self.long_name}
+        return about | ({"key": self.key} if self.key else {})
 
 
 AXES = {
@@ -37,7 +44,10 @@ AXES = {
 TEXTS = {"target", "what", "expected", "found", "status", "message", "hash", "group"}
 """Variables that hold texts; the others hold numbers."""
 
-KINDS = ("trajectory", "simulation", "theory", "comparison", "stages", "checks", "point", "scan")
+KINDS = {
+    *("trajectory", "simulation", "theory", "comparison", "stages", "checks", "point", "scan"),
+    "evaluation",
+}
 """Groups that hold results; after an underscore their names may go on, as in ``theory_250``."""
 
 TEXT_ATTRIBUTES = {
@@ -46,10 +56,19 @@ TEXT_ATTRIBUTES = {
     *("axis", "scales", "ticks", "units", "long_name"),
 }
 NUMBER_ATTRIBUTES = {
-    *("schema_version", "bayes_risk", "seconds", "steps", "right_hand_sides", "jacobians"),
-    "jacobian_right_hand_sides",
+    *("schema_version", "seconds", "steps", "right_hand_sides", "jacobians"),
+    *("jacobian_right_hand_sides", "error_estimate", "gradient_covariance_error", "tolerance"),
     *("dimension", "least_pvalue", "false_alarm", "degrees", "loss_pvalue"),
     *("judged", "resolution"),
     *("spread_exponent", "spread_exponent_error"),
 }
 """Attributes of the file, its groups and its datasets, by what they are."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the files of a model hold: the variables of each kind of group by name, and which
+    attributes are numbers beside NUMBER_ATTRIBUTES. Of all else anything is taken."""
+
+    groups: Mapping[str, Mapping[str, Variable]] = field(default_factory=dict)
+    numbers: frozenset[str] = frozenset()

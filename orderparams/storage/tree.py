@@ -22,7 +22,8 @@ class Tree:
     ``coordinates`` are the values along axes; an axis without is counted from 1. ``axis_names`` are
     the axes' long names beside those of ``schema.AXES``, ``axis_keys`` the keys of the
     configuration that are varied along them. ``arrays`` are stored as they are, of
-    which no axes are told.
+    which no axes are told. ``groups`` are asked for one after the other; one that cannot be had
+    (KeyError) is left out.
     """
 
     variables: Mapping[str, tuple[Variable, NDArray[Any]]] = field(default_factory=dict)
@@ -42,6 +43,12 @@ class Tree:
             for axis, size in zip(variable.axes, np.shape(values), strict=True)
         }
 
+    def scale(self, axis: str, size: int) -> tuple[Variable, NDArray[Any]]:
+        """An axis as a variable over itself, and the values along it."""
+        words = self.axis_names[axis] if axis in self.axis_names else AXES[axis]
+        about = Variable((axis,), words, key=self.axis_keys.get(axis, ""))
+        return about, np.asarray(self.coordinates.get(axis, np.arange(1, size + 1)))
+
 
 def write_tree(group: h5py.Group, tree: Tree) -> None:
     """Write all of a tree into a group."""
@@ -50,28 +57,22 @@ def write_tree(group: h5py.Group, tree: Tree) -> None:
         group.attrs[name] = value
     for name, values in tree.arrays.items():
         group.create_dataset(name, data=values)
-    for name, inner in tree.groups.items():
-        write_tree(group.create_group(name), inner)
+    for name in tree.groups:
+        if (inner := tree.groups.get(name)) is not None:
+            write_tree(group.create_group(name), inner)
 
 
 def write_variables(group: h5py.Group, tree: Tree) -> None:
     """Datasets with units and long names; every axis is a dimension scale, as xarray wants it."""
-    axis_names = {**AXES, **tree.axis_names}
     for axis, size in tree.sizes.items():
-        values = storable(tree.coordinates.get(axis, np.arange(1, size + 1)))
-        scale = group.create_dataset(axis, data=values)
+        about, values = tree.scale(axis, size)
+        scale = group.create_dataset(axis, data=storable(values))
         scale.make_scale(axis)
-        scale.attrs["units"] = "1"
-        scale.attrs["long_name"] = axis_names[axis]
-        if axis in tree.axis_keys:
-            scale.attrs["key"] = tree.axis_keys[axis]
-    for name, (variable, values) in tree.variables.items():
+        scale.attrs.update(about.attributes)
+    for name, (about, values) in tree.variables.items():
         dataset = group.create_dataset(name, data=storable(values))
-        dataset.attrs["units"] = variable.units
-        dataset.attrs["long_name"] = variable.long_name
-        if variable.key:
-            dataset.attrs["key"] = variable.key
-        for dimension, axis in zip(dataset.dims, variable.axes, strict=True):
+        dataset.attrs.update(about.attributes)
+        for dimension, axis in zip(dataset.dims, about.axes, strict=True):
             dimension.attach_scale(group[axis])
 
 

@@ -118,7 +118,7 @@ def test_any_assignment_is_read_or_refused(key, written):
 )
 def test_any_variation_is_read_or_refused(key, spec):
     try:
-        (axis,) = read_axes({key: spec}, [])
+        (axis,) = read_axes({key: spec}, [], problem_type("single-location"))
     except ConfigurationError:
         return
     assert axis.key == key

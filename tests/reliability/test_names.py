@@ -30,13 +30,13 @@ WRITERS = {
 }
 ENDINGS = {"plot": ".png", "export": ".json", "report": ".html"}
 WORK = (
-    "integrate.solve",
-    "sgd.run.simulate",
-    "validation.validate",
+    "run.solve.solve",
+    "run.simulate.simulate",
+    "run.validate.validate",
     "scans.run.run_points",
     "export.export_file",
-    "plots.plot_file",
-    "reports.contents.report_page",
+    "views.plots.plot_file",
+    "views.reports.contents.report_page",
 )
 
 

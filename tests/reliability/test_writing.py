@@ -28,7 +28,8 @@ from orderparams.results.trajectory import Trajectory
 
 def save(mark):
     values = np.full((200, 4, 4), float(mark))
-    run = Trajectory(problem, np.arange(200.0), values[:, :, :3], values, values[:, 0, 0])
+    parameters = {"overlap": values[:, :, :3], "self_overlap": values}
+    run = Trajectory(problem, np.arange(200.0), parameters, values[:, 0, 0])
     run.save("run.h5", force=True)
 
 problem = op.load("two-stage")

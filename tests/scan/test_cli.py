@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -90,6 +91,17 @@ def test_compiling_is_said_once(run, tmp_path, monkeypatch):
     scan = [*SCAN[:-1], "2", "--action", "evaluate", *HEADS]
     assert run(*scan, "-o", "a.h5")[2].count("Compiling kernels") == 1
     assert "Compiling" not in run(*scan, "-o", "b.h5")[2]
+
+
+def test_a_scan_that_is_refused_leaves_no_thread_behind(run):
+    """Nor one that is only planned: the line that repeats itself in a log ends with the command."""
+    before = threading.active_count()
+    assert run(*SCAN, "--vary", "attention.heads=0,1", "-o", "a.h5")[0] == 2
+    assert run(*SCAN, *HEADS, "--dry-run")[0] == 0
+    until = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
 
 
 def test_workers_of_this_machine_are_no_workers_of_a_cluster():

@@ -7,7 +7,6 @@ of the example that was drawn, the other backend.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -295,8 +294,10 @@ def test_an_ensemble_records_and_resumes(backend: str, monkeypatch):
     second = ensemble(case, backend)
     second.restore(first.state())
     again = second.run(workers=2)
-    for field in fields(whole):
-        np.testing.assert_array_equal(getattr(again, field.name), getattr(whole, field.name))
+    for name in ("time", "step", "loss"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(whole, name))
+    for name, values in whole.parameters.items():
+        np.testing.assert_array_equal(again[name], values)
 
 
 @pytest.mark.parametrize(("backend", "least"), [("gram", 6), ("direct", 4)])

@@ -62,7 +62,8 @@ def attend(
         if joint:
             total_of_all += total
         else:
-            total += kappa * np.exp(-top)
+            if kappa > 0.0:  # else e^{-top} may be infinite
+                total += kappa * np.exp(-top)
             for token in range(length):
                 shares[h, token] /= total
     if joint:

@@ -1,0 +1,49 @@
+"""What results show of themselves: a few short lines, and the same as a table for notebooks."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+from orderparams.config import Problem
+from orderparams.config.words import describe
+
+MOST_LINES = 12
+WIDTH = 100
+
+
+class Shown:
+    """What came out of a problem, in at most MOST_LINES lines of at most WIDTH characters."""
+
+    problem: Problem
+
+    def facts(self) -> Mapping[str, str]:
+        """What there is to say of it beside the problem."""
+        raise NotImplementedError
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The problem and the facts in words, each in one line."""
+        words = {**describe(self.problem), **self.facts()}
+        return [(key, " ".join(text.split())) for key, text in words.items()][: MOST_LINES - 1]
+
+    def heading(self) -> str:
+        """What it is of."""
+        title = " ".join(self.problem.title.split())
+        return f"{type(self).__name__}{f' {title!r}' if title else ''}"
+
+    def __repr__(self) -> str:
+        rows = [shortened(f"  {key:<12}{text}") for key, text in self.rows()]
+        return "\n".join([f"<{shortened(self.heading(), WIDTH - 2)}>", *rows])
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
+            f"<td style='text-align:left'>{html.escape(shortened(text))}</td></tr>"
+            for key, text in self.rows()
+        )
+        return f"<div><b>{html.escape(shortened(self.heading()))}</b><table>{cells}</table></div>"
+
+
+def shortened(text: str, width: int = WIDTH) -> str:
+    """A line of no more than so many characters."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"

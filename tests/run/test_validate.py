@@ -1,0 +1,194 @@
+"""What a validation compares, with simulations and flows that are arrays: nothing is run.
+
+Oracles: the comparison of deviations that were put in.
+"""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import orderparams as op
+from orderparams.errors import SolverError
+from orderparams.models.single_location.parameters import PARAMETERS
+from orderparams.run import validate as module
+from orderparams.run.compare import compare, course_pvalue, without_bias
+from orderparams.run.validate import common_times, motion, theory_of, validate
+
+TABLE = {
+    "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0]}},
+    "attention": {"heads": 1},
+    "initial": {"kind": "explicit", "overlap": [[0.5]], "self_overlap": [[0.4]]},
+    "simulation": {"dimension": 400, "replicas": 4},
+}
+TIME = np.array([0.0, 1.0, 2.0, 3.0])
+REPLICAS = 4
+GENERATOR = np.random.default_rng(0)
+
+
+@dataclasses.dataclass
+class Numbers:
+    """A simulation or a flow: order parameters by name, and what goes with them."""
+
+    parameters: dict
+    risk: np.ndarray
+    time: np.ndarray = dataclasses.field(default_factory=lambda: TIME)
+    records: object = None
+    status: str = "finished"
+    message: str = ""
+
+    def __getitem__(self, name):
+        return self.parameters[name]
+
+    @property
+    def complete(self):
+        return self.status == "finished"
+
+
+def records(step, loss=None):
+    return SimpleNamespace(step=np.array(step), loss=loss, time=TIME)
+
+
+def simulation(size, overlap, loss):
+    """Deviations (R, T) that are added to a theory of overlap t and risk 1."""
+    overlap = (TIME + overlap)[:, :, None, None]
+    with_loss = np.concatenate([np.full((REPLICAS, 1), np.nan), 1.0 + loss], axis=1)
+    step = np.arange(4) * size
+    return Numbers(
+        {"overlap": overlap, "self_overlap": np.ones((REPLICAS, 4, 1, 1))},
+        np.ones((REPLICAS, 4)),
+        records=records(step, with_loss),
+    )
+
+
+def theory(**changes):
+    course = {"overlap": TIME[:, None, None], "self_overlap": np.ones((4, 1, 1))}
+    return dataclasses.replace(Numbers(course, np.ones(4)), **changes)
+
+
+@pytest.fixture
+def stage(monkeypatch):
+    """Stubs; returns what was asked of them and the grounds of the verdict."""
+    seen = SimpleNamespace(simulated=[], solved=[], grounds=[], runs={}, flow=theory())
+
+    def simulate(problem, *, workers, progress):
+        size = problem.simulation.dimension
+        seen.simulated.append((size, problem.simulation.seed, workers))
+        progress(1, 4)
+        return seen.runs[size]
+
+    def solve(problem, *, times):
+        seen.solved.append((problem.initial.overlap, list(times)))
+        return seen.flow
+
+    def doubt(found, grounds):
+        seen.grounds.append(grounds)
+        return ""
+
+    monkeypatch.setattr(module, "simulate", simulate)
+    monkeypatch.setattr(module, "solve", solve)
+    monkeypatch.setattr(module, "doubt", doubt)
+    for size in (100, 200, 400):
+        noise = GENERATOR.standard_normal((2, REPLICAS, 4)) / np.sqrt(size)
+        noise[:, :, 0] = 0
+        seen.runs[size] = simulation(size, noise[0] + 5 / size, noise[1, :, 1:])
+    return seen
+
+
+def deviation(run):
+    return run["overlap"] - TIME[:, None, None]
+
+
+def test_the_two_largest_dimensions_are_compared(stage):
+    told = []
+    found = validate(op.load(TABLE), dimensions=[400, 100, 200], workers=3, false_alarm=0.05,
+                     report=lambda *step: told.append(step))  # fmt: skip
+    assert [entry[0] for entry in stage.simulated] == [100, 200, 400]
+    assert [entry[2] for entry in stage.simulated] == [3, 3, 3]
+    assert len({entry[1] for entry in stage.simulated}) == 3
+    assert [fraction for fraction, _ in told] == pytest.approx(
+        [25 / 700, 100 / 700, 150 / 700, 300 / 700, 400 / 700, 1.0]
+    )
+    assert [words for _, words in told[:2]] == ["simulation, D = 100", "theory, D = 100"]
+    small, large = ({"overlap": deviation(stage.runs[d])} for d in (200, 400))
+    overlap = without_bias(small, 200, large, 400)
+    losses = [{"loss": stage.runs[d].records.loss[:, 1:] - 1.0} for d in (200, 400)]
+    loss = course_pvalue(without_bias(losses[0], 200, losses[1], 400)["loss"])
+    expected = compare(overlap, PARAMETERS[:1], besides=[loss], false_alarm=0.05)
+    assert found.loss_pvalue == pytest.approx(loss)
+    assert found.comparison.least_pvalue == pytest.approx(expected.least_pvalue)
+    assert (found.comparison.judged, found.comparison.false_alarm) == (2, 0.05)
+    (grounds,) = stage.grounds
+    assert (grounds.smaller, grounds.steps, grounds.times) == (200, 600, 4)
+    np.testing.assert_array_equal(grounds.motion["overlap"][:, :, 0, 0], [TIME] * REPLICAS)
+    np.testing.assert_allclose(grounds.deviations["overlap"], overlap["overlap"])
+    assert grounds.scaling.dimension.tolist() == [100, 200, 400]
+    assert found.comparison.resolution > 0
+
+
+@pytest.mark.parametrize("of", ["overlap", "loss"])
+def test_what_is_least_probable_names_the_correction(stage, of):
+    """A constant deviation at both dimensions, beside a bias of order 1/D: 5/400 against 1/100."""
+    for size in (100, 400):
+        small = 1e-6 * GENERATOR.standard_normal((REPLICAS, 4))
+        certain, vague = 0.01 + 5 / size + small, stage.runs[size].records.loss
+        noise = deviation(stage.runs[size])[:, :, 0, 0] - 5 / size
+        if of == "overlap":
+            stage.runs[size] = simulation(size, certain, vague[:, 1:] - 1.0)
+        else:
+            stage.runs[size] = simulation(size, noise, certain[:, 1:])
+    validate(op.load(TABLE), dimensions=[100, 400])
+    (grounds,) = stage.grounds
+    assert grounds.worst == ("m_1,1" if of == "overlap" else "the measured loss")
+    assert grounds.correction == pytest.approx(5 / 400 / 0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [("interrupted", KeyboardInterrupt), ("failed", SolverError)]
+)
+def test_a_part_that_does_not_finish_ends_it(stage, status, error):
+    stage.flow = theory(status=status, message="why")
+    with pytest.raises(error):
+        validate(op.load(TABLE))
+    stage.flow = theory()
+    stage.runs[100] = dataclasses.replace(stage.runs[100], status=status, message="why")
+    with pytest.raises(error):
+        validate(op.load(TABLE))
+
+
+@pytest.mark.parametrize(
+    ("apart", "start", "flows"),
+    [(0.0, "replica", 1), (1e-13, "replica", 1), (1e-11, "replica", 2), (1e-11, "mean", 1)],
+)
+def test_flows_start_where_replicas_do(stage, apart, start, flows):
+    overlap = np.full((2, 4, 1, 1), 0.5)
+    overlap[1, 0] += apart
+    run = Numbers({"overlap": overlap, "self_overlap": np.full((2, 4, 1, 1), 0.4)}, np.ones((2, 4)))
+    run.time = np.array([0.0, 1.0, 1.0, 3.0])
+    assert len(theory_of(op.load(TABLE), run, start)) == flows
+    starts = [given[0][0] for given, _ in stage.solved]
+    expected = overlap[:, 0, 0, 0] if flows == 2 else [overlap[:, 0].mean()]
+    np.testing.assert_array_equal(starts, expected)
+    assert stage.solved[0][1] == [0.0, 1.0, 3.0]
+
+
+def test_motion_is_counted_from_the_start():
+    flow = theory(parameters={"overlap": (3 + TIME**2)[:, None, None]})
+    run = Numbers({}, np.ones((REPLICAS, 3)), time=np.array([0.0, 2.0, 3.0]))
+    found = motion(run, [flow])["overlap"]
+    np.testing.assert_array_equal(found[:, :, 0, 0], [[0.0, 4.0, 9.0]] * REPLICAS)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ([0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]),
+        ([0, 0, 1, 1], [0, 1, 2, 3], [0, 2]),
+        ([0, 1, 1, 2], [0, 0, 1, 1], [0, 2]),
+        ([0, 2, 4, 6], [0, 0, 0, 1], [0, 3]),
+    ],
+)
+def test_times_between_which_a_run_makes_no_step_are_passed_over(first, second, expected):
+    runs = [Numbers({}, None, records=records(step)) for step in (first, second)]
+    assert common_times(runs).tolist() == expected

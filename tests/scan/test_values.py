@@ -1,0 +1,194 @@
+"""What points keep: all that moves, by the names of the table; and of which model they are."""
+
+import dataclasses
+import sys
+import types
+
+import numpy as np
+import pytest
+from reliability.mutations import FIXTURES
+
+import orderparams as op
+from orderparams.config.sections import option
+from orderparams.config.values import integer
+from orderparams.errors import ConfigurationError
+from orderparams.models import registry
+from orderparams.models.single_location import config as single_location
+from orderparams.results import schema
+from orderparams.scans.actions import ACTIONS, perform
+from orderparams.scans.plan import base_table, make_plan, reserved
+from orderparams.storage.schema import AXES
+
+TABLE = {
+    "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0, 2.0]}},
+    "attention": {
+        "heads": 2, "activation": "softmax-1", "bias": "learned", "head_weights": "learned",
+    },
+    "training": {"rule": "sgd", "duration": 2.0, "learning_rate": 0.5},
+    "initial": {"kind": "explicit", "overlap": [[0.8, 0.1], [0.1, 0.6]]},
+    "expectation": {"engine": "sampling", "samples": 64},
+    "output": {"points": 3},
+    "simulation": {"dimension": 60, "replicas": 3},
+}  # fmt: skip
+MOVING = ("overlap", "self_overlap", "bias", "head_weight")
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return op.load(TABLE)
+
+
+def scan(problem, action, folder):
+    """A scan over the number of heads as it is read from its file."""
+    start = {"kind": "random", "variance": 0.1}
+    made = op.scan(
+        problem, {"attention.heads": [1, 2]}, settings={"initial": start}, action=action, workers=1,
+        output=folder / "scan.h5", trajectories=action != "evaluate",
+    )  # fmt: skip
+    assert made.failures == {}
+    return op.open(folder / "scan.h5")
+
+
+def test_a_scan_of_simulations_keeps_all_that_moves_of_every_replica(problem, tmp_path):
+    """Oracle: the courses that the same file stores of each point."""
+    found = scan(problem, "simulate", tmp_path)
+    assert {name for name in found if name.startswith("replica_")} == {
+        "replica_risk", *(f"replica_{name}" for name in MOVING)
+    }  # fmt: skip
+    assert found["replica_bias"].shape == found["replica_head_weight"].shape == (2, 3, 2)
+    assert np.isnan(found["replica_bias"][0, :, 1]).all()
+    assert np.ptp(found["replica_head_weight"][1, :, 0]) > 0, "replicas differ"
+    again = op.simulate(op.load(problem, {"initial": {"kind": "random", "variance": 0.1}}))
+    for name in MOVING:
+        np.testing.assert_array_equal(found[f"replica_{name}"][1], again[name][:, -1])
+
+
+def test_a_scan_of_evaluations_keeps_gradients_velocities_and_v_of_all_that_moves(
+    problem, tmp_path
+):
+    """Oracle: the evaluation of the same problem."""
+    found = scan(problem, "evaluate", tmp_path)
+    again = op.evaluate(op.load(problem, {"initial": {"kind": "random", "variance": 0.1}}))
+    for name in MOVING:
+        np.testing.assert_array_equal(found[name][1], again[name])
+        np.testing.assert_array_equal(found[f"{name}_gradient"][1], again.gradient[name])
+        np.testing.assert_array_equal(found[f"{name}_velocity"][1], again.velocity[name])
+    np.testing.assert_array_equal(found["gradient_covariance"][1], again.noise)
+    assert np.isnan(found["gradient_covariance"][0, 1]).all()
+    flow = op.load(problem, {"training.rule": "gradient-flow"})
+    assert "gradient_covariance" not in perform("evaluate", flow).values, "there is none"
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_whatever_a_point_gives_has_a_place_in_the_file(problem, action):
+    """All names of values are known, with as many axes as they have there."""
+    outcome = perform(action, problem)
+    assert outcome.status == "finished", outcome.message
+    known = schema.point("single-location")
+    for name, value in outcome.values.items():
+        assert np.ndim(value) == len(known[name].axes), name
+
+
+def test_no_varied_key_takes_a_name_that_the_file_needs():
+    """Axes, order parameters and all that stands in a scan, whatever it stores."""
+    names = set(reserved("single-location"))
+    assert names >= AXES.keys() | schema.SCAN.keys() | schema.point("single-location").keys()
+    assert names >= {"head", "head_2", "feature", *MOVING}
+    vary = {"attention.bias": ["none"], "simulation.dimension": [10], "task.noise": [0.0]}
+    base = base_table("flipped-spikes")
+    axes = make_plan(base, {"vary": vary}).axes
+    assert [axis.name for axis in axes] == ["attention_bias", "simulation_dimension", "noise"]
+
+
+def test_a_plan_of_before_is_still_the_same():
+    """Fingerprints of folders as they were before configurations named their model."""
+    for name, fingerprint in (("scan", "b571f9b47ce692fc"), ("paired", "02dbf76c375e0dee")):
+        plan = make_plan(base_table(FIXTURES / "version-1" / f"{name}.h5"))
+        assert plan.fingerprint == fingerprint
+        assert not plan.points[0].config.startswith("model")
+
+
+@pytest.fixture
+def other_model(monkeypatch):
+    """A second model, that has the keys of the first and one of its own."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Crew:
+        size: int = option(integer(1, 9), 1)
+
+    @dataclasses.dataclass(frozen=True)
+    class Toy(single_location.Problem):
+        model = "toy"
+        crew: Crew = option(Section(Crew), Crew())
+
+    module = types.ModuleType("orderparams.models.toy.config")
+    vars(module).update({name: getattr(single_location, name) for name in single_location.__all__})
+    module.Problem = Toy
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(registry.MODELS, "toy", "toy")
+    return Toy
+
+
+@pytest.mark.parametrize(
+    ("vary", "settings", "words"),
+    [
+        (
+            {"model": ["toy", "single-location"]},
+            {},
+            "varied key model: all points of a scan are of",
+        ),
+        ({"model": ["no-such"]}, {}, "scan of each of single-location"),
+        (
+            {"crew.size": [1, 2]},
+            {},
+            "crew.size: model = 'single-location' has no such key, 'toy' has it",
+        ),
+        (
+            {"crew.size[0]": [1, 2]},
+            {},
+            "crew.size: model = 'single-location' has no such key, 'toy' has",
+        ),
+        (
+            {"task.length": [2, 3]},
+            {"crew.size": 2},
+            "crew.size: model = 'single-location' has no such key",
+        ),
+        (
+            {"task.length": [2, 3]},
+            {"model": "tyo"},
+            'there is none called "tyo"; the models are',
+        ),
+        ({"crew.sise": [1]}, {"model": "toy"}, "did you mean 'crew.size'"),
+    ],
+)
+def test_what_is_of_another_model_is_told_with_it(other_model, vary, settings, words):
+    with pytest.raises(ConfigurationError) as refused:
+        make_plan(base_table("flipped-spikes"), {"vary": vary}, settings)
+    assert words in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_keys_of_a_model_are_varied_where_it_is_set(other_model):
+    plan = make_plan(
+        base_table("flipped-spikes"), {"vary": {"crew.size": [1, 2]}}, {"model": "toy"}
+    )
+    assert plan.model == "toy"
+    assert all('model = "toy"\n' in point.config for point in plan.points)
+    assert make_plan(op.config.parse_toml(plan.config)).fingerprint == plan.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--vary", "model=a,b"], "varied key model: all points of a scan are of one model"),
+        (["--vary", "task.length=2,3", "-s", "model=perceptron"], "there is none called"),
+        (["--vary", "network.no=2,3"], "unknown key 'network.no'"),
+    ],
+)
+def test_the_command_says_so_in_one_message(run, tmp_path, arguments, words):
+    status, out, err = run("scan", "single-head", *arguments, "-o", "a.h5")
+    assert (status, out) == (2, "")
+    assert words in " ".join(err.split())
+    assert err.startswith("orderparams: ")
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
