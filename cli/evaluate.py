@@ -10,8 +10,7 @@ import click
 from orderparams.cli import given, options
 from orderparams.cli.screen import show
 from orderparams.models import registry
-from orderparams.models.parameters import OrderParameter
-from orderparams.views.tables import state_table
+from orderparams.views.tables import noise_of, state_table
 
 if TYPE_CHECKING:
     from orderparams.results.evaluation import Evaluation
@@ -62,10 +61,9 @@ def covariance(result: Evaluation) -> list[str]:
     """V of the gradient, where SGD has noise."""
     if result.noise is None:
         return []
-    axis = result.order_parameters[0].axes[0]
-    parameter = OrderParameter("noise", "V", "", (axis, axis))
-    table = state_table([parameter], {"noise": result.noise}, "--json has all")
-    return ["", "  covariance V of the gradient's coefficients", *table]
+    noise = noise_of(result.order_parameters)
+    table = state_table([noise], {noise.name: result.noise}, "--json has all")
+    return ["", f"  {noise.long_name}", *table]
 
 
 def references(result: Evaluation) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orderparams.errors import ConfigurationError, FileError
+from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence, Panel
 from orderparams.results.files import open_result
 from orderparams.results.scan import Scan
@@ -77,4 +78,6 @@ def plot_file(path: Path, at: Mapping[str, str] | None = None, over: Sequence[st
         return plot_scan(result, at, over)
     if at or over:
         raise ConfigurationError(f"values and axes are chosen of a scan, and {path} holds none")
+    if isinstance(result, Evaluation):
+        raise FileError(f"{path} holds an evaluation, one point; there is nothing to draw it over")
     return plot_evidence(result) if isinstance(result, Evidence) else plot_courses(result)

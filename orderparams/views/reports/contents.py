@@ -12,6 +12,7 @@ from orderparams.config.titles import title_of
 from orderparams.config.values import toml_value
 from orderparams.config.words import describe
 from orderparams.provenance import version
+from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.files import open_result, read_attributes
 from orderparams.results.scan import Scan
@@ -46,6 +47,7 @@ KINDS = {
         "Order parameters and risk in time: lines are the theory, bands the range of the replicas",
     ),
     Scan: Kind("Scan", findings.of_scan, "What the points came to, over the varied parameters"),
+    Evaluation: Kind("Order-parameter flow at one point", findings.of_evaluation, ""),
     Evidence: Kind("Claim", findings.of_claim, "What the checks were read off"),
 }
 

@@ -14,6 +14,7 @@ from orderparams.analysis.stages import stages_of
 from orderparams.models import registry
 from orderparams.models.parameters import OrderParameter
 from orderparams.results import schema
+from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
@@ -21,7 +22,7 @@ from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
 from orderparams.views import story
 from orderparams.views.reports.markup import items, paragraph, section, table, terms
-from orderparams.views.tables import tables
+from orderparams.views.tables import noise_of, tables
 
 Array = NDArray[np.float64]
 
@@ -72,6 +73,28 @@ def of_run(run: Trajectory) -> list[str]:
         *happened("What happened", run),
         section("Order parameters at the end", *state(run.order_parameters, run.state(-1))),
     ]
+
+
+def of_evaluation(result: Evaluation) -> list[str]:
+    """The flow at one point: risk, order parameters, gradient, velocity and V."""
+    facts = {"risk": number(result.risk, ".10f")}
+    for name, called in registry.configuration(result.problem.model).REFERENCES.items():
+        facts[called] = number(result.references.get(name, math.nan), ".10f")
+    facts |= {"error estimate": number(result.error_estimate, ".1e"), "engine": result.engine}
+    if result.noise_error is not None:
+        facts["error of V"] = number(result.noise_error, ".1e")
+    parameters = result.order_parameters
+    sections = [
+        section("Result", terms(facts, "facts")),
+        section("Order parameters", *state(parameters, result.parameters)),
+        section("Gradient of the risk", *state(parameters, result.gradient)),
+        section("Velocity", *state(parameters, result.velocity)),
+    ]
+    if result.noise is None:
+        return sections
+    noise = noise_of(parameters)
+    title = f"{noise.long_name[0].upper()}{noise.long_name[1:]}"
+    return [*sections, section(title, *state([noise], {noise.name: result.noise}))]
 
 
 def of_simulation(run: SimulationRun) -> list[str]:
