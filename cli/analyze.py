@@ -7,13 +7,16 @@ import textwrap
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from orderparams import interruption
 from orderparams.cli import given, idle, options
 from orderparams.cli.screen import note, show
+from orderparams.views import story
+from orderparams.views.story import Words
+from orderparams.views.tables import aligned, state_table
 
 if TYPE_CHECKING:
     from orderparams.analysis.analyze import Analysis
@@ -141,7 +144,8 @@ def given_run(path: Path, replica: int | None) -> Trajectory:
     if replica is None:
         from orderparams.results.files import open_group
 
-        return open_group(path, "trajectory")
+        run: Trajectory = open_group(path, "trajectory")
+        return run
 
     from orderparams.analysis.simulated import replica_trajectory
     from orderparams.results.files import open_group
@@ -157,52 +161,39 @@ def numbers(values: Iterable[float], digits: int = 3) -> str:
     return "(" + ", ".join(f"{value:z.{digits}f}" for value in values) + ")"
 
 
-def names(heads: Iterable[int]) -> str:
-    """Heads as they are shown, counted from 1."""
-    return ", ".join(str(head + 1) for head in heads) or "none"
+def words_of(result: Analysis) -> Words:
+    """What learns, and what it turns to: without both there is no analysis."""
+    return cast(Words, story.words_of(result.trajectory.order_parameters))
+
+
+def learners(result: Analysis) -> int:
+    """How many learn."""
+    return len(result.pruning.removals)
 
 
 def happened(result: Analysis) -> list[str]:
-    """Phases, events, plateaus, and how the heads are grouped at the end."""
+    """Phases, events, plateaus, and who is like whom at the end."""
     stages, run = result.stages, result.trajectory
+    words = words_of(result)
     lines = ["What happened"]
     if not run.complete:
-        reason = f"The run did not finish: {run.message or run.status}."
-        lines += textwrap.wrap(reason, 78, initial_indent="  ", subsequent_indent="  ")
-    if len(run.time) < 5:
-        return [*lines, f"  {len(run.time)} stored times are too few to tell stages."]
-    if stages.unspecialized is not None:
-        first, last = stages.unspecialized
-        lines.append(f"  All heads are the same (within 10 %) from t = {first:.4g} to {last:.4g}.")
-    if not stages.specializations:
-        lines.append("  No head specialized: no overlap grew that the heads do not share.")
+        lines += sentence(f"The run did not finish: {run.message or run.status}.")
+    if few := story.too_few(len(run.time)):
+        return [*lines, *sentence(few)]
+    for text in story.opening(stages, words):
+        lines += sentence(text)
     if stages.events:
-        lines += ["", "  stage  head  towards     10 %      half      90 %    cosine        risk"]
-    for event in stages.events:
-        stage = "all" if event.common else f"{event.stage}"
-        lines.append(
-            f"  {stage:>5}{event.learner + 1:6d}{event.target:>9}"
-            f"{event.start:9.4g}{event.half_time:10.4g}{event.complete:10.4g}"
-            f"  {event.cosine_before:z.2f} {event.cosine_after:z.2f}"
-            f"  {event.risk_before:.4f} {event.risk_after:.4f}"
-        )
-    for plateau in stages.plateaus:
-        span = f"t = {plateau.start:.4g} to {plateau.end:.4g}"
-        lines.append(f"  plateau of risk {plateau.level:.6f}, {span}")
-    for excursion in stages.excursions:
-        lines.append(
-            f"  Head {excursion.learner + 1} makes an excursion: along direction "
-            f"{excursion.origin.name} up to {excursion.peak:z.3f}"
-        )
-        lines.append(
-            f"    at t = {excursion.peak_time:.4g}; from t = {excursion.turn_time:.4g} on it "
-            f"follows direction {excursion.destination.name}."
-        )
-    lines += ["", "  heads at the end (overlaps equal within 10 % in brackets)"]
-    lines.append("    " + "  ".join(f"[{names(group)}]" for group in stages.groups))
-    if stages.dormant:
-        lines.append(f"    without overlap: {names(stages.dormant)}")
+        lines += ["", *aligned(*story.narrow(stages, words)), ""]
+    for text in story.course(stages, words):
+        lines += sentence(text)
     return lines
+
+
+def sentence(text: str) -> list[str]:
+    """A sentence in lines, those after the first further in."""
+    return textwrap.wrap(
+        text, 78, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+    )
 
 
 MOST_MODES = 6
@@ -227,13 +218,21 @@ def rest_lines(title: str, rest: Rest, result: Analysis) -> list[str]:
 def why(result: Analysis) -> list[str]:
     """The saddles: what they predict, and what was seen."""
     lines = ["Why"]
-    problem, unspecialized = result.trajectory.problem, result.unspecialized
+    problem, unspecialized, words = (
+        result.trajectory.problem,
+        result.unspecialized,
+        words_of(result),
+    )
+    several = learners(result) > 1
     if problem.training.rule == "sgd":
         lines.append("  (points and rates are those of the risk, without the noise of SGD)")
-    if len(result.pruning.removals) > 1:
-        lines += rest_lines("All heads equal", unspecialized, result)
-        overlap = unspecialized.point.vectors.overlap[0]
-        lines.append(f"    every head has the overlaps {numbers(overlap[:MOST_NUMBERS])}")
+    if several:
+        lines += rest_lines(f"All {words.learner}s equal", unspecialized, result)
+        first = next(one.name for one in result.trajectory.order_parameters if one.crossed)
+        values = unspecialized.point.vectors.state[first][0]
+        lines.append(
+            f"    every {words.learner} has the {words.measure}s {numbers(values[:MOST_NUMBERS])}"
+        )
         predicted, observed = result.predicted_order, result.observed_order
         lines.append(f"    order of directions: predicted {', '.join(predicted) or 'none'};")
         lines.append(f"      observed {', '.join(observed) or 'none'}")
@@ -242,8 +241,8 @@ def why(result: Analysis) -> list[str]:
             lines.append(f"    {direction.name} is {numbers(direction.basis[:MOST_NUMBERS, 0])}")
     for number, rest in enumerate(result.rests, 1):
         lines += rest_lines(f"{number}. plateau", rest, result)
-    if len(result.pruning.removals) == 1 and not result.rests:
-        lines.append("  One head, and no plateau on its way: the risk simply falls.")
+    if not several and not result.rests:
+        lines.append(f"  One {words.learner}, and no plateau on its way: the risk simply falls.")
     return lines
 
 
@@ -297,12 +296,11 @@ def ending(result: Analysis) -> list[str]:
 
 
 def best(result: Analysis) -> list[str]:
-    """The lowest risk found beside the run and the Bayes risk; with weight decay, its own too."""
-    found = result.optimum
+    """The lowest risk found beside the run and the floor; with weight decay, its own too."""
+    found, floor = result.optimum, result.optimum.floor
     lines = ["The optimum", *lowest("risk", found.risk, found)]
-    words = found.floor.words
-    above = f"{found.risk - found.floor.value:.3e} above"
-    lines.append(f"  it is {words}" if found.proven else f"  {above} {words}")
+    above = f"{found.risk - floor.value:.3e} above"
+    lines.append(f"  it is {floor.words}" if found.proven else f"  {above} {floor.words}")
     if result.penalised is None:
         return [*lines[:-1], f"{lines[-1]}; {distance(result)}", *table(found, result)]
     lines[1] += ", without weight decay"
@@ -335,14 +333,8 @@ def distance(result: Analysis) -> str:
 
 
 def table(found: Optimum, result: Analysis) -> list[str]:
-    """Heads at a minimum."""
-    heads, attention = found.point.heads, result.trajectory.problem.attention
-    return options.overlap_table(
-        heads.overlap,
-        heads.self_overlap,
-        heads.bias if attention.bias == "learned" else None,
-        heads.head_weights if attention.head_weights == "learned" else None,
-    )
+    """The order parameters at a minimum."""
+    return state_table(result.trajectory.order_parameters, found.state, "--json has all")
 
 
 NOTHING = 1e-7
@@ -350,18 +342,20 @@ NOTHING = 1e-7
 
 
 def pruning(result: Analysis) -> list[str]:
-    """What the heads are worth."""
-    found = result.pruning
+    """What each that learns is worth."""
+    found, who = result.pruning, words_of(result).learner
     if len(found.removals) < 2:
-        return ["Pruning", "  There is one head only."]
+        return ["Pruning", f"  There is one {who} only."]
     how = "all subsets" if found.exhaustive else "greedy"
-    lines = ["Pruning", f"  {f'heads removed ({how})':<27}{'risk':>9}{'trained again':>17}"]
+    lines = ["Pruning", f"  {f'{who}s removed ({how})':<27}{'risk':>9}{'trained again':>17}"]
     for removal in found.removals:
-        who = names(removal.learners)
-        who = who if len(who) <= 24 else f"{len(removal.learners)} heads"
-        lines.append(f"  {who:<24}{removal.risk:12.6f}{removal.reoptimized_risk:17.6f}")
+        gone = story.numbered(removal.learners) or "none"
+        gone = gone if len(gone) <= 24 else f"{len(removal.learners)} {who}s"
+        lines.append(f"  {gone:<24}{removal.risk:12.6f}{removal.reoptimized_risk:17.6f}")
     if not found.exhaustive:
-        lines.append("  Heads were removed one by one; another choice may cost less.")
+        lines.append(
+            f"  {who.capitalize()}s were removed one by one; another choice may cost less."
+        )
     for cost in (0.01, 0.1):
         count = found.removable(cost)
         again = found.removable(cost, reoptimized=True)
@@ -374,7 +368,9 @@ def pruning(result: Analysis) -> list[str]:
         g, h = np.unravel_index(int(found.interaction.argmax()), found.interaction.shape)
         pair = sorted((int(g), int(h)))
         lines += [
-            f"  Heads {names(pair)} stand in for each other most: to lose both costs",
-            f"    {found.interaction[g, h]:.2e} more than to lose each alone.",
+            *sentence(
+                f"{who.capitalize()}s {story.numbered(pair)} stand in for each other most: to lose "
+                f"both costs {found.interaction[g, h]:.2e} more than to lose each alone."
+            )
         ]
     return lines

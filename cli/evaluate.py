@@ -10,6 +10,7 @@ import click
 from orderparams.cli import given, options
 from orderparams.cli.screen import show
 from orderparams.models import registry
+from orderparams.views.tables import noise_of, state_table
 
 if TYPE_CHECKING:
     from orderparams.results.evaluation import Evaluation
@@ -47,12 +48,22 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
         lines += [f"             expectation.tolerance = {result.tolerance:g} was not reached"]
     lines += ["", f"  risk        {result.risk:.10f}", *references(result)]
     for title, state in (
-        ("overlaps", result.parameters),
+        ("order parameters", result.parameters),
         ("gradient of the risk", result.gradient),
         ("velocity", result.velocity),
     ):
-        lines += ["", f"  {title}", *options.state_table(problem, state)]
-    show(lines)
+        table = state_table(result.order_parameters, state, "--json has all")
+        lines += ["", f"  {title}", *table]
+    show([*lines, *covariance(result)])
+
+
+def covariance(result: Evaluation) -> list[str]:
+    """V of the gradient, where SGD has noise."""
+    if result.noise is None:
+        return []
+    noise = noise_of(result.order_parameters)
+    table = state_table([noise], {noise.name: result.noise}, "--json has all")
+    return ["", f"  {noise.long_name}", *table]
 
 
 def references(result: Evaluation) -> list[str]:

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +19,9 @@ from orderparams.cli import completion
 from orderparams.cli.screen import note
 from orderparams.config import words
 from orderparams.errors import FileError
-from orderparams.models import registry
 from orderparams.processors import processors
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from orderparams.config import Problem
 
 config = click.argument(
@@ -150,35 +147,3 @@ def describe(problem: Problem, rule: str | None = None) -> list[str]:
     """A problem in a few lines of text; ``rule`` if not the configuration's."""
     parts = words.describe(problem, rule)
     return [f"{part:<11}{text}" for part, text in parts.items()]
-
-
-MOST_ROWS, MOST_COLUMNS = 24, 8
-
-
-def state_table(problem: Problem, state: Mapping[str, np.ndarray]) -> list[str]:
-    """Order parameters in 80 columns: a row an entry of their first axis, such as a head."""
-    configuration = registry.configuration(problem.model)
-    columns: dict[str, np.ndarray] = {}
-    whole = 0
-    row = ""
-    for parameter in configuration.PARAMETERS:
-        if parameter.name not in state or parameter.axes[0].name != (row or parameter.axes[0].name):
-            continue
-        row = parameter.axes[0].name
-        values = parameter.lines(state[parameter.name])
-        whole += values.shape[1]
-        for i in range(values.shape[1]):
-            index = f"_{i + 1}" if len(parameter.axes) > 1 and not parameter.symmetric else ""
-            columns[f"{parameter.symbol}{index}"] = values[:, i]
-    shown = dict(list(columns.items())[:MOST_COLUMNS])
-    largest = max(abs(values).max() for values in shown.values())
-    style = "9.1e" if 0.0 < largest < 0.01 else "9.4f"
-    count = len(next(iter(shown.values())))
-    lines = [f"  {row}" + "".join(f"{name:>9}" for name in shown)]
-    for i in range(min(count, MOST_ROWS)):
-        lines.append(
-            f"  {i + 1:{len(row)}d}" + "".join(f"{of[i]:z{style}}" for of in shown.values())
-        )
-    if count > MOST_ROWS or len(columns) > len(shown):
-        lines.append(f"  (the first of {count} rows and {len(columns)} columns; the file has all)")
-    return lines

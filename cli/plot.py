@@ -49,11 +49,11 @@ def plot(
 ) -> None:
     """Draw a result file.
 
-    In time: overlaps and risk, lines for the theory, bands for the replicas of a
-    simulation. A scan: risk, final overlaps and stage times, lines over one
-    varied parameter and maps over two; words, such as the activation, are told
-    apart by colour, over seeds the median and the range are shown. A claim: its
-    curves.
+    In time: order parameters and risk, lines for the theory, bands for the
+    replicas of a simulation. A scan: risk, final order parameters and stage
+    times, lines over one varied parameter and maps over two; words, such as the
+    activation, are told apart by colour, over seeds the median and the range are
+    shown. A claim: its curves.
 
     \b
     Examples:

@@ -10,6 +10,7 @@ import click
 from orderparams import interruption
 from orderparams.cli import given, idle, keeping, options
 from orderparams.cli.screen import show
+from orderparams.views.tables import state_table
 
 if TYPE_CHECKING:
     from orderparams.results.simulation import SimulationRun
@@ -113,10 +114,8 @@ def summary(run: SimulationRun) -> list[str]:
             f"  population risk  {risk.mean():.6f} at t = {records.time[-1]:g}{spread}",
             f"  measured loss    {loss.mean():.6f} over the last interval",
             "",
-            "  final overlaps, first replica",
-            *options.state_table(
-                problem, {p.name: run[p.name][0, -1] for p in run.order_parameters}
-            ),
+            "  final order parameters, first replica",
+            *state_table(run.order_parameters, run.end(0)),
             "",
         ]
     return [*lines, f"  {run.seconds:.1f} s"]

@@ -11,6 +11,7 @@ from orderparams import interruption
 from orderparams.cli import given, idle, keeping, options
 from orderparams.cli.screen import note, show
 from orderparams.models import registry
+from orderparams.views.tables import state_table
 
 if TYPE_CHECKING:
     from orderparams.config import Problem
@@ -154,11 +155,11 @@ def summary(trajectory: Trajectory) -> list[str]:
         lines += [f"              {last:.8f} at t = {end:g}"]
     if trajectory.status == "at rest":
         lines += [f"              {trajectory.message}"]
-    overlaps = "final overlaps" if trajectory.complete else f"overlaps at t = {end:g}"
+    when = "final order parameters" if trajectory.complete else f"order parameters at t = {end:g}"
     names = registry.configuration(problem.model).REFERENCES
     lines += [f"  {names[name]:<12}{value:.8f}" for name, value in trajectory.references.items()]
-    lines += ["", f"  {overlaps}"]
-    lines += options.state_table(problem, trajectory.state(-1))
+    lines += ["", f"  {when}"]
+    lines += state_table(trajectory.order_parameters, trajectory.state(-1))
     work = f"{count.get('right_hand_sides', 0)} right-hand sides in {count['steps']} steps"
     if jacobians := count.get("jacobians"):
         work += f", {jacobians} Jacobians"

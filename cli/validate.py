@@ -46,7 +46,7 @@ def dimension_list(_: click.Context, __: click.Parameter, value: str | None) -> 
     type=click.Choice(["replica", "mean"]),
     default="replica",
     show_default=True,
-    help="Start the theory from each replica's own overlaps, or from their mean.",
+    help="Start the theory from each replica's own state, or from their mean.",
 )
 @click.option(
     "--rule",
@@ -77,7 +77,7 @@ def validate(
 ) -> int:
     """Judge the theory by SGD at finite dimension.
 
-    Both start from the same overlaps. Exit status 4 if they disagree, 7 if
+    Both start from the same state. Exit status 4 if they disagree, 7 if
     the evidence cannot decide: the reason and a remedy are printed then.
 
     \b

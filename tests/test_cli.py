@@ -44,7 +44,7 @@ def test_solve_writes_a_file_and_a_summary_that_fits_the_screen(run, tmp_path):
     status, out, err = run("solve", "single-head", *QUICK, "-o", "run.h5")
     assert (status, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
-    for words in ("Bayes risk", "final overlaps", "right-hand sides", "written to run.h5"):
+    for words in ("Bayes risk", "final order parameters", "right-hand sides", "written to run.h5"):
         assert words in out
     with h5py.File(tmp_path / "run.h5") as file:
         assert file["trajectory/risk"].shape == (5,)
@@ -57,7 +57,7 @@ def test_learned_biases_and_weights_stand_beside_the_overlaps(run):
     status, out, _ = run("solve", "softmax-1", *learned, "-s", "training.duration=2", "-o", "x.h5")
     assert status == 0
     written = op.open("x.h5")
-    assert "        q     bias   weight" in out
+    assert "        q     beta        u" in out
     assert f"{written.bias[-1, 0]:9.4f}{written.head_weight[-1, 0]:9.4f}" in out
 
 
@@ -88,10 +88,27 @@ def test_evaluate_prints_one_json_document(run):
     status, out, _ = run("evaluate", "excursion")
     assert f"{document['risk']:.10f}" in out
     assert document["covariance_error"] is None
+    assert document["parameters"].keys() == document["velocity"].keys()
     status, out, _ = run("evaluate", "-s", "task.length=1000000")
     assert "e-07" in out.split("velocity")[1]
     status, out, _ = run("evaluate", "finite-learning-rate", "--json")
     assert 1e-6 < json.loads(out)["covariance_error"] < 1e-3
+
+
+def test_evaluate_has_all_that_is_learned_and_v(run):
+    learned = ("-s", "attention.bias=learned", "-s", "attention.head_weights=learned")
+    noisy = ("softmax-1", *learned, "-s", "training.rule=sgd")
+    status, out, _ = run("evaluate", *noisy)
+    document = json.loads(run("evaluate", *noisy, "--json")[1])
+    assert status == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert out.count("        q     beta        u") == 3
+    bias, weight = (document["velocity"][name][0] for name in ("bias", "head_weight"))
+    assert f"{bias:9.4f}{weight:9.4f}" in out.split("velocity")[1]
+    covariance = np.array(document["covariance"])
+    assert covariance.shape == (4, 4)
+    assert "".join(f"{value:9.4f}" for value in covariance[1]) in out.split("covariance V")[1]
+    assert "covariance V" not in run("evaluate", "softmax-1", *learned)[1]
 
 
 def test_a_tolerance_out_of_reach_is_said(run, tmp_path):

@@ -16,12 +16,13 @@ import result_files
 import xarray
 
 import orderparams as op
+from orderparams.config import to_toml
 from orderparams.errors import FileError
 from orderparams.export import ENDINGS, WRITERS, export_file
 from orderparams.storage import groups
 from orderparams.storage.attributes import plain
 from orderparams.storage.points import point_name
-from orderparams.storage.tree import loaded
+from orderparams.storage.tree import loaded, write_tree
 
 
 def exported(path, to, folder):
@@ -210,9 +211,10 @@ def scan_with_trajectories(path, points, times):
     op.Scan(problem, "", "solve", {"length": "task.length"}, axis, axis, arrays).save(path)
     with h5py.File(path, "r+") as file:
         for group in arrays["group"]:
-            states = (generator.random((times, *shape)) for shape in ((4, 3), (4, 4), ()))
-            run = op.Trajectory(problem, np.arange(times, dtype=float), *states)
-            write_trajectory(run, file.create_group(group))
+            overlap, q, risk = (generator.random((times, *one)) for one in ((4, 3), (4, 4), ()))
+            state = {"overlap": overlap, "self_overlap": q}
+            run = op.Trajectory(problem, np.arange(times, dtype=float), state, risk)
+            write_tree(file.create_group(group), run.course())
 
 
 @pytest.mark.parametrize("to", ["csv", "json"])
@@ -250,7 +252,8 @@ def test_the_process_holds_no_more_than_pieces(result_paths, tmp_path, to):
     """128 MiB, of zeros that are stored deflated; what HDF5 itself holds counts as well."""
     path = tmp_path / "large.h5"
     with h5py.File(path, "w") as file:
-        file.attrs.update(program="orderparams", schema_version=1)
+        config = to_toml(op.load("single-head"))
+        file.attrs.update(program="orderparams", schema_version=1, config=config)
         for name in ("time", "risk"):
             data = file.create_dataset(f"trajectory/{name}", data=np.zeros(2**23), compression=1)
             data.attrs.update(units="1", long_name=name)

@@ -149,13 +149,13 @@ def test_the_command_resumes_and_says_what_it_does(run):
     quick = [f"-s{setting}" for setting in SMALL]
     status, out, err = run("solve", "single-head", *quick, "-sintegrator.max_steps=5", "-ox.h5")
     assert status == 3
-    assert "final overlaps" not in out
-    assert "overlaps at t = " in out
+    assert "final order parameters" not in out
+    assert "order parameters at t = " in out
     assert "orderparams solve x.h5 --resume" in err
     status, out, err = run("solve", "x.h5", "--resume", "-sintegrator.max_steps=1000")
     assert status == 0
     assert "Going on with x.h5 from t = " in err
-    assert "final overlaps" in out
+    assert "final order parameters" in out
     status, _, err = run("solve", "x.h5", "--resume")
     assert status == 0
     assert "nothing is left to do" in err

@@ -8,13 +8,14 @@ import pytest
 import result_files
 from reliability.mutations import FIXTURES
 
-import orderparams as op
 from orderparams import compiled
 from orderparams.cli import options, screen
 from orderparams.cli.analyze import numbers
 from orderparams.cli.screen import WIDTH, columns, fitted
 from orderparams.cli.validate import summary as verdict
+from orderparams.models import registry
 from orderparams.results.files import open_result
+from orderparams.views.tables import state_table
 
 FILES = sorted(FIXTURES.glob("version-*/*.h5"))
 TITLE = "漢字 and γ ≤ ∞ in a title that is much longer than the eighty columns of a terminal are"
@@ -101,13 +102,13 @@ def test_lines_are_broken_between_words_and_below_their_text(line, parts):
 
 
 def test_what_rounds_to_zero_has_no_sign(monkeypatch, result_paths):
-    problem, one = op.load("single-head"), np.ones((1, 1))
+    parameters, one = registry.configuration(registry.DEFAULT).PARAMETERS, np.ones((1, 1))
     for overlap, length, cells in (
         (-1e-9, 1.0, ["1", "0.0000", "1.0000"]),
-        (-0.0, 0.001, ["1", "0.0e+00", "1.0e-03"]),
+        (-0.0, 0.001, ["1", "0.0000", "1.0e-03"]),
     ):
         state = {"overlap": overlap * one, "self_overlap": length * one}
-        assert options.state_table(problem, state)[1].split() == cells
+        assert state_table(parameters, state)[1].split() == cells
     assert numbers([-1e-9, -1.0]) == "(0.000, -1.000)"
     found = open_result(result_paths["validation"])
     for course in found.comparison.deviation.values():

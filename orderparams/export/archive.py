@@ -1,4 +1,4 @@
-"""NPZ: an array under the name of every dataset, such as ``trajectory/overlap``."""
+"""NPZ: an array under the name of every dataset, such as ``trajectory/risk``."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ INFINITY = "1e999"
 
 
 def write_json(file: File, path: Path) -> None:
-    """``{"/trajectory": {"attributes": …, "variables": {"overlap": {"axes": …, "values": …}}}}``.
+    """``{"/trajectory": {"attributes": …, "variables": {"risk": {"axes": …, "values": …}}}}``.
 
     Values are nested lists, a level an axis; numbers are read back to the same bits.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,9 +27,10 @@ class Axis:
 class OrderParameter:
     """One order parameter: how it is called and written, and the axes it has.
 
-    ``long_name`` is what files say. How it is drawn follows from the axes: of a symmetric matrix
-    its diagonal, a line an entry; with two axes a line for each entry of the first in a panel for
-    each of the second.
+    ``long_name`` is what files say: words, the symbol, and perhaps " = " and what it is. How it is
+    drawn follows from the axes: of a symmetric matrix its diagonal, a line an entry; with two axes
+    a line for each entry of the first in a panel for each of the second. One that is not
+    ``prominent`` is drawn only beside others with a single panel.
     """
 
     name: str
@@ -36,6 +38,26 @@ class OrderParameter:
     long_name: str
     axes: tuple[Axis, ...]
     symmetric: bool = False
+    prominent: bool = True
+
+    @property
+    def words(self) -> str:
+        """What it is called in a sentence, such as head weight."""
+        return self.long_name.partition(" = ")[0].rpartition(" ")[0].removeprefix("learned ")
+
+    @property
+    def sign(self) -> str:
+        """The symbol in figures and on pages: β, where files and screens say beta."""
+        try:
+            return unicodedata.lookup(f"GREEK SMALL LETTER {self.symbol}")
+        except KeyError:
+            return self.symbol
+
+    @property
+    def crossed(self) -> bool:
+        """Whether it has two axes of different kinds: overlaps of what learns with what is hidden,
+        the first of which stages tell of."""
+        return len(self.axes) > 1 and not self.symmetric
 
     @property
     def axis_names(self) -> tuple[str, ...]:
@@ -62,4 +84,6 @@ class OrderParameter:
         values = np.asarray(values)
         if self.symmetric:
             return np.diagonal(values, axis1=-2, axis2=-1)[..., None]
-        return values[..., None] if len(self.axes) == 1 else values
+        leading = values.shape[: values.ndim - len(self.axes)]
+        lines = values.shape[len(leading)] if self.axes else 1
+        return values.reshape(*leading, lines, -1)

@@ -89,10 +89,10 @@ class Evaluation(Measured):
             values = getattr(self, part)
             found[part] = {name: array.tolist() for name, array in values.items()}
         return found | {
-            "noise": None if self.noise is None else self.noise.tolist(),
+            "covariance": None if self.noise is None else self.noise.tolist(),
             "engine": self.engine,
             "error_estimate": self.error_estimate,
-            "noise_error": self.noise_error,
+            "covariance_error": self.noise_error,
             "tolerance": self.tolerance,
         }
 

@@ -10,7 +10,12 @@ FEATURE = Axis("feature", "signal direction, counted from 1", "direction")
 
 OVERLAP = OrderParameter("overlap", "m", "overlap m = k_h . k*_f / D", (HEAD, FEATURE))
 SELF_OVERLAP = OrderParameter(
-    "self_overlap", "q", "self-overlap q = k_h . k_h' / D", (HEAD, HEAD), symmetric=True
+    "self_overlap",
+    "q",
+    "self-overlap q = k_h . k_h' / D",
+    (HEAD, HEAD),
+    symmetric=True,
+    prominent=False,
 )
 BIAS = OrderParameter("bias", "beta", "learned bias beta_h", (HEAD,))
 HEAD_WEIGHT = OrderParameter("head_weight", "u", "learned head weight u_h", (HEAD,))

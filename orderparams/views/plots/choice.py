@@ -6,6 +6,7 @@ and seeds are a sample, of which the median and the range are drawn.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.config.words import symbols
 from orderparams.errors import ConfigurationError
 from orderparams.results.scan import Scan
 from orderparams.views.plots.style import COLOURS
+from orderparams.views.tables import subscript
 
 MOST_LINES = len(COLOURS)
 MOST_NAMED = 12
@@ -24,11 +27,13 @@ MOST_NAMED = 12
 
 @dataclass(frozen=True, eq=False)
 class Parameter:
-    """A varied key, its name in the scan, and values (N,): numbers, or texts."""
+    """A varied key, its name in the scan, values (N,), numbers or texts, and what stands at its
+    axis."""
 
     name: str
     key: str
     values: NDArray[Any]
+    label: str
 
     @property
     def numeric(self) -> bool:
@@ -78,8 +83,11 @@ def choose(scan: Scan, at: Mapping[str, str], over: Sequence[str]) -> Choice:
     :class:`ConfigurationError` if it takes more than two axes or too many lines.
     """
     paired = tuple(scan.dimensions) == ("point",)
+    known = symbols(scan.problem)
     parameters = {
-        name: Parameter(name, scan.keys[name], scan.parameters[name])
+        name: Parameter(
+            name, scan.keys[name], scan.parameters[name], axis_label(scan.keys[name], known)
+        )
         for name in (scan.keys if paired else scan.dimensions)
     }
     fixed = {find(parameters, key).name: value for key, value in at.items()}
@@ -170,7 +178,7 @@ def gridded(
             part = part.take(p.order, axis)
         arrays[name] = part
     labels = [", ".join(row) for row in combinations(lines)]
-    sorted_over = tuple(Parameter(p.name, p.key, p.values[p.order]) for p in over)
+    sorted_over = tuple(dataclasses.replace(p, values=p.values[p.order]) for p in over)
     return Choice(sorted_over, checked(labels), said(parameters, fixed), True, arrays)
 
 
@@ -184,7 +192,7 @@ def combinations(parameters: Sequence[Parameter]) -> list[list[str]]:
 
 def said_value(parameter: Parameter, value: Any) -> str:
     """A value in words: numbers need the name of what they are."""
-    return f"{axis_label(parameter.key)} = {value:g}" if parameter.numeric else str(value)
+    return f"{parameter.label} = {value:g}" if parameter.numeric else str(value)
 
 
 def said(parameters: Mapping[str, Parameter], fixed: Mapping[str, int]) -> str:
@@ -217,7 +225,7 @@ def scattered(
         raise ConfigurationError(
             "no point of the scan has all of these values together; leave some out"
         )
-    local = [Parameter(p.name, p.key, p.values[kept]) for p in parameters.values()]
+    local = [dataclasses.replace(p, values=p.values[kept]) for p in parameters.values()]
     fixed = {p.name: int(kept[0]) for p in local if len(np.unique(p.values)) == 1}
     free = [p for p in local if p.name not in fixed]
     over = axes_of(free, named)
@@ -235,29 +243,10 @@ def scattered(
     return Choice(over, checked(labels), said(parameters, fixed), False, arrays)
 
 
-SYMBOLS = {
-    "task.length": "L",
-    "task.noise": "Δ",
-    "task.signal.strengths": "ν",
-    "task.signal.mean": "μ",
-    "attention.heads": "H",
-    "attention.kappa": "κ",
-    "training.learning_rate": "γ",
-    "training.batch_size": "B",
-    "training.weight_decay": "λ",
-    "training.bias_rate": "η_b",
-    "training.head_weight_rate": "η_u",
-    "simulation.dimension": "D",
-}
-"""Those of docs/theory.md."""
-
-SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-def axis_label(key: str) -> str:
+def axis_label(key: str, known: Mapping[str, str]) -> str:
     """A key in words, with its symbol: ``task.signal.strengths[0]`` → strengths ν₁."""
     plain, _, entry = key.partition("[")
-    if plain not in SYMBOLS:
+    if plain not in known:
         return key
-    number = str(int(entry.rstrip("]")) + 1).translate(SUBSCRIPTS) if entry else ""
-    return f"{plain.rsplit('.', 1)[-1].replace('_', ' ')} {SYMBOLS[plain]}{number}"
+    number = subscript(int(entry.rstrip("]")) + 1) if entry else ""
+    return f"{plain.rsplit('.', 1)[-1].replace('_', ' ')} {known[plain]}{number}"

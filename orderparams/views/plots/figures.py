@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orderparams.errors import ConfigurationError
-from orderparams.results.evidence import Evidence, Panel, read_panels
-from orderparams.results.files import open_group, read
-from orderparams.results.trajectory import Trajectory
-from orderparams.views.plots.courses import draw_trajectory, plot_courses, width
+from orderparams.errors import ConfigurationError, FileError
+from orderparams.results.evaluation import Evaluation
+from orderparams.results.evidence import Evidence, Panel
+from orderparams.results.files import open_result
+from orderparams.results.scan import Scan
+from orderparams.views.plots.courses import draw_trajectory, plot_courses, rows_of, size
 from orderparams.views.plots.scans import plot_scan
 from orderparams.views.plots.style import MARKERS, line_style
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANEL_WIDTH = 4.2
+PANEL_SIZE = (4.2, 3.4)
+"""Inches of the curves of a claim."""
 
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
@@ -44,40 +46,38 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     axes.legend(fontsize=8)
 
 
-def plot(panels: Sequence[Panel], run: Trajectory | None) -> Figure:
-    """A run above, panels side by side below; either may be missing."""
+def plot_evidence(evidence: Evidence) -> Figure:
+    """What a claim was read off: a run above, panels side by side below; either may be missing."""
     from matplotlib.figure import Figure
 
-    features = 0 if run is None else run.overlap.shape[2]
-    size = max(PANEL_WIDTH * len(panels), width(features) if run is not None else 0.0)
-    heights = [5.2] * (run is not None) + [3.4] * bool(panels)
-    figure = Figure(figsize=(size, sum(heights)), layout="constrained")
-    grid = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
-    rows = grid[:, 0]
+    panels, run = evidence.panels, evidence.trajectory
+    if run is not None and not panels:
+        return plot_courses(run)
+    if not panels:
+        raise FileError("there is nothing to plot: the claim rests on no run and on no curves")
+    width, heights = PANEL_SIZE[0] * len(panels), [PANEL_SIZE[1]]
     if run is not None:
-        draw_trajectory(rows[0], run)
-    if panels:
-        grid = np.atleast_1d(rows[-1].subplots(1, len(panels)))
-        for axes, panel in zip(grid, panels, strict=True):
-            draw_panel(axes, panel)
+        of_run = size(rows_of(run.order_parameters, run.problem))
+        width, heights = max(width, of_run[0]), [of_run[1], *heights]
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    if run is not None:
+        draw_trajectory(parts[0], run)
+    for axes, panel in zip(np.atleast_1d(parts[-1].subplots(1, len(panels))), panels, strict=True):
+        draw_panel(axes, panel)
     return figure
 
 
-def plot_evidence(evidence: Evidence) -> Figure:
-    """What a claim was read off."""
-    return plot(evidence.panels, evidence.trajectory)
-
-
 def plot_file(path: Path, at: Mapping[str, str] | None = None, over: Sequence[str] = ()) -> Figure:
-    """A result file: a scan, the curves of a claim, or overlaps and risk in time.
+    """A result file: a scan, the curves of a claim, or order parameters and risk in time.
 
     ``at`` and ``over`` choose what is drawn of a scan: :func:`plot_scan`.
     """
-    with read(path) as file:
-        scanned, panels = "scan" in file, read_panels(file)
-        run = open_group(path, "trajectory") if panels and "trajectory" in file else None
-    if scanned:
-        return plot_scan(open_group(path, "scan"), at, over)
+    result = open_result(path)
+    if isinstance(result, Scan):
+        return plot_scan(result, at, over)
     if at or over:
         raise ConfigurationError(f"values and axes are chosen of a scan, and {path} holds none")
-    return plot(panels, run) if panels else plot_courses(path)
+    if isinstance(result, Evaluation):
+        raise FileError(f"{path} holds an evaluation, one point; there is nothing to draw it over")
+    return plot_evidence(result) if isinstance(result, Evidence) else plot_courses(result)

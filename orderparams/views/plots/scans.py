@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.errors import FileError
+from orderparams.models import registry
+from orderparams.models.parameters import OrderParameter
 from orderparams.results.scan import Scan
-from orderparams.views.plots.choice import Choice, Parameter, axis_label, choose
-from orderparams.views.plots.courses import MOST_FEATURES
+from orderparams.results.schema import table
+from orderparams.views.plots.choice import Choice, Parameter, choose
+from orderparams.views.plots.courses import MOST_PANELS
 from orderparams.views.plots.style import COLOURS, MARKERS, STYLES, heading, line_style
 
 if TYPE_CHECKING:
@@ -35,17 +38,20 @@ DECADES = 50
 
 @dataclass(frozen=True, eq=False)
 class Quantity:
-    """What a panel shows: values (line, sample, over…, curve), and curves that have names."""
+    """What a panel shows: values (line, sample, over…, curve), and curves that have names. A map
+    shows the largest size of curves without names, which ``largest`` is the name of.
+    """
 
     title: str
     label: str
     values: Array
     curves: tuple[str, ...] = ()
     logarithmic: bool = False
+    largest: str = ""
 
 
-def quantities(choice: Choice) -> list[Quantity]:
-    """Risk, final overlaps with each direction, stage times and p-values, where they are known."""
+def quantities(choice: Choice, parameters: Sequence[OrderParameter]) -> list[Quantity]:
+    """Risk, order parameters at the end, stage times and p-values, where they are known."""
     arrays, depth = choice.arrays, 2 + (len(choice.over) if choice.grid else 1)
 
     def known(name: str) -> Array | None:
@@ -58,11 +64,11 @@ def quantities(choice: Choice) -> list[Quantity]:
     found = []
     if (risk := known("risk")) is not None:
         found.append(Quantity("risk", "risk E", risk[..., None]))
-    if (overlap := known("overlap")) is not None:
-        heads = -np.sort(-overlap, axis=-2)
-        for f in range(min(heads.shape[-1], MOST_FEATURES)):
-            title = f"final overlaps with direction {f + 1}"
-            found.append(Quantity(title, "overlap m of each head", heads[..., f]))
+    ends = {p: array for p in parameters if (array := known(p.name)) is not None}
+    single = any(not p.crossed and p.prominent and np.isfinite(ends[p]).any() for p in ends)
+    for parameter, array in ends.items():
+        if parameter.crossed or single:
+            found += final(parameter, array)
     if (times := known("stage_time")) is not None and times.shape[-1]:
         names = tuple(f"stage {stage + 1}" for stage in range(times.shape[-1]))
         found.append(Quantity("stages", "time t of specialization", times, names))
@@ -71,6 +77,22 @@ def quantities(choice: Choice) -> list[Quantity]:
         values = np.stack([*pvalues.values()], axis=-1)
         found.append(Quantity("theory and simulation", "p-value", values, tuple(pvalues), True))
     return [quantity for quantity in found if np.isfinite(quantity.values).any()]
+
+
+def final(parameter: OrderParameter, values: Array) -> list[Quantity]:
+    """An order parameter (…, own axes) at the end: a panel each of its panels, in which lines are
+    in the order of their values."""
+    lines = -np.sort(-parameter.lines(values), axis=-2)
+    word = parameter.axes[0].word if parameter.axes else ""
+    label = f"{parameter.words} {parameter.sign}" + f" of each {word}" * bool(word)
+    largest = f"largest |{parameter.sign}|" + f" of a {word}" * bool(word)
+    found = []
+    for i in range(min(lines.shape[-1], MOST_PANELS)):
+        title = f"final {parameter.words}"
+        if parameter.crossed:
+            title += f", {parameter.axes[1].word} {i + 1}"
+        found.append(Quantity(title, label, lines[..., i], largest=largest))
+    return found
 
 
 def quantiles(values: Array) -> Array:
@@ -87,16 +109,25 @@ def plot_scan(scan: Scan, at: Mapping[str, str] | None = None, over: Sequence[st
     :class:`ConfigurationError` where there is a choice to make.
     """
     choice = choose(scan, at or {}, over)
-    found = quantities(choice)
+    found = quantities(choice, table(scan.problem.model))
     if not found:
         raise FileError("there is nothing to plot: no point of the scan has finished there")
-    figure = (draw_lines if len(choice.over) == 1 else draw_maps)(choice, found)
+    known = registry.configuration(scan.problem.model).REFERENCES
+    reference = next(
+        ((name, words) for name, words in known.items() if name in choice.arrays), None
+    )
+    draw = draw_lines if len(choice.over) == 1 else draw_maps
+    figure = draw(choice, found, reference)
     rule = "sgd" if scan.action in ("simulate", "validate") else None
     heading(figure, scan.problem, rule, tuple(scan.keys.values()), choice.fixed)
     return figure
 
 
-def draw_lines(choice: Choice, found: Sequence[Quantity]) -> Figure:
+Reference = tuple[str, str] | None
+"""Name of the array of a risk to compare with, and what it is called."""
+
+
+def draw_lines(choice: Choice, found: Sequence[Quantity], reference: Reference) -> Figure:
     """A panel for each quantity, all over the same parameter."""
     columns = best_columns(len(found))
     figure = blank(len(found), columns)
@@ -104,7 +135,7 @@ def draw_lines(choice: Choice, found: Sequence[Quantity]) -> Figure:
         axes = figure.add_subplot(-(-len(found) // columns), columns, number)
         draw_quantity(axes, choice, quantity)
         if quantity.title == "risk":
-            draw_bayes_risk(axes, choice)
+            draw_reference(axes, choice, reference)
         mark_failures(axes, choice)
         label_axis(axes.xaxis, choice.over[0])
         axes.margins(x=0.05 if choice.over[0].numeric else 0.2)
@@ -162,20 +193,21 @@ def connected(choice: Choice) -> bool:
     return choice.grid and choice.over[0].numeric
 
 
-def draw_bayes_risk(axes: Axes, choice: Choice) -> None:
+def draw_reference(axes: Axes, choice: Choice, reference: Reference) -> None:
     """A dashed line for each line; a single black one where it is the same for all."""
-    if "bayes_risk" not in choice.arrays:
+    if reference is None:
         return
+    name, words = reference
     x = positions(choice.over[0])
     order = np.argsort(x, kind="stable")
-    levels = quantiles(choice.arrays["bayes_risk"])[1][:, order]
+    levels = quantiles(choice.arrays[name])[1][:, order]
     least, common, largest = quantiles(levels[None])[:, 0]
     colours = [line_style(number)["color"] for number in range(len(levels))]
     if not (largest - least > 1e-9).any():
         levels, colours = common[None], ["black"]
     dashes, marker = ("--", "") if connected(choice) else ("none", "_")
     for number, (level, colour) in enumerate(zip(levels, colours, strict=True)):
-        label = "" if number else "Bayes risk"
+        label = "" if number else words
         axes.plot(
             x[order], level, color=colour, linewidth=1, linestyle=dashes, marker=marker, label=label
         )
@@ -202,7 +234,7 @@ def mark_failures(axes: Axes, choice: Choice) -> None:
 
 def label_axis(axis: Any, parameter: Parameter) -> None:
     """Name, scale and ticks of an axis; a few values, and words, are all written out."""
-    axis.set_label_text(axis_label(parameter.key))
+    axis.set_label_text(parameter.label)
     if not parameter.numeric:
         texts = list(dict.fromkeys(parameter.values))
         axis.set_ticks(range(len(texts)), texts)
@@ -220,12 +252,12 @@ def label_axis(axis: Any, parameter: Parameter) -> None:
         axis.set_minor_formatter("")
 
 
-def draw_maps(choice: Choice, found: Sequence[Quantity]) -> Figure:
+def draw_maps(choice: Choice, found: Sequence[Quantity], reference: Reference) -> Figure:
     """A row for each quantity with a map for each line; of a single line, one map after the other.
 
     Maps of the same quantity have one scale.
     """
-    shown = maps(choice, found)
+    shown = maps(choice, found, reference)
     places = [(panel, line) for panel in shown for line in range(len(choice.lines))]
     columns = len(choice.lines) if len(choice.lines) > 1 else best_columns(len(shown))
     figure = blank(len(places), columns)
@@ -251,23 +283,25 @@ def blank(panels: int, columns: int) -> Figure:
     return Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows), layout="constrained")
 
 
-def maps(choice: Choice, found: Sequence[Quantity]) -> list[tuple[str, str, Array]]:
+def maps(
+    choice: Choice, found: Sequence[Quantity], reference: Reference
+) -> list[tuple[str, str, Array]]:
     """Title, label and values (line, over…) of each column of maps that has values."""
     columns = []
     for quantity in found:
         middle = quantiles(quantity.values)[1]
         if quantity.title == "risk":
             columns.append((quantity.title, quantity.label, middle[..., 0]))
-            if "bayes_risk" in choice.arrays:
-                excess = middle[..., 0] - quantiles(choice.arrays["bayes_risk"])[1]
-                columns.append(("excess risk", "E − Bayes risk", excess))
+            if reference is not None:
+                excess = middle[..., 0] - quantiles(choice.arrays[reference[0]])[1]
+                columns.append(("excess risk", f"E − {reference[1]}", excess))
         elif quantity.curves:
             values = np.log10(np.maximum(middle, LEAST)) if quantity.logarithmic else middle
             label = f"log₁₀ {quantity.label}" if quantity.logarithmic else quantity.label
             columns += [(name, label, values[..., i]) for i, name in enumerate(quantity.curves)]
         else:
             largest = np.fmax.reduce(np.abs(middle), axis=-1)
-            columns.append((quantity.title, "largest |m| of a head", largest))
+            columns.append((quantity.title, quantity.largest, largest))
     return [column for column in columns if np.isfinite(column[2]).any()]
 
 

@@ -10,6 +10,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from orderparams.config.titles import title_of
 from orderparams.config.words import describe
 from orderparams.storage.files import atomic
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from orderparams.config import Problem
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
+DIGITS = 6
+"""Of places in a figure, as parts of its size."""
+
 STYLES = ["-", "--", ":", "-."]
 MARKERS = "os^Dv<>P"
 SETTINGS: Any = {
@@ -57,6 +62,21 @@ def heading(
     figure.suptitle("\n".join(lines), parse_math=False, wrap=True, fontsize=9)
 
 
+def settle(figure: Figure) -> None:
+    """Lay a figure out once and for all, without the last digits of the layout: its solver finds
+    others whenever it is asked."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for part in (figure, *figure.subfigs):
+        for text in part.texts:
+            x, y = text.get_position()
+            text.set_position((round(x, DIGITS), round(y, DIGITS)))
+    for part in figure.subfigs:
+        part.bbox_relative.set_points(np.round(part.bbox_relative.get_points(), DIGITS))
+    for axes in figure.axes:
+        axes.set_position(np.round(axes.get_position().bounds, DIGITS))
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure; the suffix chooses the format. The bytes depend on the figure alone.
 
@@ -64,6 +84,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     """
     check_suffix(path, FIGURES, "a figure")
     suffix = path.suffix.lower()
+    settle(figure)
     metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     with atomic(path, force=True) as temporary:
         figure.savefig(temporary, format=suffix[1:], metadata=metadata[suffix])

@@ -12,6 +12,7 @@ from orderparams.config.titles import title_of
 from orderparams.config.values import toml_value
 from orderparams.config.words import describe
 from orderparams.provenance import version
+from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.files import open_result, read_attributes
 from orderparams.results.scan import Scan
@@ -33,19 +34,20 @@ KINDS = {
     Trajectory: Kind(
         "Order-parameter flow",
         findings.of_run,
-        "Overlaps and risk in time, with a triangle at half of each event; the overlaps at the end",
+        "Order parameters and risk in time, with a triangle at half of each event; the end",
     ),
     SimulationRun: Kind(
         "Simulation of SGD",
         findings.of_simulation,
-        "Overlaps and risk in time; bands and thin lines are the range and the median of replicas",
+        "Order parameters and risk in time; of replicas bands are the range, thin lines the median",
     ),
     Validation: Kind(
         "Theory and simulation",
         findings.of_validation,
-        "Overlaps and risk in time: lines are the theory, bands the range of the replicas",
+        "Order parameters and risk in time: lines are the theory, bands the range of the replicas",
     ),
     Scan: Kind("Scan", findings.of_scan, "What the points came to, over the varied parameters"),
+    Evaluation: Kind("Order-parameter flow at one point", findings.of_evaluation, ""),
     Evidence: Kind("Claim", findings.of_claim, "What the checks were read off"),
 }
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.simulated import replica_trajectory
-from orderparams.analysis.stages import Stages, stages_of
+from orderparams.analysis.stages import stages_of
+from orderparams.models import registry
+from orderparams.models.parameters import OrderParameter
+from orderparams.results import schema
+from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.scan import Scan
-from orderparams.results.schema import point
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
+from orderparams.views import story
 from orderparams.views.reports.markup import items, paragraph, section, table, terms
+from orderparams.views.tables import noise_of, tables
 
 Array = NDArray[np.float64]
 
 MOST_ROWS = 200
 """Rows of a table that are shown; the file has the others."""
 
-FEWEST_TIMES = 5
-"""Stored times below which there are no stages to tell."""
+MOST_ENTRIES = 8
+"""Entries of an order parameter that a row of a scan shows."""
 
 
 def number(value: float, form: str = ".6f") -> str:
@@ -51,21 +57,44 @@ def verdict(text: str, *, good: bool | None) -> str:
 
 
 def of_run(run: Trajectory) -> list[str]:
-    """A solved flow: how it ended, its stages, its heads at the end."""
-    end, above = run.time[-1], run.risk[-1] - run.bayes_risk
+    """A solved flow: how it ended, its stages, its order parameters at the end."""
+    end = run.time[-1]
     ended = {"interrupted": "was interrupted", "at rest": "finished"}.get(run.status, run.status)
     words = f"The run {ended} at t = {end:.6g}" + (f": {run.message}" if run.message else ".")
     facts = {
         "risk at the start": number(run.risk[0]),
         "risk at the end": number(run.risk[-1]),
-        "Bayes risk": number(run.bayes_risk),
-        "above the Bayes risk": number(above),
     }
+    for name, called in registry.configuration(run.problem.model).REFERENCES.items():
+        level = run.references.get(name, math.nan)
+        facts |= {called: number(level), f"above the {called}": number(run.risk[-1] - level)}
     return [
         section("Result", verdict(words, good=run.complete), terms(facts, "facts")),
-        section("What happened", *stages(run)),
-        section("Heads at the end", heads(run.overlap[-1], run.self_overlap[-1])),
+        *happened("What happened", run),
+        section("Order parameters at the end", *state(run.order_parameters, run.state(-1))),
     ]
+
+
+def of_evaluation(result: Evaluation) -> list[str]:
+    """The flow at one point: risk, order parameters, gradient, velocity and V."""
+    facts = {"risk": number(result.risk, ".10f")}
+    for name, called in registry.configuration(result.problem.model).REFERENCES.items():
+        facts[called] = number(result.references.get(name, math.nan), ".10f")
+    facts |= {"error estimate": number(result.error_estimate, ".1e"), "engine": result.engine}
+    if result.noise_error is not None:
+        facts["error of V"] = number(result.noise_error, ".1e")
+    parameters = result.order_parameters
+    sections = [
+        section("Result", terms(facts, "facts")),
+        section("Order parameters", *state(parameters, result.parameters)),
+        section("Gradient of the risk", *state(parameters, result.gradient)),
+        section("Velocity", *state(parameters, result.velocity)),
+    ]
+    if result.noise is None:
+        return sections
+    noise = noise_of(parameters)
+    title = f"{noise.long_name[0].upper()}{noise.long_name[1:]}"
+    return [*sections, section(title, *state([noise], {noise.name: result.noise}))]
 
 
 def of_simulation(run: SimulationRun) -> list[str]:
@@ -92,10 +121,10 @@ def of_simulation(run: SimulationRun) -> list[str]:
     first = replica_trajectory(run, 0)
     return [
         section("Result", verdict(words, good=True), terms(facts, "facts")),
-        section("What happened in the first replica", *stages(first)),
+        *happened("What happened in the first replica", first),
         section(
-            "Heads of the first replica at the end",
-            heads(first.overlap[-1], first.self_overlap[-1]),
+            "Order parameters of the first replica at the end",
+            *state(first.order_parameters, first.state(-1)),
         ),
     ]
 
@@ -161,27 +190,64 @@ def of_scan(scan: Scan) -> list[str]:
     words = (
         f"{finished} of {points} points finished." if finished < points else "All points finished."
     )
-    axes = list(scan.dimensions)
     scalars = [
         name
-        for name in point(scan.problem.model)
+        for name in schema.point(scan.problem.model)
         if name in scan.arrays and scan[name].ndim == scan["status"].ndim
     ]
     rows = []
     for index in itertools.islice(np.ndindex(scan["status"].shape), MOST_ROWS):
-        where = [
-            setting(scan[name][index[axes.index(name)] if name in axes else index])
-            for name in scan.parameters
-        ]
         numbers = [number(float(scan[name][index]), ".6g") for name in scalars]
-        rows.append([*where, str(scan["status"][index]), *numbers, str(scan["message"][index])])
+        rows.append(
+            [*where(scan, index), str(scan["status"][index]), *numbers, str(scan["message"][index])]
+        )
     columns = [*scan.parameters, "status", *(name.replace("_", " ") for name in scalars), "message"]
     if not failed:
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     return [
         section("Result", verdict(words, good=finished == points), terms(facts, "facts")),
         section("Points", table(columns, rows), rest(points)),
+        *ends(scan),
     ]
+
+
+def ends(scan: Scan) -> list[str]:
+    """The order parameters of each point, where there are any."""
+    parameters, arrays = schema.table(scan.problem.model), {}
+    depth = scan["status"].ndim
+    for name in (one.name for one in parameters):
+        if (replicas := scan.arrays.get(f"replica_{name}")) is not None:
+            arrays[name] = replicas.mean(axis=depth)
+        elif name in scan.arrays:
+            arrays[name] = scan[name]
+    arrays = {name: values for name, values in arrays.items() if np.isfinite(values).any()}
+    sections = []
+    for word, groups in tables(parameters, arrays).items():
+        columns = [column for group in groups for column in group[:MOST_ENTRIES]]
+        rows = [
+            [*where(scan, index), *(entries(column.values[index]) for column in columns)]
+            for index in itertools.islice(np.ndindex(scan["status"].shape), MOST_ROWS)
+        ]
+        about = f"In a cell stand the values of each {word}, of replicas their means."
+        names = [*scan.parameters, *(column.sign for column in columns)]
+        parts = [paragraph(about)] * bool(word) + [table(names, rows), rest(scan["status"].size)]
+        sections.append(section("Order parameters" + f" of each {word}" * bool(word), *parts))
+    return sections
+
+
+def where(scan: Scan, index: tuple[int, ...]) -> list[str]:
+    """The varied values of a point."""
+    axes = list(scan.dimensions)
+    return [
+        setting(scan[name][index[axes.index(name)] if name in axes else index])
+        for name in scan.parameters
+    ]
+
+
+def entries(values: Array) -> str:
+    """Those that there are, not too many."""
+    known = [number(float(value), ".4f") for value in values if np.isfinite(value)]
+    return ", ".join(known[:MOST_ENTRIES]) + ", …" * (len(known) > MOST_ENTRIES)
 
 
 def of_claim(evidence: Evidence) -> list[str]:
@@ -200,77 +266,32 @@ def of_claim(evidence: Evidence) -> list[str]:
     return sections
 
 
-def heads(overlap: Array, self_overlap: Array) -> str:
-    """Overlaps (H, F) and squared lengths of heads."""
-    columns = ["head", *(f"m {f + 1}" for f in range(overlap.shape[1])), "q"]
-    rows = [
-        [
-            f"{h + 1}",
-            *(number(value, ".4f") for value in overlap[h]),
-            number(self_overlap[h, h], ".4f"),
+def state(parameters: Iterable[OrderParameter], values: Mapping[str, Array]) -> list[str]:
+    """Order parameters in tables, one for each kind of row."""
+    found = []
+    for word, groups in tables(parameters, values).items():
+        columns = [column for group in groups for column in group]
+        rows = [
+            [f"{i + 1}"] * bool(word) + [number(float(one.values[i]), ".4f") for one in columns]
+            for i in range(len(columns[0].values))
         ]
-        for h in range(len(overlap))
-    ]
-    return table(columns, rows)
+        found.append(table([word] * bool(word) + [one.sign for one in columns], rows))
+    return found
 
 
-def stages(run: Trajectory) -> list[str]:
-    """The stages of a run in a table and a few sentences."""
-    if len(run.time) < FEWEST_TIMES:
-        return [paragraph(f"{len(run.time)} stored times are too few to tell stages.")]
-    found = stages_of(run)
-    columns = (
-        "stage",
-        "head",
-        "towards",
-        "10 %",
-        "half",
-        "90 %",
-        "cosine before",
-        "after",
-        "risk before",
-        "after",
-    )
-    rows = [
-        (
-            "all" if event.common else f"{event.stage}",
-            f"{event.head + 1}",
-            event.target.replace("-", "−"),
-            *(f"{time:.4g}" for time in (event.start, event.half_time, event.complete)),
-            f"{event.cosine_before:z.2f}",
-            f"{event.cosine_after:z.2f}",
-            f"{event.risk_before:.4f}",
-            f"{event.risk_after:.4f}",
-        )
-        for event in found.events
-    ]
+def happened(title: str, run: Trajectory) -> list[str]:
+    """The stages of a run in a table and a few sentences, where its model has any."""
+    words = story.words_of(run.order_parameters)
+    if words is None:
+        return []
+    if few := story.too_few(len(run.time)):
+        return [section(title, paragraph(few))]
+    stages = stages_of(run)
     about = (
-        "A head turns towards a direction: the times at which 10 %, half and 90 % of the change "
-        "are done, with the cosine of both and the risk before and after it."
+        f"A {words.learner} turns towards a {words.target}: the times at which 10 %, half and 90 % "
+        "of the change are done, with the cosine of both and the risk before and after it."
     )
-    return ([paragraph(about), table(columns, rows)] if rows else []) + [items(story(found))]
-
-
-def story(found: Stages) -> list[str]:
-    """What the table does not say."""
-    lines = []
-    if found.unspecialized is not None:
-        first, last = found.unspecialized
-        lines.append(f"All heads are the same (within 10 %) from t = {first:.4g} to {last:.4g}.")
-    if not found.specializations:
-        lines.append("No head specialized: no overlap grew that the heads do not share.")
-    for plateau in found.plateaus:
-        span = f"from t = {plateau.start:.4g} to {plateau.end:.4g}"
-        lines.append(f"The risk rests at {plateau.level:.6f} {span}.")
-    for path in found.excursions:
-        lines.append(
-            f"Head {path.head + 1} makes an excursion: along direction {path.origin.name} up to "
-            f"{path.peak:z.3f} at t = {path.peak_time:.4g}; from t = {path.turn_time:.4g} on it "
-            f"follows direction {path.destination.name}."
-        )
-    groups = "".join(f" [{', '.join(str(head + 1) for head in group)}]" for group in found.groups)
-    lines.append(f"Heads at the end, equal overlaps (within 10 %) in brackets:{groups or ' none'}.")
-    if found.dormant:
-        names = ", ".join(str(head + 1) for head in found.dormant)
-        lines.append(f"Heads without overlap at the end: {names}.")
-    return lines
+    rows = [[cell.replace("-", "−") for cell in row] for row in story.rows(stages)]
+    told = [paragraph(about), table(story.columns(words), rows)] if rows else []
+    sentences = [*story.opening(stages, words), *story.course(stages, words)]
+    return [section(title, *told, items(sentences))]

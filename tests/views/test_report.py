@@ -18,13 +18,12 @@ import orderparams as op
 from orderparams.analysis.stages import stages_of
 from orderparams.cli.main import main
 from orderparams.cli.report import figure_of
-from orderparams.results.comparison import extremes
 from orderparams.views.reports.contents import report_page
 from orderparams.views.reports.findings import of_validation
 from orderparams.views.reports.markup import table
 
 SCANS = ["solve", "random", "validate"]
-KINDS = ["run", "stages", "simulation", "unfinished", "validation", "claim", *SCANS]
+KINDS = ["run", "stages", "simulation", "unfinished", "validation", "evaluation", "claim", *SCANS]
 HOSTILE = "<script>alert('θ & co')</script>\"'<!--"
 
 
@@ -101,6 +100,35 @@ def test_a_run_is_told(files, pages, kind):
     assert f"{run.overlap[-1, 1, 0]:.4f} | {run.overlap[-1, 1, 1]:.4f}" in words
 
 
+def test_an_evaluation_is_told(files, pages):
+    """Values, gradients and velocities of all that is learned, and V; no figure."""
+    result, page = op.open(files["evaluation"]), Page(pages["evaluation"])
+    assert f"risk | {result.risk:.10f}" in page.words
+    for state in (result.parameters, result.gradient, result.velocity):
+        numbers = (*state["overlap"][1], state["self_overlap"][1, 1], state["bias"][1])
+        row = " | ".join(f"{x:z.4f}" for x in (*numbers, state["head_weight"][1]))
+        assert f"2 | {row}".replace("-", "−") in page.words
+    assert " | ".join(f"{x:.4f}" for x in result.noise[0]) in page.words
+    assert page.all("img") == []
+
+
+def test_the_points_of_a_scan_have_what_is_learned(files, pages):
+    """A cell the numbers of all heads; of replicas their means."""
+    for kind, prefix in (("solve", ""), ("simulate", "replica_")):
+        scan = op.open(files[kind])
+        text = report_page(files[kind])
+        body = text.split("<h2>Order parameters of each head</h2>")[1].split("</table>")[0]
+        words = " | ".join(re.findall(">([^<>]+)<", body))
+        for name, sign in (("bias", "β"), ("head_weight", "u"), ("overlap", "m₂")):
+            assert f"| {sign}" in words
+            values = scan[f"{prefix}{name}"]
+            values = values.mean(axis=scan["status"].ndim) if prefix else values
+            last = values.reshape(-1, *values.shape[scan["status"].ndim :])[-1]
+            last = last[:, 1] if name == "overlap" else last
+            cell = ", ".join(f"{x:z.4f}" for x in last).replace("-", "−")
+            assert cell in words
+
+
 def test_the_stages_of_a_run_are_a_table(tmp_path):
     """Two heads of the preset two-stage, with a planted stage: head 1 turns to direction 2."""
     time = np.linspace(0.0, 100.0, 201)
@@ -108,7 +136,8 @@ def test_the_stages_of_a_run_are_a_table(tmp_path):
     overlap[:, :, 0] = 1.5
     overlap[:, 0, 1] = -1.6 / (1 + np.exp(-(time - 50) / 2))
     q = np.einsum("thf,tgf->thg", overlap, overlap)
-    run = op.Trajectory(op.load("two-stage"), time, overlap, q, 1.0 + 0.3 * overlap[:, 0, 1])
+    state = {"overlap": overlap, "self_overlap": q}
+    run = op.Trajectory(op.load("two-stage"), time, state, 1.0 + 0.3 * overlap[:, 0, 1])
     run.save(tmp_path / "run.h5")
     (event,) = stages_of(run).events
     words = Page(report_page(tmp_path / "run.h5")).words
@@ -123,7 +152,7 @@ def test_a_verdict_is_given(files, pages):
     assert "Inconclusive: the evidence cannot decide" in words
     for reason in result.reason.splitlines():
         assert reason.replace("-", "−") in words.replace("-", "−")
-    rows = extremes(result.comparison)
+    rows = result.extremes
     assert [words.index(f"| {row.name} |") for row in rows] == sorted(
         words.index(f"| {row.name} |") for row in rows
     )

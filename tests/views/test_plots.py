@@ -1,11 +1,13 @@
 """Figures: drawn from every kind of file, deterministic, and refused with a message."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from views import fake
 
 import orderparams as op
 from orderparams.cli.main import orderparams
@@ -14,6 +16,7 @@ from orderparams.errors import ConfigurationError, FileError
 from orderparams.results.evidence import Evidence, Panel
 from orderparams.views.plots import (
     SETTINGS,
+    courses,
     line_style,
     plot_courses,
     plot_evidence,
@@ -34,7 +37,7 @@ def run_file(tmp_path_factory):
 
 def test_a_trajectory_has_a_panel_a_direction_and_a_line_a_head(run_file):
     trajectory = op.open(run_file)
-    panels = plot_courses(run_file).axes
+    panels = plot_file(run_file).axes
     overlaps = [axes for axes in panels if axes.get_title().startswith("direction")]
     (risk,) = [axes for axes in panels if axes.get_ylabel() == "risk E"]
     assert [axes.get_title() for axes in overlaps] == [f"direction {f}" for f in (1, 2, 3)]
@@ -51,7 +54,7 @@ def test_a_title_is_text_not_a_formula(run):
     assert (
         run("solve", "single-head", "-s", "training.duration=1", "-s", f"title='{title}'")[0] == 0
     )
-    figure = plot_courses(Path("single-head.h5"))
+    figure = plot_file(Path("single-head.h5"))
     figure.canvas.draw()
     assert figure.get_suptitle().split("\n")[0] == title
 
@@ -67,11 +70,72 @@ def test_a_simulation_is_drawn_as_bands_and_a_validation_with_the_theory_through
         assert ({"head 1", "risk", "Bayes risk"} <= labels) == (name == "validation")
 
 
+SHORT = {"training.duration": 2, "output.points": 5, "expectation.tolerance": 1e-5}
+LEARNED = {"attention.bias": "learned", "attention.head_weights": "learned"}
+
+
+def test_what_is_learned_has_panels_in_a_row_of_its_own(run_file):
+    """Biases, head weights and with them the lengths of heads, which a run without has not."""
+    settings = SHORT | LEARNED
+    trajectory = op.solve("softmax-1", settings=settings)
+    panels = {axes.get_title(): axes for axes in plot_courses(trajectory).axes}
+    for title, symbol, values in (
+        ("self-overlap", "q", np.einsum("thh->th", trajectory.self_overlap)),
+        ("bias", "β", trajectory.bias),
+        ("head weight", "u", trajectory.head_weight),
+    ):
+        assert panels[title].get_ylabel() == symbol
+        np.testing.assert_array_equal(drawn(panels[title])["head 2"], values[:, 1])
+    plain = {axes.get_title() for axes in plot_file(run_file).axes}
+    assert panels.keys() - plain == {"self-overlap", "bias", "head weight"}
+
+
+def test_what_is_learned_is_drawn_of_replicas_as_well():
+    settings = SHORT | LEARNED
+    problem = op.load("softmax-1", settings=settings | {"simulation.dimension": 50})
+    run = op.simulate(problem)
+    panels = {axes.get_title(): axes for axes in plot_courses(run).axes}
+    np.testing.assert_array_equal(panels["bias"].lines[1].get_ydata(), np.median(run.bias, 0)[:, 0])
+    assert len(panels["head weight"].collections) == problem.attention.heads
+
+
+def test_any_model_is_drawn_by_its_table(monkeypatch):
+    fake.install(monkeypatch)
+    event = SimpleNamespace(
+        direction=SimpleNamespace(basis=np.array([[0.0], [1.0]])), learner=2, half_time=2.5
+    )
+    monkeypatch.setattr(
+        courses, "stages_of", lambda _: SimpleNamespace(events=[event], plateaus=[])
+    )
+    run = fake.run()
+    figure = plot_courses(run)
+    panels = {axes.get_title(): axes for axes in figure.axes}
+    titles = {"teacher 1", "teacher 2", "length", "gain", "offset", "scale", "alignment at the end"}
+    assert panels.keys() >= titles
+    for number in (1, 2):
+        lines = drawn(panels[f"teacher {number}"])
+        np.testing.assert_array_equal(lines["student 3"], run["alignment"][:, 2, number - 1])
+    (mark,) = (line for line in panels["teacher 2"].lines if line.get_marker() == "^")
+    assert mark.get_xdata() == [2.5]
+    assert mark.get_ydata() == pytest.approx([3.5 * 3.2])
+    np.testing.assert_array_equal(drawn(panels["length"])["student 2"], run["gram"][:, 1, 1])
+    np.testing.assert_array_equal(panels["offset"].lines[1].get_ydata(), run["offset"])
+    assert [text.get_text() for text in panels["scale"].get_legend().texts] == [
+        "teacher 1",
+        "teacher 2",
+    ]
+    assert panels["gain"].get_ylabel() == "γ"
+    assert panels["teacher 1"].get_xlabel() == "time t = η steps / D"
+    matrix = panels["alignment at the end"]
+    assert (matrix.get_xlabel(), matrix.get_ylabel()) == ("teacher", "student")
+    assert any("noise floor" in drawn(axes) for axes in figure.axes)
+
+
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_figures_are_deterministic(run_file, tmp_path, suffix):
     for name in ("a", "b"):
         with matplotlib.rc_context(SETTINGS):
-            save_figure(plot_courses(run_file), tmp_path / (name + suffix))
+            save_figure(plot_file(run_file), tmp_path / (name + suffix))
     assert (tmp_path / ("a" + suffix)).read_bytes() == (tmp_path / ("b" + suffix)).read_bytes()
 
 
@@ -82,9 +146,9 @@ def test_heads_can_be_told_apart():
 
 def test_refusals(run_file, tmp_path):
     with pytest.raises(ConfigurationError, match=r"\.png, \.pdf or \.svg"):
-        save_figure(plot_courses(run_file), tmp_path / "a.gif")
+        save_figure(plot_file(run_file), tmp_path / "a.gif")
     with pytest.raises(FileError, match="does not exist"):
-        plot_courses(tmp_path / "none.h5")
+        plot_file(tmp_path / "none.h5")
 
 
 def test_stages_plateaus_and_final_overlaps_are_drawn(tmp_path):
@@ -95,9 +159,11 @@ def test_stages_plateaus_and_final_overlaps_are_drawn(tmp_path):
     overlap[:, :, 0] = 1.5
     overlap[:, 0, 1] = 1.6 * turn
     q = np.einsum("thf,tgf->thg", overlap, overlap)
-    run = op.Trajectory(op.load("two-stage"), time, overlap, q, 1.0 - 0.5 * turn, bayes_risk=0.3)
+    state = {"overlap": overlap, "self_overlap": q}
+    known = {"bayes_risk": 0.3}
+    run = op.Trajectory(op.load("two-stage"), time, state, 1.0 - 0.5 * turn, known)
     run.save(tmp_path / "run.h5")
-    _, second, _, risk, matrix, *_ = plot_courses(tmp_path / "run.h5").axes
+    _, second, _, risk, matrix, *_ = plot_file(tmp_path / "run.h5").axes
     marks = [line for line in second.lines if line.get_marker() == "^"]
     assert [mark.get_xdata()[0] for mark in marks] == pytest.approx([50.0], abs=0.5)
     assert [mark.get_ydata()[0] for mark in marks] == pytest.approx([0.8], abs=0.1)
@@ -118,7 +184,7 @@ def test_the_file_of_a_claim_is_drawn_as_its_evidence_is(run_file, tmp_path):
     )
     run = op.open(run_file)
     evidence = Evidence(run.problem, (), (panel,), run)
-    save(evidence, tmp_path / "C0.h5", force=False, command="test")
+    evidence.save(tmp_path / "C0.h5")
     with matplotlib.rc_context(SETTINGS):
         save_figure(plot_evidence(evidence), tmp_path / "a.svg")
         save_figure(plot_file(tmp_path / "C0.h5"), tmp_path / "b.svg")
@@ -176,8 +242,31 @@ def test_lines_over_a_number_and_a_colour_for_each_word():
     assert risk.get_xscale() == "linear"
     heads = [line.get_ydata()[0] for line in first.lines[:2]]
     assert heads == pytest.approx([0.2, 0.0]), "heads in the order of their overlaps"
-    assert second.get_title() == "final overlaps with direction 2"
+    assert second.get_title() == "final overlap, direction 2"
     assert set(drawn(stages)) >= {"stage 1", "stage 2"}
+
+
+def test_scans_draw_what_is_learned_by_any_model(monkeypatch):
+    """Values of each point in order; of replicas the range; lengths beside what is learned."""
+    fake.install(monkeypatch)
+    rates = np.array([0.1, 0.2, 0.4])
+    status = np.full(3, "finished", dtype=object)
+    arrays = {"risk": rates, "floor": rates / 2, "status": status, **fake.state(3)}
+    arrays |= {"replica_gain": np.array([[[1.0, 2.0], [3.0, 0.0]]] * 3)}
+    keys = {"learning_rate": "training.learning_rate"}
+    dimensions = {"learning_rate": rates}
+    given = op.Scan(fake.problem(), "", "solve", keys, dimensions, dimensions, arrays)
+    panels = {axes.get_title(): axes for axes in plot_scan(given).axes}
+    assert "noise floor" in drawn(panels["risk"])
+    assert panels["risk"].get_xlabel() == "learning rate η"
+    second = panels["final alignment, teacher 2"]
+    assert second.get_ylabel() == "alignment R of each student"
+    assert [line.get_ydata()[0] for line in second.lines] == pytest.approx([3.2, 2.2, 1.2])
+    gain = panels["final gain"]
+    assert gain.get_ylabel() == "gain γ of each student"
+    assert [line.get_ydata()[0] for line in gain.lines] == [2.5, 0.5]
+    assert panels["final offset"].get_ylabel() == "offset b"
+    assert panels["final length"].lines
 
 
 def test_even_ratios_make_a_logarithmic_axis():
@@ -203,7 +292,7 @@ def test_maps_over_two_numbers():
     assert (cross.get_xdata(), cross.get_ydata()) == ([3.0], [8])
     excess = panels["excess risk"].collections[0].get_array()
     np.testing.assert_allclose(excess.compressed(), 1.0)
-    assert {"stage 1", "stage 2", "final overlaps with direction 2"} <= panels.keys()
+    assert {"stage 1", "stage 2", "final overlap, direction 2"} <= panels.keys()
 
 
 def test_numbers_are_drawn_in_their_order(monkeypatch):

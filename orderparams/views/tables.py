@@ -1,0 +1,153 @@
+"""Order parameters in tables: a row an entry of their first axis, columns named by symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from orderparams.models.parameters import OrderParameter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+T = TypeVar("T")
+
+WIDTH = 80
+MOST_ROWS = 24
+CELL = 9
+"""Columns of the screen that a number takes with the blank before it, at least."""
+
+NOTHING = 1e-6
+
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def subscript(number: int) -> str:
+    """A number as an index."""
+    return str(number).translate(SUBSCRIPTS)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """The lines (…, N) of an order parameter in one of its panels, None if it has a single one."""
+
+    parameter: OrderParameter
+    panel: int | None
+    values: Array
+
+    @property
+    def name(self) -> str:
+        """As the screen writes it, such as m_1."""
+        return self.parameter.symbol + ("" if self.panel is None else f"_{self.panel + 1}")
+
+    @property
+    def sign(self) -> str:
+        """As pages write it, such as m₁."""
+        return self.parameter.sign + ("" if self.panel is None else subscript(self.panel + 1))
+
+
+def tables(
+    parameters: Iterable[OrderParameter], state: Mapping[str, Any]
+) -> dict[str, list[list[Column]]]:
+    """By what a row is, such as a head: the columns of each order parameter (…, own axes). Single
+    numbers stand in one row without a name."""
+    found: dict[str, list[list[Column]]] = {}
+    for parameter in parameters:
+        if parameter.name in state:
+            values = parameter.lines(state[parameter.name])
+            panels = range(values.shape[-1]) if parameter.crossed else (None,)
+            columns = [Column(parameter, panel, values[..., panel or 0]) for panel in panels]
+            word = parameter.axes[0].word if parameter.axes else ""
+            found.setdefault(word, []).append(columns)
+    return found
+
+
+def noise_of(parameters: Sequence[OrderParameter]) -> OrderParameter:
+    """V as it stands in a table, over what learns twice."""
+    axis = parameters[0].axes[0]
+    return OrderParameter("noise", "V", "covariance V of the gradient's coefficients", (axis, axis))
+
+
+def state_table(
+    parameters: Iterable[OrderParameter],
+    state: Mapping[str, Any],
+    all_of_it: str = "the file has all",
+) -> list[str]:
+    """Order parameters for a screen; where not all of them fit, ``all_of_it`` says what has all."""
+    lines = []
+    for word, groups in tables(parameters, state).items():
+        lines += screen_table(word, groups, all_of_it)
+    return lines
+
+
+def screen_table(word: str, groups: Sequence[Sequence[Column]], all_of_it: str) -> list[str]:
+    """One table. Of many columns those go first of which an order parameter has most."""
+    import numpy as np
+
+    rows = len(groups[0][0].values)
+    numbers = [np.array([column.values for column in group]) for group in groups]
+    scale = max(map(size, numbers))
+    forms = [style(values, scale) for values in numbers]
+    texts = [
+        [cells(column, form) for column in group] for group, form in zip(groups, forms, strict=True)
+    ]
+    longest = max(len(text) for group in texts for column in group for text in column)
+    width = max(CELL, longest + 1)
+    shown = fitting(texts, (WIDTH - 2 - len(word)) // width)
+    lines = []
+    for i, row in enumerate(zip(*(column for group in shown for column in group), strict=True)):
+        label = f"{i:{len(word)}d}" if i and word else word
+        lines.append(f"  {label}" + "".join(f"{text:>{width}}" for text in row))
+    missing = [through(f"{word} {MOST_ROWS + 1}", f"{rows}")] if rows > MOST_ROWS else []
+    for group, kept in zip(groups, shown, strict=True):
+        if len(kept) < len(group):
+            missing.append(through(group[len(kept)].name, group[-1].name))
+    return [*lines, f"  (without {', '.join(missing)}; {all_of_it})"] if missing else lines
+
+
+def cells(column: Column, form: str) -> list[str]:
+    """A column of a screen with its name."""
+    return [column.name, *(f"{value:z{form}}" for value in column.values[:MOST_ROWS])]
+
+
+def through(first: str, last: str) -> str:
+    """A range in words."""
+    return first if first.endswith(last) else f"{first} to {last}"
+
+
+def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Texts in columns of the screen, to the right of each."""
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    return [
+        "  " + "  ".join(f"{text:>{width}}" for text, width in zip(row, widths, strict=True))
+        for row in (columns, *rows)
+    ]
+
+
+def fitting(groups: Sequence[Sequence[T]], room: int) -> list[Sequence[T]]:
+    """At most so many columns, at least one a group."""
+    kept = list(groups)
+    while sum(map(len, kept)) > room and max(map(len, kept)) > 1:
+        longest = max(range(len(kept)), key=lambda i: len(kept[i]))
+        kept[longest] = kept[longest][:-1]
+    return kept
+
+
+def style(values: Array, scale: float) -> str:
+    """A format in which the largest of some numbers can be read, and which leaves a blank beside
+    it; what is nothing beside the ``scale`` of the table is zero."""
+    largest = size(values)
+    if largest <= NOTHING * scale or 0.01 <= largest < 99.99:
+        return ".4f"
+    return ".2f" if 99.99 <= largest < 9999.99 else ".1e"
+
+
+def size(values: Array) -> float:
+    """The largest of the numbers that are finite, without their signs."""
+    import numpy as np
+
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
