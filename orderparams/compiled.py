@@ -129,7 +129,7 @@ class FolderLocator(numba_caching.UserProvidedCacheLocator):  # type: ignore[mis
 class FolderFiles(numba_caching.CompileResultCacheImpl):  # type: ignore[misc]
     """What Numba keeps of a compiled function, in such a folder."""
 
-    _locator_classes = [FolderLocator]
+    _locator_classes = (FolderLocator,)
 
 
 class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
