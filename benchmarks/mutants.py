@@ -143,7 +143,7 @@ def try_out(room: Room, chosen: list[MutationSpec], equivalent: set[tuple[str, s
     began = time.monotonic()
     if not tests_pass(room, 3600, keep=True):
         sys.exit(f"{room.name}: its tests fail without any change\n{Path('tests.log').read_text()}")
-    limit = 60 + 10 * (time.monotonic() - began)
+    limit = 30 + 5 * (time.monotonic() - began)
     for number, change in enumerate(chosen, 1):
         operator = get_operator(change.operator_name)(**change.operator_args)
         with use_mutation(change.module_path, operator, change.occurrence) as (before, after):

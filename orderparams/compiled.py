@@ -34,6 +34,7 @@ except Exception as error:  # such as NUMBA_NUM_THREADS=0
         f"{chosen or 'those it comes with'}; unset or correct them"
     ) from None
 
+from llvmlite.binding import parse_bitcode
 from numba import extending
 from numba.core import caching, config, sigutils, types
 from numba.core.compiler_lock import global_compiler_lock
@@ -129,7 +130,7 @@ class FolderLocator(numba_caching.UserProvidedCacheLocator):  # type: ignore[mis
 class FolderFiles(numba_caching.CompileResultCacheImpl):  # type: ignore[misc]
     """What Numba keeps of a compiled function, in such a folder."""
 
-    _locator_classes = [FolderLocator]
+    _locator_classes = (FolderLocator,)
 
 
 class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
@@ -199,6 +200,16 @@ class KernelCache(FolderCache):
     def save_overload(self, signature: Any, compiled: Any) -> None:
         with contextlib.suppress(OSError, RuntimeError):
             self.chosen(signature).save_overload(signature, compiled)
+        settle(compiled.library)
+
+
+def settle(library: Any) -> None:
+    """Callers inline a kernel that was just compiled in the form in which it is loaded later.
+
+    In memory its code lists the uses of values in another order, by which LLVM reorders sums.
+    """
+    if (module := library._get_module_for_linking()) is not None:
+        library._shared_module = parse_bitcode(module.as_bitcode())
 
 
 def tuple_modules(arguments: Iterable[Any]) -> Iterator[str]:

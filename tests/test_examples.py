@@ -99,6 +99,7 @@ def matches(shown, printed):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.slow
 def test_the_examples_of_a_page(page, tmp_path):
     expected = commands(page)
     results = run(page, tmp_path)

@@ -255,6 +255,7 @@ def test_all_integrators_agree():
         np.testing.assert_allclose(run.overlap, runs["DOP853"].overlap, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_the_tolerance_of_the_expectations_does_not_move_the_default_run():
     """Neither split of the heads may be a matter of errors: both runs fall on the same pixels."""
     coarse, fine = (

@@ -42,6 +42,7 @@ def same(one: Trajectory, other: Trajectory) -> bool:
 
 
 @pytest.mark.parametrize("method", ["DOP853", "RK23"])
+@pytest.mark.slow
 def test_wherever_a_signal_comes_a_one_step_method_goes_on_to_the_same_bits(method, tmp_path):
     whole = op.solve(problem(f"integrator.method={method}"))
     calls = whole.statistics["right_hand_sides"]

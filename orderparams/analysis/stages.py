@@ -160,14 +160,14 @@ def stage_times(run: Trajectory) -> Array:
 
 def stored(run: Trajectory, stages: Stages) -> Tree:
     """The group /stages of a file: one row an event; vectors as overlaps are measured."""
-    known, geometry = schema.stages(run.problem.model), geometry_of(run.problem)
+    geometry, known = geometry_of(run.problem), schema.stages(run.problem.model)
     learner, *names = known
     columns = {name: [getattr(event, name) for event in stages.events] for name in names}
     columns[learner] = [event.learner + 1 for event in stages.events]
     arrays = {name: np.array(columns[name]) for name in known}
     arrays["target"] = np.array(columns["target"], dtype=object)
     positions = arrays["vector"].reshape(-1, len(geometry.targets[0].basis))
-    arrays["vector"] = geometry.overlap(positions)
+    arrays["vector"] = geometry.measured(positions)
     return Tree(
         variables={name: (known[name], arrays[name]) for name in known},
         axis_names=schema.axis_names(schema.table(run.problem.model)),

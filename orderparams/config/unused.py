@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from orderparams.config.sections import Given, Problem, Section, settings_of
 from orderparams.errors import IgnoredSettingWarning
@@ -53,7 +53,10 @@ def own_defaults(kind: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, entry in settings_of(kind).items():
         if isinstance(section := entry.metadata["check"], Section) and not section.otherwise:
-            found |= {f"{name}.{key}": value for key, value in own_defaults(section.table).items()}
+            found |= {
+                f"{name}.{key}": value
+                for key, value in own_defaults(cast(Any, section.table)).items()
+            }
         elif entry.default is not dataclasses.MISSING:
             found[name] = entry.default
     return found

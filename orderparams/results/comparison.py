@@ -96,8 +96,9 @@ def extremes(comparison: Comparison, parameters: Sequence[OrderParameter]) -> li
         for index in parameter.entries(pvalues.shape):
             if np.isnan(pvalues[index]):
                 continue
-            z = comparison.z_score[parameter.name][:, *index]
-            worst = (int(np.nanargmax(np.abs(z))), *index)
+            course: tuple[slice | int, ...] = (slice(None), *index)
+            z = comparison.z_score[parameter.name][course]
+            worst: tuple[int, ...] = (int(np.nanargmax(np.abs(z))), *index)
             values = (getattr(comparison, key)[parameter.name][worst] for key in AT_WORST)
             pvalue, numbers = float(pvalues[index]), map(float, values)
             rows.append(Extreme(parameter.label(index), parameter.name, index, pvalue, *numbers))

@@ -97,11 +97,11 @@ def is_bare_dimension(data: h5py.Dataset) -> bool:
 
 def check_attributes(item: h5py.Group | h5py.Dataset, numbers: Iterable[str] = ()) -> None:
     """Attributes that the schema knows are a text or a number; ``numbers`` are more of these."""
-    place = where(item.file, item.name)
-    for name in TEXT_ATTRIBUTES & item.attrs.keys():
+    place, names = where(item.file, item.name), set(item.attrs)
+    for name in TEXT_ATTRIBUTES & names:
         if not isinstance(attribute(item, name), str):
             raise FileError(f"{place} is damaged: {name} is not a text")
-    for name in NUMBER_ATTRIBUTES.union(numbers) & item.attrs.keys():
+    for name in NUMBER_ATTRIBUTES.union(numbers) & names:
         if type(attribute(item, name)) not in (int, float):
             raise FileError(f"{place} is damaged: {name} is not a number")
 

@@ -59,6 +59,7 @@ def test_weight_decay_moves_the_least_objective_and_not_the_least_risk():
     assert optimum(problem).proven
 
 
+@pytest.mark.slow
 def test_learned_head_weights_of_both_signs_are_found():
     """A layer that an independent search found: one head at rest with a large negative weight."""
     problem = op.load(
@@ -99,6 +100,7 @@ def test_bayes_softmax_with_a_head_for_every_point_attains_the_bayes_risk():
     assert one.risk > one.floor.value + 0.05
 
 
+@pytest.mark.slow
 def test_unequal_points_need_learned_biases():
     """Theory 5c: β_h = log w_h − |θ_h|²/2 attains the Bayes risk, the norm bias does not."""
     points = "[{mean=[2.0, 0.0], weight=0.8}, {mean=[0.0, 2.0], weight=0.2}]"

@@ -17,7 +17,7 @@ from orderparams.analysis.events import (
 )
 from orderparams.analysis.noise import local_lines, noise_level, rises
 from orderparams.analysis.plateaus import find_plateaus, remaining_change
-from orderparams.analysis.stages import head_groups, unspecialized_phase
+from orderparams.analysis.stages import find_excursions, head_groups, unspecialized_phase
 from orderparams.models.single_location.task import gaussian
 
 
@@ -91,8 +91,10 @@ def test_slopes_of_a_noisy_series_are_those_of_a_twentieth_of_its_times():
     assert error[150] == pytest.approx(expected)
     few = local_lines(time[::6], series[::6])
     assert few[0][25] == pytest.approx(series[::6][23:28].mean())  # five at least
-    faint = series + 1e-5 * generator.standard_normal(300) - (series - time)
-    np.testing.assert_array_equal(local_lines(time, faint)[0], faint)  # 1e-6 of its range
+    for scale in (1.0, 1e3, 1e-3):
+        faint, noisy = (scale * (time + a * generator.standard_normal(300)) for a in (2e-4, 5e-3))
+        np.testing.assert_array_equal(local_lines(time, faint)[0], faint)  # 2e-5 of its range
+        assert (local_lines(time, noisy)[0] != noisy).all()  # 5e-4
 
 
 def test_passages_are_interpolated():
@@ -235,6 +237,25 @@ def test_five_times_may_hold_a_plateau_and_four_may_not():
     (plateau,) = find_plateaus(time, np.array([0.0, 0.0, 0.0, 0.0, 5.0]))
     assert plateau.start == 0.0
     assert plateau.level == 0.0
+
+
+@pytest.mark.parametrize(("left", "found"), [(0.29, True), (0.31, False)])
+def test_an_excursion_leaves_its_direction_whichever_it_is_and_whoever_else_is_lost(left, found):
+    """Head 2 follows direction 2 further than it ends along direction 1, where its cosine with
+    direction 2 is ``left``; head 1 follows neither."""
+    time = np.linspace(0, 10, 11)
+    overlap = np.zeros((11, 3, 3))
+    overlap[:, 0] = [1.0, 1.0, 1.0]
+    overlap[:6, 1, 1], overlap[:6, 1, 0] = [0.5, 2.0, 2.5, 2.4, 2.2, 2.1], 0.0
+    overlap[6:, 1] = 2.0 * np.array([np.sqrt(1 - left**2), left, 0.0])
+    overlap[:, 2, 0] = 1.0
+    directions = [Direction(str(f + 1), np.eye(3)[:, [f]], 1.0) for f in range(3)]
+    q = np.einsum("thf,tjf->thj", overlap, overlap)
+    excursions = find_excursions(time, overlap, q, directions)
+    assert bool(excursions) is found
+    for one in excursions:
+        assert (one.head, one.origin.name, one.destination.name) == (1, "2", "1")
+        assert (one.peak, one.peak_time, one.turn_time) == (2.5, 2.0, 6.0)
 
 
 @pytest.mark.parametrize(("size", "names"), [(0.5e-9, ["1+2", "3"]), (2e-9, ["1", "2", "3"])])

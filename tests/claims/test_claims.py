@@ -126,6 +126,7 @@ def test_copies_and_their_price():
     assert curve[7] > 1.2 * expected
 
 
+@pytest.mark.slow
 def test_the_flow_without_noise_is_rejected_at_a_large_learning_rate():
     """A theory that is known to be wrong must be refused, and the right one not."""
     small = (60, 240)

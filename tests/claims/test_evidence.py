@@ -10,7 +10,7 @@ import orderparams as op
 from orderparams.claims import CLAIMS, select
 from orderparams.errors import ConfigurationError
 from orderparams.results.evidence import Evidence, Panel, above, below, close, read_panels, same
-from orderparams.storage.hdf5 import read
+from orderparams.results.files import read
 
 PANEL = Panel(
     "curve",
@@ -73,7 +73,7 @@ def test_claims_are_chosen_by_name():
 def test_a_file_gives_its_panels_and_checks_back(tmp_path):
     checks = (close("a", 1.0, 1.0, relative=0.1), same("ν", "2", "3"))
     path = tmp_path / "C0.h5"
-    save(Evidence(op.load("single-head"), checks, (PANEL,)), path, force=False, command="test")
+    Evidence(op.load("single-head"), checks, (PANEL,)).save(path)
     with read(path) as file:
         (panel,) = read_panels(file)
         assert file.attrs["status"] == "failed"
@@ -91,7 +91,7 @@ def test_xarray_opens_the_curves(tmp_path):
     xarray = pytest.importorskip("xarray")
     path = tmp_path / "C0.h5"
     evidence = Evidence(op.load("single-head"), (same("a", 1, 1),), (PANEL,))
-    save(evidence, path, force=False, command="test")
+    evidence.save(path)
     data = xarray.open_dataset(path, group="curves/curve", engine="h5netcdf")
     assert data["value"].sel(curve="softmax", strength=4.0) == 0.6
     assert h5py.is_hdf5(path)

@@ -1,12 +1,17 @@
 """The configuration of the committee machine: what it refuses, ignores, and how it is put."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import orderparams as op
 from orderparams.config import parse, to_table
+from orderparams.config.sections import known_keys, problem_type
 from orderparams.config.words import describe
 
+PAGE = Path(__file__).parents[2] / "docs" / "committee.md"
 EXPLICIT = {"kind": "explicit", "overlap": [[0.1, 0.0], [0.0, 0.2]]}
 DEPENDENT = [[1.0, 1.0], [1.0, 1.0]]
 
@@ -131,3 +136,11 @@ def test_settings_without_effect_are_named_and_have_none(key):
     same = op.evaluate(table(**sections))
     for name in ("overlap", "self_overlap"):
         np.testing.assert_array_equal(changed.velocity[name], same.velocity[name])
+
+
+def test_every_key_is_documented():
+    page = PAGE.read_text("utf-8")
+    for key in known_keys(problem_type("committee")):
+        section, _, name = key.partition(".")
+        if section in ("task", "network", "training", "initial"):
+            assert re.search(rf"\b{name or section}\b", page), key

@@ -13,7 +13,7 @@ from orderparams.models.vectors.landscape import Landscape, differentiate
 
 GENERATOR = np.random.default_rng(4)
 WEIGHTS = GENERATOR.standard_normal((N, F + N))
-LEARNED = Rule(weight_decay=0.3, rates={"charge": 1.7})
+LEARNED = Rule(weight_decay=0.3, rates={"charge": 0.6})
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def landscape(monkeypatch):
 def value(x, rule, residual):
     """E(x) + λ|K|²/2 written out: K row by row, then the charge over the root of its rate."""
     weights = x[: N * (F + residual)].reshape(N, F + residual)
-    charge = x[N * (F + residual) :] * 1.7**0.5 if rule.rates else CHARGE
+    charge = x[N * (F + residual) :] * 0.6**0.5 if rule.rates else CHARGE
     return risk(weights[:, :F], weights @ weights.T, charge) + 0.15 * (weights**2).sum()
 
 

@@ -28,6 +28,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.slow
 def test_two_thousand_malformed_configurations(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     chance = random.Random(0)

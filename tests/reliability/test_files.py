@@ -88,6 +88,7 @@ def test_five_hundred_damaged_files(folder):
         assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_two_hundred_distorted_files(folder):
     """Valid HDF5 in which something is missing, of another type or shape, or not finite."""
     chance = random.Random(2)

@@ -63,6 +63,7 @@ def results(threads):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_results_are_the_same_to_the_last_bit_with_any_number_of_threads():
     """One, two and four threads, one of them twice: runs of their own, each with its own kernels
     loaded, workers and library threads."""
@@ -79,6 +80,7 @@ AMBIENT = {
 }
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written(tmp_path):
     """The command works, and says why it takes longer."""
     done = subprocess.run(

@@ -62,6 +62,7 @@ print(json.dumps({"old": old, "new": new, "unreadable": unreadable, "cut_short":
 """
 
 
+@pytest.mark.slow
 def test_two_hundred_kills_while_writing(tmp_path):
     """After each the file is the old one or the new one; many of them struck half-way."""
     done = subprocess.run(

@@ -9,6 +9,7 @@ import result_files
 
 import orderparams as op
 from orderparams.results.evidence import Check, Evidence
+from orderparams.results.shown import Shown
 
 KINDS = [name for name in result_files.NAMES if name != "stages"]
 
@@ -69,3 +70,13 @@ def test_an_analysis_is_short():
     analysis = op.analyze(problem)
     check_short(analysis)
     assert "events" in repr(analysis)
+
+
+def test_more_facts_than_lines_are_cut():
+    class Full(Shown):
+        problem = result_files.PROBLEM
+
+        def facts(self):
+            return {f"fact {i}": "x" * 300 for i in range(40)}
+
+    check_short(Full())

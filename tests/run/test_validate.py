@@ -8,13 +8,22 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 
 import orderparams as op
 from orderparams.errors import SolverError
 from orderparams.models.single_location.parameters import PARAMETERS
 from orderparams.run import validate as module
 from orderparams.run.compare import compare, course_pvalue, without_bias
-from orderparams.run.validate import common_times, motion, theory_of, validate
+from orderparams.run.validate import (
+    common_times,
+    mean_risk,
+    motion,
+    refined,
+    resolves,
+    theory_of,
+    validate,
+)
 
 TABLE = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0]}},
@@ -166,11 +175,58 @@ def test_flows_start_where_replicas_do(stage, apart, start, flows):
     overlap[1, 0] += apart
     run = Numbers({"overlap": overlap, "self_overlap": np.full((2, 4, 1, 1), 0.4)}, np.ones((2, 4)))
     run.time = np.array([0.0, 1.0, 1.0, 3.0])
+    loss = 1 + GENERATOR.standard_normal((2, 4))
+    run.records = SimpleNamespace(step=np.array([0, 1, 1, 2]), loss=loss, time=run.time)
     assert len(theory_of(op.load(TABLE), run, start)) == flows
     starts = [given[0][0] for given, _ in stage.solved]
     expected = overlap[:, 0, 0, 0] if flows == 2 else [overlap[:, 0].mean()]
     np.testing.assert_array_equal(starts, expected)
     assert stage.solved[0][1] == [0.0, 1.0, 3.0]
+
+
+def test_times_are_refined_fourfold_where_a_mean_is_not_told():
+    times, ends = np.array([0.0, 1.0, 2.0, 4.0, 5.0]), np.array([0.0, 2.0, 5.0])
+    for told, more in (([True, False], [2.5, 3.0, 3.5, 4.25, 4.5, 4.75]),
+                       ([False, True], [0.25, 0.5, 0.75, 1.25, 1.5, 1.75])):  # fmt: skip
+        expected = sorted([*times, *more])
+        np.testing.assert_allclose(refined(times, ends, np.array(told)), expected)
+
+
+@pytest.mark.parametrize("times", [9, 10])
+def test_a_mean_is_told_where_half_of_the_times_tell_it_within_a_standard_error(times):
+    """Oracle: SciPy's splines through all and through every second time, and the last."""
+    time = np.linspace(0, 4, times)
+    risks = [np.exp(-3 * time), 1 + 0 * time]
+    half = [*range(0, times - 1, 2), times - 1]
+    ends = np.array([0.0, 2.0, 4.0])
+    whole, rough = (
+        np.diff(CubicSpline(time[kept], risks[0][kept]).antiderivative()(ends)) / 2
+        for kept in (slice(None), half)
+    )
+    flows = [theory(time=time, risk=risk) for risk in risks]
+    np.testing.assert_allclose(mean_risk(time, risks[0], ends), whole)
+    for factor, expected in ((0.99, False), (1.01, True)):
+        error = factor * np.abs(whole - rough)
+        deviation = np.array([[1.0], [-1.0]]) * error  # standard error: √2 error/√2
+        assert (resolves(deviation, flows, ends) == expected).all()
+    two = [theory(time=time[:2], risk=risks[0][:2])]
+    assert not resolves(deviation, two, ends).any()
+
+
+def test_a_risk_that_falls_fast_is_solved_at_more_times_three_times_at_most(stage):
+    run = stage.runs[100]
+    run.records.loss[:, 1:] = 1 + 1e-9 * GENERATOR.standard_normal((REPLICAS, 3))
+    problem = op.load(TABLE)
+    asked = []
+
+    def sharp(given, *, times):
+        asked.append(len(times))
+        return theory(time=np.array(times), risk=np.exp(-50 * np.array(times)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "solve", sharp)
+        theory_of(problem, run, "mean")
+    assert (asked[:3], len(asked)) == ([4, 13, 49], 4)
 
 
 def test_motion_is_counted_from_the_start():

@@ -196,17 +196,17 @@ def test_p_values_are_multiplied_by_what_was_judged_up_to_one():
 
 
 def test_the_extremes_are_each_at_its_worst_time_the_least_probable_first():
-    z = np.zeros((3, 2, 2))
-    z[:, 0, 0], z[:, 1, 0], z[:, 1, 1] = [0, -3, np.nan], [1, 2, 0], [5, 0, 0]
-    z[:, 0, 1] = z[:, 1, 0]
-    pvalue = np.array([[0.2, 0.1], [0.1, np.nan]])
+    z = np.zeros((3, 3, 3))
+    z[:, 1, 0], z[:, 2, 1], z[:, 2, 2] = [0, -3, np.nan], [1, 2, 0], [5, 0, 0]
+    pvalue = np.full((3, 3), np.nan)  # of what does not vary
+    pvalue[1, 0], pvalue[2, 1] = 0.2, 0.1
     table = PARAMETERS[1:2]
     name = table[0].name
     found = Comparison({name: 10 * z}, {name: 0 * z + 1}, {name: z}, {name: pvalue}, 3, 0.5, 0.01)
     rows = extremes(found, table)
     assert [(row.name, row.index, row.pvalue) for row in rows] == [
-        (table[0].label((1, 0)), (1, 0), 0.1),
-        (table[0].label((0, 0)), (0, 0), 0.2),
+        (table[0].label((2, 1)), (2, 1), 0.1),
+        (table[0].label((1, 0)), (1, 0), 0.2),
     ]
     assert [(row.deviation, row.standard_error, row.z_score) for row in rows] == [
         (20.0, 1.0, 2.0),

@@ -45,6 +45,7 @@ def test_a_log_tells_of_the_plan_and_of_its_points(run, monkeypatch):
     assert " so far" in err
 
 
+@pytest.mark.slow
 def test_json_lines_come_as_points_end_and_json_is_one_document(run):
     vary = ["--vary", "integrator.max_steps=2,1000", "--vary", "task.length=3,4"]
     status, out, err = run(*SCAN, *vary, "-o", "a.h5", "--json-lines")
@@ -86,6 +87,7 @@ def test_a_scan_of_validations_counts_its_verdicts(run):
     assert "theory and simulation: 0 agree, 0 disagree, 2 inconclusive" in out
 
 
+@pytest.mark.slow
 def test_compiling_is_said_once(run, tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
     scan = [*SCAN[:-1], "2", "--action", "evaluate", *HEADS]

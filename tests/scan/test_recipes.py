@@ -54,6 +54,7 @@ def check(folder):
     assert left == {"bin", "my.toml", "scan.h5"}
 
 
+@pytest.mark.slow
 def test_slurm_array(folder):
     script = RECIPES / "slurm-array.sh"
     subprocess.run(["bash", "-n", script], check=True)

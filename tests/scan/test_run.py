@@ -126,6 +126,7 @@ def test_a_scan_file_is_a_configuration_of_the_same_scan(whole):
     assert op.load(whole) == PROBLEM
 
 
+@pytest.mark.slow
 def test_failed_points_are_recorded_and_run_again_on_resume(tmp_path):
     output = tmp_path / "scan.h5"
     vary = {"integrator.max_steps": [2, 1000], "integrator.method": ["LSODA", "RK45"]}
@@ -206,6 +207,7 @@ def test_a_folder_of_another_plan_is_refused_and_kept(tmp_path):
     assert (folder.path / "plan.json").read_text() == stored[:100]
 
 
+@pytest.mark.slow
 def test_points_that_another_plan_left_are_not_taken(tmp_path):
     output, folder = tmp_path / "scan.h5", Folder(tmp_path / "scan.points")
     for heads, machine in (([1, 2], Machine(workers=1)), ([3, 1], Machine(workers=1))):
@@ -232,6 +234,7 @@ def test_another_file_in_the_way_is_kept(whole, tmp_path):
     assert open_group(output, "scan").count("finished") == 1
 
 
+@pytest.mark.slow
 def test_a_chain_starts_from_its_neighbours_and_is_the_same_however_it_is_cut(
     tmp_path, monkeypatch
 ):
@@ -263,6 +266,7 @@ def test_a_chain_starts_from_its_neighbours_and_is_the_same_however_it_is_cut(
         run_shard(plan, tmp_path / "c.h5", (1, 3), Machine())
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_lose_nothing(tmp_path):
     """SIGKILL again and again; each resumed run has no less than the one before, and the end is
     that of an uninterrupted run."""

@@ -1,19 +1,11 @@
 """What points keep: all that moves, by the names of the table; and of which model they are."""
 
-import dataclasses
-import sys
-import types
-
 import numpy as np
 import pytest
 from reliability.mutations import FIXTURES
 
 import orderparams as op
-from orderparams.config.sections import option
-from orderparams.config.values import integer
 from orderparams.errors import ConfigurationError
-from orderparams.models import registry
-from orderparams.models.single_location import config as single_location
 from orderparams.results import schema
 from orderparams.scans.actions import ACTIONS, perform
 from orderparams.scans.plan import base_table, make_plan, reserved
@@ -108,73 +100,48 @@ def test_a_plan_of_before_is_still_the_same():
         assert not plan.points[0].config.startswith("model")
 
 
-@pytest.fixture
-def other_model(monkeypatch):
-    """A second model, that has the keys of the first and one of its own."""
-
-    @dataclasses.dataclass(frozen=True)
-    class Crew:
-        size: int = option(integer(1, 9), 1)
-
-    @dataclasses.dataclass(frozen=True)
-    class Toy(single_location.Problem):
-        model = "toy"
-        crew: Crew = option(Section(Crew), Crew())
-
-    module = types.ModuleType("orderparams.models.toy.config")
-    vars(module).update({name: getattr(single_location, name) for name in single_location.__all__})
-    module.Problem = Toy
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(registry.MODELS, "toy", "toy")
-    return Toy
+OTHER = "model = 'single-location' has no such key, 'committee' has it; leave it out, or set model"
 
 
 @pytest.mark.parametrize(
     ("vary", "settings", "words"),
     [
-        (
-            {"model": ["toy", "single-location"]},
-            {},
-            "varied key model: all points of a scan are of",
-        ),
-        ({"model": ["no-such"]}, {}, "scan of each of single-location"),
-        (
-            {"crew.size": [1, 2]},
-            {},
-            "crew.size: model = 'single-location' has no such key, 'toy' has it",
-        ),
-        (
-            {"crew.size[0]": [1, 2]},
-            {},
-            "crew.size: model = 'single-location' has no such key, 'toy' has",
-        ),
-        (
-            {"task.length": [2, 3]},
-            {"crew.size": 2},
-            "crew.size: model = 'single-location' has no such key",
-        ),
-        (
-            {"task.length": [2, 3]},
-            {"model": "tyo"},
-            'there is none called "tyo"; the models are',
-        ),
-        ({"crew.sise": [1]}, {"model": "toy"}, "did you mean 'crew.size'"),
+        ({"model": ["committee", "single-location"]}, {}, "varied key model: all points of a scan"),
+        ({"model": ["no-such"]}, {}, "make a scan of each of single-location, committee"),
+        ({"network.students": [1, 2]}, {}, f"network.students: {OTHER}"),
+        ({"network.second_layer[0]": [1, 2]}, {}, f"network.second_layer: {OTHER}"),
+        ({"task.length": [2, 3]}, {"network.students": 2}, f"network.students: {OTHER}"),
+        ({"task.length": [2, 3]}, {"model": "comitee"}, "did you mean 'committee'?"),
+        ({"network.studnets": [1]}, {}, "unknown key 'network.studnets'"),
     ],
 )
-def test_what_is_of_another_model_is_told_with_it(other_model, vary, settings, words):
+def test_what_is_of_another_model_is_told_with_it(vary, settings, words):
     with pytest.raises(ConfigurationError) as refused:
         make_plan(base_table("flipped-spikes"), {"vary": vary}, settings)
     assert words in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
 
 
-def test_keys_of_a_model_are_varied_where_it_is_set(other_model):
-    plan = make_plan(
-        base_table("flipped-spikes"), {"vary": {"crew.size": [1, 2]}}, {"model": "toy"}
-    )
-    assert plan.model == "toy"
-    assert all('model = "toy"\n' in point.config for point in plan.points)
-    assert make_plan(op.config.parse_toml(plan.config)).fingerprint == plan.fingerprint
+@pytest.mark.parametrize("action", ["evaluate", "simulate"])
+def test_a_scan_of_another_model_has_the_names_of_its_table(action, tmp_path):
+    """Order parameters, axes and long names; oracle: the run of one point by itself."""
+    few = {"training.duration": 1.0, "output.points": 3, "network.second_layer": "learned"}
+    few |= {"training.learning_rate": 0.5, "simulation.dimension": 40, "simulation.replicas": 2}
+    problem = op.load("saad-solla", few)
+    vary = {"training.learning_rate": [0.1, 0.5]}
+    made = op.scan(problem, vary, action=action, workers=1, output=tmp_path / "s.h5")
+    assert made.failures == {}
+    found = op.open(tmp_path / "s.h5")
+    data = found.to_xarray()
+    one = {"evaluate": op.evaluate, "simulate": op.simulate}[action](problem)
+    for parameter in schema.table("committee"):
+        leading = ("replica",) if action == "simulate" else ()
+        name = f"replica_{parameter.name}" if leading else parameter.name
+        assert data[name].dims == ("learning_rate", *leading, *parameter.axis_names)
+        assert data[name].attrs["long_name"] == parameter.long_name
+        expected = one[parameter.name][:, -1] if leading else one[parameter.name]
+        np.testing.assert_array_equal(found[name][1], expected)
+    assert {"student", "student_2", "teacher"} <= set(reserved("committee"))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +149,7 @@ def test_keys_of_a_model_are_varied_where_it_is_set(other_model):
     [
         (["--vary", "model=a,b"], "varied key model: all points of a scan are of one model"),
         (["--vary", "task.length=2,3", "-s", "model=perceptron"], "there is none called"),
-        (["--vary", "network.no=2,3"], "unknown key 'network.no'"),
+        (["--vary", "network.students=2,3"], "'committee' has it"),
     ],
 )
 def test_the_command_says_so_in_one_message(run, tmp_path, arguments, words):

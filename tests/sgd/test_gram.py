@@ -41,6 +41,7 @@ def outcomes(backend, case: Case, seed: int, dimension: int | None = None):
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.slow
 def test_has_the_law_of_the_direct_simulation(case: Case):
     assert least_pvalue(outcomes(direct, case, 1), outcomes(gram, case, 2)) > FALSE_ALARM
 

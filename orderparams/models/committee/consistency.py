@@ -148,22 +148,18 @@ def check_residual(problem: Problem) -> Found:
 
 def check_origin(problem: Problem) -> Found:
     """ReLU has a kink where a student has no length."""
-    initial = problem.initial
+    initial, students = problem.initial, problem.network.students
     if problem.network.activation != "relu":
         return
     if initial.kind == "random":
-        absent = range(problem.network.students) if initial.variance == 0 else range(0)
-        key = "initial.variance"
+        key, lengths = "initial.variance", [initial.variance] * students
+    elif initial.self_overlap is not None:
+        key = "initial.self_overlap"
+        lengths = [row[k] if k < len(row) else 1.0 for k, row in enumerate(initial.self_overlap)]
     else:
-        key = "initial.self_overlap" if initial.self_overlap is not None else "initial.overlap"
-        own = initial.self_overlap or initial.overlap or ()
-        absent = [
-            k
-            for k, row in enumerate(own)
-            if (row[k] if own is initial.self_overlap else any(row)) == 0
-        ]
-    for k in list(absent)[:1]:
+        key, lengths = "initial.overlap", [float(any(row)) for row in initial.overlap or ()]
+    if 0 in lengths:
         yield ConfigurationError(
-            f"{key}: student {k + 1} starts at the origin, where ReLU has no derivative; give it a "
-            "length, or set network.activation = 'erf'"
+            f"{key}: student {lengths.index(0) + 1} starts at the origin, where ReLU has no "
+            "derivative; give it a length, or set network.activation = 'erf'"
         )

@@ -1,4 +1,4 @@
-"""What the committee machine does: its flow and its replicas."""
+"""What the committee machine does: its flow, its replicas, its geometry."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from numpy.typing import ArrayLike
 
 from orderparams.models.committee.flow import Flow
+from orderparams.models.committee.geometry import StudentGeometry
 from orderparams.models.committee.proportion import at_start, in_course
 from orderparams.models.committee.sections import Problem
 from orderparams.models.committee.setup import build
@@ -30,6 +31,11 @@ def descent(problem: Problem, tolerance: float) -> Flow:
     """Gradient flow of a problem; its expectations are exact."""
     training = dataclasses.replace(problem.training, rule="gradient-flow")
     return flow(dataclasses.replace(problem, training=training))
+
+
+def geometry(problem: Problem) -> StudentGeometry:
+    """Students against teachers."""
+    return StudentGeometry(problem)
 
 
 def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
@@ -67,15 +73,15 @@ def update_rule(problem: Problem) -> Rule:
 
 def starting_at(problem: Problem, state: State) -> Problem:
     """The same problem with an explicit start."""
-    own = {}
+    second_layer = problem.initial.second_layer
     if problem.network.second_layer == "learned" and "second_layer" in state:
-        own["second_layer"] = tuple(state["second_layer"].tolist())
+        second_layer = tuple(state["second_layer"].tolist())
     initial = dataclasses.replace(
         problem.initial,
         kind="explicit",
         overlap=tuple(map(tuple, state["overlap"].tolist())),
         self_overlap=tuple(map(tuple, state["self_overlap"].tolist())),
-        **own,
+        second_layer=second_layer,
     )
     return dataclasses.replace(problem, initial=initial)
 

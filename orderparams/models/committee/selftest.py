@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from orderparams.models.committee.flow import Flow
@@ -31,7 +31,7 @@ def configured(overlap: float, self_overlap: float, **sections: dict[str, Any]) 
             **sections,
         }
     )
-    return problem
+    return cast("Problem", problem)
 
 
 def at_start(problem: Problem) -> tuple[Flow, Any]:

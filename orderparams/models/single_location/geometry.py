@@ -64,7 +64,7 @@ class HeadGeometry:
         """The overlaps as they are."""
         return parameters["overlap"]
 
-    def overlap(self, positions: Array) -> Array:
+    def measured(self, positions: Array) -> Array:
         """The positions as they are."""
         return positions
 

@@ -195,7 +195,7 @@ class Geometry(Protocol):
         """Overlaps m (…, n, d) with the hidden directions, of order parameters (…)."""
         ...
 
-    def overlap(self, positions: Array) -> Array:
+    def measured(self, positions: Array) -> Array:
         """Overlaps (…, M) as the model measures them, of positions (…, d)."""
         ...
 

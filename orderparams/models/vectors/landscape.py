@@ -81,7 +81,7 @@ class Landscape:
 
     def state(self, vectors: Vectors) -> State:
         """The order parameters of some vectors, and what is not learned."""
-        return {**vectors.state, "overlap": self.geometry.overlap(vectors.overlap)}
+        return {**vectors.state, "overlap": self.geometry.measured(vectors.overlap)}
 
     def vectors_near(self, state: State) -> Vectors | None:
         """Vectors with a neighbouring problem's order parameters, as many as here; None where their
