@@ -201,7 +201,7 @@ MOST_MODES = 6
 
 def rest_lines(title: str, rest: Rest, result: Analysis) -> list[str]:
     """A stationary point, its unstable modes (or its two slowest), and how the run left it."""
-    lines = [f"  {title}: risk {rest.point.risk:.10f}, residual {rest.point.residual:.0e}"]
+    lines = [f"  {title}: risk {rest.point.risk:z.10f}, residual {rest.point.residual:.0e}"]
     if not rest.point.converged:
         return [*lines, "    No stationary point was found near."]
     lines.append(f"    the run is nearest at t = {rest.time:.4g}, {rest.distance:.1%} away")
@@ -249,11 +249,11 @@ def why(result: Analysis) -> list[str]:
 def end(result: Analysis) -> list[str]:
     """Where the run ends, and the stationary point that Newton's method reaches from there."""
     run, final = result.trajectory, result.final
-    lines = ["The end", f"  risk        {run.risk[-1]:.8f} at t = {run.time[-1]:.6g}"]
+    lines = ["The end", f"  risk        {run.risk[-1]:z.8f} at t = {run.time[-1]:.6g}"]
     if result.penalised:
-        lines.append(f"  objective   {result.objective:.8f}, with the penalty of weight decay")
+        lines.append(f"  objective   {result.objective:z.8f}, with the penalty of weight decay")
     floor = result.optimum.floor
-    lines.append(f"  {floor.words.removeprefix('the '):<12}{floor.value:.8f}")
+    lines.append(f"  {floor.words.removeprefix('the '):<12}{floor.value:z.8f}")
     if not final.point.converged:
         residual = f"{final.point.residual:.0e}"
         return [
@@ -264,7 +264,7 @@ def end(result: Analysis) -> list[str]:
     kind = "saddle" if final.growth else "minimum"
     where = "nearby" if result.near_the_end else "next, but far"
     lines.append(
-        f"  {kind} {where}: risk {final.point.risk:.10f}, residual {final.point.residual:.0e}"
+        f"  {kind} {where}: risk {final.point.risk:z.10f}, residual {final.point.residual:.0e}"
     )
     return [*lines, *ending(result)]
 
@@ -309,7 +309,7 @@ def best(result: Analysis) -> list[str]:
         *table(found, result),
         "",
         *lowest("objective", target.point.objective, target),
-        f"  risk + weight_decay |K|^2/2; its risk is {target.risk:.10f},",
+        f"  risk + weight_decay |K|^2/2; its risk is {target.risk:z.10f},",
         f"  {target.risk - found.risk:.3e} above the one without; {distance(result)}",
         *table(target, result),
     ]
@@ -321,7 +321,7 @@ def lowest(name: str, value: float, found: Optimum) -> list[str]:
     count = f"{found.found} of {len(found.values)} searches"
     earned = "nothing is lower" if found.proven else "a lower one is not excluded"
     return [
-        f"  lowest {name} found  {value:.10f}, residual {found.point.residual:.0e}",
+        f"  lowest {name} found  {value:z.10f}, residual {found.point.residual:.0e}",
         f"  reached in {count}; {earned}",
     ]
 
@@ -351,7 +351,7 @@ def pruning(result: Analysis) -> list[str]:
     for removal in found.removals:
         gone = story.numbered(removal.learners) or "none"
         gone = gone if len(gone) <= 24 else f"{len(removal.learners)} {who}s"
-        lines.append(f"  {gone:<24}{removal.risk:12.6f}{removal.reoptimized_risk:17.6f}")
+        lines.append(f"  {gone:<24}{removal.risk:z12.6f}{removal.reoptimized_risk:z17.6f}")
     if not found.exhaustive:
         lines.append(
             f"  {who.capitalize()}s were removed one by one; another choice may cost less."

@@ -46,7 +46,7 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     lines += [f"  engine     {result.engine}", f"             {error}"]
     if result.tolerance is not None and result.error_estimate > result.tolerance:
         lines += [f"             expectation.tolerance = {result.tolerance:g} was not reached"]
-    lines += ["", f"  risk        {result.risk:.10f}", *references(result)]
+    lines += ["", f"  risk        {result.risk:z.10f}", *references(result)]
     for title, state in (
         ("order parameters", result.parameters),
         ("gradient of the risk", result.gradient),
@@ -72,7 +72,7 @@ def references(result: Evaluation) -> list[str]:
     lines = []
     for name, known in result.known.items():
         error = f" ± {known.error:.1e}" if known.error > 1e-8 else ""
-        text = f"{known.value:.10f}{error}"
+        text = f"{known.value:z.10f}{error}"
         if known.value != known.value:
             text = "not known: it takes more memory than there is"
         lines.append(f"  {names[name]:<12}{text}")

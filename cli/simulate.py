@@ -111,8 +111,8 @@ def summary(run: SimulationRun) -> list[str]:
         risk, loss = run.risk[:, -1], records.loss[:, -1]
         spread = f", spread over replicas {risk.std(ddof=1):.6f}" if len(risk) > 1 else ""
         lines += [
-            f"  population risk  {risk.mean():.6f} at t = {records.time[-1]:g}{spread}",
-            f"  measured loss    {loss.mean():.6f} over the last interval",
+            f"  population risk  {risk.mean():z.6f} at t = {records.time[-1]:g}{spread}",
+            f"  measured loss    {loss.mean():z.6f} over the last interval",
             "",
             "  final order parameters, first replica",
             *state_table(run.order_parameters, run.end(0)),

@@ -150,14 +150,14 @@ def summary(trajectory: Trajectory) -> list[str]:
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem)]
     lines += [f"  engine     {trajectory.engine}", ""]
-    lines += [f"  risk        {first:.8f} at t = 0"]
+    lines += [f"  risk        {first:z.8f} at t = 0"]
     if end > 0:
-        lines += [f"              {last:.8f} at t = {end:g}"]
+        lines += [f"              {last:z.8f} at t = {end:g}"]
     if trajectory.status == "at rest":
         lines += [f"              {trajectory.message}"]
     when = "final order parameters" if trajectory.complete else f"order parameters at t = {end:g}"
     names = registry.configuration(problem.model).REFERENCES
-    lines += [f"  {names[name]:<12}{value:.8f}" for name, value in trajectory.references.items()]
+    lines += [f"  {names[name]:<12}{value:z.8f}" for name, value in trajectory.references.items()]
     lines += ["", f"  {when}"]
     lines += state_table(trajectory.order_parameters, trajectory.state(-1))
     work = f"{count.get('right_hand_sides', 0)} right-hand sides in {count['steps']} steps"
