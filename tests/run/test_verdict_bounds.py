@@ -130,8 +130,10 @@ def test_all_reasons_are_given_a_line_each():
     assert said(doubts.doubt) == ""
 
 
-def test_a_resolution_is_between_a_ten_thousandth_and_ten():
-    """One course without noise but in one pattern: its error is seen from a known size on."""
+@pytest.mark.parametrize("besides", [0, 3])
+def test_a_resolution_is_between_a_ten_thousandth_and_ten(besides):
+    """One course without noise but in one pattern: its error is seen from a known size on, which
+    grows with what else is judged."""
     rise = np.broadcast_to(np.linspace(0, 1, TIMES)[:, None, None], (8, TIMES, 1, 1))
     noise = np.random.default_rng(0).standard_normal((8, 1, 1, 1))
     noise = (noise - noise.mean()) * rise
@@ -139,10 +141,11 @@ def test_a_resolution_is_between_a_ten_thousandth_and_ten():
     def resolution(size):
         deviations = {"overlap": size * noise}
         grounds = dataclasses.replace(GROUNDS, deviations=deviations, motion={"overlap": rise})
-        return doubts.resolution(compare(deviations, PARAMETERS[:1]), grounds)
+        found = compare(deviations, PARAMETERS[:1], besides=[0.5] * besides)
+        return doubts.resolution(found, grounds)
 
     # The pattern is that of the motion: the test is Student's, of a mean beside that spread.
-    bound = stats.t.isf(0.005, 7) / np.sqrt(8) * noise[:, -1, 0, 0].std(ddof=1)
+    bound = stats.t.isf(0.005 / (1 + besides), 7) / np.sqrt(8) * noise[:, -1, 0, 0].std(ddof=1)
     for size in (1e-2, 1.0):
         assert resolution(size) == pytest.approx(size * bound, rel=0.05)
         assert resolution(size) >= size * bound
