@@ -1,9 +1,12 @@
 """Rises, noise, slopes and passages of series, each with its answer written down by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 
+import orderparams as op
 from orderparams.analysis.events import (
     Event,
     find_events,
@@ -16,7 +19,13 @@ from orderparams.analysis.events import (
 )
 from orderparams.analysis.noise import local_lines, noise_level, rises
 from orderparams.analysis.plateaus import find_plateaus, remaining_change
-from orderparams.analysis.stages import find_excursions, groups_of, unspecialized_phase
+from orderparams.analysis.stages import (
+    find_excursions,
+    find_stages,
+    groups_of,
+    stored,
+    unspecialized_phase,
+)
 from orderparams.models.single_location.geometry import principal_directions
 from orderparams.models.single_location.task import gaussian
 from orderparams.models.vectors.geometry import Direction
@@ -185,6 +194,25 @@ def test_an_alignment_is_relative_to_the_length_then_or_at_the_end():
     assert (found.cosine_before, found.cosine_after) == pytest.approx((0, 1), abs=1e-6)
     assert (found.risk_before, found.risk_after) == pytest.approx((0.88, 0.72))
     assert (found.learner, found.common, found.stage) == (0, True, 0)
+
+
+def test_a_turn_has_the_sign_of_the_change_and_is_stored_with_vectors_from_1():
+    """From −2 to 1 along direction 2: both sides change, and the file counts heads from 1."""
+    time = np.linspace(0, 10, 101)
+    overlap = np.zeros((101, 2, 2))
+    overlap[:, :, 0] = 2.0
+    overlap[:, 1, 1] = np.interp(time, [3, 6], [-2.0, 1.0])
+    stages = find_stages(time, overlap, np.linalg.norm(overlap, axis=2), 1 - time, [LINE])
+    (event,) = stages.events
+    assert (event.learner, event.target) == (1, "+2")
+    np.testing.assert_allclose(event.vector, [0, 1])
+    problem = op.load("flipped-spikes", ["task.signal.strengths=[4, 4]"])
+    tree = stored(SimpleNamespace(problem=problem), stages)
+    values = {name: values for name, (_, values) in tree.variables.items()}
+    assert values["head"].tolist() == [2]
+    assert values["target"].tolist() == ["+2"]
+    np.testing.assert_allclose(values["vector"], [[0, 1]])
+    assert values["half_time"].tolist() == [event.half_time]
 
 
 @pytest.mark.parametrize("apart", [0.09, 0.12])
