@@ -1,10 +1,12 @@
 """Rises, noise, slopes and passages of series, each with its answer written down by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from orderparams.analysis.directions import Direction, principal_directions
+import orderparams as op
 from orderparams.analysis.events import (
     Event,
     find_events,
@@ -17,8 +19,16 @@ from orderparams.analysis.events import (
 )
 from orderparams.analysis.noise import local_lines, noise_level, rises
 from orderparams.analysis.plateaus import find_plateaus, remaining_change
-from orderparams.analysis.stages import find_excursions, head_groups, unspecialized_phase
+from orderparams.analysis.stages import (
+    find_excursions,
+    find_stages,
+    groups_of,
+    stored,
+    unspecialized_phase,
+)
+from orderparams.models.single_location.geometry import principal_directions
 from orderparams.models.single_location.task import gaussian
+from orderparams.models.vectors.geometry import Direction
 
 
 @pytest.mark.parametrize(
@@ -177,13 +187,32 @@ def test_an_alignment_is_relative_to_the_length_then_or_at_the_end():
     time = np.linspace(0, 10, 101)
     overlap = np.zeros((101, 1, 2))
     overlap[:, 0, 1] = np.clip(time - 2, 0, 4) / 2
-    q = (overlap[:, :, 1] ** 2)[:, :, None] + 1e-12
+    length = overlap[:, :, 1] + 1e-6
     risk = 1 - time / 20
-    (found,) = find_events(time, overlap, q, risk, [LINE])
+    (found,) = find_events(time, overlap, length, risk, [LINE])
     assert (found.start, found.half_time, found.complete) == pytest.approx((2.4, 4.0, 5.6))
     assert (found.cosine_before, found.cosine_after) == pytest.approx((0, 1), abs=1e-6)
     assert (found.risk_before, found.risk_after) == pytest.approx((0.88, 0.72))
-    assert (found.head, found.common, found.stage) == (0, True, 0)
+    assert (found.learner, found.common, found.stage) == (0, True, 0)
+
+
+def test_a_turn_has_the_sign_of_the_change_and_is_stored_with_vectors_from_1():
+    """From −2 to 1 along direction 2: both sides change, and the file counts heads from 1."""
+    time = np.linspace(0, 10, 101)
+    overlap = np.zeros((101, 2, 2))
+    overlap[:, :, 0] = 2.0
+    overlap[:, 1, 1] = np.interp(time, [3, 6], [-2.0, 1.0])
+    stages = find_stages(time, overlap, np.linalg.norm(overlap, axis=2), 1 - time, [LINE])
+    (event,) = stages.events
+    assert (event.learner, event.target) == (1, "+2")
+    np.testing.assert_allclose(event.vector, [0, 1])
+    problem = op.load("flipped-spikes", ["task.signal.strengths=[4, 4]"])
+    tree = stored(SimpleNamespace(problem=problem), stages)
+    values = {name: values for name, (_, values) in tree.variables.items()}
+    assert values["head"].tolist() == [2]
+    assert values["target"].tolist() == ["+2"]
+    np.testing.assert_allclose(values["vector"], [[0, 1]])
+    assert values["half_time"].tolist() == [event.half_time]
 
 
 @pytest.mark.parametrize("apart", [0.09, 0.12])
@@ -192,11 +221,11 @@ def test_heads_are_together_up_to_a_tenth(apart):
     time, grown = np.linspace(0, 10, 101), np.linspace(0, 1, 101)[:, None]
     overlap = np.zeros((101, 2, 2))
     overlap[:, :, 1] = grown * [1 + apart, 1 - apart]
-    q = np.einsum("thf,tjf->thj", overlap, overlap)
-    events = find_events(time, overlap, q, 1 - time, [LINE])
+    length = np.linalg.norm(overlap, axis=2)
+    events = find_events(time, overlap, length, 1 - time, [LINE])
     assert {e.common for e in events} == {apart < 0.1}
     assert unspecialized_phase(time, overlap) == ((0.1, 10.0) if apart < 0.1 else None)
-    groups, dormant = head_groups(overlap[-1] * [1.0, 0.5])  # 2a relative to the larger
+    groups, dormant = groups_of(overlap[-1] * [1.0, 0.5])  # 2a relative to the larger
     assert (len(groups), dormant) == (2, ())
 
 
@@ -211,7 +240,7 @@ def test_the_unspecialized_phase_is_the_longest():
 
 def test_groups_by_the_larger_of_two_heads_and_by_chains():
     def groups(*sizes):
-        return head_groups(np.array(sizes)[:, None])
+        return groups_of(np.array(sizes)[:, None])
 
     assert groups(1.0, 1.099) == (((0, 1),), ())
     assert groups(1.0, 0.9) == (((0, 1),), ())
@@ -250,11 +279,11 @@ def test_an_excursion_leaves_its_direction_whichever_it_is_and_whoever_else_is_l
     overlap[6:, 1] = 2.0 * np.array([np.sqrt(1 - left**2), left, 0.0])
     overlap[:, 2, 0] = 1.0
     directions = [Direction(str(f + 1), np.eye(3)[:, [f]], 1.0) for f in range(3)]
-    q = np.einsum("thf,tjf->thj", overlap, overlap)
-    excursions = find_excursions(time, overlap, q, directions)
+    length = np.linalg.norm(overlap, axis=2)
+    excursions = find_excursions(time, overlap, length, directions)
     assert bool(excursions) is found
     for one in excursions:
-        assert (one.head, one.origin.name, one.destination.name) == (1, "2", "1")
+        assert (one.learner, one.origin.name, one.destination.name) == (1, "2", "1")
         assert (one.peak, one.peak_time, one.turn_time) == (2.5, 2.0, 6.0)
 
 
