@@ -120,19 +120,17 @@ def solve(problem):
 
 def evaluate(problem):
     found = op.evaluate(problem)
-    names = ("risk", "error_estimate", "covariance_error", "overlap_gradient")
+    names = ("risk", "error_estimate", "noise_error")
     parts = {name: np.array(getattr(found, name), float) for name in names}
-    velocity = found.velocity
-    parts |= {
-        "overlap_velocity": velocity["overlap"],
-        "self_overlap_velocity": velocity["self_overlap"],
-    }
-    return parts | {f"{name}_velocity": value for name, value in velocity.numbers.items()}
+    parts |= {f"{name}_gradient": value for name, value in found.gradient.items()}
+    return parts | {f"{name}_velocity": value for name, value in found.velocity.items()}
 
 
 def simulate(problem):
     run = op.simulate(problem)
-    return vars(run.records) | {"risk": run.risk}
+    records = run.records
+    kept = {"time": records.time, "step": records.step, "loss": records.loss, "risk": run.risk}
+    return {**records.parameters, **kept}
 
 
 def validate(problem):
@@ -189,7 +187,7 @@ def equal(first, second, cancels):
 
 
 def test_every_key_has_another_value():
-    containers = {"title", "attention", "training", "initial", "expectation", "integrator",
+    containers = {"model", "title", "attention", "training", "initial", "expectation", "integrator",
                   "output", "simulation"}  # fmt: skip
     assert set(known_keys(problem_type("single-location"))) - containers == set(OTHERS)
 

@@ -80,7 +80,8 @@ def rows(group: Group) -> Iterator[Rows]:
             first = 0
             for piece in variable.pieces():
                 numbers = np.arange(first, first := first + len(piece))
-                where = dict(zip(axes, np.unravel_index(numbers, variable.shape), strict=True))
+                places = np.unravel_index(numbers, variable.shape or (1,))
+                where = dict(zip(axes, places, strict=bool(axes)))
                 cells = {
                     key: values[tuple(where[axis] for axis in own)].tolist()
                     for key, (own, values) in beside.items()

@@ -119,7 +119,8 @@ def test_copies_and_their_price():
     pair = 3.0 * np.eye(2)
     overlap = np.repeat(pair, 4, axis=0)
     inner = overlap @ overlap.T
-    run = Trajectory(problem(overlap), np.zeros(1), overlap[None], inner[None], np.zeros(1))
+    state = {"overlap": overlap[None], "self_overlap": inner[None]}
+    run = Trajectory(problem(overlap), np.zeros(1), state, np.zeros(1))
     curve = redundancy.pruning_curve(run)
     expected = op.evaluate(problem(pair)).risk
     np.testing.assert_allclose(curve[[0, 2, 4, 6]], expected, atol=1e-7)

@@ -56,9 +56,7 @@ def test_a_start_is_evaluated_or_refused(kind, activation):
             pass
         else:
             assert math.isfinite(found.risk)
-            velocity = found.velocity
-            moving = (velocity["overlap"], velocity["self_overlap"], *velocity.numbers.values())
-            for values in (found.overlap_gradient, *moving):
+            for values in (*found.gradient.values(), *found.velocity.values()):
                 assert np.isfinite(values).all(), (kind, size)
         finally:
             _, most = tracemalloc.get_traced_memory()
