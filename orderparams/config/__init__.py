@@ -42,8 +42,7 @@ def resolve(table: Mapping[str, Any]) -> tuple[Problem, bool]:
     problem: Any = errors.attempt(read_problem, problem_type(name), plain(table))
     filled = errors.attempt(configuration.filled, problem)
     problem = problem if isinstance(filled, Unknown) else filled
-    for found in configuration.contradictions(problem):
-        errors.add(found)
+    errors.add_all(configuration.contradictions(problem))
     return errors.conclude(problem), not errors.undecided
 
 

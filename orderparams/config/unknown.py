@@ -69,6 +69,14 @@ class Errors:
         except Undecidable:
             self.undecided = True
 
+    def add_all(self, checks: Iterable[Iterable[ConfigurationError]]) -> None:
+        """Take over what several generators find; they come from one that may not know, either."""
+        try:
+            for check in checks:
+                self.add(check)
+        except Undecidable:
+            self.undecided = True
+
     def conclude(self, result: T) -> T:
         """The result, if nothing was wrong."""
         if self.found:
