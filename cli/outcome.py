@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +72,7 @@ class Screen:
         if reply.status != "finished":
             self.failures.append(entry | {"message": reply.message})
         if self.lines:
+            from orderparams.results.finite import finite
             from orderparams.storage.points import read_image
 
             entry |= {key: getattr(reply, key) for key in ("status", "message", "seconds")}
@@ -101,13 +101,6 @@ class Screen:
 def parameters(plan: Plan, point: Point) -> dict[str, Any]:
     """Varied keys and values of a point."""
     return {axis.key: value for axis, value in zip(plan.axes, point.values, strict=True)}
-
-
-def finite(value: Any) -> Any:
-    """NaN and infinity, which JSON does not know, as null."""
-    if isinstance(value, list):
-        return [finite(entry) for entry in value]
-    return value if math.isfinite(value) else None
 
 
 def summary(plan: Plan, result: Scan, output: Path) -> dict[str, Any]:
