@@ -40,8 +40,9 @@ def orderparams(context: click.Context) -> None:
     """Exact high-dimensional dynamics of multi-head softmax attention.
 
     Solves the order-parameter flow of one-pass SGD on single-location
-    regression. CONFIG is a TOML file, the name of a preset, or a result file,
-    whose run is repeated; left out, it is the preset two-stage.
+    regression, or of the soft committee machine. CONFIG is a TOML file, the
+    name of a preset, or a result file, whose run is repeated; left out, it is
+    the preset two-stage.
 
     \b
     Examples:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +10,16 @@ import click
 
 from orderparams import interruption
 from orderparams.cli import completion, given, idle, options
+from orderparams.cli.outcome import Screen, progress_line, summary, summary_lines
+from orderparams.cli.plan import describe, estimate, make_plan
 from orderparams.cli.screen import show
 from orderparams.storage.suffixes import RESULTS, check_suffix
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from orderparams.progress import ProgressLine
-    from orderparams.results.scan import Scan
     from orderparams.scans.plan import Plan
-    from orderparams.scans.points import Point
-    from orderparams.scans.run import Machine, Progress
-    from orderparams.scans.worker import Reply
+    from orderparams.scans.run import Machine
 
 FAILED_POINTS = 6
-FIRST_POINTS = 5
 ACTIONS = ("solve", "evaluate", "optimum", "simulate", "validate")
 
 
@@ -230,232 +223,3 @@ def check_usage(options: dict[str, Any]) -> None:
             raise click.UsageError(f"{reason}; choose one")
     if options["output"] is None and not options["dry_run"]:
         raise click.UsageError("name the file to write with -o FILE.h5")
-
-
-def make_plan(
-    config: str | None,
-    assignments: tuple[str, ...],
-    stored: Path | None,
-    *,
-    bar: ProgressLine | None,
-    varied: tuple[str, ...],
-    zipped: bool,
-    points: int | None,
-    **others: Any,
-) -> Plan:
-    """The plan of the command line; where it says nothing, the one ``stored`` was started with."""
-    from orderparams.scans.plan import base_table, make_plan
-
-    entries = {
-        key: value for key, value in others.items() if value is not None and value is not False
-    }
-    if zipped:
-        entries["mode"] = "zip"
-    if points is not None:
-        entries |= {"mode": "random", "points": points}
-    if stored is not None and config is None and not (assignments or varied or entries):
-        from orderparams.scans.folder import Folder
-
-        folder = Folder.beside(stored)
-        if folder.exists() or not stored.exists():
-            return folder.plan(checking(bar))
-        return make_plan(base_table(stored), report=checking(bar))
-    source = "two-stage" if config is None else config
-    given.announce(source, "scan")
-    table = base_table(source)
-    if varied:
-        keys = [key for key, _ in map(parts, varied)]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise click.UsageError(f"--vary {key} stands twice; give one list of its values")
-        entries["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
-    return make_plan(table, entries, assignments, checking(bar), place=source)
-
-
-def parts(varied: str) -> tuple[str, str]:
-    """Key and specification of one ``--vary``."""
-    key, separator, spec = varied.partition("=")
-    if not separator or not spec.strip():
-        raise click.UsageError(
-            f"--vary {varied}: expected KEY=SPEC with at least one value, such as "
-            "attention.heads=1,2,4 or task.length=log:4:4096:11"
-        )
-    return key.strip(), spec
-
-
-def progress_line(*, quiet: bool) -> ProgressLine | None:
-    """Where progress is shown."""
-    from orderparams.progress import ProgressLine
-
-    if quiet:
-        return None
-    line = ProgressLine()
-    click.get_current_context().call_on_close(line.close)
-    return line
-
-
-def checking(bar: ProgressLine | None) -> Callable[[int, int], None] | None:
-    """Shows how many points of a plan are ready."""
-    if bar is None:
-        return None
-
-    def report(done: int, points: int) -> None:
-        bar(done / points, f"{done} of {points} points checked")
-        if done == points:
-            bar.clear()
-
-    return report
-
-
-class Screen:
-    """What a running scan shows: a progress line, or a JSON line a point."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        output: Path,
-        bar: ProgressLine | None,
-        warnings: list[str],
-        *,
-        lines: bool,
-    ) -> None:
-        self.plan, self.output, self.bar = plan, output, bar
-        self.warnings, self.lines = warnings, lines
-        self.seconds = 0.0
-        self.failures: list[dict[str, Any]] = []
-        self.done = 0
-
-    def progress(self, now: Progress) -> None:
-        interruption.advise(
-            f"what has finished is kept, go on with orderparams scan --resume -o {self.output}"
-        )
-        if self.bar is not None:
-            text = f"{now.done} of {now.points} points "
-            if now.phase == "running":
-                failed = f", {now.failed} failed" if now.failed else ""
-                text += f"done{failed}, {now.running} running"
-            else:
-                text += "collected"
-            self.bar(now.done / now.points, text)
-
-    def point(self, point: Point, reply: Reply) -> None:
-        self.done += 1
-        self.seconds += reply.seconds
-        entry: dict[str, Any] = {"point": point.number, "parameters": parameters(self.plan, point)}
-        if reply.status != "finished":
-            self.failures.append(entry | {"message": reply.message})
-        if self.lines:
-            from orderparams.storage.points import read_image
-
-            entry |= {key: getattr(reply, key) for key in ("status", "message", "seconds")}
-            values = read_image(reply.image).values
-            entry |= {name: finite(value.tolist()) for name, value in values.items()}
-            click.echo(json.dumps(entry | {"warnings": self.warnings}))
-
-    def report(self, output: Path) -> dict[str, Any]:
-        """What this run did, of a shard."""
-        from orderparams.scans.folder import Folder
-
-        return {
-            "points": self.done,
-            "finished": self.done - len(self.failures),
-            "failed": len(self.failures),
-            "seconds": self.seconds,
-            "failures": self.failures,
-            "output": str(Folder.beside(output)),
-        }
-
-    def close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-
-def parameters(plan: Plan, point: Point) -> dict[str, Any]:
-    """Varied keys and values of a point."""
-    return {axis.key: value for axis, value in zip(plan.axes, point.values, strict=True)}
-
-
-def finite(value: Any) -> Any:
-    """NaN and infinity, which JSON does not know, as null."""
-    if isinstance(value, list):
-        return [finite(entry) for entry in value]
-    return value if math.isfinite(value) else None
-
-
-def summary(plan: Plan, result: Scan, output: Path) -> dict[str, Any]:
-    """What a scan came to."""
-    import numpy as np
-
-    failures = [
-        {
-            "point": number,
-            "parameters": parameters(plan, plan.points[number - 1]),
-            "message": message,
-        }
-        for number, message in result.failures.items()
-    ]
-    agreement = result.arrays.get("agreement")
-    verdicts = {} if agreement is None else {"verdicts": verdicts_of(result, agreement)}
-    return verdicts | {
-        "points": len(plan.points),
-        "finished": result.count("finished"),
-        "failed": result.count("failed"),
-        "seconds": float(np.nansum(result["seconds"])),
-        "parameters": {
-            result.keys[name]: values.tolist() for name, values in result.parameters.items()
-        },
-        "failures": failures,
-        "output": str(output),
-    }
-
-
-def verdicts_of(result: Scan, agreement: np.ndarray) -> dict[str, int]:
-    """How many validations came to which verdict."""
-    found = agreement[result["status"] == "finished"]
-    agree, disagree = int((found == 1).sum()), int((found == 0).sum())
-    return {"agree": agree, "disagree": disagree, "inconclusive": found.size - agree - disagree}
-
-
-def summary_lines(report: dict[str, Any]) -> list[str]:
-    """The same for reading."""
-    lines = [f"  {report['finished']} of {report['points']} points finished"]
-    if missing := report["points"] - report["finished"] - report["failed"]:
-        lines[0] += f", {missing} not run"
-    lines[0] += f"; {report['seconds']:.1f} s of work"
-    if verdicts := report.get("verdicts"):
-        counts = ", ".join(f"{count} {word}" for word, count in verdicts.items())
-        lines.append(f"  theory and simulation: {counts}")
-    for failure in report["failures"][:FIRST_POINTS]:
-        pairs = "  ".join(f"{key}={value}" for key, value in failure["parameters"].items())
-        lines += [f"  failed: point {failure['point']}  {pairs}", f"    {failure['message']}"]
-    if len(report["failures"]) > FIRST_POINTS:
-        lines.append(f"  ... {len(report['failures'])} failed in all")
-    done = "{} was complete: nothing is done" if "complete" in report else "written to {}"
-    return [*lines, "", f"  {done.format(report['output'])}"]
-
-
-def describe(plan: Plan) -> list[str]:
-    """The plan for reading: its size, and the first points."""
-    size = " x ".join(map(str, plan.shape))
-    lines = [f"  {len(plan.points)} points ({size}), each to {plan.settings.action}"]
-    for axis in plan.axes:
-        lines.append(f"  {axis.key} as axis {axis.name}")
-    lines += ["", "  point  hash              varied settings"]
-    for point in plan.points[:FIRST_POINTS]:
-        lines.append(f"  {point.number:5d}  {point.hash}  {plan.describe(point)}")
-    if len(plan.points) > FIRST_POINTS:
-        lines.append("  ...")
-    return lines
-
-
-def estimate(plan: Plan, machine: Machine) -> str:
-    """How long the plan would take, from a few of its points run for a short time."""
-    from orderparams.progress import duration
-    from orderparams.scans.run import PROBE, estimate
-
-    found = estimate(plan, machine)
-    about = "about" if found.ended == found.tried else "more than"
-    return (
-        f"  {about} {duration(found.seconds)} on {found.workers} processes "
-        f"({found.ended} of {found.tried} points that were tried took less than {PROBE:g} s)"
-    )

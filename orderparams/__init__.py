@@ -1,4 +1,4 @@
-"""Exact high-dimensional dynamics of multi-head softmax attention on single-location regression.
+"""Exact high-dimensional dynamics of multi-head attention, and of the soft committee machine.
 
 >>> import orderparams as op
 >>> trajectory = op.solve("two-stage", settings={"attention.heads": 8})
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orderparams.errors import IgnoredSettingWarning as IgnoredSettingWarning
     from orderparams.errors import OrderparamsError as OrderparamsError
     from orderparams.errors import SolverError as SolverError
+    from orderparams.results.evaluation import Evaluation as Evaluation
     from orderparams.results.files import open_result as open  # noqa: F401
     from orderparams.results.scan import Scan as Scan
     from orderparams.results.simulation import SimulationRun as SimulationRun

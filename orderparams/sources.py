@@ -159,14 +159,6 @@ def given(source: Source, table: Mapping[str, Any], assigned: Iterable[str]) -> 
     return given_in(table, assigned, stored=not nobody)
 
 
-def given_table(source: Source, *settings: Settings | None) -> dict[str, Any]:
-    """The table of a source with settings applied, before defaults are filled in.
-
-    :class:`ConfigurationError` for settings that make no sense.
-    """
-    return changed(read_table(source), settings, resolved=is_resolved(source))
-
-
 def changed(
     table: Mapping[str, Any], settings: Iterable[Settings | None], *, resolved: bool
 ) -> dict[str, Any]:

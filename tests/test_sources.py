@@ -14,7 +14,6 @@ import pytest
 import orderparams as op
 from orderparams.config import parse, parse_toml, to_toml
 from orderparams.config.plain import plain
-from orderparams.sources import given_table
 
 QUICK = {
     "training.duration": 0.5,
@@ -202,7 +201,6 @@ def test_the_dimensions_of_a_validation_may_be_an_array():
 
 
 def test_the_keys_that_were_given_are_known():
-    table = given_table("single-head", ["training.duration=3"], {"output.points": np.int64(4)})
-    assert table["training"]["duration"] == 3
-    assert table["output"] == {"points": 4}
-    assert "integrator" not in table
+    problem = op.load("single-head", ["training.duration=3"], settings={"output.points": 4})
+    assert problem.given.assigned == {"training.duration", "output.points"}
+    assert problem.given.stored == frozenset()

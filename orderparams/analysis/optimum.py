@@ -6,16 +6,14 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.stationary import StationaryPoint, descend, nearest_minimum
-from orderparams.config import Problem, override, parse, to_table
-from orderparams.config.values import toml_value
+from orderparams.config import Problem
 from orderparams.models.interface import State
-from orderparams.models.vectors.geometry import Floor, Vectors, resized, squares
+from orderparams.models.vectors.geometry import Floor, Vectors, squares
 from orderparams.models.vectors.landscape import Landscape
 
 Array = NDArray[np.float64]
@@ -143,29 +141,6 @@ def residual_rank(vectors: Vectors) -> int:
     sizes = np.linalg.svd(vectors.residual, compute_uv=False)
     longest = np.sqrt(squares(vectors.state).max())
     return int((sizes > ABSENT * longest).sum())
-
-
-def continuation(problem: Problem, key: str, values: Sequence[Any]) -> list[Optimum]:
-    """Optima along a dotted key of the configuration, such as "task.length" or "attention.heads".
-
-    Each value starts also from its neighbours' optima, upwards and downwards; the best is kept.
-    Where the number of vectors changes some are copied, or the last dropped.
-    """
-    table = to_table(problem)
-    problems = [parse(override(table, [f"{key}={toml_value(value)}"])) for value in values]
-    found: list[Optimum] = []
-    for one in problems:
-        found.append(optimum(one, [near(best.point.vectors, one) for best in found[-1:]]))
-    for i in reversed(range(len(problems) - 1)):
-        point = refined_minimum(problems[i], near(found[i + 1].point.vectors, problems[i]))
-        if point.objective < found[i].point.objective:
-            found[i] = dataclasses.replace(found[i], point=point)
-    return found
-
-
-def near(vectors: Vectors, problem: Problem) -> Vectors:
-    """Vectors of a neighbouring problem, as many as this one has."""
-    return resized(vectors, Landscape(problem, tolerance=ROUGH).count)
 
 
 def starts_from(problem: Problem, state: State | None) -> list[Vectors]:

@@ -17,7 +17,7 @@ def excursion() -> Evidence:
     """
     settings = ["training.duration=4000", "output.spacing='log'", "expectation.tolerance=1e-7"]
     run = op.solve(op.load("excursion", settings))
-    first, second = run.overlap[:, 2].T
+    first, second = run["overlap"][:, 2].T
     found = stages_of(run).excursions
     heads = ", ".join(str(one.learner + 1) for one in found)
     peak_time = found[0].peak_time if found else np.nan
@@ -27,8 +27,8 @@ def excursion() -> Evidence:
         close("its largest overlap with direction 1", 1.1, first.max(), relative=0.05),
         close("time of that", 70.0, peak_time, absolute=15.0),
         close("time at which half of its way is done", 100.0, half, relative=0.2),
-        same("heads on direction 1 in the end", "1, 2", followers(run.overlap[-1], 0)),
-        same("heads on direction 2 in the end", "3, 4", followers(run.overlap[-1], 1)),
+        same("heads on direction 1 in the end", "1, 2", followers(run["overlap"][-1], 0)),
+        same("heads on direction 2 in the end", "3, 4", followers(run["overlap"][-1], 1)),
         close("risk at t = 70", 0.22, np.interp(70, run.time, run.risk), relative=0.01),
         close("final risk: the optimum's", run.bayes_risk, run.risk[-1], relative=1e-3),
     )

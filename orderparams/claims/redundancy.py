@@ -70,7 +70,7 @@ def redundant_heads() -> Evidence:
             name = f"{kind}, {activation}"
             if activation == "softmax":
                 jump = float(np.max(cost[1:] - cost[:-1]))
-                groups, _ = groups_of(run.overlap[-1])
+                groups, _ = groups_of(run["overlap"][-1])
                 checks += [
                     above(f"{name}: largest group of copies", len(groups[0]), 1),
                     below(f"{name}: dearest removal", jump, 1.0),

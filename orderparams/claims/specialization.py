@@ -38,7 +38,7 @@ def unspecialized_phase() -> Evidence:
     """
     run = two_stage_run()
     plateau = stages_of(run).plateaus[0]
-    overlap = run.overlap[int(np.searchsorted(run.time, plateau.center))]
+    overlap = run["overlap"][int(np.searchsorted(run.time, plateau.center))]
     assert isinstance(run.problem, Problem)
     mean = build_signal(run.problem.task.signal).mean
     landscape = Landscape(op.load("two-stage", ["attention.heads=1"]), residual=0)
@@ -133,7 +133,7 @@ def growth_from_nothing() -> tuple[Array, Array]:
         ],
     )
     run = op.solve(problem)
-    apart = np.linalg.norm(run.overlap - run.overlap.mean(1, keepdims=True), axis=1)
+    apart = np.linalg.norm(run["overlap"] - run["overlap"].mean(1, keepdims=True), axis=1)
     fits = [growth_rate(run.time, apart[:, f]) for f in range(3)]
     measured = np.array([np.nan if fit is None else fit[0] for fit in fits])
     predicted = 2 / heads * (1 - 1 / length) / length * (1 - 2 / length) * strengths

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.models import registry
 from orderparams.models.interface import Reference, State
+from orderparams.results.finite import finite
 from orderparams.results.result import Measured, shapes
 from orderparams.results.schema import axis_names, evaluation, references, table
 from orderparams.storage.tree import Node, Tree
@@ -95,11 +96,6 @@ class Evaluation(Measured):
             "covariance_error": self.noise_error,
             "tolerance": self.tolerance,
         }
-
-
-def finite(value: float) -> float | None:
-    """A number that JSON has."""
-    return value if np.isfinite(value) else None
 
 
 def read_evaluation(file: Node, problem: Problem) -> Evaluation:

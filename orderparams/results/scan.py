@@ -27,7 +27,7 @@ class Scan(Result):
     varied key in a product, ``point`` (1, 2, …) for paired or random values. ``parameters`` are the
     values of the varied keys, and ``keys`` what these names stand for in the configuration.
     ``arrays`` are the results (names and further axes in ``results.schema``; NaN where a
-    point did not finish or has fewer heads or features than others) and ``status``, ``message``,
+    point did not finish or has shorter axes than others) and ``status``, ``message``,
     ``seconds``, ``hash`` of each point. ``problem`` is the configuration before it was varied,
     ``config`` the same as TOML text with the table ``[scan]``.
     """

@@ -21,6 +21,7 @@ from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Flow, model_of
+from orderparams.results.schema import table
 from orderparams.results.trajectory import Reached, Trajectory
 from orderparams.run.evaluate import start_in_range
 from orderparams.run.resume import Record, check_left, check_same, start_of
@@ -75,12 +76,13 @@ def checked_times(times: ArrayLike) -> Array:
     return found
 
 
-def check_memory(count: int, unknowns: int, method: str) -> None:
-    """:class:`ConfigurationError` if ``count`` stored states or the method need too much memory."""
+def check_memory(count: int, unknowns: int, method: str, learner: str) -> None:
+    """:class:`ConfigurationError` if ``count`` stored states or the method need too much memory; a
+    ``learner`` is what adds unknowns, such as a head."""
     memory.require(
         8 * (3 * count * unknowns + 4 * (method in IMPLICIT) * unknowns**2),
         f"{count} stored times of {unknowns} order parameters with integrator.method = {method!r}",
-        "lower output.points or attention.heads"
+        f"lower output.points or the number of {learner}s"
         + (", or set integrator.method = 'DOP853'" if method in IMPLICIT else ""),
     )
 
@@ -198,7 +200,8 @@ def solve(
     times = checked_times(times)
     end = float(times[-1])
     check_duration(end, flow, problem.integrator)
-    check_memory(len(times), flow.initial_state.size, problem.integrator.method)
+    learner = table(problem.model)[0].axes[0].word
+    check_memory(len(times), flow.initial_state.size, problem.integrator.method, learner)
     state = Reached(0.0, flow.initial_state)
     with start_in_range(problem):
         flow.risk(flow.state(state.y))

@@ -32,8 +32,6 @@ from orderparams.sources import Source, load
 Array = NDArray[np.float64]
 Report = Callable[[float, str], None]
 
-STARTS = ("replica", "mean")
-
 REFINEMENTS = 3
 """Of the theory's times, fourfold each, where they do not tell the mean of the risk."""
 

@@ -1,1 +1,1 @@
-"""Results on disk: names and units in ``schema``, reading and writing in ``hdf5``."""
+"""Trees of arrays on disk: what they are in ``tree`` and ``schema``, their files in ``hdf5``."""

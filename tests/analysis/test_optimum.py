@@ -1,14 +1,14 @@
-"""The optimum, where it is known, and the curves that continuation gives."""
+"""The optimum, where it is known, and its curves, each point from the one before."""
 
 import numpy as np
 import pytest
 
 import orderparams as op
 from orderparams.analysis.optimum import (
-    continuation,
     exhausted,
     optimum,
     residual_rank,
+    starts_from,
 )
 from orderparams.models.single_location.geometry import spread_draw
 from orderparams.models.single_location.setup import Heads
@@ -136,18 +136,26 @@ def test_learned_head_weights_lower_the_risk_and_make_its_gradient_vanish():
     assert 0 < again.risk - learned.risk < 1e-5
 
 
-def test_continuation_in_the_strength_follows_the_bayes_risk():
-    strengths = [[1.0], [4.0], [9.0]]
-    curve = continuation(op.load(ONE_SPIKE), "task.signal.strengths", strengths)
-    for (strength,), found in zip(strengths, curve, strict=True):
+def followed(problems):
+    """Optima of problems, each with the one before among its starts."""
+    found = []
+    for problem in problems:
+        found.append(optimum(problem, starts_from(problem, found[-1].state if found else None)))
+    return found
+
+
+def test_optima_along_the_strength_follow_the_bayes_risk():
+    strengths = [1.0, 4.0, 9.0]
+    curve = followed(op.load(ONE_SPIKE, [f"task.signal.strengths=[{s}]"]) for s in strengths)
+    for strength, found in zip(strengths, curve, strict=True):
         assert found.risk == pytest.approx(found.floor.value, abs=1e-9)
         assert found.point.vectors.overlap[0, 0] == pytest.approx(strength**0.5, abs=1e-6)
 
 
-def test_continuation_in_the_number_of_heads_never_rises():
+def test_optima_along_the_number_of_heads_never_rise():
     """Theory 7: a softmax with more heads can do what it could with less."""
-    problem = op.load(SPIKES, ["attention.activation=softmax", "attention.head_weights=mean"])
-    curve = continuation(problem, "attention.heads", [1, 2])
+    plain = ["attention.activation=softmax", "attention.head_weights=mean"]
+    curve = followed(op.load(SPIKES, [*plain, f"attention.heads={heads}"]) for heads in (1, 2))
     assert curve[1].risk <= curve[0].risk + 1e-9
     assert [len(found.point.vectors.bias) for found in curve] == [1, 2]
 

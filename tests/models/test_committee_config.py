@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import orderparams as op
+from orderparams import memory
 from orderparams.config import parse, to_table
 from orderparams.config.sections import known_keys, problem_type
 from orderparams.config.words import describe
@@ -144,3 +145,9 @@ def test_every_key_is_documented():
         section, _, name = key.partition(".")
         if section in ("task", "network", "training", "initial"):
             assert re.search(rf"\b{name or section}\b", page), key
+
+
+def test_what_does_not_fit_into_memory_names_what_the_model_has(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 2**20)
+    with pytest.raises(op.ConfigurationError, match=r"output\.points or the number of students"):
+        op.solve(table(), settings={"output.points": 100_000})

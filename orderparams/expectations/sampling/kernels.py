@@ -20,10 +20,8 @@ from numpy.typing import NDArray
 from orderparams.compiled import kernel
 from orderparams.expectations.lanes import (
     fma,
-    lane_sum,
     maximum,
     power_of_two,
-    row_vectors,
     splat,
     vectors,
 )
@@ -389,19 +387,3 @@ def accumulate(
             for group in range(nodes.tokens.shape[1]):
                 mass = length_weights[n] * whole[block, group]
                 add_group(ys[block, group], cs[block, group], mass, padded, wanted, room, added)
-
-
-@kernel()
-def orthonormalize(columns: Array) -> None:
-    """Modified Gram–Schmidt in place: rows of columns (D, N) become orthogonal, of norm √N."""
-    rows, count = row_vectors(columns), columns.shape[1]
-    for d in range(len(rows)):
-        row = rows[d]
-        factor = np.sqrt(count / lane_sum(inner(row, row)))
-        for i in range(len(row)):
-            row[i] *= factor
-        for later in range(d + 1, len(rows)):
-            other = rows[later]
-            overlap = lane_sum(inner(row, other)) / count
-            for i in range(len(row)):
-                other[i] = fma(-overlap, row[i], other[i])

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from orderparams.expectations.lanes import LANES
+from orderparams.compiled import kernel
+from orderparams.expectations.lanes import LANES, fma, lane_sum, row_vectors
 from orderparams.expectations.laws import Mixture
-from orderparams.expectations.sampling.kernels import NodeSet, orthonormalize
+from orderparams.expectations.sampling.kernels import NodeSet, inner
 
 Array = NDArray[np.float64]
 
@@ -70,6 +71,22 @@ def draw_nodes(signal: Mixture, length: int, heads: int, samples: int, seed: int
     centers = np.zeros((*nodes.shape[:2], features + features % 2, LANES))
     centers[:, :, :features] = grouped(signal.means[component].T)
     return NodeSet(nodes, centers, np.ascontiguousarray(grouped(0.5 * masses)))
+
+
+@kernel()
+def orthonormalize(columns: Array) -> None:
+    """Modified Gram–Schmidt in place: rows of columns (D, N) become orthogonal, of norm √N."""
+    rows, count = row_vectors(columns), columns.shape[1]
+    for d in range(len(rows)):
+        row = rows[d]
+        factor = np.sqrt(count / lane_sum(inner(row, row)))
+        for i in range(len(row)):
+            row[i] *= factor
+        for later in range(d + 1, len(rows)):
+            other = rows[later]
+            overlap = lane_sum(inner(row, other)) / count
+            for i in range(len(row)):
+                other[i] = fma(-overlap, row[i], other[i])
 
 
 def uniforms(dimension: int, seed: int) -> Callable[[int], Array]:

@@ -14,7 +14,7 @@ from orderparams.models.committee.sections import Problem
 from orderparams.models.committee.setup import build
 from orderparams.models.committee.sgd import Rule, build_model
 from orderparams.models.interface import Reference, State
-from orderparams.models.vectors.replicas import Ensemble
+from orderparams.models.vectors.replicas import Ensemble, replicas_of
 
 
 def references(problem: Problem) -> Mapping[str, Reference]:
@@ -39,25 +39,11 @@ def geometry(problem: Problem) -> StudentGeometry:
 
 
 def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
-    """The replicas of a problem at step zero.
-
-    An ``explicit`` start is realised exactly; a ``random`` one is drawn anew for every replica, in
-    the dimension of the simulation. :class:`~orderparams.errors.ConfigurationError` as of
-    :class:`~orderparams.models.vectors.replicas.Ensemble`.
-    """
-    settings, initial, setup = problem.simulation, problem.initial, build(problem)
+    """The replicas of a problem at step zero."""
+    setup = build(problem)
     network = setup.network
-    return Ensemble(
-        build_model(network.teachers, network.second_layer, network.noise, network.rectified),
-        update_rule(problem),
-        setup.start,
-        time=time,
-        dimension=settings.dimension,
-        replicas=settings.replicas,
-        seed=settings.seed,
-        backend=settings.backend,
-        variance=initial.variance if initial.kind == "random" else None,
-    )
+    model = build_model(network.teachers, network.second_layer, network.noise, network.rectified)
+    return replicas_of(problem, model, update_rule(problem), setup.start, time)
 
 
 def update_rule(problem: Problem) -> Rule:

@@ -17,7 +17,7 @@ from orderparams.models.single_location.proportion import at_start, in_course
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import build
 from orderparams.models.single_location.sgd import UpdateRule, build_model
-from orderparams.models.vectors.replicas import Ensemble
+from orderparams.models.vectors.replicas import Ensemble, replicas_of
 
 
 def references(problem: Problem) -> Mapping[str, Reference]:
@@ -50,24 +50,10 @@ def geometry(problem: Problem) -> HeadGeometry:
 
 
 def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
-    """The replicas of a problem at step zero.
-
-    An ``explicit`` start is realised exactly; a ``random`` one is drawn anew for every replica, in
-    the dimension of the simulation. :class:`~orderparams.errors.ConfigurationError` as of
-    :class:`~orderparams.models.vectors.replicas.Ensemble`.
-    """
-    settings, initial, setup = problem.simulation, problem.initial, build(problem)
-    return Ensemble(
-        build_model(setup.task, setup.activation),
-        update_rule(problem),
-        setup.start,
-        time=time,
-        dimension=settings.dimension,
-        replicas=settings.replicas,
-        seed=settings.seed,
-        backend=settings.backend,
-        variance=initial.variance if initial.kind == "random" else None,
-    )
+    """The replicas of a problem at step zero."""
+    setup = build(problem)
+    model = build_model(setup.task, setup.activation)
+    return replicas_of(problem, model, update_rule(problem), setup.start, time)
 
 
 def update_rule(problem: Problem) -> UpdateRule:

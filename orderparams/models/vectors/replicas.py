@@ -244,3 +244,24 @@ class Ensemble:
         for i, record in records.items():
             for key, value in record.items():
                 self.records[key][r, i] = value
+
+
+def replicas_of(problem: Any, model: Model, rule: Rule, begin: Start, time: ArrayLike) -> Ensemble:
+    """The replicas that a configuration asks for, at step zero.
+
+    An ``explicit`` start is realised exactly; a ``random`` one is drawn anew for every replica, in
+    the dimension of the simulation. :class:`~orderparams.errors.ConfigurationError` as of
+    :class:`Ensemble`.
+    """
+    settings, initial = problem.simulation, problem.initial
+    return Ensemble(
+        model,
+        rule,
+        begin,
+        time=time,
+        dimension=settings.dimension,
+        replicas=settings.replicas,
+        seed=settings.seed,
+        backend=settings.backend,
+        variance=initial.variance if initial.kind == "random" else None,
+    )

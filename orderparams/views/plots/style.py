@@ -40,7 +40,7 @@ SETTINGS: Any = {
 
 
 def line_style(number: int) -> dict[str, Any]:
-    """Colour and dashes of a head or a curve."""
+    """Colour and dashes of a line."""
     return {
         "color": COLOURS[number % len(COLOURS)],
         "linestyle": STYLES[number // len(COLOURS) % len(STYLES)],

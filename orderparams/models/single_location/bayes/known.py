@@ -21,8 +21,3 @@ def known_bayes_risk(task: TaskConfig) -> BayesRisk:
         return bayes_risk(build_task(task))
     except MemoryError:
         return BayesRisk(np.nan, np.nan)
-
-
-def bayes_risk_of(task: TaskConfig) -> float:
-    """The value of :func:`known_bayes_risk`."""
-    return known_bayes_risk(task).value

@@ -83,7 +83,7 @@ class JointQuadrature:
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
     ) -> Moments:
-        """See :class:`~orderparams.expectations.Engine`."""
+        """See :class:`~orderparams.models.single_location.engines.Engine`."""
         order = sorting(weights, bias)
         laws = self._laws(weights[order], bias[order])
 

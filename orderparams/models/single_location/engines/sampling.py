@@ -38,7 +38,7 @@ Array = NDArray[np.float64]
 
 
 class Sampling:
-    """Moments by sampling; an :class:`~orderparams.expectations.Engine`.
+    """Moments by sampling; an :class:`~orderparams.models.single_location.engines.Engine`.
 
     ``samples`` is rounded up to a power of two, 256 or more. The nodes take
     4·samples·L·(F+H) bytes, L the largest length (shorter sequences use the first tokens), and a
