@@ -143,6 +143,10 @@ def test_refusals():
     with pytest.raises(ConfigurationError, match="two dimensions, not one"):
         validate(problem(), dimensions=[400, 400])
     assert default_dimensions(problem()) == (200, 800)
+    with pytest.raises(ConfigurationError, match="start: expected"):
+        validate(problem(), start="first")
+    with pytest.raises(ConfigurationError, match="rule: expected"):
+        validate(problem(), rule="adam")
 
 
 @pytest.mark.slow

@@ -185,10 +185,9 @@ def unknown_key(key: str, kind: type[Any]) -> ConfigurationError:
     """The error for a key that does not exist, with the model that has it, or the nearest one."""
     others = (other for other in registry.names() if other != kind.model)
     if owners := [other for other in others if key in known_keys(problem_type(other))]:
+        models = " or ".join(map(repr, owners))
         return ConfigurationError(
-            f"{key}: model = {kind.model!r} has no such key, "
-            f"{' and '.join(map(repr, owners))} {'has' if len(owners) == 1 else 'have'} it; leave "
-            "it out, or set model"
+            f"{key}: only model = {models} has it; set model, or leave it out"
         )
     sections = ", ".join(name for name in known_keys(kind) if "." not in name)
     hint = (

@@ -14,7 +14,7 @@ from orderparams.config.plain import plain
 from orderparams.config.sections import check_of
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed, ruled_out
-from orderparams.config.values import sequence
+from orderparams.config.values import choice, sequence
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
@@ -231,6 +231,8 @@ def validate(
     the theory cannot be solved.
     """
     problem = load(source, settings=settings)
+    choice("replica", "mean")(start, "start")
+    check_of("training.rule", type(problem))(rule, "rule")
     training = dataclasses.replace(problem.training, rule=rule)
     problem = dataclasses.replace(problem, training=training)
     if dimensions is not None:

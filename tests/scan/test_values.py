@@ -100,7 +100,7 @@ def test_a_plan_of_before_is_still_the_same():
         assert not plan.points[0].config.startswith("model")
 
 
-OTHER = "model = 'single-location' has no such key, 'committee' has it; leave it out, or set model"
+OTHER = "only model = 'committee' has it; set model, or leave it out"
 
 
 @pytest.mark.parametrize(
