@@ -31,7 +31,8 @@ def kind(value: str) -> str:
 
 
 def wrong_value(lines: list[str], chance: random.Random) -> None:
-    at = chance.choice([i for i, line in enumerate(lines) if " = " in line and i])
+    places = [i for i, line in enumerate(lines) if " = " in line and not line.startswith("title")]
+    at = chance.choice(places)
     key, value = lines[at].split(" = ", 1)
     lines[at] = f"{key} = {chance.choice(WRONG[kind(value)])}"
 
@@ -59,7 +60,7 @@ def twice(lines: list[str], chance: random.Random) -> None:
 
 
 def missing(lines: list[str], chance: random.Random) -> None:
-    needed = ("kind = ", "[task.signal]", "components = ", "strengths = ")
+    needed = ("kind = ", "[task.signal]", "components = ", "strengths = ", "model = ")
     lines.remove(
         chance.choice([line for line in lines if line.startswith(needed) and "random" not in line])
     )
