@@ -10,13 +10,14 @@ import shlex
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 from click.shell_completion import (
     BashComplete,
     CompletionItem,
     FishComplete,
+    ShellComplete,
     ZshComplete,
     add_completion_class,
     get_completion_class,
@@ -55,7 +56,18 @@ def completion(shell: str) -> None:
     click.echo(script(shell, click.get_current_context().find_root().command))
 
 
-class Bash(BashComplete):
+class Asked(ShellComplete):
+    """Keeps the words before the one that is typed: click forgets them where an option lacks its
+    value, which is what is typed."""
+
+    words: ClassVar[list[str]] = []
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
+        Asked.words = args
+        return super().get_completions(args, incomplete)
+
+
+class Bash(Asked, BashComplete):
     """Bash, which cuts words at = and : as well, and inserts in place of the last piece only.
 
     Its script hands over the line up to the cursor, and that piece. After KEY= and a folder no
@@ -111,7 +123,7 @@ def in_quotes(line: str) -> bool:
     return False
 
 
-class Zsh(ZshComplete):
+class Zsh(Asked, ZshComplete):
     """After KEY= and a folder no space is inserted."""
 
     source_template = ZshComplete.source_template.replace(
@@ -121,7 +133,7 @@ class Zsh(ZshComplete):
     )
 
 
-class Fish(FishComplete):
+class Fish(Asked, FishComplete):
     """What is offered may have commas in it."""
 
     source_template = FishComplete.source_template.replace(
@@ -189,11 +201,26 @@ def kind_in(context: click.Context | None) -> type[Problem]:
     from orderparams.models import registry
     from orderparams.sources import read_table
 
-    config = None if context is None else context.params.get("config")
+    assigned = [word.partition("=")[2] for word in Asked.words if word.startswith("model=")]
+    config = None if context is None else typed_config(context.command)
     try:
-        return problem_type(model_name(read_table(config)) if config else registry.DEFAULT)
+        table = {"model": assigned[-1]} if assigned else read_table(config) if config else {}
+        return problem_type(model_name(table))
     except OrderparamsError:
         return problem_type(registry.DEFAULT)
+
+
+def typed_config(command: click.Command) -> str | None:
+    """The first word behind the command that is neither an option nor the value of one."""
+    options = [one for one in command.params if isinstance(one, click.Option) and not one.is_flag]
+    taking = {name for option in options for name in option.opts}
+    words = iter(Asked.words[1:])
+    for word in words:
+        if word in taking:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return None
 
 
 def assignments(context: click.Context | None, option: click.Parameter, typed: str) -> list[str]:

@@ -37,7 +37,7 @@ from orderparams.streams import Steady, steady_streams
 @click.version_option(package_name="orderparams", message="%(prog)s %(version)s")
 @click.pass_context
 def orderparams(context: click.Context) -> None:
-    """Exact high-dimensional dynamics of multi-head softmax attention.
+    """Exact high-dimensional dynamics of attention and of committee machines.
 
     Solves the order-parameter flow of one-pass SGD on single-location
     regression, or of the soft committee machine. CONFIG is a TOML file, the

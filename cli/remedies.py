@@ -21,6 +21,7 @@ REMEDIES = {
     "make": "orderparams {command} makes one",
     "again": "take another copy of it, or make it again",
     "presets": "orderparams presets two-stage > my.toml writes one to start from",
+    "saad-solla": "orderparams presets saad-solla > my.toml writes one to start from",
     "dimensions": "for example --dimensions 250,1000",
     "choose": "choose with --over {over}, or fix the others with --at {name}={value}",
     "fix": "fix parameters with --at KEY=VALUE",

@@ -29,6 +29,7 @@ REMEDIES = {
     "make": "orderparams.{command}(...) makes one",
     "again": "take another copy of it, or make it again",
     "presets": 'orderparams.load("two-stage") is one to start from',
+    "saad-solla": 'orderparams.load("saad-solla") is one to start from',
     "dimensions": "for example dimensions=[250, 1000]",
     "choose": "choose with over={over!r}, or fix the others with at={{{name!r}: {value!r}}}",
     "fix": "fix parameters with at={{name: value}}",

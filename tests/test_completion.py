@@ -197,3 +197,29 @@ def test_completion_loads_no_heavy_library():
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "expected"),
+    [
+        ("solve saad-solla -s netw", "netw", "network.students="),
+        ("solve saad-solla -s task.", "task.", "task.teachers="),
+        ("scan saad-solla --vary network.activation=", "network.activation=", "relu"),
+        ("solve -s model=committee -s network.st", "network.st", "network.students="),
+        ("solve two-stage -s task.", "task.", "task.signal.kind="),
+    ],
+)
+def test_keys_are_those_of_the_model_that_was_typed(line, word, expected):
+    """By the protocol of the shell, where the option that is typed lacks its value."""
+    asked = {"COMP_WORDS": f"orderparams {line}", "COMP_CWORD": word}
+    done = subprocess.run(
+        [sys.executable, "-m", "orderparams"],
+        env=os.environ | asked | {"_ORDERPARAMS_COMPLETE": "bash_complete"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    offered = done.stdout.split()
+    assert any(entry.endswith(expected) for entry in offered), offered
+    other = "task.signal" if "two-stage" not in line else "network"
+    assert not any(other in entry for entry in offered)

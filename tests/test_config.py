@@ -222,3 +222,15 @@ def test_every_key_is_documented():
     page = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text("utf-8")
     for key in known_keys(problem_type("single-location")):
         assert re.search(rf"\b{key.rsplit('.', 1)[-1]}\b", page), key
+
+
+def test_both_overlaps_of_a_start_are_told_at_once():
+    table = {
+        "task": {"signal": {"kind": "spikes", "strengths": [4.0]}},
+        "attention": {"heads": 3},
+        "initial": {"kind": "explicit", "overlap": [[1.0]] * 2, "self_overlap": [[1.0] * 2] * 2},
+    }
+    with pytest.raises(ConfigurationError) as caught:
+        op.load(table)
+    assert "initial.overlap: expected 3 rows" in str(caught.value)
+    assert "initial.self_overlap: expected 3 rows" in str(caught.value)

@@ -36,6 +36,11 @@ def check_same(run: Trajectory, problem: Problem) -> None:
         raise ConfigurationError(
             f"resume: expected the run to go on with, as open gives it, got {run!r}"
         )
+    if run.problem.model != problem.model:
+        raise ConfigurationError(
+            f"the run to go on with is of model = {run.problem.model!r}, and this problem of "
+            f"{problem.model!r}; leave model as it is, or start a new run"
+        )
     stored, given = flat(to_table(run.problem)), flat(to_table(problem))
     changed = [key for key in {**stored, **given} if stored.get(key) != given.get(key)]
     if changed:

@@ -106,8 +106,13 @@ def check_explicit(problem: Problem) -> Found:
     if shape != (students, teachers):
         yield ConfigurationError(
             f"initial.overlap: expected {students} rows (network.students) of {teachers} numbers "
-            f"(teachers), got {shape[0]} rows of {shape[1]}"
+            f"(teachers), got {shape[0]} rows of {shape[1]}; initial.kind = 'random' without "
+            "overlaps starts any number of students"
         )
+        if initial.self_overlap is not None:
+            yield from check_positive_semidefinite(
+                initial.self_overlap, students, "initial.self_overlap"
+            )
         return
     unfit = list(check_teachers(problem.task))
     if initial.self_overlap is not None:

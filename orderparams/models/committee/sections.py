@@ -90,7 +90,7 @@ class Problem(sections.Problem):
 
     model: ClassVar[str] = "committee"
 
-    task: TaskConfig = option(Section(TaskConfig), example=EXAMPLE, remedy="presets")
+    task: TaskConfig = option(Section(TaskConfig), example=EXAMPLE, remedy="saad-solla")
     title: str = option(text, "")
     network: NetworkConfig = option(Section(NetworkConfig), NetworkConfig())
     training: TrainingConfig = option(Section(TrainingConfig), TrainingConfig())

@@ -208,8 +208,9 @@ def check_explicit(problem: Problem) -> Found:
             f"initial.overlap: expected {heads} rows (attention.heads) of {features} numbers "
             f"(features), got {shape[0]} rows of {shape[1]}"
         )
-        return
     if initial.self_overlap is not None:
         key = "initial.self_overlap"
         unfit = list(check_positive_semidefinite(initial.self_overlap, heads, key))
-        yield from unfit or check_residual(initial.overlap, initial.self_overlap, "head")
+        yield from unfit
+        if shape == (heads, features) and not unfit:
+            yield from check_residual(initial.overlap, initial.self_overlap, "head")
