@@ -231,6 +231,6 @@ def test_both_overlaps_of_a_start_are_told_at_once():
         "initial": {"kind": "explicit", "overlap": [[1.0]] * 2, "self_overlap": [[1.0] * 2] * 2},
     }
     with pytest.raises(ConfigurationError) as caught:
-        op.load(table)
+        load(table)
     assert "initial.overlap: expected 3 rows" in str(caught.value)
     assert "initial.self_overlap: expected 3 rows" in str(caught.value)
