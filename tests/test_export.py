@@ -21,8 +21,8 @@ from orderparams.errors import FileError
 from orderparams.export import ENDINGS, WRITERS, export_file
 from orderparams.storage import groups
 from orderparams.storage.attributes import plain
+from orderparams.storage.nodes import loaded, write_tree
 from orderparams.storage.points import point_name
-from orderparams.storage.tree import loaded, write_tree
 
 
 def exported(path, to, folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from orderparams.models.parameters import OrderParameter
 from orderparams.results.schema import COMPARISON
 from orderparams.storage.schema import Variable
-from orderparams.storage.tree import Node
+
+if TYPE_CHECKING:
+    from orderparams.storage.nodes import Node
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,10 @@ from orderparams.models.interface import Reference, State
 from orderparams.results.finite import finite
 from orderparams.results.result import Measured, shapes
 from orderparams.results.schema import axis_names, evaluation, references, table
-from orderparams.storage.tree import Node, Tree
+from orderparams.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from orderparams.storage.nodes import Node
 
 Array = NDArray[np.float64]
 

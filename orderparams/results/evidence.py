@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,10 @@ from orderparams.results.result import Result
 from orderparams.results.schema import CHECKS
 from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
 from orderparams.storage.schema import Variable
-from orderparams.storage.tree import Node, Tree
+from orderparams.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from orderparams.storage.nodes import Node
 
 Array = NDArray[np.float64]
 

@@ -22,8 +22,8 @@ from orderparams.results.simulation import SimulationRun, read_checkpoint, read_
 from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
 from orderparams.results.validation import Validation, read_validation
 from orderparams.storage import hdf5
+from orderparams.storage.nodes import Node
 from orderparams.storage.schema import Known
-from orderparams.storage.tree import Node
 
 AnyResult: TypeAlias = Trajectory | SimulationRun | Validation | Scan | Evidence | Evaluation
 

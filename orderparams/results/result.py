@@ -12,7 +12,6 @@ from orderparams.models.parameters import OrderParameter
 from orderparams.provenance import provenance
 from orderparams.results.dataset import dataset
 from orderparams.results.shown import Shown
-from orderparams.storage.hdf5 import save_tree
 from orderparams.storage.tree import Tree
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ class Result(Shown):
 
         :class:`~orderparams.errors.FileError` if it exists and ``force`` is not given.
         """
+        from orderparams.storage.hdf5 import save_tree  # HDF5 is loaded where it is needed
+
         attributes = {**provenance(self.problem, command), "status": self.ended}
         tree = Tree(
             attributes=attributes | dict(self.attributes()),

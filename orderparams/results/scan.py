@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,10 @@ from orderparams.results.result import Result
 from orderparams.results.schema import SCAN, axis_names, known, point, table
 from orderparams.storage.points import point_name, stored_groups
 from orderparams.storage.schema import Known, Variable
-from orderparams.storage.tree import Node, Tree
+from orderparams.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from orderparams.storage.nodes import Node
 
 
 @dataclass(frozen=True, eq=False, repr=False)

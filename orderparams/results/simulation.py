@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,10 @@ from orderparams.models.interface import Records, State
 from orderparams.results.result import Measured, shapes, span
 from orderparams.results.schema import axis_names, replicas, table
 from orderparams.results.trajectory import read_courses
-from orderparams.storage.tree import Node, Tree
+from orderparams.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from orderparams.storage.nodes import Node
 
 Array = NDArray[np.float64]
 

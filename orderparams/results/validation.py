@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,10 @@ from orderparams.results.schema import axis_names, replicas, table
 from orderparams.results.simulation import SimulationRun, read_simulation
 from orderparams.results.trajectory import Trajectory, read_courses
 from orderparams.storage.schema import Variable
-from orderparams.storage.tree import Node, Tree
+from orderparams.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from orderparams.storage.nodes import Node
 
 Array = NDArray[np.float64]
 

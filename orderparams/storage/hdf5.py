@@ -20,10 +20,11 @@ from orderparams.recognition import EMPTY, FOLDER, HDF5, TABLE, kind_of, neighbo
 from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.files import atomic, destination, remove_leftovers
 from orderparams.storage.inspection import check_attributes, inspect
+from orderparams.storage.nodes import write_tree
 from orderparams.storage.schema import PROGRAM, SCHEMA_VERSION, Known
 from orderparams.storage.seal import check_seal
 from orderparams.storage.suffixes import RESULTS, check_suffix
-from orderparams.storage.tree import Tree, write_tree
+from orderparams.storage.tree import Tree
 
 Knowing = Callable[[str], Known]
 """From the configuration in a file to what such files hold."""

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.hdf5 import read
 from orderparams.storage.inspection import axes_of
+from orderparams.storage.nodes import Node, loaded, write_tree
 from orderparams.storage.schema import PROGRAM, SCHEMA_VERSION, Known, Variable
-from orderparams.storage.tree import Node, Tree, loaded, write_tree
+from orderparams.storage.tree import Tree
 
 
 @dataclass(frozen=True, eq=False)
