@@ -20,7 +20,7 @@ VARY = {"training.duration": "1:3:12", "attention.heads": [1, 2]}
 @pytest.fixture(scope="module")
 def cluster():
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, protocol="tcp://", dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, protocol="tcp://", dashboard_address=":0"
     ) as cluster:
         yield cluster
 
