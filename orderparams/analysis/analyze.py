@@ -25,7 +25,7 @@ from orderparams.analysis.stages import Stages, stages_of
 from orderparams.analysis.stationary import unspecialized_point
 from orderparams.config import Problem
 from orderparams.config.toml import Settings
-from orderparams.models.vectors.geometry import Geometry, squares
+from orderparams.models.vectors.geometry import Direction, Geometry, squares
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.result import span
 from orderparams.results.shown import Shown
@@ -80,11 +80,18 @@ class Analysis(Shown):
         ]
         return tuple(dict.fromkeys(along))
 
+    def space_of(self, target: Direction) -> str:
+        """Name of the direction of the modes that a target lies in; its own if it lies in none."""
+        for space in self.geometry.directions:
+            if np.allclose(space.basis @ (space.basis.T @ target.basis), target.basis, atol=1e-9):
+                return space.name
+        return target.name
+
     @property
     def observed_order(self) -> tuple[str, ...]:
         """Names of the directions that vectors turned to, in order of half-times."""
         turns = [
-            event.direction.name
+            self.space_of(event.direction)
             for event in self.stages.specializations
             if event.cosine_after - event.cosine_before > LEAST_MOVE
         ]

@@ -115,3 +115,10 @@ def test_removal_of_students(second_layer):
     found = model_of(smaller).flow(smaller).risk(state)
     assert found == pytest.approx(expected, abs=1e-14)
     assert prune(own, start).subsets[2,] == pytest.approx(expected, abs=1e-12)
+
+
+def test_turns_are_told_in_the_directions_that_modes_are_named_by():
+    """Two orthonormal teachers are one direction: students that turn to each follow what the
+    unstable modes predict."""
+    found = op.analyze("saad-solla")
+    assert found.predicted_order == found.observed_order == ("1+2",)
