@@ -143,6 +143,8 @@ def test_refusals():
     with pytest.raises(ConfigurationError, match="two dimensions, not one"):
         validate(problem(), dimensions=[400, 400])
     assert default_dimensions(problem()) == (200, 800)
+    with pytest.raises(ConfigurationError, match=r"D = 1, a quarter of .* at least"):
+        validate(problem("simulation.dimension=5"))
     with pytest.raises(ConfigurationError, match="start: expected"):
         validate(problem(), start="first")
     with pytest.raises(ConfigurationError, match="rule: expected"):

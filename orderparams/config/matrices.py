@@ -43,15 +43,3 @@ def least_eigenvalue(values: NDArray[np.float64]) -> float:
     import numpy as np
 
     return float(np.linalg.eigvalsh(values)[0])
-
-
-def check_residual(m: Matrix, q: Matrix, vector: str) -> Found:
-    """q − m mᵀ, the part of the vectors outside the hidden directions; a ``vector`` is what one is
-    called."""
-    residual = array(q) - array(m) @ array(m).T
-    least = least_eigenvalue(residual)
-    if least < -1e-10 * max(1.0, float(abs(residual).max())):
-        yield ConfigurationError(
-            f"initial.self_overlap: q - m mᵀ must be positive semidefinite, no {vector} is shorter "
-            f"than its overlaps; its least eigenvalue is {least:.3g}"
-        )

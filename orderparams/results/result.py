@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,9 +31,9 @@ class Result(Shown):
         known = registry.configuration(self.problem.model).order_parameters(self.problem)
         return tuple(known)
 
+    @abstractmethod
     def groups(self) -> Mapping[str, Tree]:
         """What a file holds of it."""
-        raise NotImplementedError
 
     @property
     def ended(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from orderparams.config import Problem
@@ -12,14 +13,14 @@ MOST_LINES = 12
 WIDTH = 100
 
 
-class Shown:
+class Shown(ABC):
     """What came out of a problem, in at most MOST_LINES lines of at most WIDTH characters."""
 
     problem: Problem
 
+    @abstractmethod
     def facts(self) -> Mapping[str, str]:
         """What there is to say of it beside the problem."""
-        raise NotImplementedError
 
     def rows(self) -> list[tuple[str, str]]:
         """The problem and the facts in words, each in one line."""

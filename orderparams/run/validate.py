@@ -42,19 +42,6 @@ def default_dimensions(problem: Problem) -> tuple[int, int]:
     return max(1, dimension // 4), dimension
 
 
-def check_sizes(problem: Problem, sizes: Sequence[int], *, asked: bool) -> None:
-    """:class:`ConfigurationError` before any work for a dimension that is too small."""
-    try:
-        model_of(problem).simulator(in_dimension(problem, sizes[0]), [0.0, 1.0])
-    except ConfigurationError as error:
-        if asked or f"simulation.dimension = {sizes[0]} " not in error.message:
-            raise
-        raise ConfigurationError(
-            f"validation compares simulation.dimension = {sizes[-1]} with a quarter of it; "
-            f"{error.message}"
-        ) from None
-
-
 def theory_of(problem: Problem, run: SimulationRun, start: str) -> list[Trajectory]:
     """Flows from the overlaps with which the replicas started, at the simulation's times.
 
@@ -263,7 +250,6 @@ def validate(
             f"simulation.replicas = {problem.simulation.replicas}: a comparison needs at least 2 "
             "replicas, for there is no spread without them"
         )
-    check_sizes(problem, sizes, asked=dimensions is not None)
     total = float(sum(sizes))
     simulations: dict[int, SimulationRun] = {}
     theory: dict[int, list[Trajectory]] = {}
@@ -275,7 +261,12 @@ def validate(
                 report((before + size * done / steps) / total, f"simulation, D = {size}")
 
         setting = in_dimension(problem, dimension)
-        run = simulate(setting, workers=workers, progress=progress)
+        try:
+            run = simulate(setting, workers=workers, progress=progress)
+        except ConfigurationError as error:
+            part = dimensions is None and dimension < problem.simulation.dimension
+            quarter = ", a quarter of simulation.dimension" if part else ""
+            raise error.within(f"validation in D = {dimension}{quarter}") from None
         if run.status == "interrupted":
             raise KeyboardInterrupt
         if run.status == "failed":

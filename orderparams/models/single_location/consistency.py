@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from orderparams.config.matrices import (
     Found,
+    array,
     check_positive_semidefinite,
-    check_residual,
+    least_eigenvalue,
 )
 from orderparams.config.values import Matrix, Numbers
 from orderparams.errors import ConfigurationError
@@ -213,4 +214,15 @@ def check_explicit(problem: Problem) -> Found:
         unfit = list(check_positive_semidefinite(initial.self_overlap, heads, key))
         yield from unfit
         if shape == (heads, features) and not unfit:
-            yield from check_residual(initial.overlap, initial.self_overlap, "head")
+            yield from check_residual(initial.overlap, initial.self_overlap)
+
+
+def check_residual(m: Matrix, q: Matrix) -> Found:
+    """q − m mᵀ, the part of the heads outside the hidden directions."""
+    residual = array(q) - array(m) @ array(m).T
+    least = least_eigenvalue(residual)
+    if least < -1e-10 * max(1.0, float(abs(residual).max())):
+        yield ConfigurationError(
+            f"initial.self_overlap: q - m mᵀ must be positive semidefinite, no head is shorter "
+            f"than its overlaps; its least eigenvalue is {least:.3g}"
+        )
