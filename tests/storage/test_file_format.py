@@ -15,7 +15,7 @@ MODEL = "single-location"
 KNOWN = schema.known(MODEL).groups
 PARAMETERS = {parameter.name: parameter for parameter in schema.table(MODEL)}
 
-PAGE = (Path(__file__).parents[1] / "docs" / "file-format.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "file-format.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]*) \| (\S+) \|", re.MULTILINE)
 ROWS = {

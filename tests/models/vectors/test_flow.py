@@ -7,7 +7,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from models.polynomial import (
+from models.vectors.polynomial import (
     CHARGE,
     VECTORS,
     D,

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from models.polynomial import CHARGE, F, N, expectations, flow_of, risk, start_of
+from models.vectors.polynomial import CHARGE, F, N, expectations, flow_of, risk, start_of
 
 from orderparams.models.vectors import landscape as module
 from orderparams.models.vectors.flow import Rule

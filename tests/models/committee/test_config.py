@@ -12,7 +12,7 @@ from orderparams.config import parse, to_table
 from orderparams.config.sections import known_keys, problem_type
 from orderparams.config.words import describe
 
-PAGE = Path(__file__).parents[2] / "docs" / "committee.md"
+PAGE = Path(__file__).parents[3] / "docs" / "committee.md"
 EXPLICIT = {"kind": "explicit", "overlap": [[0.1, 0.0], [0.0, 0.2]]}
 DEPENDENT = [[1.0, 1.0], [1.0, 1.0]]
 
