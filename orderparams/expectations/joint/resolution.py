@@ -166,6 +166,13 @@ def _hermite_errors() -> tuple[Array, Array]:
     return slopes, errors
 
 
+def trapezoid_step(slope: float, resolution: Resolution) -> float:
+    """Step of the trapezoid rule along an axis of the given slope (see :func:`axis_rules`)."""
+    digits = resolution.axis_digits
+    strip = min(np.pi / max(slope, 1e-300), np.sqrt(2.0 * digits))
+    return float(2.0 * np.pi * strip / (digits + 0.5 * strip**2))
+
+
 def axis_rules(slope: float, resolution: Resolution, cut: float, largest: float) -> list[Rule]:
     """Rules for E[f(g)], g ~ N(0, 1), f analytic for |Im g| < π/slope, the last one exact enough.
 
@@ -176,9 +183,7 @@ def axis_rules(slope: float, resolution: Resolution, cut: float, largest: float)
     Gauss–Hermite needs fewer nodes, all rules up to the one that does are returned. None are if it
     takes more than ``largest`` nodes.
     """
-    digits = resolution.axis_digits
-    strip = min(np.pi / max(slope, 1e-300), np.sqrt(2.0 * digits))
-    step = 2.0 * np.pi * strip / (digits + 0.5 * strip**2)
+    step = trapezoid_step(slope, resolution)
     count = int(np.sqrt(-2.0 * np.log(cut)) / step)
     slopes, bounds = _hermite_errors()
     errors = bounds[min(int(np.searchsorted(slopes, slope)), len(slopes) - 1)]

@@ -1,36 +1,87 @@
 """The law of one token's score x = log Σ_h e^{χ_h}, spread onto a one-dimensional lattice.
 
-A token enters a joint normaliser only through its score. Its Gaussian logits χ are sampled at the
-nodes of a grid along principal axes, or of a quasi-Monte Carlo rule; each node's weight goes to
-eight neighbouring lattice points such that polynomials of degree seven are summed exactly. What
-follows is one-dimensional (see ``normaliser``); :func:`pull` takes its derivatives back to χ.
+A token enters a joint normaliser only through its score. A part that all its logits share moves the
+score alone: it is left out of the logits, and the law of the rest is convolved with its normal law.
+The rest is sampled at the nodes of a grid along principal axes, or of a quasi-Monte Carlo rule;
+each node's weight goes to eight neighbouring lattice points such that polynomials of degree seven
+are summed exactly. What follows is one-dimensional (see ``normaliser``); :func:`pull` takes its
+derivatives back to χ.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
-from typing import NamedTuple
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.expectations.joint.resolution import Resolution, Rule, axis_rules, combination
+from orderparams.expectations.joint.grids import Grid
+from orderparams.expectations.joint.resolution import (
+    Resolution,
+    Rule,
+    axis_rules,
+    trapezoid_step,
+)
+from orderparams.expectations.lanes import (
+    LANES,
+    fma,
+    in_octave,
+    lane_sum,
+    load,
+    octave,
+    pair_sums,
+    row_vectors,
+    splat,
+    store,
+    vectors,
+)
 
 Array = NDArray[np.float64]
+Vector = Any  # LANES numbers, of LANES nodes or lattice points
+Vectors = Any  # array of such
 
 SAFE_EXPONENT = 300.0
 """Along the last axis logits vary by no more than this, so that no factor overflows."""
 
-MOST_TERMS = 2000
-"""Terms of a sparse grid that is still worth while."""
-
 STENCIL = 8
+COPIES = 4
+"""Neighbouring nodes add to different copies of a law, so that none waits for the one before."""
+
 POINT = Rule(np.zeros(1), np.ones(1), 1.0)
 """One node at the mean."""
+
+
+class Logits(NamedTuple):
+    """Normal logits χ_h = mean_h + Σ_k axes_hk g_k + common g_0; mean (H,), axes (H, r)."""
+
+    mean: Array
+    axes: Array
+    common: float
+
+    @classmethod
+    def of(cls, mean: Array, loadings: Array) -> Logits:
+        """Logits mean + loadings·g, loadings (H, n), along principal axes.
+
+        The rows of the loadings span an affine space; the foot of the perpendicular from the origin
+        onto it is the largest part that they share, and the rest is orthogonal to it.
+        """
+        center = loadings.mean(axis=0)
+        differences = loadings - center
+        sizes, directions = np.linalg.svd(differences, full_matrices=False)[1:]
+        directions = directions[sizes > 1e-14 * np.abs(loadings).max(initial=1e-300)]
+        within = directions.T @ (directions @ center)
+        rest = differences + within
+        directions = np.linalg.svd(rest, full_matrices=False)[2][: len(directions)]
+        axes = np.einsum("hj,kj->hk", rest, directions)
+        return cls(mean, axes, float(np.linalg.norm(center - within)))
+
+    @property
+    def deviations(self) -> Array:
+        """Standard deviation of each logit, (H,)."""
+        deviations: Array = np.sqrt((self.axes**2).sum(axis=1) + self.common**2)
+        return deviations
 
 
 class Nodes(NamedTuple):
@@ -38,7 +89,7 @@ class Nodes(NamedTuple):
 
     shifts (n,), factors (H, n) and last_factors (H, k): e^{χ_h} = e^{shift} factor · last_factor;
     weights (n,), sorted by falling size, and last_weights (k,) multiply; nodes of a weight below
-    ``cut`` in size are left out.
+    ``cut`` in size are left out. n is a multiple of LANES, by nodes of weight zero.
     """
 
     shifts: Array
@@ -59,145 +110,33 @@ class Nodes(NamedTuple):
 def logit_nodes(logits: Array, weights: Array) -> Nodes:
     """Nodes at given logits (n, H) with given weights (n,)."""
     order = np.argsort(-np.abs(weights), kind="stable")
+    missing = -len(order) % LANES
+    order = np.pad(order, (0, missing), mode="edge")
     logits = np.ascontiguousarray(logits[order].T)
+    weights = weights[order]
+    weights[len(weights) - missing :] = 0.0
     shifts = logits.max(axis=0)
     factors = np.exp(logits - shifts)
-    return Nodes(shifts, factors, weights[order], np.ones((len(logits), 1)), np.ones(1))
+    return Nodes(shifts, factors, weights, np.ones((len(logits), 1)), np.ones(1))
 
 
-def tensor_points(rules: Sequence[Rule], cut: float) -> tuple[Array, Array]:
-    """Points (n, r) and weights (n,) of the product of r rules.
-
-    Points whose weight, relative to the largest, is below ``cut`` are left out.
-    """
-    points, weights = np.zeros((1, 0)), np.ones(1)
-    for rule in rules:
-        points, weights = _product(points, weights, rule.nodes[:, None], rule.weights, cut)
-    return points, weights
-
-
-def _product(
-    points: Array, weights: Array, more: Array, more_weights: Array, cut: float
-) -> tuple[Array, Array]:
-    """Points and weights of the product of two sets, without those of negligible weight."""
-    product = np.multiply.outer(weights, more_weights)
-    outer, inner = np.nonzero(np.abs(product) >= cut * np.abs(product).max())
-    return np.concatenate([points[outer], more[inner]], axis=1), product[outer, inner]
-
-
-def sparse_points(
-    axes: Sequence[Sequence[Rule]], threshold: float, cut: float, largest: float
-) -> tuple[Array, Array] | None:
-    """Points (n, r) and weights (n,), some negative, of a product of r families of rules.
-
-    The sparse product (see :func:`combination`), or the full one of the last rules if that has
-    fewer points; None if both have more than ``largest``.
-    """
-    full = math.prod(len(rules[-1].nodes) for rules in axes)
-    terms = combination(axes, threshold, MOST_TERMS)
-    sparse = math.inf
-    if terms is not None:  # a rule of level j has j + 1 nodes
-        sparse = sum(math.prod(level + 1 for level in choice) for choice in terms)
-    if min(full, sparse) > largest:
-        return None
-    if terms is None or full <= sparse:
-        return tensor_points([rules[-1] for rules in axes], cut)
-    parts = []
-    for choice, coefficient in terms.items():
-        rules = [family[level] for family, level in zip(axes, choice, strict=True)]
-        points, weights = tensor_points(rules, cut)
-        parts.append((points, coefficient * weights))
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-
-
-def axis_slopes(axes: Array) -> Array:
-    """Slopes (r,), as :func:`axis_rules` wants them, of logits with the axes (H, r)."""
-    slopes: Array = np.maximum(axes.max(axis=0), 0.0) - np.minimum(axes.min(axis=0), 0.0)
-    return slopes
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """Points for a standard normal vector: a tensor grid in some axes, a sparse one in the others.
-
-    large: axis and rule of each axis of the tensor grid, the one with most nodes last; small: the
-    other axes; points (n, len(small)) and weights (n,) of their sparse grid; size: about how many
-    nodes there are.
-    """
-
-    large: list[tuple[int, Rule]]
-    small: list[int]
-    points: Array
-    weights: Array
-    cut: float
-    size: float
-
-    @classmethod
-    def over(cls, slopes: Array, resolution: Resolution, cut: float, largest: float) -> Grid | None:
-        """Grid for functions of the given slope along each axis (see :func:`axis_rules`).
-
-        None if it would have many more than ``largest`` nodes; those of a tensor grid fill a ball
-        in its cube.
-        """
-        axes = [axis_rules(float(slope), resolution, cut, largest) for slope in slopes]
-        if not all(axes):
-            return None
-        large = [(axis, rules[0]) for axis, rules in enumerate(axes) if len(rules[0].nodes) > 1]
-        small = [axis for axis, rules in enumerate(axes) if len(rules) > 1]
-        dimension = len(large)
-        ball = np.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1) / 2**dimension
-        tensor = ball * math.prod(len(rule.nodes) for _, rule in large)
-        families = [axes[axis] for axis in small]
-        sparse = sparse_points(families, resolution.small_enough, cut, largest / tensor)
-        if sparse is None:
-            return None
-        size = tensor * len(sparse[0])
-        return cls(sorted(large, key=lambda at: len(at[1].nodes)), small, *sparse, cut, size)
-
-    @cached_property
-    def outer(self) -> tuple[list[int], Array, Array]:
-        """The points without the last large axis."""
-        return self.points_without(min(len(self.large), 1))
-
-    def points_without(self, last: int) -> tuple[list[int], Array, Array]:
-        """Axes, points and weights of all but the ``last`` (0 or 1) large axes."""
-        large = self.large[: len(self.large) - last]
-        points, weights = tensor_points([rule for _, rule in large], self.cut)
-        points, weights = _product(self.points, self.weights, points, weights, self.cut)
-        return self.small + [axis for axis, _ in large], points, weights
-
-
-def grid_nodes(mean: Array, axes: Array, grid: Grid, mass: float = 1.0) -> Nodes:
-    """Nodes for logits χ = mean + axes·g with g standard normal; mean (H,), axes (H, r).
-
-    Their weights sum to ``mass``.
-    """
+def grid_nodes(logits: Logits, grid: Grid, mass: float = 1.0) -> Nodes:
+    """Nodes for normal logits without what they have in common; their weights sum to ``mass``."""
+    mean, axes, _ = logits
     last_axis, last = grid.large[-1] if grid.large else (0, POINT)
+    if not axes.size:
+        return logit_nodes(mean[None], np.full(1, mass))
     reach = np.abs(axes[:, last_axis]).max() * np.abs(last.nodes).max()
     if reach > SAFE_EXPONENT:
         others, points, weights = grid.points_without(0)
         return logit_nodes(mean + points @ axes[:, others].T, mass * weights)
     others, points, weights = grid.outer
     outer = logit_nodes(mean + points @ axes[:, others].T, mass * weights)
-    return Nodes(
-        outer.shifts,
-        outer.factors,
-        outer.weights,
-        np.exp(np.multiply.outer(axes[:, last_axis], last.nodes)),
-        last.weights,
-        grid.cut * float(np.abs(outer.weights).max() * last.weights.max()),
+    return outer._replace(
+        last_factors=np.exp(np.multiply.outer(axes[:, last_axis], last.nodes)),
+        last_weights=last.weights,
+        cut=grid.cut * float(np.abs(outer.weights).max() * last.weights.max()),
     )
-
-
-@cache
-def sobol_points(count: int, dimension: int, seed: int) -> Array:
-    """Scrambled Sobol' points (count, dimension) of the standard normal law."""
-    from scipy.special import ndtri
-    from scipy.stats import qmc
-
-    sobol = qmc.Sobol(dimension, rng=np.random.default_rng(seed), bits=48)
-    points: Array = ndtri(np.clip(sobol.random(count), 1e-15, 1.0 - 1e-15))
-    return points
 
 
 class Lattice(NamedTuple):
@@ -219,55 +158,52 @@ class Lattice(NamedTuple):
         return cls(start, int(np.floor(high / step)) + STENCIL - start, step)
 
 
-@kernel(inline="always")
-def _stencil(u: float) -> tuple[float, float, float, float, float, float, float, float]:
-    """Lagrange coefficients at u of the nodes 0 … 7."""
-    d0, d1, d2, d3, d4, d5, d6, d7 = u, u - 1, u - 2, u - 3, u - 4, u - 5, u - 6, u - 7
-    d01, d23, d45, d67 = d0 * d1, d2 * d3, d4 * d5, d6 * d7
-    left, right = d01 * d23, d45 * d67
-    return (
-        d1 * d23 * right * (-1 / 5040),
-        d0 * d23 * right * (1 / 720),
-        d01 * d3 * right * (-1 / 240),
-        d01 * d2 * right * (1 / 144),
-        left * d5 * d67 * (-1 / 144),
-        left * d4 * d67 * (1 / 240),
-        left * d45 * d7 * (-1 / 720),
-        left * d45 * d6 * (1 / 5040),
-    )
+def lagrange_polynomials() -> Array:
+    """Coefficients (power, node) of Lagrange's polynomials of eight nodes −3.5, −2.5 … 3.5."""
+    nodes = [Fraction(2 * k - STENCIL + 1, 2) for k in range(STENCIL)]
+    columns = []
+    for own in nodes:
+        powers = [Fraction(1)]
+        for node in nodes:
+            if node != own:
+                shifted = [Fraction(0), *powers]
+                scaled = [*(node * power for power in powers), Fraction(0)]
+                powers = [
+                    (a - b) / (own - node) for a, b in zip(shifted, scaled, strict=True)
+                ]
+        columns.append([float(power) for power in powers])
+    return np.array(columns).T.copy()
 
 
-@kernel(fastmath=FAST)
-def _spread(nodes: Nodes, lattice: Lattice, law: Array, positions: Array) -> None:
-    """Add the nodes to ``law`` (size,) and fill ``positions`` (k, n), their lattice coordinates."""
-    shifts, factors, weights, last_factors, last_weights, cut = nodes
-    for k in range(len(last_weights)):
-        count = _kept(weights, cut / last_weights[k])
-        position = positions[k, :count]
-        position[:] = 0.0
-        for h in range(len(factors)):
-            for n in range(count):
-                position[n] += factors[h, n] * last_factors[h, k]
-        for n in range(count):
-            position[n] = (shifts[n] + np.log(position[n])) / lattice.step - lattice.start
-        for n in range(count):
-            first = int(position[n]) - STENCIL // 2 + 1
-            near = law[first : first + STENCIL]
-            c = _stencil(position[n] - first)
-            weight = weights[n] * last_weights[k]
-            near[0] += weight * c[0]
-            near[1] += weight * c[1]
-            near[2] += weight * c[2]
-            near[3] += weight * c[3]
-            near[4] += weight * c[4]
-            near[5] += weight * c[5]
-            near[6] += weight * c[6]
-            near[7] += weight * c[7]
+LAGRANGE = lagrange_polynomials()
+
+
+@kernel()
+def stencil(position: float, first: int, polynomials: Vectors) -> Vector:
+    """Weights of the eight lattice points from ``first`` on, between whose middle ones we are."""
+    u = position - first - 0.5 * (STENCIL - 1)
+    weights = polynomials[STENCIL - 1]
+    for power in range(STENCIL - 2, -1, -1):
+        weights = fma(weights, u, polynomials[power])
+    return weights
+
+
+@kernel()
+def logarithm(x: Vector) -> Vector:
+    """log x of positive normal numbers: 2 artanh of (m − 1)/(m + 1) = s, x = m 2^n, s² < 0.03."""
+    m = in_octave(x)
+    s = (m - 1.0) / (m + 1.0)
+    square = s * s
+    series = splat(1.0 / 21.0)
+    for power in range(19, 1, -2):
+        series = fma(series, square, 1.0 / power)
+    s = s + s
+    return fma(octave(x), 0.6931471805599453, fma(s * square, series, s))
 
 
 @kernel()
 def _kept(weights: Array, least: float) -> int:
-    """How many weights, sorted by falling size, are at least ``least`` in size."""
+    """How many weights, sorted by falling size, are at least ``least`` in size: whole LANES."""
     low, high = 0, len(weights)
     while low < high:
         middle = (low + high) // 2
@@ -275,66 +211,81 @@ def _kept(weights: Array, least: float) -> int:
             low = middle + 1
         else:
             high = middle
-    return low
+    return (low + LANES - 1) // LANES * LANES
 
 
-@kernel(inline="always")
-def _interpolate(
-    c: tuple[float, float, float, float, float, float, float, float], near: Array
-) -> float:
-    """Σ_k c_k near_k."""
-    total: float = c[0] * near[0] + c[1] * near[1] + c[2] * near[2] + c[3] * near[3]
-    total += c[4] * near[4] + c[5] * near[5] + c[6] * near[6] + c[7] * near[7]
-    return total
+@kernel()
+def _spread(nodes: Nodes, lattice: Lattice, copies: Array, positions: Array) -> None:
+    """Add the nodes to ``copies`` (COPIES · size,) and fill ``positions`` (k, n) on the lattice."""
+    shifts, factors, weights, last_factors, last_weights, cut = nodes
+    start, size, step = lattice
+    shift, factor, position = row_vectors(shifts), row_vectors(factors), row_vectors(positions)
+    polynomials = vectors(LAGRANGE)
+    for k in range(len(last_weights)):
+        kept = _kept(weights, cut / last_weights[k])
+        for b in range(kept // LANES):
+            total = factor[0, b] * last_factors[0, k]
+            for h in range(1, len(factors)):
+                total = fma(factor[h, b], last_factors[h, k], total)
+            position[k, b] = (shift[b] + logarithm(total)) / step - float(start)
+        for n in range(kept):
+            first = int(positions[k, n]) - STENCIL // 2 + 1
+            place = n % COPIES * size + first
+            near = stencil(positions[k, n], first, polynomials)
+            store(copies, place, fma(near, weights[n] * last_weights[k], load(copies, place)))
 
 
-@kernel(fastmath=FAST)
+@kernel()
+def _sum_lanes(x: Vectors) -> Vector:
+    """The sums of the lanes of eight vectors."""
+    x01, x23 = pair_sums(x[0], x[1]), pair_sums(x[2], x[3])
+    x45, x67 = pair_sums(x[4], x[5]), pair_sums(x[6], x[7])
+    return pair_sums(pair_sums(x01, x23), pair_sums(x45, x67))
+
+
+@kernel()
 def _pull(
-    nodes: Nodes, positions: Array, tables: tuple[Array, Array], single: Array, pair: Array
+    nodes: Nodes,
+    positions: Array,
+    tables: tuple[Array, Array],
+    space: tuple[Vectors, ...],
+    out: tuple[Array, Array],
 ) -> None:
-    """Fill ``single`` (H,) with Σ w s(x) p_h and ``pair`` (H, H) with Σ w t(x) p_h p_h'."""
+    """Fill ``out``, (H,) and (H, H), with Σ w s(x) p_h and Σ w t(x) p_h p_h'."""
     _, factors, weights, last_factors, last_weights, cut = nodes
     single_table, pair_table = tables
     heads = len(factors)
-    block = 512
-    scratch = np.empty((4, block))
-    single[:] = 0.0
-    pair[:] = 0.0
+    factor, weight = row_vectors(factors), row_vectors(weights)
+    polynomials = vectors(LAGRANGE)
+    single, pair = out
+    products, shares = vectors(space[0]), vectors(space[1])
+    singles, pairs = vectors(space[2]), vectors(space[3])
     for k in range(len(last_weights)):
         kept = _kept(weights, cut / last_weights[k])
-        for begin in range(0, kept, block):
-            count = min(block, kept - begin)
-            position = positions[k, begin : begin + count]
-            totals, of_single = scratch[0, :count], scratch[1, :count]
-            of_pair, of_head = scratch[2, :count], scratch[3, :count]
-            totals[:] = 0.0
+        for b in range(kept // LANES):
+            total = splat(0.0)
             for h in range(heads):
-                factor = factors[h, begin : begin + count]
-                for n in range(count):
-                    totals[n] += factor[n] * last_factors[h, k]
-            for n in range(count):
-                first = int(position[n]) - STENCIL // 2 + 1
-                c = _stencil(position[n] - first)
-                inverse = 1.0 / totals[n]
-                weight = weights[begin + n] * last_weights[k] * inverse
-                of_single[n] = weight * _interpolate(c, single_table[first : first + STENCIL])
-                of_pair[n] = weight * inverse * _interpolate(c, pair_table[first : first + STENCIL])
+                shares[h] = factor[h, b] * last_factors[h, k]
+                total += shares[h]
+            for lane in range(LANES):
+                at = positions[k, b * LANES + lane]
+                first = int(at) - STENCIL // 2 + 1
+                near = stencil(at, first, polynomials)
+                products[0, lane] = near * load(single_table, first)
+                products[1, lane] = near * load(pair_table, first)
+            inverse = 1.0 / total
+            of_single = weight[b] * last_weights[k] * inverse
+            of_pair = of_single * inverse * _sum_lanes(products[1])
+            of_single *= _sum_lanes(products[0])
             for h in range(heads):
-                factor = factors[h, begin : begin + count]
-                total = 0.0
-                for n in range(count):
-                    total += of_single[n] * factor[n]
-                    of_head[n] = of_pair[n] * factor[n]
-                single[h] += last_factors[h, k] * total
+                singles[h] = fma(of_single, shares[h], singles[h])
+                of_head = of_pair * shares[h]
                 for other in range(h + 1):
-                    factor = factors[other, begin : begin + count]
-                    total = 0.0
-                    for n in range(count):
-                        total += of_head[n] * factor[n]
-                    pair[h, other] += last_factors[h, k] * last_factors[other, k] * total
+                    pairs[h, other] = fma(of_head, shares[other], pairs[h, other])
     for h in range(heads):
-        for other in range(h):
-            pair[other, h] = pair[h, other]
+        single[h] = lane_sum(singles[h])
+        for other in range(h + 1):
+            pair[h, other] = pair[other, h] = lane_sum(pairs[h, other])
 
 
 def spread(nodes: Nodes, lattice: Lattice, law: Array) -> Array:
@@ -343,7 +294,9 @@ def spread(nodes: Nodes, lattice: Lattice, law: Array) -> Array:
     Returns the nodes' coordinates on the lattice, (k, n), for :func:`pull`.
     """
     positions = np.empty((len(nodes.last_weights), len(nodes.weights)))
-    _spread(nodes, lattice, law, positions)
+    copies = np.zeros((COPIES, lattice.size))
+    _spread(nodes, lattice, copies.reshape(-1), positions)
+    law += copies.sum(axis=0)
     return positions
 
 
@@ -353,6 +306,73 @@ def pull(nodes: Nodes, positions: Array, single: Array, pair: Array) -> tuple[Ar
     s and t are given by their values on the lattice: ``single`` and ``pair``, both (size,).
     """
     heads = len(nodes.factors)
-    of_single, of_pair = np.empty(heads), np.empty((heads, heads))
-    _pull(nodes, positions, (single, pair), of_single, of_pair)
-    return of_single, of_pair
+    out = np.empty(heads), np.empty((heads, heads))
+    shapes = (2, LANES), (heads,), (heads,), (heads, heads)
+    space = tuple(np.zeros((*shape, LANES)) for shape in shapes)
+    _pull(nodes, positions, (single, pair), space, out)
+    return out
+
+
+class Smoothing(NamedTuple):
+    """Convolution with a normal law: weights (2k+1,) of lattice points −k … k strides away."""
+
+    stride: int
+    weights: Array
+
+    @classmethod
+    def of(cls, deviation: float, resolution: Resolution, cut: float) -> Smoothing:
+        """For values that are analytic for |Im x| < π, as those of :func:`axis_rules`.
+
+        The trapezoid rule on lattice points; the nodes of a law too narrow for that are spread.
+        """
+        step = resolution.score_step
+        stride = int(deviation * trapezoid_step(deviation, resolution) / step)
+        if stride > 0:
+            spacing = stride * step / deviation
+            count = int(np.sqrt(-2.0 * np.log(cut)) / spacing)
+            nodes = spacing * np.arange(-count, count + 1)
+            return cls(stride, spacing * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi))
+        rule = axis_rules(deviation, resolution, cut, np.inf)[-1]
+        positions = deviation / step * rule.nodes
+        firsts = np.floor(positions).astype(np.int64) - STENCIL // 2 + 1
+        offsets = positions - firsts - 0.5 * (STENCIL - 1)
+        reach = STENCIL // 2 - firsts.min(initial=0)
+        weights = np.zeros(2 * reach + 1)
+        near = np.power.outer(offsets, np.arange(STENCIL)) @ LAGRANGE
+        np.add.at(weights, reach + firsts[:, None] + np.arange(STENCIL), rule.weights[:, None] * near)
+        return cls(1, weights)
+
+    @property
+    def reach(self) -> int:
+        """Lattice points on either side."""
+        return self.stride * (len(self.weights) // 2)
+
+    def __call__(self, values: Array) -> Array:
+        """Smoothed values (size,), of values that vanish beyond the lattice."""
+        out = np.zeros_like(values)
+        _smooth(values, self.stride, self.weights, out)
+        return out
+
+
+class Law(NamedTuple):
+    """The law of a token's score: that of its nodes, smoothed."""
+
+    nodes: Nodes
+    smoothing: Smoothing
+
+    def extent(self, step: float) -> tuple[float, float]:
+        """Bounds on the score, on a lattice of that step."""
+        low, high = self.nodes.extent
+        reach = step * self.smoothing.reach
+        return low - reach, high + reach
+
+
+@kernel(fastmath=FAST)
+def _smooth(values: Array, stride: int, weights: Array, out: Array) -> None:
+    """Add Σ_k weights_k values_{i + (k − middle)·stride} to every entry i of ``out``."""
+    size = len(values)
+    for k in range(len(weights)):
+        shift = (k - len(weights) // 2) * stride
+        weight = weights[k]
+        for i in range(max(0, -shift), min(size, size - shift)):
+            out[i] += weight * values[i + shift]

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from orderparams.expectations.joint.grids import Grid, axis_slopes
 from orderparams.expectations.joint.resolution import Resolution
 from orderparams.expectations.joint.scores import (
-    Grid,
     Lattice,
+    Logits,
     Nodes,
-    axis_slopes,
     grid_nodes,
     logit_nodes,
     pull,
@@ -64,7 +64,7 @@ def test_a_grid_has_the_moments_of_its_logits() -> None:
     """Oracle: E[e^χ] of normal logits, by the product of outer nodes and those of the last axis."""
     grid = Grid.over(axis_slopes(AXES), Resolution(1e-10), 1e-14, 1e6)
     assert grid is not None
-    nodes = grid_nodes(MEAN, AXES, grid, 0.3)
+    nodes = grid_nodes(Logits(MEAN, AXES, 0.0), grid, 0.3)
     weights = np.outer(nodes.weights, nodes.last_weights)
     assert weights.sum() == pytest.approx(0.3, abs=1e-10)
     factors = np.exp(nodes.shifts) * nodes.factors

@@ -412,13 +412,13 @@ def test_errors_are_proportional_to_the_level(seed: int) -> None:
     """One level errs by at most BOUND times its nominal error, V included: the estimate's basis."""
     task, weights, bias, activation = random_state(seed)
     engine = JointQuadrature(task, activation, len(weights))
-    laws = engine._laws(weights, bias)
+    tokens = engine._tokens(weights, bias)
 
     def at(error: float) -> Array:
         resolution = Resolution(error, covariance=True)
-        nodes = engine._grid(laws, resolution)
-        assert nodes is not None
-        return engine._moments(weights, nodes, resolution, True)
+        laws = engine._grid(tokens, resolution)
+        assert laws is not None
+        return engine._moments(weights, laws, resolution, True)
 
     sizes = engine._sizes(weights, True)
     fine = at(1e-13)
@@ -467,9 +467,9 @@ def test_a_small_residual_is_cheap_and_exact() -> None:
         engine = JointQuadrature(task, BAYES, 6, tolerance=1e-8)
         moments = engine.evaluate(weights, bias, np.ones(6))
         assert moments.error <= 1e-8
-        nodes = engine._grid(engine._laws(weights, bias), Resolution(1e-8))
-        assert nodes is not None
-        sizes.append(sum(len(law.weights) * len(law.last_weights) for law in nodes))
+        laws = engine._grid(engine._tokens(weights, bias), Resolution(1e-8))
+        assert laws is not None
+        sizes.append(sum(len(law.nodes.weights) * len(law.nodes.last_weights) for law in laws))
     assert sizes[1] < 15 * sizes[0]
     assert sizes[2] < 15 * sizes[1]
     direction = np.zeros_like(weights)

@@ -15,7 +15,8 @@ one for the signal token; the head's share in its token p_h = e^{χ_h+β_h−x} 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +25,17 @@ from scipy.special import ndtr
 from orderparams.errors import SolverError
 from orderparams.expectations.joint.covariance import HIGHEST, term_adjoints, token_term
 from orderparams.expectations.joint.normaliser import Transforms
+from orderparams.expectations.joint.grids import Grid, axis_slopes, sobol_points
 from orderparams.expectations.joint.resolution import Resolution, converge
 from orderparams.expectations.joint.scores import (
-    Grid,
     Lattice,
+    Law,
+    Logits,
     Nodes,
-    axis_slopes,
+    Smoothing,
     grid_nodes,
     logit_nodes,
     pull,
-    sobol_points,
     spread,
 )
 from orderparams.models.single_location.attention import Activation
@@ -53,6 +55,8 @@ FARTHEST = 1e5
 
 SOBOL_POINTS = 8192
 REPLICAS = 8
+RANDOM = Resolution(1e-8)
+"""What is one-dimensional beside quasi-Monte Carlo nodes."""
 
 
 class JointQuadrature:
@@ -85,14 +89,14 @@ class JointQuadrature:
     ) -> Moments:
         """See :class:`~orderparams.models.single_location.engines.Engine`."""
         order = sorting(weights, bias)
-        laws = self._laws(weights[order], bias[order])
+        tokens = self._tokens(weights[order], bias[order])
 
-        def values(nodes: Sequence[Nodes], resolution: Resolution) -> Array:
-            return self._moments(weights[order], nodes, resolution, gradient_covariance)
+        def values(laws: Sequence[Law], resolution: Resolution) -> Array:
+            return self._moments(weights[order], laws, resolution, gradient_covariance)
 
         judged = 1 + self.heads * (self.task.signal.features + self.heads)
         sizes = self._sizes(weights, gradient_covariance)
-        found, errors, engine = self._expect(laws, values, sizes, judged, gradient_covariance)
+        found, errors, engine = self._expect(tokens, values, sizes, judged, gradient_covariance)
         return self._unpack(found, errors, engine, np.argsort(order), gradient_covariance)
 
     def risk(self, weights: Array, bias: Array, head_weights: Array) -> Risk:
@@ -101,20 +105,20 @@ class JointQuadrature:
         At the level that the gradients ask for, so that both routes have the same risk.
         """
         order = sorting(weights, bias)
-        laws = self._laws(weights[order], bias[order])
+        tokens = self._tokens(weights[order], bias[order])
 
-        def values(nodes: Sequence[Nodes], resolution: Resolution) -> Array:
-            transforms, _ = self._transforms(nodes, resolution, (2, 2))
+        def values(laws: Sequence[Law], resolution: Resolution) -> Array:
+            transforms, _ = self._transforms(laws, resolution, (2, 2))
             return np.array([risk_with_adjoints(transforms)[0]])
 
         sizes = self._sizes(weights, False).max(keepdims=True)
-        found, errors, engine = self._expect(laws, values, sizes, 1, False)
+        found, errors, engine = self._expect(tokens, values, sizes, 1, False)
         return Risk(float(found[0]) + self.task.label_noise, float(errors[0]), engine)
 
     def _expect(
         self,
-        laws: Sequence[tuple[Array, Array]],
-        values: Callable[[Sequence[Nodes], Resolution], Array],
+        tokens: Sequence[Logits],
+        values: Callable[[Sequence[Law], Resolution], Array],
         sizes: Array,
         judged: int,
         gradient_covariance: bool,
@@ -123,46 +127,40 @@ class JointQuadrature:
 
         def on_grid(resolution: Resolution) -> Array | None:
             resolution = dataclasses.replace(resolution, covariance=gradient_covariance)
-            nodes = self._grid(laws, resolution)
-            return None if nodes is None else values(nodes, resolution)
+            laws = self._grid(tokens, resolution)
+            return None if laws is None else values(laws, resolution)
 
         found = converge(on_grid, self.tolerance, sizes, judged)
         if found is not None:
             return *found, self.name
-        sampled = [values(self._random(laws, r), Resolution(1e-8)) for r in range(REPLICAS)]
+        sampled = [values(self._random(tokens, r), RANDOM) for r in range(REPLICAS)]
         errors = 4.0 * np.std(sampled, axis=0, ddof=1) / np.sqrt(REPLICAS)
         return np.mean(sampled, axis=0), errors, "quasi-Monte Carlo"
 
-    def _laws(self, weights: Array, bias: Array) -> list[tuple[Array, Array]]:
-        """Mean (H,) and principal axes (H, H) of the logits plus bias: noise, then components."""
+    def _tokens(self, weights: Array, bias: Array) -> list[Logits]:
+        """The logits of a noise token and of each component's signal token."""
         signal = self.task.signal
         features = signal.features
         overlap = weights[:, :features]
-
-        def axes(loadings: Array) -> Array:
-            directions = np.linalg.svd(loadings, full_matrices=False)[2]
-            products: Array = np.einsum("hj,kj->hk", loadings, directions)
-            return products
-
-        noise_axes = axes(weights)
-        laws = [(bias, noise_axes)]
+        noise = Logits.of(bias, weights)
+        tokens = [noise]
         for mean, covariance, root in zip(
             signal.means, signal.covariances, self._roots, strict=True
         ):
+            center = bias + np.einsum("hf,f->h", overlap, mean)
             loadings = np.concatenate([overlap @ root, weights[:, features:]], axis=1)
-            own_axes = axes(loadings) if covariance.any() else noise_axes
-            laws.append((bias + np.einsum("hf,f->h", overlap, mean), own_axes))
-        deviations = [np.sqrt((axes**2).sum(axis=1)) for _, axes in laws]
-        low = min((mean - by).min() for (mean, _), by in zip(laws, deviations, strict=True))
-        high = max((mean + by).max() for (mean, _), by in zip(laws, deviations, strict=True))
-        broadest = 2.0 * max(by.max() for by in deviations)
+            own = covariance.any()
+            tokens.append(Logits.of(center, loadings) if own else noise._replace(mean=center))
+        low = min((logits.mean - logits.deviations).min() for logits in tokens)
+        high = max((logits.mean + logits.deviations).max() for logits in tokens)
+        broadest = 2.0 * max(logits.deviations.max() for logits in tokens)
         check_width(max(high - low, broadest))  # before a grid as wide is laid
         if not max(abs(low), abs(high)) <= FARTHEST:
             raise SolverError(
                 f"the logits lie as far as {max(abs(low), abs(high)):.3g} from zero, quadrature "
                 f"serves up to {FARTHEST:g}; use smaller biases or heads"
             )
-        return laws
+        return tokens
 
     def _sizes(self, weights: Array, gradient_covariance: bool) -> Array:
         """By what factors the values of :meth:`_moments` multiply expectations of order one.
@@ -177,102 +175,91 @@ class JointQuadrature:
         counts = [1, heads * signal.features, heads * (heads + 1), heads**2 * gradient_covariance]
         return np.repeat([1.0, max(1.0, of_overlap), 1.0, of_covariance], counts)
 
-    def _grid(
-        self, laws: Sequence[tuple[Array, Array]], resolution: Resolution
-    ) -> list[Nodes] | None:
-        """Tensor grids of the laws, or None if they are too large; components that differ in their
-        means alone share one."""
-        tokens = float(self.task.length_weights @ self.task.lengths)
-        grids: list[Grid] = []
-        for index, (_, axes) in enumerate(laws):
-            if index > 1 and axes is laws[index - 1][1]:
+    def _grid(self, tokens: Sequence[Logits], resolution: Resolution) -> list[Law] | None:
+        """Laws of the scores from tensor grids, or None if they are too large; components that
+        differ in their means alone share one."""
+        number = float(self.task.length_weights @ self.task.lengths)
+        grids: list[tuple[Grid, Smoothing]] = []
+        for index, logits in enumerate(tokens):
+            if index > 1 and logits.axes is tokens[index - 1].axes:
                 grids.append(grids[-1])
                 continue
-            cut = resolution.cut(tokens if index == 0 else 1.0)
-            grid = Grid.over(axis_slopes(axes), resolution, cut, LARGEST_GRID / len(laws))
+            cut = resolution.cut(number if index == 0 else 1.0)
+            largest = LARGEST_GRID / len(tokens)
+            grid = Grid.over(axis_slopes(logits.axes), resolution, cut, largest)
             if grid is None:
                 return None
-            grids.append(grid)
+            grids.append((grid, Smoothing.of(logits.common, resolution, cut)))
         masses = [1.0, *self.task.signal.weights]
         return [
-            grid_nodes(mean, axes, grid, mass)
-            for (mean, axes), grid, mass in zip(laws, grids, masses, strict=True)
+            Law(grid_nodes(logits, grid, mass), smoothing)
+            for logits, (grid, smoothing), mass in zip(tokens, grids, masses, strict=True)
         ]
 
-    def _random(self, laws: Sequence[tuple[Array, Array]], replica: int) -> list[Nodes]:
-        """Quasi-Monte Carlo nodes of the laws in one randomisation."""
+    def _random(self, tokens: Sequence[Logits], replica: int) -> list[Law]:
+        """Laws of the scores from quasi-Monte Carlo nodes in one randomisation."""
+        noise, *components = tokens
         normals = sobol_points(SOBOL_POINTS, self.heads + 1, replica)
-        nodes = [tilted_nodes(*laws[0], normals)]
-        for (mean, axes), mass in zip(laws[1:], self.task.signal.weights, strict=True):
+        nodes = [tilted_nodes(noise, normals)]
+        for (mean, axes, _), mass in zip(components, self.task.signal.weights, strict=True):
             share = np.full(SOBOL_POINTS, mass / SOBOL_POINTS)
-            nodes.append(logit_nodes(mean + normals[:, :-1] @ axes.T, share))
-        return nodes
+            nodes.append(logit_nodes(mean + normals[:, : axes.shape[1]] @ axes.T, share))
+        cut = RANDOM.cut(float(self.task.length_weights @ self.task.lengths))
+        return [
+            Law(own, Smoothing.of(logits.common, RANDOM, cut))
+            for own, logits in zip(nodes, tokens, strict=True)
+        ]
 
     def _transforms(
-        self, nodes: Sequence[Nodes], resolution: Resolution, orders: tuple[int, int] = (2, 4)
+        self, laws: Sequence[Law], resolution: Resolution, orders: tuple[int, int] = (2, 4)
     ) -> tuple[Transforms, list[Array]]:
-        """The nodes' scores in the Laplace variable, and their coordinates on the lattice."""
-        extents = [law.extent for law in nodes]
+        """The scores in the Laplace variable, and the coordinates of their nodes on the lattice."""
+        extents = [law.extent(resolution.score_step) for law in laws]
         low, high = min(low for low, _ in extents), max(high for _, high in extents)
         check_width(high - low)
         lattice = Lattice.over(low, high, resolution.score_step)
-        of_noise, of_signal = np.zeros(lattice.size), np.zeros(lattice.size)
-        positions = [spread(nodes[0], lattice, of_noise)]
-        positions += [spread(component, lattice, of_signal) for component in nodes[1:]]
+        of_token, positions = np.zeros((2, lattice.size)), []
+        for index, smoothing, group in alike(laws):
+            together = np.zeros(lattice.size)
+            positions += [spread(law.nodes, lattice, together) for law in group]
+            of_token[min(index, 1)] += smoothing(together)
         lengths, kappa = self.task.other_tokens, self.activation.kappa
-        laws = of_noise, of_signal
-        return Transforms.of(lattice, *laws, lengths, kappa, resolution, orders), positions
+        return Transforms.of(lattice, *of_token, lengths, kappa, resolution, orders), positions
 
     def _moments(
-        self,
-        weights: Array,
-        nodes: Sequence[Nodes],
-        resolution: Resolution,
-        gradient_covariance: bool,
+        self, weights: Array, laws: Sequence[Law], resolution: Resolution, gradient_covariance: bool
     ) -> Array:
         """Risk, P, Γ, ∂E/∂β and, if asked for, V in one flat array."""
         orders = (4, HIGHEST) if gradient_covariance else (2, 4)
-        transforms, positions = self._transforms(nodes, resolution, orders)
+        transforms, positions = self._transforms(laws, resolution, orders)
         risk, adjoints = risk_with_adjoints(transforms)
-        tables = [
-            [transforms.on_lattice(rows) for rows in score_derivatives(of)] for of in adjoints
-        ]
-        parts = [np.array([risk]), *self._gradient(weights, nodes, positions, tables)]
+        rows = [score_derivatives(of) for of in adjoints]
         if gradient_covariance:
-            pairs = [
-                transforms.on_lattice(term_adjoints(term, transforms, is_signal))
+            terms = [
+                term_adjoints(term, transforms, is_signal)
                 for is_signal, term in zip((False, True), self._terms, strict=True)
             ]
-            covariance = np.zeros((self.heads, self.heads))
-            for index, law in enumerate(nodes):
-                pair = pairs[min(index, 1)]
-                covariance += pull(law, positions[index], pair, pair)[1]
-            parts.append(covariance)
-        return np.concatenate([part.ravel() for part in parts])
-
-    def _gradient(
-        self,
-        weights: Array,
-        nodes: Sequence[Nodes],
-        positions: Sequence[Array],
-        tables: Sequence[Sequence[Array]],
-    ) -> list[Array]:
-        """P, Γ and ∂E/∂β from T' and T'' − T' of the noise tokens and of the signal token."""
-        signal = self.task.signal
+            rows = [(*of, term) for of, term in zip(rows, terms, strict=True)]
+        tables = [[transforms.on_lattice(row) for row in of] for of in rows]
+        signal, heads = self.task.signal, self.heads
         overlap = weights[:, : signal.features]
-        overlap_gradient = np.zeros_like(overlap)
-        self_overlap_gradient = np.zeros((self.heads, self.heads))
-        bias_gradient = np.zeros(self.heads)
-        for index, law in enumerate(nodes):
-            of_mean, pair = pull(law, positions[index], *tables[min(index, 1)])
-            of_covariance = 0.5 * (pair + np.diag(of_mean))
-            bias_gradient += of_mean
-            self_overlap_gradient += of_covariance
-            if index > 0:
-                mean, covariance = signal.means[index - 1], signal.covariances[index - 1]
-                overlap_gradient += np.outer(of_mean, mean)
-                overlap_gradient += 2.0 * of_covariance @ overlap @ covariance
-        return [overlap_gradient, self_overlap_gradient, bias_gradient]
+        overlap_gradient, bias_gradient = np.zeros_like(overlap), np.zeros(heads)
+        self_overlap_gradient, covariance = np.zeros((2, heads, heads))
+        for index, smoothing, group in alike(laws):
+            single, pair, *of_covariance = map(smoothing, tables[min(index, 1)])
+            for number, law in enumerate(group, index):
+                of_mean, of_pair = pull(law.nodes, positions[number], single, pair)
+                of_logits = 0.5 * (of_pair + np.diag(of_mean))
+                bias_gradient += of_mean
+                self_overlap_gradient += of_logits
+                if number > 0:
+                    overlap_gradient += np.outer(of_mean, signal.means[number - 1])
+                    overlap_gradient += 2.0 * of_logits @ overlap @ signal.covariances[number - 1]
+                for table in of_covariance:
+                    covariance += pull(law.nodes, positions[number], table, table)[1]
+        parts = [np.array([risk]), overlap_gradient, self_overlap_gradient, bias_gradient]
+        parts += [covariance] * gradient_covariance
+        return np.concatenate([part.ravel() for part in parts])
 
     def _unpack(
         self,
@@ -328,21 +315,30 @@ def risk_with_adjoints(transforms: Transforms) -> tuple[float, tuple[Array, Arra
     return float(risk), (of_noise, of_signal)
 
 
-def tilted_nodes(mean: Array, axes: Array, normals: Array) -> Nodes:
-    """Random nodes of a noise token's logits (mean (H,), axes (H, r)); normals (n, r+1).
+def alike(laws: Sequence[Law]) -> Iterator[tuple[int, Smoothing, list[Law]]]:
+    """The noise's law, and neighbouring components with one smoothing: first index, these laws."""
+    kinds = itertools.groupby(enumerate(laws), lambda law: (law[0] > 0, id(law[1].smoothing)))
+    for _, members in kinds:
+        numbers, group = zip(*members, strict=True)
+        yield numbers[0], group[0].smoothing, list(group)
+
+
+def tilted_nodes(logits: Logits, normals: Array) -> Nodes:
+    """Random nodes of a noise token's logits without their common part; normals (n, H+1).
 
     Half of them follow the law itself, half the law tilted by e^{χ_h} with the h that the last
     normal selects, so that those among many tokens that matter are not missed. No node's ratio of
     the two densities exceeds two.
     """
+    mean, axes, _ = logits
     covariance = axes @ axes.T
     tilts = mean + 0.5 * np.diag(covariance)
     total = np.logaddexp.reduce(tilts)
     selected = np.searchsorted(np.cumsum(np.exp(tilts - total))[:-1], ndtr(normals[:, -1]))
-    logits = mean + normals[:, :-1] @ axes.T
-    logits = np.concatenate([logits, logits + covariance[selected]])
-    ratio = np.logaddexp(0.0, np.logaddexp.reduce(logits, axis=1) - total)
-    return logit_nodes(logits, np.exp(-ratio) / len(normals))
+    rest = mean + normals[:, : axes.shape[1]] @ axes.T
+    rest = np.concatenate([rest, rest + covariance[selected]])
+    ratio = np.logaddexp(0.0, np.logaddexp.reduce(rest, axis=1) - total)
+    return logit_nodes(rest, np.exp(-ratio) / len(normals))
 
 
 def score_derivatives(adjoints: Array) -> tuple[Array, Array]:
