@@ -137,7 +137,9 @@ def pair_sums(_context: Any, a: Any, b: Any) -> Any:
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         even, odd = (
-            builder.shuffle_vector(*arguments, ir.Constant(INDICES, list(range(first, 2 * LANES, 2))))
+            builder.shuffle_vector(
+                *arguments, ir.Constant(INDICES, list(range(first, 2 * LANES, 2)))
+            )
             for first in (0, 1)
         )
         return builder.fadd(even, odd)

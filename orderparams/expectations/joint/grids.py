@@ -1,4 +1,4 @@
-"""Points for a standard normal vector: tensor grids, sparse ones in axes of small variance, Sobol'."""
+"""Points for a standard normal vector: a tensor grid, sparse where variances are small; Sobol'."""
 
 from __future__ import annotations
 
@@ -38,35 +38,35 @@ def _product(
     return np.concatenate([points[outer], more[inner]], axis=1), product[outer, inner]
 
 
-def sparse_points(
-    axes: Sequence[Sequence[Rule]], threshold: float, cut: float, largest: float
-) -> tuple[Array, Array] | None:
-    """Points (n, r) and weights (n,), some negative, of a product of r families of rules.
+Families = tuple[tuple[Rule, ...], ...]
+
+
+@lru_cache(maxsize=64)
+def sparse_terms(axes: Families, threshold: float) -> tuple[dict[tuple[int, ...], int], int]:
+    """Coefficients of the terms of a product of r families of rules, and its number of points.
 
     The sparse product (see :func:`combination`), or the full one of the last rules if that has
-    fewer points; None if both have more than ``largest``.
+    fewer points.
     """
     full = math.prod(len(rules[-1].nodes) for rules in axes)
     terms = combination(axes, threshold, MOST_TERMS)
-    sparse = math.inf
     if terms is not None:  # a rule of level j has j + 1 nodes
-        sparse = sum(math.prod(level + 1 for level in choice) for choice in terms)
-    if min(full, sparse) > largest:
-        return None
-    if terms is None or full <= sparse:
-        return tensor_points([rules[-1] for rules in axes], cut)
+        size = sum(math.prod(level + 1 for level in choice) for choice in terms)
+        if size < full:
+            return terms, size
+    return {tuple(len(rules) - 1 for rules in axes): 1}, full
+
+
+@lru_cache(maxsize=64)
+def sparse_points(axes: Families, threshold: float, cut: float) -> tuple[Array, Array]:
+    """Points (n, r) and weights (n,), some negative, of the terms of :func:`sparse_terms`."""
+    terms, _ = sparse_terms(axes, threshold)
     parts = []
     for choice, coefficient in terms.items():
         rules = [family[level] for family, level in zip(axes, choice, strict=True)]
         points, weights = tensor_points(rules, cut)
         parts.append((points, coefficient * weights))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-
-
-def axis_slopes(axes: Array) -> Array:
-    """Slopes (r,), as :func:`axis_rules` wants them, of logits with the axes (H, r)."""
-    slopes: Array = np.maximum(axes.max(axis=0), 0.0) - np.minimum(axes.min(axis=0), 0.0)
-    return slopes
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +100,11 @@ class Grid:
         dimension = len(large)
         ball = np.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1) / 2**dimension
         tensor = ball * math.prod(len(rule.nodes) for _, rule in large)
-        families = [axes[axis] for axis in small]
-        sparse = sparse_points(families, resolution.small_enough, cut, largest / tensor)
-        if sparse is None:
+        families = tuple(axes[axis] for axis in small)
+        size = tensor * sparse_terms(families, resolution.small_enough)[1]
+        if size > largest:
             return None
-        size = tensor * len(sparse[0])
+        sparse = sparse_points(families, resolution.small_enough, cut)
         return cls(sorted(large, key=lambda at: len(at[1].nodes)), small, *sparse, cut, size)
 
     @cached_property

@@ -137,43 +137,103 @@ class Rule:
 
 
 @cache
-def _hermite_rules() -> tuple[tuple[Array, Array], ...]:
-    """Gauss–Hermite rules with 1, 2, … nodes for the standard normal weight."""
-    rules = []
-    for count in range(1, MOST_HERMITE + 1):
-        nodes, weights = np.polynomial.hermite_e.hermegauss(count)
-        rules.append((nodes, weights / weights.sum()))
-    return tuple(rules)
+def hermite_rule(count: int) -> tuple[Array, Array]:
+    """Nodes and weights of the Gauss–Hermite rule with ``count`` nodes, for the normal weight."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(count)
+    return nodes, weights / weights.sum()
+
+
+SLOPES = np.geomspace(1e-16, 4.0, 480)
+FREQUENCIES = np.linspace(0.05, 12.0, 240)
+SPECTRUM = 0.05 * np.pi * FREQUENCIES**3 / np.sinh(np.pi * FREQUENCIES)
+"""That of the logistic function's derivative, πk/sinh πk, differentiated twice: what Γ needs."""
 
 
 @cache
-def _hermite_errors() -> tuple[Array, Array]:
-    """Slopes (n,), and bounds (n, rules) on the errors of the Gauss–Hermite rules at these slopes.
+def hermite_errors() -> Array:
+    """Bounds (SLOPES, rules) on the errors of the Gauss–Hermite rules with 1, 2, … nodes.
 
     Bounds the error of E[f''(slope·g)] for functions f with the spectrum of the logistic function's
-    derivative, πk/sinh πk, by the rule's error on each wave: what Γ needs.
+    derivative by the rule's error on each wave.
     """
-    frequencies = np.linspace(0.05, 12.0, 240)
-    spectrum = 0.05 * np.pi * frequencies**3 / np.sinh(np.pi * frequencies)
-    slopes = np.geomspace(1e-8, 4.0, 240)
-    phases = slopes[:, None] * frequencies
-    errors = np.empty((len(slopes), MOST_HERMITE))
-    for rule, (nodes, weights) in enumerate(_hermite_rules()):
-        waves = np.zeros_like(phases)
-        for node, weight in zip(nodes, weights, strict=True):
-            waves += weight * np.cos(phases * node)
-        errors[:, rule] = np.abs(waves - np.exp(-0.5 * phases**2)) @ spectrum
-    return slopes, errors
+    phases = SLOPES[:, None] * FREQUENCIES
+    errors = np.empty((len(SLOPES), MOST_HERMITE))
+    for count in range(1, MOST_HERMITE + 1):
+        nodes, weights = hermite_rule(count)
+        waves = np.tensordot(weights, np.cos(np.multiply.outer(nodes, phases)), 1)
+        errors[:, count - 1] = np.abs(waves - np.exp(-0.5 * phases**2)) @ SPECTRUM
+    return errors
+
+
+@cache
+def interpolation_errors() -> Array:
+    """Bounds (SLOPES, rules) on the errors of interpolation from Gauss–Hermite nodes.
+
+    As :func:`hermite_errors`, for E[f''(slope·g) w(g)] with any |w| ≤ 1: by the root of the mean
+    square error of the interpolated wave.
+    """
+    phases = np.geomspace(1e-18, 48.0, 600)
+    points = np.arange(-9.0, 9.0, 0.1)
+    density = 0.1 * np.exp(-0.5 * points**2) / np.sqrt(2.0 * np.pi)
+    waves = np.exp(1j * np.multiply.outer(phases, points))
+    errors = np.empty((len(SLOPES), MOST_HERMITE))
+    for count in range(1, MOST_HERMITE + 1):
+        nodes, _ = hermite_rule(count)
+        found = np.exp(1j * np.multiply.outer(phases, nodes)) @ lagrange(nodes, points)
+        of_wave = np.sqrt(np.abs(found - waves) ** 2 @ density)
+        logs = np.log(SLOPES[:, None] * FREQUENCIES)
+        errors[:, count - 1] = np.interp(logs, np.log(phases), of_wave) @ SPECTRUM
+    return errors
+
+
+def lagrange(nodes: Array, points: Array) -> Array:
+    """Lagrange's polynomials (n, k) of n nodes at k points."""
+    others = ~np.eye(len(nodes), dtype=bool)
+    columns = [
+        np.prod((points - nodes[rest, None]) / (node - nodes[rest, None]), axis=0)
+        for node, rest in zip(nodes, others, strict=True)
+    ]
+    return np.array(columns)
+
+
+@cache
+def hermite_family(place: int, count: int) -> tuple[Rule, ...]:
+    """The rules with 1 … ``count`` nodes, and their errors at a place of SLOPES."""
+    errors = hermite_errors()[place]
+    return tuple(Rule(*hermite_rule(n), float(errors[n - 1])) for n in range(1, count + 1))
+
+
+def nodes_needed(errors: Array, slopes: Array, resolution: Resolution) -> Array:
+    """How many nodes have small enough an error at each slope (n,); infinite where no rule has."""
+    places = np.minimum(np.searchsorted(SLOPES, slopes), len(SLOPES) - 1)
+    enough = errors[places] < resolution.small_enough
+    return np.where(enough.any(axis=1), 1.0 + enough.argmax(axis=1), np.inf)
 
 
 def trapezoid_step(slope: float, resolution: Resolution) -> float:
     """Step of the trapezoid rule along an axis of the given slope (see :func:`axis_rules`)."""
+    return float(trapezoid_steps(np.array([slope]), resolution)[0])
+
+
+def trapezoid_steps(slopes: Array, resolution: Resolution) -> Array:
+    """Steps (n,) of the trapezoid rule along axes of the given slopes (n,)."""
     digits = resolution.axis_digits
-    strip = min(np.pi / max(slope, 1e-300), np.sqrt(2.0 * digits))
-    return float(2.0 * np.pi * strip / (digits + 0.5 * strip**2))
+    strips = np.minimum(np.pi / np.maximum(slopes, 1e-300), np.sqrt(2.0 * digits))
+    return np.asarray(2.0 * np.pi * strips / (digits + 0.5 * strips**2))
 
 
-def axis_rules(slope: float, resolution: Resolution, cut: float, largest: float) -> list[Rule]:
+def axis_sizes(slopes: Array, resolution: Resolution, cut: float) -> Array:
+    """Nodes (n,) of the rules that :func:`axis_rules` takes."""
+    trapezoid = (
+        2.0 * np.floor(np.sqrt(-2.0 * np.log(cut)) / trapezoid_steps(slopes, resolution)) + 1.0
+    )
+    hermite = nodes_needed(hermite_errors(), slopes, resolution)
+    return np.asarray(np.minimum(hermite, trapezoid))
+
+
+def axis_rules(
+    slope: float, resolution: Resolution, cut: float, largest: float
+) -> tuple[Rule, ...]:
     """Rules for E[f(g)], g ~ N(0, 1), f analytic for |Im g| < π/slope, the last one exact enough.
 
     A function of the score x = log Σ_h e^{b_h + a_h g} that is analytic for |Im x| < π is such an f
@@ -185,20 +245,15 @@ def axis_rules(slope: float, resolution: Resolution, cut: float, largest: float)
     """
     step = trapezoid_step(slope, resolution)
     count = int(np.sqrt(-2.0 * np.log(cut)) / step)
-    slopes, bounds = _hermite_errors()
-    errors = bounds[min(int(np.searchsorted(slopes, slope)), len(slopes) - 1)]
-    enough = np.flatnonzero(errors < resolution.small_enough)
-    if len(enough) and enough[0] <= 2 * count:
-        last = int(enough[0]) + 1
-        return [
-            Rule(*rule, float(error))
-            for rule, error in zip(_hermite_rules()[:last], errors[:last], strict=True)
-        ]
+    enough = nodes_needed(hermite_errors(), np.array([slope]), resolution)[0]
+    if enough <= 2 * count + 1:
+        place = min(int(np.searchsorted(SLOPES, slope)), len(SLOPES) - 1)
+        return hermite_family(place, int(enough))
     if 2 * count + 1 > largest:
-        return []
+        return ()
     nodes = step * np.arange(-count, count + 1)
     weights = step * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)
-    return [Rule(nodes, weights, resolution.error)]
+    return (Rule(nodes, weights, resolution.error),)
 
 
 def combination(

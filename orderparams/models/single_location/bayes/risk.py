@@ -27,7 +27,8 @@ from orderparams.expectations.joint.normaliser import (
     transform,
 )
 from orderparams.expectations.joint.resolution import Resolution, converge
-from orderparams.expectations.joint.scores import STENCIL, Lattice, Nodes, spread
+from orderparams.expectations.joint.scores import Lattice, Nodes, spread
+from orderparams.expectations.joint.stencil import STENCIL
 from orderparams.models.single_location.bayes.factors import (
     counted,
     in_span,
@@ -78,11 +79,11 @@ def _factor_law(nodes: Sequence[Nodes], resolution: Resolution) -> TokenLaw:
     lattice = Lattice.over(
         min(low for low, _ in extents), max(high for _, high in extents), resolution.score_step
     )
-    noise, signal = np.zeros(lattice.size), np.zeros(lattice.size)
+    noise, signal = np.zeros((2, 1, lattice.size))
     spread(nodes[0], lattice, noise)
     for component in nodes[1:]:
         spread(component, lattice, signal)
-    return TokenLaw(lattice, noise, signal)
+    return TokenLaw(lattice, noise[0], signal[0])
 
 
 def _convolve(first: TokenLaw, second: TokenLaw, certain: float) -> TokenLaw:

@@ -15,8 +15,10 @@ one for the signal token; the head's share in its token p_h = e^{χ_h+β_h−x} 
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,25 +26,26 @@ from scipy.special import ndtr
 
 from orderparams.errors import SolverError
 from orderparams.expectations.joint.covariance import HIGHEST, term_adjoints, token_term
+from orderparams.expectations.joint.grids import Grid, sobol_points
+from orderparams.expectations.joint.logits import Split, cheapest, splits
 from orderparams.expectations.joint.normaliser import Transforms
-from orderparams.expectations.joint.grids import Grid, axis_slopes, sobol_points
-from orderparams.expectations.joint.resolution import Resolution, converge
+from orderparams.expectations.joint.resolution import Resolution, converge, hermite_rule
 from orderparams.expectations.joint.scores import (
     Lattice,
-    Law,
-    Logits,
     Nodes,
-    Smoothing,
     grid_nodes,
+    joined,
     logit_nodes,
     pull,
     spread,
 )
+from orderparams.expectations.joint.smoothing import Smoothing
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.engines import Moments, Risk
 from orderparams.models.single_location.task import Task
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 LARGEST_GRID = 10_000_000
 """Nodes of all tensor grids together before a coarser one or quasi-Monte Carlo takes over."""
@@ -57,6 +60,43 @@ SOBOL_POINTS = 8192
 REPLICAS = 8
 RANDOM = Resolution(1e-8)
 """What is one-dimensional beside quasi-Monte Carlo nodes."""
+
+
+NOISE = -1
+"""Number of the noise among the components."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """Tokens of one covariance: numbers (T,) of components, the logits' means (T, H), and loadings
+    (H, n)."""
+
+    numbers: Integers
+    means: Array
+    loadings: Array
+
+    @cached_property
+    def splits(self) -> list[Split]:
+        """Ways to split the logits."""
+        return splits(self.loadings)
+
+    @property
+    def deviations(self) -> Array:
+        """Standard deviation of each logit, (H,)."""
+        return np.asarray(np.linalg.norm(self.loadings, axis=1))
+
+
+class Law(NamedTuple):
+    """The laws of tokens' scores: those of their nodes, smoothed."""
+
+    nodes: Nodes
+    smoothings: list[Smoothing]
+
+    def extent(self, step: float) -> tuple[float, float]:
+        """Bounds on the score, on a lattice of that step."""
+        low, high = self.nodes.extent
+        reach = step * max(smoothing.reach for smoothing in self.smoothings)
+        return low - reach, high + reach
 
 
 class JointQuadrature:
@@ -92,7 +132,7 @@ class JointQuadrature:
         tokens = self._tokens(weights[order], bias[order])
 
         def values(laws: Sequence[Law], resolution: Resolution) -> Array:
-            return self._moments(weights[order], laws, resolution, gradient_covariance)
+            return self._moments(weights[order], tokens, laws, resolution, gradient_covariance)
 
         judged = 1 + self.heads * (self.task.signal.features + self.heads)
         sizes = self._sizes(weights, gradient_covariance)
@@ -117,7 +157,7 @@ class JointQuadrature:
 
     def _expect(
         self,
-        tokens: Sequence[Logits],
+        tokens: Sequence[Tokens],
         values: Callable[[Sequence[Law], Resolution], Array],
         sizes: Array,
         judged: int,
@@ -137,23 +177,24 @@ class JointQuadrature:
         errors = 4.0 * np.std(sampled, axis=0, ddof=1) / np.sqrt(REPLICAS)
         return np.mean(sampled, axis=0), errors, "quasi-Monte Carlo"
 
-    def _tokens(self, weights: Array, bias: Array) -> list[Logits]:
-        """The logits of a noise token and of each component's signal token."""
+    def _tokens(self, weights: Array, bias: Array) -> list[Tokens]:
+        """The noise token together with the components that differ from it in their means alone,
+        and every other component by itself."""
         signal = self.task.signal
         features = signal.features
         overlap = weights[:, :features]
-        noise = Logits.of(bias, weights)
-        tokens = [noise]
-        for mean, covariance, root in zip(
-            signal.means, signal.covariances, self._roots, strict=True
-        ):
-            center = bias + np.einsum("hf,f->h", overlap, mean)
-            loadings = np.concatenate([overlap @ root, weights[:, features:]], axis=1)
-            own = covariance.any()
-            tokens.append(Logits.of(center, loadings) if own else noise._replace(mean=center))
-        low = min((logits.mean - logits.deviations).min() for logits in tokens)
-        high = max((logits.mean + logits.deviations).max() for logits in tokens)
-        broadest = 2.0 * max(logits.deviations.max() for logits in tokens)
+        centers = bias + np.einsum("hf,cf->ch", overlap, signal.means)
+        own = signal.covariances.any(axis=(1, 2))
+        shifted = np.flatnonzero(~own)
+        numbers = np.concatenate([[NOISE], shifted])
+        means = np.concatenate([bias[None], centers[shifted]])
+        tokens = [Tokens(numbers, means, weights)]
+        for index in np.flatnonzero(own):
+            loadings = np.concatenate([overlap @ self._roots[index], weights[:, features:]], axis=1)
+            tokens.append(Tokens(np.array([index]), centers[[index]], loadings))
+        low = min((some.means - some.deviations).min() for some in tokens)
+        high = max((some.means + some.deviations).max() for some in tokens)
+        broadest = 2.0 * max(some.deviations.max() for some in tokens)
         check_width(max(high - low, broadest))  # before a grid as wide is laid
         if not max(abs(low), abs(high)) <= FARTHEST:
             raise SolverError(
@@ -175,40 +216,48 @@ class JointQuadrature:
         counts = [1, heads * signal.features, heads * (heads + 1), heads**2 * gradient_covariance]
         return np.repeat([1.0, max(1.0, of_overlap), 1.0, of_covariance], counts)
 
-    def _grid(self, tokens: Sequence[Logits], resolution: Resolution) -> list[Law] | None:
-        """Laws of the scores from tensor grids, or None if they are too large; components that
-        differ in their means alone share one."""
+    def _masses(self, numbers: Integers) -> Array:
+        """Weights of components, by their numbers; one of the noise."""
+        return np.where(numbers == NOISE, 1.0, self.task.signal.weights[numbers])
+
+    def _grid(self, tokens: Sequence[Tokens], resolution: Resolution) -> list[Law] | None:
+        """Laws of the scores from grids, or None if these are too large."""
         number = float(self.task.length_weights @ self.task.lengths)
-        grids: list[tuple[Grid, Smoothing]] = []
-        for index, logits in enumerate(tokens):
-            if index > 1 and logits.axes is tokens[index - 1].axes:
-                grids.append(grids[-1])
-                continue
-            cut = resolution.cut(number if index == 0 else 1.0)
-            largest = LARGEST_GRID / len(tokens)
-            grid = Grid.over(axis_slopes(logits.axes), resolution, cut, largest)
+        left, laws = float(LARGEST_GRID), []
+        for some in tokens:
+            cut = resolution.cut(number if some.numbers[0] == NOISE else 1.0)
+            split, smoothings = cheapest(some.splits, resolution, cut)
+            copies = len(some.numbers) * len(smoothings)
+            grid = Grid.over(split.slopes, resolution, cut, left / copies)
             if grid is None:
                 return None
-            grids.append((grid, Smoothing.of(logits.common, resolution, cut)))
-        masses = [1.0, *self.task.signal.weights]
-        return [
-            Law(grid_nodes(logits, grid, mass), smoothing)
-            for logits, (grid, smoothing), mass in zip(tokens, grids, masses, strict=True)
-        ]
+            left -= copies * grid.size
+            tilts = hermite_rule(len(smoothings))[0]
+            kinds = (some.numbers != NOISE).astype(np.int64)
+            masses = self._masses(some.numbers)
+            nodes = grid_nodes(some.means, masses, kinds, split, tilts, grid)
+            laws.append(Law(nodes, smoothings))
+        return laws
 
-    def _random(self, tokens: Sequence[Logits], replica: int) -> list[Law]:
+    def _random(self, tokens: Sequence[Tokens], replica: int) -> list[Law]:
         """Laws of the scores from quasi-Monte Carlo nodes in one randomisation."""
-        noise, *components = tokens
         normals = sobol_points(SOBOL_POINTS, self.heads + 1, replica)
-        nodes = [tilted_nodes(noise, normals)]
-        for (mean, axes, _), mass in zip(components, self.task.signal.weights, strict=True):
-            share = np.full(SOBOL_POINTS, mass / SOBOL_POINTS)
-            nodes.append(logit_nodes(mean + normals[:, : axes.shape[1]] @ axes.T, share))
         cut = RANDOM.cut(float(self.task.length_weights @ self.task.lengths))
-        return [
-            Law(own, Smoothing.of(logits.common, RANDOM, cut))
-            for own, logits in zip(nodes, tokens, strict=True)
-        ]
+        laws = []
+        for some in tokens:
+            axes, common, _ = some.splits[0]
+            points = normals[:, : axes.shape[1]] @ axes.T
+            nodes = []
+            for token, number in enumerate(some.numbers):
+                if number == NOISE:
+                    drawn = tilted(some.means[token], axes, points, normals[:, -1])
+                    nodes.append(logit_nodes(*drawn))
+                else:
+                    share = self.task.signal.weights[number] / SOBOL_POINTS
+                    shares = np.full(SOBOL_POINTS, share)
+                    nodes.append(logit_nodes(some.means[token] + points, shares, token, 1))
+            laws.append(Law(joined(nodes), Smoothing.of(common, RANDOM, cut)))
+        return laws
 
     def _transforms(
         self, laws: Sequence[Law], resolution: Resolution, orders: tuple[int, int] = (2, 4)
@@ -219,15 +268,21 @@ class JointQuadrature:
         check_width(high - low)
         lattice = Lattice.over(low, high, resolution.score_step)
         of_token, positions = np.zeros((2, lattice.size)), []
-        for index, smoothing, group in alike(laws):
-            together = np.zeros(lattice.size)
-            positions += [spread(law.nodes, lattice, together) for law in group]
-            of_token[min(index, 1)] += smoothing(together)
+        for nodes, smoothings in laws:
+            scores = np.zeros((2, len(smoothings), lattice.size))
+            positions.append(spread(nodes, lattice, scores.reshape(-1, lattice.size)))
+            for kind, j in np.argwhere(scores.any(axis=2)):
+                of_token[kind] += smoothings[j].law(scores[kind, j])
         lengths, kappa = self.task.other_tokens, self.activation.kappa
         return Transforms.of(lattice, *of_token, lengths, kappa, resolution, orders), positions
 
     def _moments(
-        self, weights: Array, laws: Sequence[Law], resolution: Resolution, gradient_covariance: bool
+        self,
+        weights: Array,
+        tokens: Sequence[Tokens],
+        laws: Sequence[Law],
+        resolution: Resolution,
+        gradient_covariance: bool,
     ) -> Array:
         """Risk, P, Γ, ∂E/∂β and, if asked for, V in one flat array."""
         orders = (4, HIGHEST) if gradient_covariance else (2, 4)
@@ -240,23 +295,28 @@ class JointQuadrature:
                 for is_signal, term in zip((False, True), self._terms, strict=True)
             ]
             rows = [(*of, term) for of, term in zip(rows, terms, strict=True)]
-        tables = [[transforms.on_lattice(row) for row in of] for of in rows]
+        tables = [[transforms.on_lattice(row) for row in of] for of in zip(*rows, strict=True)]
         signal, heads = self.task.signal, self.heads
         overlap = weights[:, : signal.features]
         overlap_gradient, bias_gradient = np.zeros_like(overlap), np.zeros(heads)
         self_overlap_gradient, covariance = np.zeros((2, heads, heads))
-        for index, smoothing, group in alike(laws):
-            single, pair, *of_covariance = map(smoothing, tables[min(index, 1)])
-            for number, law in enumerate(group, index):
-                of_mean, of_pair = pull(law.nodes, positions[number], single, pair)
-                of_logits = 0.5 * (of_pair + np.diag(of_mean))
-                bias_gradient += of_mean
-                self_overlap_gradient += of_logits
-                if number > 0:
-                    overlap_gradient += np.outer(of_mean, signal.means[number - 1])
-                    overlap_gradient += 2.0 * of_logits @ overlap @ signal.covariances[number - 1]
-                for table in of_covariance:
-                    covariance += pull(law.nodes, positions[number], table, table)[1]
+        for some, (nodes, smoothings), at in zip(tokens, laws, positions, strict=True):
+            single, pair, *of_covariance = (
+                np.array([smoothing.function(row) for row in table for smoothing in smoothings])
+                for table in tables
+            )
+            of_means, of_pairs = pull(nodes, at, single, pair, len(some.numbers))
+            of_mean = of_means.sum(axis=0)
+            of_logits = 0.5 * (of_pairs + np.diag(of_mean))
+            bias_gradient += of_mean
+            self_overlap_gradient += of_logits
+            for number, of_token in zip(some.numbers, of_means, strict=True):
+                if number != NOISE:
+                    overlap_gradient += np.outer(of_token, signal.means[number])
+            if some.numbers[0] != NOISE:
+                overlap_gradient += 2.0 * of_logits @ overlap @ signal.covariances[some.numbers[0]]
+            for table in of_covariance:
+                covariance += pull(nodes, at, table, table, len(some.numbers))[1]
         parts = [np.array([risk]), overlap_gradient, self_overlap_gradient, bias_gradient]
         parts += [covariance] * gradient_covariance
         return np.concatenate([part.ravel() for part in parts])
@@ -315,30 +375,21 @@ def risk_with_adjoints(transforms: Transforms) -> tuple[float, tuple[Array, Arra
     return float(risk), (of_noise, of_signal)
 
 
-def alike(laws: Sequence[Law]) -> Iterator[tuple[int, Smoothing, list[Law]]]:
-    """The noise's law, and neighbouring components with one smoothing: first index, these laws."""
-    kinds = itertools.groupby(enumerate(laws), lambda law: (law[0] > 0, id(law[1].smoothing)))
-    for _, members in kinds:
-        numbers, group = zip(*members, strict=True)
-        yield numbers[0], group[0].smoothing, list(group)
+def tilted(mean: Array, axes: Array, points: Array, selecting: Array) -> tuple[Array, Array]:
+    """Random logits (2n, H) of a noise token and their weights, from points (n, H) of the law.
 
-
-def tilted_nodes(logits: Logits, normals: Array) -> Nodes:
-    """Random nodes of a noise token's logits without their common part; normals (n, H+1).
-
-    Half of them follow the law itself, half the law tilted by e^{χ_h} with the h that the last
-    normal selects, so that those among many tokens that matter are not missed. No node's ratio of
-    the two densities exceeds two.
+    Half of them follow the law itself, half the law tilted by e^{χ_h} with the h that a normal
+    number (n,) selects, so that those among many tokens that matter are not missed. No node's ratio
+    of the two densities exceeds two.
     """
-    mean, axes, _ = logits
     covariance = axes @ axes.T
     tilts = mean + 0.5 * np.diag(covariance)
     total = np.logaddexp.reduce(tilts)
-    selected = np.searchsorted(np.cumsum(np.exp(tilts - total))[:-1], ndtr(normals[:, -1]))
-    rest = mean + normals[:, : axes.shape[1]] @ axes.T
-    rest = np.concatenate([rest, rest + covariance[selected]])
-    ratio = np.logaddexp(0.0, np.logaddexp.reduce(rest, axis=1) - total)
-    return logit_nodes(rest, np.exp(-ratio) / len(normals))
+    selected = np.searchsorted(np.cumsum(np.exp(tilts - total))[:-1], ndtr(selecting))
+    logits = mean + points
+    logits = np.concatenate([logits, logits + covariance[selected]])
+    ratio = np.logaddexp(0.0, np.logaddexp.reduce(logits, axis=1) - total)
+    return logits, np.exp(-ratio) / len(points)
 
 
 def score_derivatives(adjoints: Array) -> tuple[Array, Array]:
