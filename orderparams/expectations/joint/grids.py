@@ -10,7 +10,14 @@ from functools import cache, cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.expectations.joint.resolution import Resolution, Rule, axis_rules, combination
+from orderparams.expectations.joint.resolution import (
+    Resolution,
+    Rule,
+    axis_rules,
+    combination,
+    places,
+)
+from orderparams.expectations.lanes import LANES
 
 Array = NDArray[np.float64]
 
@@ -74,50 +81,62 @@ class Grid:
     """Points for a standard normal vector: a tensor grid in some axes, a sparse one in the others.
 
     large: axis and rule of each axis of the tensor grid, the one with most nodes last; small: the
-    other axes; points (n, len(small)) and weights (n,) of their sparse grid; size: about how many
-    nodes there are.
+    other axes, and their families of rules; size: about how many nodes there are.
     """
 
     large: list[tuple[int, Rule]]
     small: list[int]
-    points: Array
-    weights: Array
+    families: Families
+    threshold: float
     cut: float
-    size: float
 
     @classmethod
     def over(cls, slopes: Array, resolution: Resolution, cut: float, largest: float) -> Grid | None:
         """Grid for functions of the given slope along each axis (see :func:`axis_rules`).
 
-        None if it would have many more than ``largest`` nodes; those of a tensor grid fill a ball
-        in its cube.
+        None if it would have many more than ``largest`` nodes.
         """
-        axes = [axis_rules(float(slope), resolution, cut, largest) for slope in slopes]
-        if not all(axes):
-            return None
-        large = [(axis, rules[0]) for axis, rules in enumerate(axes) if len(rules[0].nodes) > 1]
-        small = [axis for axis, rules in enumerate(axes) if len(rules) > 1]
-        dimension = len(large)
+        grid = _grid_at(tuple(places(slopes).tolist()), resolution, cut)
+        return None if grid.size > largest else grid
+
+    @cached_property
+    def size(self) -> float:
+        """About how many nodes there are: those of a tensor grid fill a ball in its cube."""
+        dimension = len(self.large)
         ball = np.pi ** (dimension / 2) / math.gamma(dimension / 2 + 1) / 2**dimension
-        tensor = ball * math.prod(len(rule.nodes) for _, rule in large)
-        families = tuple(axes[axis] for axis in small)
-        size = tensor * sparse_terms(families, resolution.small_enough)[1]
-        if size > largest:
-            return None
-        sparse = sparse_points(families, resolution.small_enough, cut)
-        return cls(sorted(large, key=lambda at: len(at[1].nodes)), small, *sparse, cut, size)
+        tensor = ball * math.prod(len(rule.nodes) for _, rule in self.large)
+        return float(tensor * sparse_terms(self.families, self.threshold)[1])
 
     @cached_property
     def outer(self) -> tuple[list[int], Array, Array]:
-        """The points without the last large axis."""
-        return self.points_without(min(len(self.large), 1))
+        """What :meth:`points_without` gives without the last large axis, in whole LANES."""
+        return whole_lanes(*self.points_without(min(len(self.large), 1)))
 
     def points_without(self, last: int) -> tuple[list[int], Array, Array]:
-        """Axes, points and weights of all but the ``last`` (0 or 1) large axes."""
+        """Axes, points (n, r) and weights (n,), by falling size, without ``last`` (0, 1) axes."""
         large = self.large[: len(self.large) - last]
+        sparse = sparse_points(self.families, self.threshold, self.cut)
         points, weights = tensor_points([rule for _, rule in large], self.cut)
-        points, weights = _product(self.points, self.weights, points, weights, self.cut)
-        return self.small + [axis for axis, _ in large], points, weights
+        points, weights = _product(*sparse, points, weights, self.cut)
+        order = np.argsort(-np.abs(weights), kind="stable")
+        return self.small + [axis for axis, _ in large], points[order], weights[order]
+
+
+def whole_lanes(axes: list[int], points: Array, weights: Array) -> tuple[list[int], Array, Array]:
+    """Points filled up to a multiple of LANES, by some of weight zero."""
+    missing = -len(weights) % LANES
+    return axes, np.pad(points, ((0, missing), (0, 0)), mode="edge"), np.pad(weights, (0, missing))
+
+
+@lru_cache(maxsize=16)
+def _grid_at(slopes: tuple[int, ...], resolution: Resolution, cut: float) -> Grid:
+    """Grid for slopes at these places."""
+    axes = [axis_rules(place, resolution, cut) for place in slopes]
+    large = [(axis, rules[0]) for axis, rules in enumerate(axes) if len(rules[0].nodes) > 1]
+    small = [axis for axis, rules in enumerate(axes) if len(rules) > 1]
+    families = tuple(axes[axis] for axis in small)
+    large.sort(key=lambda at: len(at[1].nodes))
+    return Grid(large, small, families, resolution.small_enough, cut)
 
 
 @cache

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from orderparams.expectations.joint.resolution import (
     Resolution,
     axis_sizes,
-    interpolation_errors,
-    nodes_needed,
+    interpolation_sizes,
+    places,
 )
 from orderparams.expectations.joint.smoothing import Smoothing
 
@@ -54,8 +54,8 @@ class Split(NamedTuple):
 
     def interpolated(self, resolution: Resolution) -> float:
         """Nodes that the tilt takes, infinite if they are too many."""
-        slope = self.tilt.max(keepdims=True) - self.tilt.min()
-        return float(nodes_needed(interpolation_errors(), slope, resolution)[0])
+        slope = self.tilt.max() - self.tilt.min()
+        return float(interpolation_sizes(resolution)[places(slope)])
 
 
 def principal_axes(loadings: Array) -> Array:
@@ -75,8 +75,13 @@ def splits(loadings: Array) -> list[Split]:
     center = loadings.mean(axis=0)
     sizes, directions = np.linalg.svd(loadings - center, full_matrices=False)[1:]
     within = np.einsum("kj,j->k", directions, center)
-    rank = int((sizes > 1e-14 * np.abs(loadings).max(initial=1e-300)).sum())
-    feet = [center - within[:count] @ directions[:count] for count in range(rank, -1, -1)]
+    within[sizes <= 1e-14 * np.abs(loadings).max(initial=1e-300)] = 0.0
+    foot = center - within @ directions
+    feet = [foot]
+    for component, direction in zip(within[::-1], directions[::-1], strict=True):
+        if abs(component) > 0.3 * np.linalg.norm(foot):  # it is much longer without this
+            feet.append(foot + component * direction)
+        foot = foot + component * direction
     return [Split.along(loadings, foot) for foot in [*feet, np.zeros_like(center)]]
 
 
@@ -87,7 +92,7 @@ def cheapest(
     chosen, least = None, np.inf
     for split in ways:
         count = split.interpolated(resolution)
-        size = count * float(np.prod(axis_sizes(split.slopes, resolution, cut)))
+        size = count * float(np.prod(axis_sizes(resolution, cut)[places(split.slopes)]))
         if size < least:
             smoothings = Smoothing.of(split.common, resolution, cut, int(count))
             if smoothings is not None:

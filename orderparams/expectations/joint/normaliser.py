@@ -8,16 +8,25 @@ depend on τ + x alone, one table of each serves all pairs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.compiled import FAST, kernel
+from orderparams.compiled import kernel
 from orderparams.expectations.joint.resolution import Resolution
 from orderparams.expectations.joint.scores import Lattice
+from orderparams.expectations.lanes import LANES, fma, lane_sum, load, row_vectors, splat
 from orderparams.expectations.laws import Lengths
 
 Array = NDArray[np.float64]
+
+BLOCK = 4 * LANES
+"""Lattice points that are worked on together."""
+
+CHUNK = 512
+"""Entries of a table come in so many, so that similar states share it."""
 
 DEAD = 4.0
 """K_j(s) is below 1e-20 for s above this and j ≤ 6."""
@@ -46,45 +55,83 @@ class TauGrid:
         return np.exp(np.minimum(values, 700.0))
 
 
-def kernel_table(grid: TauGrid, lattice: Lattice, highest: int) -> Array:
-    """1 − K_0, K_0, K_1 … K_highest at every τ + x; entry i·stride + k for (τ_i, x_k)."""
+class Table(NamedTuple):
+    """1 − K_0, K_0, K_1 … at every τ + x: entry first + i·stride + k of a row for (τ_i, x_k)."""
+
+    values: Array
+    first: int
+    stride: int
+
+
+def kernel_table(grid: TauGrid, lattice: Lattice, highest: int) -> Table:
+    """The kernels up to K_highest for a grid and a lattice."""
     size = (grid.size - 1) * grid.stride + lattice.size
     first = grid.start * grid.stride + lattice.start
-    score = np.minimum(lattice.step * np.arange(first, first + size), 50.0)
+    begin, end = first // CHUNK, (first + size + 3 * grid.stride + BLOCK) // CHUNK + 1
+    values = _kernel_values(lattice.step, begin * CHUNK, end * CHUNK, highest)
+    return Table(values, first - begin * CHUNK, grid.stride)
+
+
+@lru_cache(maxsize=16)
+def _kernel_values(step: float, begin: int, end: int, highest: int) -> Array:
+    """1 − K_0, K_0, K_1 … K_highest at step · n, n = begin … end−1."""
+    score = np.minimum(step * np.arange(begin, end), 50.0)
     rate = np.exp(score)
     powers = np.multiply.outer(np.arange(highest + 1), score)
     return np.concatenate([-np.expm1(-rate)[None], np.exp(powers - rate)])
 
 
-@kernel(fastmath=FAST)
-def to_tau(table: Array, law: Array, stride: int, out: Array) -> None:
-    """Σ_k table(τ_i + x_k) law_k for each kernel of the table: fills out (kernels, τ)."""
+@kernel()
+def to_tau(table: Table, begin: int, law: Array, out: Array) -> None:
+    """Σ_k table(τ_i + x_k) law_k for the kernels from row ``begin`` on: fills out (kernels, τ).
+
+    law (x,) is filled up with zeros to whole BLOCKs, and out to a multiple of four in τ.
+    """
+    rows, first, stride = table
+    values, length = rows.reshape(-1), rows.shape[1]
+    masses = row_vectors(law)
     for row in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            values = table[row, i * stride : i * stride + len(law)]
-            total = 0.0
-            for k in range(len(law)):
-                total += values[k] * law[k]
-            out[row, i] = total
+        for i in range(0, out.shape[1], 4):
+            place = (begin + row) * length + first + i * stride
+            a, b, c, d = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            for k in range(len(masses)):
+                at = place + k * LANES
+                a = fma(masses[k], load(values, at), a)
+                b = fma(masses[k], load(values, at + stride), b)
+                c = fma(masses[k], load(values, at + 2 * stride), c)
+                d = fma(masses[k], load(values, at + 3 * stride), d)
+            out[row, i], out[row, i + 1] = lane_sum(a), lane_sum(b)
+            out[row, i + 2], out[row, i + 3] = lane_sum(c), lane_sum(d)
 
 
-@kernel(fastmath=FAST)
-def to_score(table: Array, adjoints: Array, stride: int, out: Array) -> None:
-    """Σ_i Σ_j adjoints_ji table_j(τ_i + x_k): fills out (x,) from adjoints (kernels, τ)."""
-    out[:] = 0.0
-    for row in range(adjoints.shape[0]):
-        for i in range(adjoints.shape[1]):
-            adjoint = adjoints[row, i]
-            values = table[row, i * stride : i * stride + len(out)]
-            for k in range(len(out)):
-                out[k] += adjoint * values[k]
+@kernel()
+def to_score(table: Table, adjoints: Array, out: Array) -> None:
+    """Σ_i Σ_j adjoints_nji K_j(τ_i + x_k): fills out (n, x), whole BLOCKs, from (n, kernels, τ)."""
+    rows, first, stride = table
+    values, length = rows.reshape(-1), rows.shape[1]
+    sums = row_vectors(out)
+    for n in range(sums.shape[0]):
+        sums[n] = splat(0.0)
+        for j in range(adjoints.shape[1]):
+            if not adjoints[n, j].any():
+                continue
+            for k in range(0, sums.shape[1], 4):
+                place = (j + 1) * length + first + k * LANES
+                a, b, c, d = sums[n, k], sums[n, k + 1], sums[n, k + 2], sums[n, k + 3]
+                for i in range(adjoints.shape[2]):
+                    adjoint, at = adjoints[n, j, i], place + i * stride
+                    a = fma(load(values, at), adjoint, a)
+                    b = fma(load(values, at + LANES), adjoint, b)
+                    c = fma(load(values, at + 2 * LANES), adjoint, c)
+                    d = fma(load(values, at + 3 * LANES), adjoint, d)
+                sums[n, k], sums[n, k + 1], sums[n, k + 2], sums[n, k + 3] = a, b, c, d
 
 
-def transform(table: Array, law: Array, grid: TauGrid) -> Array:
-    """E[kernel(τ + x)] for each kernel, (kernels, τ), x distributed as ``law`` (x,)."""
-    out = np.empty((len(table), grid.size))
-    to_tau(table, law, grid.stride, out)
-    return out
+def transform(table: Table, begin: int, count: int, law: Array, grid: TauGrid) -> Array:
+    """E[kernel(τ + x)], (count, τ), of the kernels from row ``begin`` on; law (x,) of x."""
+    out = np.empty((count, grid.size + -grid.size % 4))
+    to_tau(table, begin, np.pad(law, (0, -len(law) % BLOCK)), out)
+    return out[:, : grid.size]
 
 
 def other_tokens(deficit: Array, lengths: Lengths, most: int) -> Array:
@@ -108,17 +155,17 @@ def other_tokens(deficit: Array, lengths: Lengths, most: int) -> Array:
 class Transforms:
     """All that the expectations of one normaliser need of the laws of the scores.
 
-    noise, signal: Φ_j and Ψ_j, (n, τ) each; others: see :func:`other_tokens`; measure (τ,): the
-    weights step · e^{−κe^τ} of the integral over τ.
+    noise, signal: Φ_j and Ψ_j, (n, τ) each; others: see :func:`other_tokens`; rates (τ,): e^τ;
+    measure (τ,): the weights step · e^{−κe^τ} of the integral over τ.
     """
 
     lattice: Lattice
-    table: Array
+    table: Table
     noise: Array
     signal: Array
     others: Array
+    rates: Array
     measure: Array
-    stride: int
 
     @classmethod
     def of(
@@ -135,14 +182,16 @@ class Transforms:
         low, high = lattice.extent
         grid = TauGrid.over(-high - resolution.digits - DEAD, DEAD - low, resolution)
         table = kernel_table(grid, lattice, orders[1])
-        deficit, *noise = transform(table[: orders[0] + 2], noise_law, grid)
-        signal = transform(table[1 : orders[0] + 2], signal_law, grid)
+        deficit, *noise = transform(table, 0, orders[0] + 2, noise_law, grid)
+        signal = transform(table, 1, orders[0] + 1, signal_law, grid)
         others = other_tokens(deficit, lengths, 3)
-        measure = grid.step * np.exp(-kappa * grid.rates)
-        return cls(lattice, table, np.array(noise), signal, others, measure, grid.stride)
+        rates = grid.rates
+        measure = grid.step * np.exp(-kappa * rates)
+        return cls(lattice, table, np.array(noise), signal, others, rates, measure)
 
     def on_lattice(self, rows: Array) -> Array:
-        """Σ_j ∫ dτ rows_j K_j(τ+x) at every x, (x,); rows (n, τ) belong to K_0 … K_{n−1}."""
-        out = np.empty(self.lattice.size)
-        to_score(self.table[1:], self.measure * rows, self.stride, out)
-        return out
+        """Σ_j ∫ dτ rows_nj K_j(τ+x) at every x, (n, x); rows (n, kernels, τ)."""
+        size = self.lattice.size
+        out = np.empty((len(rows), size + -size % BLOCK))
+        to_score(self.table, self.measure * rows, out)
+        return out[:, :size]

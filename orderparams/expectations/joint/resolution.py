@@ -19,9 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-
-COARSER = 1e4
-"""Ratio of the level of a check to the level that it checks."""
+Integers = NDArray[np.int64]
 
 MIDDLE = (0.5 * 1.5 * 2.5 * 3.5) ** 2 / 40320
 """Largest |Π (u − i)|/8! of eight nodes i between the two in the middle."""
@@ -143,8 +141,12 @@ def hermite_rule(count: int) -> tuple[Array, Array]:
     return nodes, weights / weights.sum()
 
 
-SLOPES = np.geomspace(1e-16, 4.0, 480)
+SLOPES = np.geomspace(1e-16, 1e4, 600)
+"""Slopes at which rules are made: any other has the rules of the next larger one, so that states
+that differ little share them."""
+
 FREQUENCIES = np.linspace(0.05, 12.0, 240)
+
 SPECTRUM = 0.05 * np.pi * FREQUENCIES**3 / np.sinh(np.pi * FREQUENCIES)
 """That of the logistic function's derivative, πk/sinh πk, differentiated twice: what Γ needs."""
 
@@ -196,62 +198,54 @@ def lagrange(nodes: Array, points: Array) -> Array:
     return np.array(columns)
 
 
-@cache
-def hermite_family(place: int, count: int) -> tuple[Rule, ...]:
-    """The rules with 1 … ``count`` nodes, and their errors at a place of SLOPES."""
-    errors = hermite_errors()[place]
-    return tuple(Rule(*hermite_rule(n), float(errors[n - 1])) for n in range(1, count + 1))
+def places(slopes: Array) -> Integers:
+    """Places (n,) of slopes (n,) among SLOPES."""
+    return np.minimum(np.searchsorted(SLOPES, slopes), len(SLOPES) - 1)
 
 
-def nodes_needed(errors: Array, slopes: Array, resolution: Resolution) -> Array:
-    """How many nodes have small enough an error at each slope (n,); infinite where no rule has."""
-    places = np.minimum(np.searchsorted(SLOPES, slopes), len(SLOPES) - 1)
-    enough = errors[places] < resolution.small_enough
+def _nodes_needed(errors: Array, resolution: Resolution) -> Array:
+    """How many nodes have small enough an error (SLOPES,); infinite where no rule has."""
+    enough = errors < resolution.small_enough
     return np.where(enough.any(axis=1), 1.0 + enough.argmax(axis=1), np.inf)
+
+
+@cache
+def interpolation_sizes(resolution: Resolution) -> Array:
+    """Gauss–Hermite nodes (SLOPES,) from which to interpolate; infinite where they do not serve."""
+    return _nodes_needed(interpolation_errors(), resolution)
 
 
 def trapezoid_step(slope: float, resolution: Resolution) -> float:
     """Step of the trapezoid rule along an axis of the given slope (see :func:`axis_rules`)."""
-    return float(trapezoid_steps(np.array([slope]), resolution)[0])
-
-
-def trapezoid_steps(slopes: Array, resolution: Resolution) -> Array:
-    """Steps (n,) of the trapezoid rule along axes of the given slopes (n,)."""
     digits = resolution.axis_digits
-    strips = np.minimum(np.pi / np.maximum(slopes, 1e-300), np.sqrt(2.0 * digits))
-    return np.asarray(2.0 * np.pi * strips / (digits + 0.5 * strips**2))
+    strip = min(np.pi / max(slope, 1e-300), np.sqrt(2.0 * digits))
+    return float(2.0 * np.pi * strip / (digits + 0.5 * strip**2))
 
 
-def axis_sizes(slopes: Array, resolution: Resolution, cut: float) -> Array:
-    """Nodes (n,) of the rules that :func:`axis_rules` takes."""
-    trapezoid = (
-        2.0 * np.floor(np.sqrt(-2.0 * np.log(cut)) / trapezoid_steps(slopes, resolution)) + 1.0
-    )
-    hermite = nodes_needed(hermite_errors(), slopes, resolution)
-    return np.asarray(np.minimum(hermite, trapezoid))
+@cache
+def axis_sizes(resolution: Resolution, cut: float) -> Array:
+    """Nodes of the last of the :func:`axis_rules` at all SLOPES."""
+    reach = np.sqrt(-2.0 * np.log(cut))
+    steps = np.array([trapezoid_step(slope, resolution) for slope in SLOPES])
+    return np.minimum(_nodes_needed(hermite_errors(), resolution), 2.0 * (reach // steps) + 1.0)
 
 
-def axis_rules(
-    slope: float, resolution: Resolution, cut: float, largest: float
-) -> tuple[Rule, ...]:
+@cache
+def axis_rules(place: int, resolution: Resolution, cut: float) -> tuple[Rule, ...]:
     """Rules for E[f(g)], g ~ N(0, 1), f analytic for |Im g| < π/slope, the last one exact enough.
 
-    A function of the score x = log Σ_h e^{b_h + a_h g} that is analytic for |Im x| < π is such an f
-    with slope = max(0, a) − min(0, a): no two of the phases a_h Im g and zero then differ by π.
-    The trapezoid rule then errs by e^{y²/2 − 2πy/step} with y = min(π/slope, 2π/step). Its nodes
-    end where the density has fallen to ``cut``; their number varies smoothly with the slope. Where
-    Gauss–Hermite needs fewer nodes, all rules up to the one that does are returned. None are if it
-    takes more than ``largest`` nodes.
+    ``place`` is that of the slope among SLOPES. A function of the score x = log Σ_h e^{b_h + a_h g}
+    that is analytic for |Im x| < π is such an f with slope = max(0, a) − min(0, a): no two of the
+    phases a_h Im g and zero then differ by π. The trapezoid rule then errs by e^{y²/2 − 2πy/step}
+    with y = min(π/slope, 2π/step). Its nodes end where the density has fallen to ``cut``. Where
+    Gauss–Hermite needs fewer nodes, all rules up to the one that does are returned.
     """
-    step = trapezoid_step(slope, resolution)
-    count = int(np.sqrt(-2.0 * np.log(cut)) / step)
-    enough = nodes_needed(hermite_errors(), np.array([slope]), resolution)[0]
-    if enough <= 2 * count + 1:
-        place = min(int(np.searchsorted(SLOPES, slope)), len(SLOPES) - 1)
-        return hermite_family(place, int(enough))
-    if 2 * count + 1 > largest:
-        return ()
-    nodes = step * np.arange(-count, count + 1)
+    count = int(axis_sizes(resolution, cut)[place])
+    errors = hermite_errors()[place]
+    if count <= MOST_HERMITE and errors[count - 1] < resolution.small_enough:
+        return tuple(Rule(*hermite_rule(n), float(errors[n - 1])) for n in range(1, count + 1))
+    step = trapezoid_step(float(SLOPES[place]), resolution)
+    nodes = step * np.arange(-(count // 2), count // 2 + 1)
     weights = step * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)
     return (Rule(nodes, weights, resolution.error),)
 
@@ -284,36 +278,42 @@ def combination(
     return {choice: coefficient for choice, coefficient in coefficients.items() if coefficient}
 
 
+def rounded(level: float) -> float:
+    """A level of at least FINEST that many states share, at most an eighth below this one."""
+    if not level > FINEST:
+        return FINEST
+    return max(float(10.0 ** (np.floor(20.0 * np.log10(level)) / 20.0)), FINEST)
+
+
 def converge(
-    solve: Callable[[Resolution], Array | None], tolerance: float, sizes: Array, judged: int
+    solve: Callable[[Resolution], tuple[Array, float] | None],
+    tolerance: float,
+    sizes: Array,
+    judged: int,
 ) -> tuple[Array, Array] | None:
     """Values of ``solve`` and bounds on their absolute errors, both of one shape.
 
-    ``solve`` returns None at a level that is too costly for it. The level is that at which the
-    errors of the first ``judged`` values are within the tolerance, or the finest one that can be
-    afforded; None if only useless levels can be.
+    ``solve`` returns values and by how much a check fails, or None at a level that is too costly
+    for it. The level is that at which the errors of the first ``judged`` values are within the
+    tolerance, or the finest one that can be afforded; None if only useless levels can be.
 
     An error is at most BOUND levels, times the value's entry of ``sizes``: by how the steps are
-    chosen, not by comparison. A much coarser level is a check of that: should the change from it
-    exceed what it may be, errors grow in proportion and a finer level is tried.
+    chosen. Should the check fail by more, errors grow with it and a finer level is tried.
     """
-    wanted = max((0.999 * tolerance / sizes[:judged].max() - ROUNDING) / BOUND, FINEST)
+    wanted = rounded((0.999 * tolerance / sizes[:judged].max() - ROUNDING) / BOUND)
     level = wanted
-    while (fine := solve(Resolution(level))) is None:
+    while (found := solve(Resolution(level))) is None:
         level *= 10.0
         if level > COARSEST:
             return None
-    coarse_level = min(COARSER * level, 0.1)
-    coarse = solve(Resolution(coarse_level))
-    assert coarse is not None  # it costs less
     while True:
-        change = 1.5 * np.abs(fine - coarse) / coarse_level
-        errors: Array = level * np.maximum(change, BOUND * sizes) + ROUNDING * sizes
+        values, missed = found
+        errors: Array = sizes * (max(BOUND * level, missed) + ROUNDING)
         worst = errors[:judged].max()
         if worst <= tolerance or level <= FINEST or level > wanted:
-            return fine, errors
-        level = max(0.5 * level * tolerance / worst, FINEST)
+            return values, errors
+        level = rounded(0.5 * level * tolerance / worst)
         finer = solve(Resolution(level))
         if finer is None:
-            return fine, errors
-        fine = finer
+            return values, errors
+        found = finer

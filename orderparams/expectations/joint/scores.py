@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.expectations.joint.grids import Grid
+from orderparams.expectations.joint.grids import Grid, whole_lanes
 from orderparams.expectations.joint.logits import Split
 from orderparams.expectations.joint.resolution import Rule
 from orderparams.expectations.joint.stencil import LAGRANGE, STENCIL, stencil
@@ -110,36 +110,30 @@ def grid_nodes(
     """Nodes for the logits of T tokens of one covariance: means (T, H).
 
     ``tilts`` (J,) are the values of e·g from which tilts are interpolated. The weights of a token
-    sum to its mass for each of them; it belongs to the laws kind · J + j, j = 0 … J−1.
+    sum to its mass for each of them; it belongs to the laws 2j + kind, j = 0 … J−1.
     """
     axes = split.axes
-    last_axis, last = grid.large[-1] if grid.large else (0, POINT)
-    reach = np.abs(axes[:, last_axis]).max() * np.abs(last.nodes).max() if grid.large else 0.0
-    split_off = int(0.0 < reach <= SAFE_EXPONENT)
-    others, points, weights = grid.points_without(split_off)
-    order = np.argsort(-np.abs(weights), kind="stable")
-    missing = -len(order) % LANES
-    points, sizes = points[np.pad(order, (0, missing), mode="edge")], np.abs(weights[order])
-    weights = np.pad(weights[order], (0, missing))
+    last_axis, last = grid.large[-1] if grid.large else (-1, POINT)
+    safe = not grid.large or np.abs(np.outer(axes[:, last_axis], last.nodes)).max() <= SAFE_EXPONENT
+    others, points, weights = grid.outer if safe else whole_lanes(*grid.points_without(0))
     centers = means[:, None] + tilts[:, None] * split.tilt  # (T, J, H)
     logits = centers[..., None] + axes[:, others] @ points.T
-    copies = len(means) * len(tilts)
     blocks = len(weights) // LANES
     tokens = np.repeat(np.arange(len(means)), len(tilts) * blocks)
-    laws = np.repeat((kinds[:, None] * len(tilts) + np.arange(len(tilts))).ravel(), blocks)
+    laws = np.repeat((kinds[:, None] + 2 * np.arange(len(tilts))).ravel(), blocks)
     nodes = nodes_of(
         np.moveaxis(logits, 2, 0).reshape(len(axes), -1),
         np.multiply.outer(np.repeat(masses, len(tilts)), weights).ravel(),
         tokens,
         laws,
-        np.tile(sizes[::LANES], copies),
+        np.tile(np.abs(weights[::LANES]), len(means) * len(tilts)),
     )
-    if not split_off:
+    if not (safe and grid.large):
         return nodes
     return nodes._replace(
         last_factors=np.exp(np.multiply.outer(axes[:, last_axis], last.nodes)),
         last_weights=last.weights,
-        cut=grid.cut * float(sizes.max() * last.weights.max()),
+        cut=grid.cut * float(abs(weights[0]) * last.weights.max()),
     )
 
 

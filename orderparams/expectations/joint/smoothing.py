@@ -16,6 +16,7 @@ from orderparams.expectations.joint.resolution import (
     axis_rules,
     hermite_rule,
     lagrange,
+    places,
     trapezoid_step,
 )
 from orderparams.expectations.joint.stencil import STENCIL, lattice_weights
@@ -53,7 +54,7 @@ class Smoothing(NamedTuple):
             return [cls(stride, weights) for weights in density * polynomials]
         if nodes > 1:
             return None
-        rule = axis_rules(deviation, resolution, cut, np.inf)[-1]
+        rule = axis_rules(int(places(np.array(deviation))), resolution, cut)[-1]
         firsts, near = lattice_weights(deviation / step * rule.nodes)
         reach = STENCIL // 2 - int(firsts.min(initial=0))
         weights = np.zeros(2 * reach + 1)
@@ -66,25 +67,24 @@ class Smoothing(NamedTuple):
         """Lattice points on either side."""
         return self.stride * (len(self.weights) // 2)
 
-    def function(self, values: Array) -> Array:
-        """Smoothed values (size,) of a function, of which nothing beyond the lattice is asked."""
-        out = np.zeros_like(values)
-        _smooth(values, self.stride, self.weights, out)
-        return out
+    def of_law(self) -> Smoothing:
+        """What it does to the law of x, if it does this to functions of x."""
+        return self._replace(weights=self.weights[::-1].copy())
 
-    def law(self, masses: Array) -> Array:
-        """Law (size,) of the sum of a score, of the given law, and deviation·g."""
-        out = np.zeros_like(masses)
-        _smooth(masses, self.stride, self.weights[::-1].copy(), out)
+    def __call__(self, rows: Array) -> Array:
+        """Smoothed rows (n, size), which vanish beyond the lattice."""
+        out = np.zeros_like(rows)
+        _smooth(rows, self.stride, self.weights, out)
         return out
 
 
 @kernel(fastmath=FAST)
-def _smooth(values: Array, stride: int, weights: Array, out: Array) -> None:
-    """Add Σ_k weights_k values_{i + (k − middle)·stride} to every entry i of ``out``."""
-    size = len(values)
-    for k in range(len(weights)):
-        shift = (k - len(weights) // 2) * stride
-        weight = weights[k]
-        for i in range(max(0, -shift), min(size, size - shift)):
-            out[i] += weight * values[i + shift]
+def _smooth(rows: Array, stride: int, weights: Array, out: Array) -> None:
+    """Add Σ_k weights_k values_{i + (k − middle)·stride} of each row to entry i of ``out``."""
+    size = rows.shape[1]
+    for row in range(len(rows)):
+        for k in range(len(weights)):
+            shift = (k - len(weights) // 2) * stride
+            weight = weights[k]
+            for i in range(max(0, -shift), min(size, size - shift)):
+                out[row, i] += weight * rows[row, i + shift]

@@ -46,6 +46,9 @@ Array = NDArray[np.float64]
 
 REPLICAS = 16
 
+COARSER = 1e4
+"""Ratio of the level of a check to the level that it checks."""
+
 
 @dataclass(frozen=True)
 class BayesRisk:
@@ -172,8 +175,8 @@ def _risk(
     deficit, signal = np.zeros(grid.size), np.zeros(grid.size)  # 1 − Φ and Ψ
     for law in laws:
         table = kernel_table(grid, law.lattice, 0)
-        own = np.clip(transform(table[:1], law.noise, grid)[0], 0.0, 1.0 - 1e-16)
-        own_signal = transform(table[1:], law.signal, grid)[0]
+        own = np.clip(transform(table, 0, 1, law.noise, grid)[0], 0.0, 1.0 - 1e-16)
+        own_signal = transform(table, 1, 1, law.signal, grid)[0]
         signal = signal * (1.0 - own) + own_signal * (1.0 - deficit)
         deficit = deficit + own - deficit * own
     others = other_tokens(deficit, task.other_tokens, 1)[1]
@@ -194,7 +197,19 @@ def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:
         for block in orthogonal_blocks(signal)
     ]
     noise = task.label_noise
-    found = converge(lambda resolution: _risk(task, blocks, resolution), tolerance, np.ones(1), 1)
+
+    def solve(resolution: Resolution) -> tuple[Array, float] | None:
+        """The risk, and how much more it differs from that of a coarser level than it may."""
+        fine = _risk(task, blocks, resolution)
+        if fine is None:
+            return None
+        coarser = Resolution(min(COARSER * resolution.error, 0.1))
+        coarse = _risk(task, blocks, coarser)
+        assert coarse is not None  # it costs less
+        change = 1.5 * resolution.error / coarser.error * np.abs(fine - coarse)
+        return fine, float(change[0])
+
+    found = converge(solve, tolerance, np.ones(1), 1)
     if found is not None:
         return BayesRisk(float(found[0][0]) + noise, float(found[1][0]))
     replicas = np.array(

@@ -131,7 +131,7 @@ class JointQuadrature:
         order = sorting(weights, bias)
         tokens = self._tokens(weights[order], bias[order])
 
-        def values(laws: Sequence[Law], resolution: Resolution) -> Array:
+        def values(laws: Sequence[Law], resolution: Resolution) -> tuple[Array, float]:
             return self._moments(weights[order], tokens, laws, resolution, gradient_covariance)
 
         judged = 1 + self.heads * (self.task.signal.features + self.heads)
@@ -147,9 +147,10 @@ class JointQuadrature:
         order = sorting(weights, bias)
         tokens = self._tokens(weights[order], bias[order])
 
-        def values(laws: Sequence[Law], resolution: Resolution) -> Array:
+        def values(laws: Sequence[Law], resolution: Resolution) -> tuple[Array, float]:
             transforms, _ = self._transforms(laws, resolution, (2, 2))
-            return np.array([risk_with_adjoints(transforms)[0]])
+            risk, _ = risk_with_adjoints(transforms)
+            return np.array([risk]), missing_share(transforms, self.activation.kappa)
 
         sizes = self._sizes(weights, False).max(keepdims=True)
         found, errors, engine = self._expect(tokens, values, sizes, 1, False)
@@ -158,14 +159,14 @@ class JointQuadrature:
     def _expect(
         self,
         tokens: Sequence[Tokens],
-        values: Callable[[Sequence[Law], Resolution], Array],
+        values: Callable[[Sequence[Law], Resolution], tuple[Array, float]],
         sizes: Array,
         judged: int,
         gradient_covariance: bool,
     ) -> tuple[Array, Array, str]:
         """What ``values`` makes of the nodes of a grid, or of random ones; errors, and which."""
 
-        def on_grid(resolution: Resolution) -> Array | None:
+        def on_grid(resolution: Resolution) -> tuple[Array, float] | None:
             resolution = dataclasses.replace(resolution, covariance=gradient_covariance)
             laws = self._grid(tokens, resolution)
             return None if laws is None else values(laws, resolution)
@@ -173,7 +174,7 @@ class JointQuadrature:
         found = converge(on_grid, self.tolerance, sizes, judged)
         if found is not None:
             return *found, self.name
-        sampled = [values(self._random(tokens, r), RANDOM) for r in range(REPLICAS)]
+        sampled = [values(self._random(tokens, r), RANDOM)[0] for r in range(REPLICAS)]
         errors = 4.0 * np.std(sampled, axis=0, ddof=1) / np.sqrt(REPLICAS)
         return np.mean(sampled, axis=0), errors, "quasi-Monte Carlo"
 
@@ -269,10 +270,10 @@ class JointQuadrature:
         lattice = Lattice.over(low, high, resolution.score_step)
         of_token, positions = np.zeros((2, lattice.size)), []
         for nodes, smoothings in laws:
-            scores = np.zeros((2, len(smoothings), lattice.size))
-            positions.append(spread(nodes, lattice, scores.reshape(-1, lattice.size)))
-            for kind, j in np.argwhere(scores.any(axis=2)):
-                of_token[kind] += smoothings[j].law(scores[kind, j])
+            scores = np.zeros((2 * len(smoothings), lattice.size))
+            positions.append(spread(nodes, lattice, scores))
+            for j, smoothing in enumerate(smoothings):
+                of_token += smoothing.of_law()(scores[2 * j : 2 * j + 2])
         lengths, kappa = self.task.other_tokens, self.activation.kappa
         return Transforms.of(lattice, *of_token, lengths, kappa, resolution, orders), positions
 
@@ -283,27 +284,23 @@ class JointQuadrature:
         laws: Sequence[Law],
         resolution: Resolution,
         gradient_covariance: bool,
-    ) -> Array:
-        """Risk, P, Γ, ∂E/∂β and, if asked for, V in one flat array."""
+    ) -> tuple[Array, float]:
+        """Risk, P, Γ, ∂E/∂β and, if asked for, V in one flat array; the missing share."""
         orders = (4, HIGHEST) if gradient_covariance else (2, 4)
         transforms, positions = self._transforms(laws, resolution, orders)
         risk, adjoints = risk_with_adjoints(transforms)
-        rows = [score_derivatives(of) for of in adjoints]
+        rows = [*score_derivatives(adjoints)]
         if gradient_covariance:
-            terms = [
-                term_adjoints(term, transforms, is_signal)
-                for is_signal, term in zip((False, True), self._terms, strict=True)
-            ]
-            rows = [(*of, term) for of, term in zip(rows, terms, strict=True)]
-        tables = [[transforms.on_lattice(row) for row in of] for of in zip(*rows, strict=True)]
+            both = zip((False, True), self._terms, strict=True)
+            rows.append(np.array([term_adjoints(own, transforms, of) for of, own in both]))
+        tables = [transforms.on_lattice(of) for of in rows]
         signal, heads = self.task.signal, self.heads
         overlap = weights[:, : signal.features]
         overlap_gradient, bias_gradient = np.zeros_like(overlap), np.zeros(heads)
         self_overlap_gradient, covariance = np.zeros((2, heads, heads))
         for some, (nodes, smoothings), at in zip(tokens, laws, positions, strict=True):
             single, pair, *of_covariance = (
-                np.array([smoothing.function(row) for row in table for smoothing in smoothings])
-                for table in tables
+                np.concatenate([smoothing(table) for smoothing in smoothings]) for table in tables
             )
             of_means, of_pairs = pull(nodes, at, single, pair, len(some.numbers))
             of_mean = of_means.sum(axis=0)
@@ -319,7 +316,8 @@ class JointQuadrature:
                 covariance += pull(nodes, at, table, table, len(some.numbers))[1]
         parts = [np.array([risk]), overlap_gradient, self_overlap_gradient, bias_gradient]
         parts += [covariance] * gradient_covariance
-        return np.concatenate([part.ravel() for part in parts])
+        missed = missing_share(transforms, self.activation.kappa)
+        return np.concatenate([part.ravel() for part in parts]), missed
 
     def _unpack(
         self,
@@ -364,15 +362,23 @@ def check_width(width: float) -> None:
         )
 
 
-def risk_with_adjoints(transforms: Transforms) -> tuple[float, tuple[Array, Array]]:
-    """E, and its derivatives (3, τ) with respect to Φ_0, Φ_1, Φ_2 and to Ψ_0, Ψ_1, Ψ_2."""
+def risk_with_adjoints(transforms: Transforms) -> tuple[float, Array]:
+    """E, and its derivatives (2, 3, τ) with respect to Φ_0, Φ_1, Φ_2 and to Ψ_0, Ψ_1, Ψ_2."""
     noise, signal, others = transforms.noise, transforms.signal, transforms.others
     own = signal[2] - 2.0 * signal[1]
     risk = 1.0 + transforms.measure @ (own * others[0] + noise[2] * signal[0] * others[1])
     of_survival = own * others[1] + noise[2] * signal[0] * others[2]
-    of_noise = np.array([of_survival, np.zeros_like(own), signal[0] * others[1]])
-    of_signal = np.array([noise[2] * others[1], -2.0 * others[0], others[0]])
-    return float(risk), (of_noise, of_signal)
+    of_noise = [of_survival, np.zeros_like(own), signal[0] * others[1]]
+    of_signal = [noise[2] * others[1], -2.0 * others[0], others[0]]
+    return float(risk), np.array([of_noise, of_signal])
+
+
+def missing_share(transforms: Transforms, kappa: float) -> float:
+    """What the shares of all tokens, and κ/Z, lack to one: an error of the integral over τ."""
+    noise, signal, others = transforms.noise, transforms.signal, transforms.others
+    shares = (signal[1] + kappa * transforms.rates * signal[0]) * others[0]
+    shares += noise[1] * signal[0] * others[1]
+    return abs(1.0 - float(transforms.measure @ shares))
 
 
 def tilted(mean: Array, axes: Array, points: Array, selecting: Array) -> tuple[Array, Array]:
@@ -395,13 +401,15 @@ def tilted(mean: Array, axes: Array, points: Array, selecting: Array) -> tuple[A
 def score_derivatives(adjoints: Array) -> tuple[Array, Array]:
     """T' and T'' − T' of T = Σ_j ∫ adjoints_j K_j, from K_j' = j K_j − K_{j+1}.
 
-    adjoints (3, τ), belonging to K_0, K_1, K_2; returns rows (5, τ), belonging to K_0 … K_4.
+    adjoints (tokens, 3, τ), belonging to K_0, K_1, K_2; returns rows (tokens, 5, τ) of K_0 … K_4.
     """
-    single, pair = np.zeros((5, adjoints.shape[1])), np.zeros((5, adjoints.shape[1]))
-    for j, adjoint in enumerate(adjoints):
-        single[j] += j * adjoint
-        single[j + 1] -= adjoint
-        pair[j] += j * (j - 1) * adjoint
-        pair[j + 1] -= 2 * j * adjoint
-        pair[j + 2] += adjoint
+    tokens, _, size = adjoints.shape
+    single, pair = np.zeros((2, tokens, 5, size))
+    for j in range(3):
+        adjoint = adjoints[:, j]
+        single[:, j] += j * adjoint
+        single[:, j + 1] -= adjoint
+        pair[:, j] += j * (j - 1) * adjoint
+        pair[:, j + 1] -= 2 * j * adjoint
+        pair[:, j + 2] += adjoint
     return single, pair
