@@ -20,6 +20,8 @@ from numba.core.typing import templates
 from numba.np import arrayobj
 
 LANES = 8
+BLOCK = 4 * LANES
+"""As many vectors as hide the time that one operation takes."""
 
 numba_arrays: Any = arrayobj
 numba_extending: Any = extending

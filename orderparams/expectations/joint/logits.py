@@ -85,17 +85,15 @@ def splits(loadings: Array) -> list[Split]:
     return [Split.along(loadings, foot) for foot in [*feet, np.zeros_like(center)]]
 
 
-def cheapest(
-    ways: Sequence[Split], resolution: Resolution, cut: float
-) -> tuple[Split, list[Smoothing]]:
-    """The split that needs the fewest nodes, and how its common part is smoothed, node by node."""
+def cheapest(ways: Sequence[Split], resolution: Resolution, cut: float) -> tuple[Split, Smoothing]:
+    """The split that needs the fewest nodes, and how its common part smooths."""
     chosen, least = None, np.inf
     for split in ways:
         count = split.interpolated(resolution)
         size = count * float(np.prod(axis_sizes(resolution, cut)[places(split.slopes)]))
         if size < least:
-            smoothings = Smoothing.of(split.common, resolution, cut, int(count))
-            if smoothings is not None:
-                chosen, least = (split, smoothings), size
+            smoothing = Smoothing.of(split.common, resolution, cut, int(count))
+            if smoothing is not None:
+                chosen, least = (split, smoothing), size
     assert chosen is not None  # there is one without a tilt
     return chosen

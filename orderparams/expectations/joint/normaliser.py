@@ -17,13 +17,10 @@ from numpy.typing import NDArray
 from orderparams.compiled import kernel
 from orderparams.expectations.joint.resolution import Resolution
 from orderparams.expectations.joint.scores import Lattice
-from orderparams.expectations.lanes import LANES, fma, lane_sum, load, row_vectors, splat
+from orderparams.expectations.lanes import BLOCK, LANES, fma, lane_sum, load, row_vectors, splat
 from orderparams.expectations.laws import Lengths
 
 Array = NDArray[np.float64]
-
-BLOCK = 4 * LANES
-"""Lattice points that are worked on together."""
 
 CHUNK = 512
 """Entries of a table come in so many, so that similar states share it."""

@@ -260,9 +260,9 @@ def pull(
     """E[s(x) p_h] of each token (T, H), and E[t(x) p_h p_h'] of all (H, H), p_h = e^{χ_h − x}.
 
     s and t of each law are given by their values on the lattice: ``singles`` and ``pairs``, both
-    (laws, size).
+    (…, size) in the order of the laws.
     """
-    heads, size = len(nodes.factors), singles.shape[1]
+    heads, size = len(nodes.factors), singles.shape[-1]
     space = np.empty((2, LANES, LANES)), np.empty((heads, LANES))
     sums = np.zeros((tokens, heads, LANES)), np.zeros((heads, heads, LANES))
     _pull(nodes, positions, (singles.reshape(-1), pairs.reshape(-1)), size, space, sums)

@@ -90,12 +90,12 @@ class Law(NamedTuple):
     """The laws of tokens' scores: those of their nodes, smoothed."""
 
     nodes: Nodes
-    smoothings: list[Smoothing]
+    smoothing: Smoothing
 
     def extent(self, step: float) -> tuple[float, float]:
         """Bounds on the score, on a lattice of that step."""
         low, high = self.nodes.extent
-        reach = step * max(smoothing.reach for smoothing in self.smoothings)
+        reach = step * self.smoothing.reach
         return low - reach, high + reach
 
 
@@ -227,17 +227,18 @@ class JointQuadrature:
         left, laws = float(LARGEST_GRID), []
         for some in tokens:
             cut = resolution.cut(number if some.numbers[0] == NOISE else 1.0)
-            split, smoothings = cheapest(some.splits, resolution, cut)
-            copies = len(some.numbers) * len(smoothings)
+            split, smoothing = cheapest(some.splits, resolution, cut)
+            interpolated = len(smoothing.weights)
+            copies = len(some.numbers) * interpolated
             grid = Grid.over(split.slopes, resolution, cut, left / copies)
             if grid is None:
                 return None
             left -= copies * grid.size
-            tilts = hermite_rule(len(smoothings))[0]
+            tilts = hermite_rule(interpolated)[0]
             kinds = (some.numbers != NOISE).astype(np.int64)
             masses = self._masses(some.numbers)
             nodes = grid_nodes(some.means, masses, kinds, split, tilts, grid)
-            laws.append(Law(nodes, smoothings))
+            laws.append(Law(nodes, smoothing))
         return laws
 
     def _random(self, tokens: Sequence[Tokens], replica: int) -> list[Law]:
@@ -257,7 +258,9 @@ class JointQuadrature:
                     share = self.task.signal.weights[number] / SOBOL_POINTS
                     shares = np.full(SOBOL_POINTS, share)
                     nodes.append(logit_nodes(some.means[token] + points, shares, token, 1))
-            laws.append(Law(joined(nodes), Smoothing.of(common, RANDOM, cut)))
+            smoothing = Smoothing.of(common, RANDOM, cut)
+            assert smoothing is not None  # as there are no tilts
+            laws.append(Law(joined(nodes), smoothing))
         return laws
 
     def _transforms(
@@ -269,11 +272,10 @@ class JointQuadrature:
         check_width(high - low)
         lattice = Lattice.over(low, high, resolution.score_step)
         of_token, positions = np.zeros((2, lattice.size)), []
-        for nodes, smoothings in laws:
-            scores = np.zeros((2 * len(smoothings), lattice.size))
-            positions.append(spread(nodes, lattice, scores))
-            for j, smoothing in enumerate(smoothings):
-                of_token += smoothing.of_law()(scores[2 * j : 2 * j + 2])
+        for nodes, smoothing in laws:
+            scores = np.zeros((len(smoothing.weights), 2, lattice.size))
+            positions.append(spread(nodes, lattice, scores.reshape(-1, lattice.size)))
+            of_token += smoothing.laws(scores)
         lengths, kappa = self.task.other_tokens, self.activation.kappa
         return Transforms.of(lattice, *of_token, lengths, kappa, resolution, orders), positions
 
@@ -298,10 +300,8 @@ class JointQuadrature:
         overlap = weights[:, : signal.features]
         overlap_gradient, bias_gradient = np.zeros_like(overlap), np.zeros(heads)
         self_overlap_gradient, covariance = np.zeros((2, heads, heads))
-        for some, (nodes, smoothings), at in zip(tokens, laws, positions, strict=True):
-            single, pair, *of_covariance = (
-                np.concatenate([smoothing(table) for smoothing in smoothings]) for table in tables
-            )
+        for some, (nodes, smoothing), at in zip(tokens, laws, positions, strict=True):
+            single, pair, *of_covariance = (smoothing.functions(table) for table in tables)
             of_means, of_pairs = pull(nodes, at, single, pair, len(some.numbers))
             of_mean = of_means.sum(axis=0)
             of_logits = 0.5 * (of_pairs + np.diag(of_mean))
