@@ -79,56 +79,69 @@ def _kernel_values(step: float, begin: int, end: int, highest: int) -> Array:
 
 
 @kernel()
-def to_tau(table: Table, begin: int, law: Array, out: Array) -> None:
-    """Σ_k table(τ_i + x_k) law_k for the kernels from row ``begin`` on: fills out (kernels, τ).
+def to_tau(table: Table, laws: Array, out: Array) -> None:
+    """Σ_k table(τ_i + x_k) law_k of both laws: fills out (2, kernels, τ).
 
-    law (x,) is filled up with zeros to whole BLOCKs, and out to a multiple of four in τ.
+    laws (2, x) are filled up with zeros to whole BLOCKs, and out to a multiple of four in τ.
     """
     rows, first, stride = table
     values, length = rows.reshape(-1), rows.shape[1]
-    masses = row_vectors(law)
-    for row in range(out.shape[0]):
-        for i in range(0, out.shape[1], 4):
-            place = (begin + row) * length + first + i * stride
+    masses = row_vectors(laws)
+    for row in range(out.shape[1]):
+        for i in range(0, out.shape[2], 4):
+            at = row * length + first + i * stride
             a, b, c, d = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-            for k in range(len(masses)):
-                at = place + k * LANES
-                a = fma(masses[k], load(values, at), a)
-                b = fma(masses[k], load(values, at + stride), b)
-                c = fma(masses[k], load(values, at + 2 * stride), c)
-                d = fma(masses[k], load(values, at + 3 * stride), d)
-            out[row, i], out[row, i + 1] = lane_sum(a), lane_sum(b)
-            out[row, i + 2], out[row, i + 3] = lane_sum(c), lane_sum(d)
+            e, f, g, h = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            for k in range(masses.shape[1]):
+                one, other = masses[0, k], masses[1, k]
+                value = load(values, at)
+                a, e = fma(value, one, a), fma(value, other, e)
+                value = load(values, at + stride)
+                b, f = fma(value, one, b), fma(value, other, f)
+                value = load(values, at + 2 * stride)
+                c, g = fma(value, one, c), fma(value, other, g)
+                value = load(values, at + 3 * stride)
+                d, h = fma(value, one, d), fma(value, other, h)
+                at += LANES
+            out[0, row, i], out[0, row, i + 1] = lane_sum(a), lane_sum(b)
+            out[0, row, i + 2], out[0, row, i + 3] = lane_sum(c), lane_sum(d)
+            out[1, row, i], out[1, row, i + 1] = lane_sum(e), lane_sum(f)
+            out[1, row, i + 2], out[1, row, i + 3] = lane_sum(g), lane_sum(h)
 
 
 @kernel()
 def to_score(table: Table, adjoints: Array, out: Array) -> None:
-    """Σ_i Σ_j adjoints_nji K_j(τ_i + x_k): fills out (n, x), whole BLOCKs, from (n, kernels, τ)."""
+    """Add Σ_i Σ_j adjoints_nji K_j(τ_i + x_k) to out (2, x), whole BLOCKs; (2, kernels, τ)."""
     rows, first, stride = table
     values, length = rows.reshape(-1), rows.shape[1]
     sums = row_vectors(out)
-    for n in range(sums.shape[0]):
-        sums[n] = splat(0.0)
-        for j in range(adjoints.shape[1]):
-            if not adjoints[n, j].any():
-                continue
-            for k in range(0, sums.shape[1], 4):
-                place = (j + 1) * length + first + k * LANES
-                a, b, c, d = sums[n, k], sums[n, k + 1], sums[n, k + 2], sums[n, k + 3]
-                for i in range(adjoints.shape[2]):
-                    adjoint, at = adjoints[n, j, i], place + i * stride
-                    a = fma(load(values, at), adjoint, a)
-                    b = fma(load(values, at + LANES), adjoint, b)
-                    c = fma(load(values, at + 2 * LANES), adjoint, c)
-                    d = fma(load(values, at + 3 * LANES), adjoint, d)
-                sums[n, k], sums[n, k + 1], sums[n, k + 2], sums[n, k + 3] = a, b, c, d
+    for j in range(adjoints.shape[1]):
+        if not adjoints[:, j].any():
+            continue
+        for k in range(0, sums.shape[1], 4):
+            at = (j + 1) * length + first + k * LANES
+            a, b, c, d = sums[0, k], sums[0, k + 1], sums[0, k + 2], sums[0, k + 3]
+            e, f, g, h = sums[1, k], sums[1, k + 1], sums[1, k + 2], sums[1, k + 3]
+            for i in range(adjoints.shape[2]):
+                one, other = adjoints[0, j, i], adjoints[1, j, i]
+                value = load(values, at)
+                a, e = fma(value, one, a), fma(value, other, e)
+                value = load(values, at + LANES)
+                b, f = fma(value, one, b), fma(value, other, f)
+                value = load(values, at + 2 * LANES)
+                c, g = fma(value, one, c), fma(value, other, g)
+                value = load(values, at + 3 * LANES)
+                d, h = fma(value, one, d), fma(value, other, h)
+                at += stride
+            sums[0, k], sums[0, k + 1], sums[0, k + 2], sums[0, k + 3] = a, b, c, d
+            sums[1, k], sums[1, k + 1], sums[1, k + 2], sums[1, k + 3] = e, f, g, h
 
 
-def transform(table: Table, begin: int, count: int, law: Array, grid: TauGrid) -> Array:
-    """E[kernel(τ + x)], (count, τ), of the kernels from row ``begin`` on; law (x,) of x."""
-    out = np.empty((count, grid.size + -grid.size % 4))
-    to_tau(table, begin, np.pad(law, (0, -len(law) % BLOCK)), out)
-    return out[:, : grid.size]
+def transform(table: Table, count: int, laws: Array, grid: TauGrid) -> Array:
+    """E[kernel(τ + x)], (2, count, τ), of the first kernels of a table; two laws (2, x) of x."""
+    out = np.empty((2, count, grid.size + -grid.size % 4))
+    to_tau(table, np.pad(laws, ((0, 0), (0, -laws.shape[1] % BLOCK))), out)
+    return out[..., : grid.size]
 
 
 def other_tokens(deficit: Array, lengths: Lengths, most: int) -> Array:
@@ -168,27 +181,28 @@ class Transforms:
     def of(
         cls,
         lattice: Lattice,
-        noise_law: Array,
-        signal_law: Array,
+        laws: Array,
         lengths: Lengths,
         kappa: float,
         resolution: Resolution,
         orders: tuple[int, int],
     ) -> Transforms:
-        """From laws (x,) on a lattice; orders: the highest j of Φ_j and Ψ_j, and of any K_j."""
+        """From laws (2, x) of noise and signal on a lattice.
+
+        orders: the highest j of Φ_j and Ψ_j, and of any K_j.
+        """
         low, high = lattice.extent
         grid = TauGrid.over(-high - resolution.digits - DEAD, DEAD - low, resolution)
         table = kernel_table(grid, lattice, orders[1])
-        deficit, *noise = transform(table, 0, orders[0] + 2, noise_law, grid)
-        signal = transform(table, 1, orders[0] + 1, signal_law, grid)
+        (deficit, *noise), (_, *signal) = transform(table, orders[0] + 2, laws, grid)
         others = other_tokens(deficit, lengths, 3)
         rates = grid.rates
         measure = grid.step * np.exp(-kappa * rates)
-        return cls(lattice, table, np.array(noise), signal, others, rates, measure)
+        return cls(lattice, table, np.array(noise), np.array(signal), others, rates, measure)
 
     def on_lattice(self, rows: Array) -> Array:
-        """Σ_j ∫ dτ rows_nj K_j(τ+x) at every x, (n, x); rows (n, kernels, τ)."""
+        """Σ_j ∫ dτ rows_nj K_j(τ+x) at every x, (2, x); rows (2, kernels, τ)."""
         size = self.lattice.size
-        out = np.empty((len(rows), size + -size % BLOCK))
+        out = np.zeros((2, size + -size % BLOCK))
         to_score(self.table, self.measure * rows, out)
         return out[:, :size]

@@ -19,7 +19,7 @@ from orderparams.compiled import kernel
 from orderparams.expectations.joint.grids import Grid, whole_lanes
 from orderparams.expectations.joint.logits import Split
 from orderparams.expectations.joint.resolution import Rule
-from orderparams.expectations.joint.stencil import LAGRANGE, STENCIL, stencil
+from orderparams.expectations.joint.stencil import LAGRANGE, STENCIL, polynomials_of, stencil
 from orderparams.expectations.lanes import (
     LANES,
     fma,
@@ -90,7 +90,7 @@ def nodes_of(
 ) -> Nodes:
     """Nodes without a last axis; logits (H, n)."""
     shifts = logits.max(axis=0)
-    factors = np.exp(logits - shifts)
+    factors = np.ascontiguousarray(np.exp(logits - shifts))
     no_axis = np.ones((len(logits), 1)), np.ones(1)
     return Nodes(shifts, factors, weights, tokens, laws, bounds, *no_axis, 0.0)
 
@@ -174,8 +174,9 @@ def _spread(nodes: Nodes, lattice: Lattice, copies: Array, positions: Array) -> 
     """Add the nodes to ``copies``, flat, of (laws, COPIES, size), and fill ``positions`` (k, n)."""
     shifts, factors, weights, _, laws, bounds, last_factors, last_weights, cut = nodes
     start, size, step = lattice
+    per_step = 1.0 / step
     shift, factor, position = row_vectors(shifts), row_vectors(factors), row_vectors(positions)
-    polynomials = vectors(LAGRANGE)
+    polynomials = polynomials_of(vectors(LAGRANGE))
     for k in range(len(last_weights)):
         for b in range(len(bounds)):
             if bounds[b] * abs(last_weights[k]) < cut:
@@ -183,13 +184,15 @@ def _spread(nodes: Nodes, lattice: Lattice, copies: Array, positions: Array) -> 
             total = factor[0, b] * last_factors[0, k]
             for h in range(1, len(factors)):
                 total = fma(factor[h, b], last_factors[h, k], total)
-            position[k, b] = (shift[b] + logarithm(total)) / step - float(start)
+            position[k, b] = fma(shift[b] + logarithm(total), per_step, -float(start))
+            place = laws[b] * COPIES * size
             for lane in range(LANES):
-                n = b * LANES + lane
-                first = int(positions[k, n]) - STENCIL // 2 + 1
-                place = (laws[b] * COPIES + lane % COPIES) * size + first
-                near = stencil(positions[k, n], first, polynomials)
-                store(copies, place, fma(near, weights[n] * last_weights[k], load(copies, place)))
+                at = positions[k, b * LANES + lane]
+                first = int(at) - STENCIL // 2 + 1
+                here = place + lane % COPIES * size + first
+                mass = weights[b * LANES + lane] * last_weights[k]
+                near = stencil(at, first, polynomials)
+                store(copies, here, fma(near, mass, load(copies, here)))
 
 
 @kernel()
@@ -216,7 +219,7 @@ def _pull(
     factor, weight = row_vectors(factors), row_vectors(weights)
     products, shares = vectors(space[0]), vectors(space[1])
     singles, pairs = vectors(sums[0]), vectors(sums[1])
-    polynomials = vectors(LAGRANGE)
+    polynomials = polynomials_of(vectors(LAGRANGE))
     for k in range(len(last_weights)):
         for b in range(len(bounds)):
             if bounds[b] * abs(last_weights[k]) < cut:

@@ -47,10 +47,17 @@ def stencil(position: float, first: int, polynomials: Vectors) -> Vector:
     ``polynomials``: the rows of LAGRANGE, as vectors.
     """
     u = position - first - 0.5 * (STENCIL - 1)
-    weights = polynomials[STENCIL - 1]
-    for power in range(STENCIL - 2, -1, -1):
-        weights = fma(weights, u, polynomials[power])
-    return weights
+    c0, c1, c2, c3, c4, c5, c6, c7 = polynomials
+    square = u * u
+    low = fma(fma(c3, u, c2), square, fma(c1, u, c0))
+    high = fma(fma(c7, u, c6), square, fma(c5, u, c4))
+    return fma(high, square * square, low)
+
+
+@kernel()
+def polynomials_of(rows: Vectors) -> Any:
+    """The rows as a tuple, to be kept in registers."""
+    return rows[0], rows[1], rows[2], rows[3], rows[4], rows[5], rows[6], rows[7]
 
 
 def lattice_weights(positions: Array) -> tuple[NDArray[np.int64], Array]:

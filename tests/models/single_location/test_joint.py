@@ -418,7 +418,7 @@ def test_errors_are_proportional_to_the_level(seed: int) -> None:
         resolution = Resolution(error, covariance=True)
         laws = engine._grid(tokens, resolution)
         assert laws is not None
-        return engine._moments(weights, laws, resolution, True)
+        return engine._moments(weights, tokens, laws, resolution, True)[0]
 
     sizes = engine._sizes(weights, True)
     fine = at(1e-13)

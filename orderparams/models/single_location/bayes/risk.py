@@ -175,8 +175,8 @@ def _risk(
     deficit, signal = np.zeros(grid.size), np.zeros(grid.size)  # 1 − Φ and Ψ
     for law in laws:
         table = kernel_table(grid, law.lattice, 0)
-        own = np.clip(transform(table, 0, 1, law.noise, grid)[0], 0.0, 1.0 - 1e-16)
-        own_signal = transform(table, 1, 1, law.signal, grid)[0]
+        (own, _), (_, own_signal) = transform(table, 2, np.array([law.noise, law.signal]), grid)
+        own = np.clip(own, 0.0, 1.0 - 1e-16)
         signal = signal * (1.0 - own) + own_signal * (1.0 - deficit)
         deficit = deficit + own - deficit * own
     others = other_tokens(deficit, task.other_tokens, 1)[1]

@@ -277,7 +277,7 @@ class JointQuadrature:
             positions.append(spread(nodes, lattice, scores.reshape(-1, lattice.size)))
             of_token += smoothing.laws(scores)
         lengths, kappa = self.task.other_tokens, self.activation.kappa
-        return Transforms.of(lattice, *of_token, lengths, kappa, resolution, orders), positions
+        return Transforms.of(lattice, of_token, lengths, kappa, resolution, orders), positions
 
     def _moments(
         self,
