@@ -374,11 +374,11 @@ def risk_with_adjoints(transforms: Transforms) -> tuple[float, Array]:
 
 
 def missing_share(transforms: Transforms, kappa: float) -> float:
-    """What the shares of all tokens, and κ/Z, lack to one: an error of the integral over τ."""
+    """E[a_ε (1 − Σ_ℓ a_ℓ − κ/Z)], which is zero: an error of the integrals over τ."""
     noise, signal, others = transforms.noise, transforms.signal, transforms.others
-    shares = (signal[1] + kappa * transforms.rates * signal[0]) * others[0]
-    shares += noise[1] * signal[0] * others[1]
-    return abs(1.0 - float(transforms.measure @ shares))
+    lacking = (signal[1] - signal[2] - kappa * transforms.rates * signal[1]) * others[0]
+    lacking -= signal[1] * noise[1] * others[1]
+    return abs(float(transforms.measure @ lacking))
 
 
 def tilted(mean: Array, axes: Array, points: Array, selecting: Array) -> tuple[Array, Array]:
