@@ -49,8 +49,8 @@ class Split(NamedTuple):
     @property
     def slopes(self) -> Array:
         """Slopes (r,) of the axes as :func:`axis_rules` wants them."""
-        slopes: Array = np.maximum(self.axes.max(axis=0), 0.0)
-        return slopes - np.minimum(self.axes.min(axis=0), 0.0)
+        high, low = np.maximum(self.axes.max(axis=0), 0.0), np.minimum(self.axes.min(axis=0), 0.0)
+        return np.asarray(high - low)
 
     def interpolated(self, resolution: Resolution) -> float:
         """Nodes that the tilt takes, infinite if they are too many."""
@@ -62,7 +62,7 @@ def principal_axes(loadings: Array) -> Array:
     """Principal axes (H, r) of logits with the given loadings (H, n); none for what is rounding."""
     sizes, directions = np.linalg.svd(loadings, full_matrices=False)[1:]
     directions = directions[sizes > 1e-15 * sizes.max(initial=0.0)]
-    return np.einsum("hj,kj->hk", loadings, directions)
+    return np.asarray(np.einsum("hj,kj->hk", loadings, directions))
 
 
 def splits(loadings: Array) -> list[Split]:

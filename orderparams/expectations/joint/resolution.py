@@ -138,7 +138,7 @@ class Rule:
 def hermite_rule(count: int) -> tuple[Array, Array]:
     """Nodes and weights of the Gauss–Hermite rule with ``count`` nodes, for the normal weight."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(count)
-    return nodes, weights / weights.sum()
+    return nodes.astype(np.float64), (weights / weights.sum()).astype(np.float64)
 
 
 SLOPES = np.geomspace(1e-16, 1e4, 600)
@@ -227,7 +227,9 @@ def axis_sizes(resolution: Resolution, cut: float) -> Array:
     """Nodes of the last of the :func:`axis_rules` at all SLOPES."""
     reach = np.sqrt(-2.0 * np.log(cut))
     steps = np.array([trapezoid_step(slope, resolution) for slope in SLOPES])
-    return np.minimum(_nodes_needed(hermite_errors(), resolution), 2.0 * (reach // steps) + 1.0)
+    return np.asarray(
+        np.minimum(_nodes_needed(hermite_errors(), resolution), 2.0 * (reach // steps) + 1.0)
+    )
 
 
 @cache
@@ -245,7 +247,7 @@ def axis_rules(place: int, resolution: Resolution, cut: float) -> tuple[Rule, ..
     if count <= MOST_HERMITE and errors[count - 1] < resolution.small_enough:
         return tuple(Rule(*hermite_rule(n), float(errors[n - 1])) for n in range(1, count + 1))
     step = trapezoid_step(float(SLOPES[place]), resolution)
-    nodes = step * np.arange(-(count // 2), count // 2 + 1)
+    nodes = step * np.arange(-(count // 2), count // 2 + 1, dtype=np.float64)
     weights = step * np.exp(-0.5 * nodes**2) / np.sqrt(2.0 * np.pi)
     return (Rule(nodes, weights, resolution.error),)
 

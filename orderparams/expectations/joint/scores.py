@@ -68,6 +68,11 @@ class Nodes(NamedTuple):
     cut: float
 
     @property
+    def size(self) -> int:
+        """Number of nodes, those of negligible weight among them."""
+        return len(self.weights) * len(self.last_weights)
+
+    @property
     def extent(self) -> tuple[float, float]:
         """Bounds on the score."""
         low = self.shifts + np.log(self.last_factors.min(axis=1) @ self.factors)

@@ -49,7 +49,7 @@ class Smoothing(NamedTuple):
         if stride > 0:
             spacing = stride * step / deviation
             count = int(np.sqrt(-2.0 * np.log(cut)) / spacing) + 1
-            points = spacing * np.arange(-count, count + 1)
+            points = spacing * np.arange(-count, count + 1, dtype=np.float64)
             density = spacing * np.exp(-0.5 * points**2) / np.sqrt(2.0 * np.pi)
             return cls(stride, density * lagrange(hermite_rule(nodes)[0], points))
         if nodes > 1:
@@ -65,7 +65,7 @@ class Smoothing(NamedTuple):
     @property
     def reach(self) -> int:
         """Lattice points on either side."""
-        return self.stride * (self.weights.shape[1] // 2)
+        return self.stride * int(self.weights.shape[1] // 2)
 
     def functions(self, values: Array) -> Array:
         """What becomes of functions: (J, n, size) from (n, size), zero beyond the lattice."""

@@ -82,3 +82,13 @@ def test_a_grid_has_the_moments_of_its_logits() -> None:
         factors = np.exp(nodes.shifts[own]) * nodes.factors[:, own]
         found = np.einsum("hn,nk,hk->h", factors, weights, nodes.last_factors)
         np.testing.assert_allclose(found, mass * np.exp(mean + 0.5 * (AXES**2).sum(1)), rtol=1e-9)
+
+
+def test_scores_are_logarithms_to_rounding() -> None:
+    """Positions of single logits between −700 and 700 against the logits themselves."""
+    logits = np.concatenate([np.linspace(-700, 700, 83), np.linspace(-1, 1, 77)])
+    nodes = logit_nodes(np.log1p(np.exp(-np.abs(logits)))[:, None], np.ones(160))
+    nodes = nodes._replace(factors=np.exp(logits)[None], shifts=np.zeros(160))
+    lattice = Lattice.over(-700.0, 700.0, 1.0)
+    positions = spread(nodes, lattice, np.zeros((1, lattice.size)))[0]
+    np.testing.assert_allclose(positions + lattice.start, logits, rtol=3e-16, atol=3e-13)

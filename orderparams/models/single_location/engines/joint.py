@@ -16,30 +16,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from orderparams.errors import SolverError
 from orderparams.expectations.joint.covariance import HIGHEST, term_adjoints, token_term
-from orderparams.expectations.joint.grids import Grid, sobol_points
-from orderparams.expectations.joint.logits import Split, cheapest, splits
+from orderparams.expectations.joint.grids import sobol_points
 from orderparams.expectations.joint.normaliser import Transforms
-from orderparams.expectations.joint.resolution import Resolution, converge, hermite_rule
-from orderparams.expectations.joint.scores import (
-    Lattice,
-    Nodes,
-    grid_nodes,
-    joined,
-    logit_nodes,
-    pull,
-    spread,
-)
-from orderparams.expectations.joint.smoothing import Smoothing
+from orderparams.expectations.joint.resolution import BOUND, Resolution, converge
+from orderparams.expectations.joint.scores import Lattice, pull, spread
+from orderparams.expectations.joint.tokens import NOISE, Law, Tokens, grid_law, random_law
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.engines import Moments, Risk
 from orderparams.models.single_location.task import Task
@@ -56,57 +43,21 @@ WIDEST = 2000.0
 FARTHEST = 1e5
 """Distance of the scores from zero up to which their differences keep enough digits."""
 
-SOBOL_POINTS = 8192
+SOBOL_POINTS = 16384
 REPLICAS = 8
 RANDOM = Resolution(1e-8)
-"""What is one-dimensional beside quasi-Monte Carlo nodes."""
-
-
-NOISE = -1
-"""Number of the noise among the components."""
-
-
-@dataclass(frozen=True, eq=False)
-class Tokens:
-    """Tokens of one covariance: numbers (T,) of components, the logits' means (T, H), and loadings
-    (H, n)."""
-
-    numbers: Integers
-    means: Array
-    loadings: Array
-
-    @cached_property
-    def splits(self) -> list[Split]:
-        """Ways to split the logits."""
-        return splits(self.loadings)
-
-    @property
-    def deviations(self) -> Array:
-        """Standard deviation of each logit, (H,)."""
-        return np.asarray(np.linalg.norm(self.loadings, axis=1))
-
-
-class Law(NamedTuple):
-    """The laws of tokens' scores: those of their nodes, smoothed."""
-
-    nodes: Nodes
-    smoothing: Smoothing
-
-    def extent(self, step: float) -> tuple[float, float]:
-        """Bounds on the score, on a lattice of that step."""
-        low, high = self.nodes.extent
-        reach = step * self.smoothing.reach
-        return low - reach, high + reach
+"""For what is one-dimensional beside quasi-Monte Carlo nodes."""
 
 
 class JointQuadrature:
     """Engine for the Bayes-softmax activation with any κ ≥ 0.
 
-    The score's law comes from a grid along the principal axes of the heads' logits, with as many
-    nodes per axis as its variance asks for: a tensor grid, sparse in axes of small variance. Where
-    no affordable grid reaches an error of 1e-5, it comes from randomised quasi-Monte Carlo points
-    in as many dimensions as there are heads, and the error estimate is four standard errors of the
-    mean over independent randomisations; the result's ``engine`` is then "quasi-Monte Carlo".
+    What all logits of a token share is convolved. The law of the rest of its score comes from a
+    grid along principal axes, with as many nodes per axis as its variance asks for: a tensor grid,
+    sparse in axes of small variance. Where no affordable grid reaches an error of 1e-5, it comes
+    from randomised quasi-Monte Carlo points in as many dimensions as there are heads, less one, and
+    the error estimate is four standard errors of the mean over independent randomisations; the
+    result's ``engine`` is then "quasi-Monte Carlo".
     """
 
     name = "quadrature"
@@ -176,6 +127,7 @@ class JointQuadrature:
             return *found, self.name
         sampled = [values(self._random(tokens, r), RANDOM)[0] for r in range(REPLICAS)]
         errors = 4.0 * np.std(sampled, axis=0, ddof=1) / np.sqrt(REPLICAS)
+        errors += BOUND * RANDOM.error * sizes
         return np.mean(sampled, axis=0), errors, "quasi-Monte Carlo"
 
     def _tokens(self, weights: Array, bias: Array) -> list[Tokens]:
@@ -189,10 +141,12 @@ class JointQuadrature:
         shifted = np.flatnonzero(~own)
         numbers = np.concatenate([[NOISE], shifted])
         means = np.concatenate([bias[None], centers[shifted]])
-        tokens = [Tokens(numbers, means, weights)]
+        masses = np.concatenate([[1.0], signal.weights[shifted]])
+        tokens = [Tokens(numbers, masses, means, weights)]
         for index in np.flatnonzero(own):
             loadings = np.concatenate([overlap @ self._roots[index], weights[:, features:]], axis=1)
-            tokens.append(Tokens(np.array([index]), centers[[index]], loadings))
+            one = np.array([index])
+            tokens.append(Tokens(one, signal.weights[one], centers[one], loadings))
         low = min((some.means - some.deviations).min() for some in tokens)
         high = max((some.means + some.deviations).max() for some in tokens)
         broadest = 2.0 * max(some.deviations.max() for some in tokens)
@@ -217,51 +171,26 @@ class JointQuadrature:
         counts = [1, heads * signal.features, heads * (heads + 1), heads**2 * gradient_covariance]
         return np.repeat([1.0, max(1.0, of_overlap), 1.0, of_covariance], counts)
 
-    def _masses(self, numbers: Integers) -> Array:
-        """Weights of components, by their numbers; one of the noise."""
-        return np.where(numbers == NOISE, 1.0, self.task.signal.weights[numbers])
-
     def _grid(self, tokens: Sequence[Tokens], resolution: Resolution) -> list[Law] | None:
         """Laws of the scores from grids, or None if these are too large."""
-        number = float(self.task.length_weights @ self.task.lengths)
         left, laws = float(LARGEST_GRID), []
         for some in tokens:
-            cut = resolution.cut(number if some.numbers[0] == NOISE else 1.0)
-            split, smoothing = cheapest(some.splits, resolution, cut)
-            interpolated = len(smoothing.weights)
-            copies = len(some.numbers) * interpolated
-            grid = Grid.over(split.slopes, resolution, cut, left / copies)
-            if grid is None:
+            found = grid_law(some, resolution, resolution.cut(self._many(some)), left)
+            if found is None:
                 return None
-            left -= copies * grid.size
-            tilts = hermite_rule(interpolated)[0]
-            kinds = (some.numbers != NOISE).astype(np.int64)
-            masses = self._masses(some.numbers)
-            nodes = grid_nodes(some.means, masses, kinds, split, tilts, grid)
-            laws.append(Law(nodes, smoothing))
+            laws.append(found)
+            left -= found.nodes.size
         return laws
 
     def _random(self, tokens: Sequence[Tokens], replica: int) -> list[Law]:
         """Laws of the scores from quasi-Monte Carlo nodes in one randomisation."""
         normals = sobol_points(SOBOL_POINTS, self.heads + 1, replica)
-        cut = RANDOM.cut(float(self.task.length_weights @ self.task.lengths))
-        laws = []
-        for some in tokens:
-            axes, common, _ = some.splits[0]
-            points = normals[:, : axes.shape[1]] @ axes.T
-            nodes = []
-            for token, number in enumerate(some.numbers):
-                if number == NOISE:
-                    drawn = tilted(some.means[token], axes, points, normals[:, -1])
-                    nodes.append(logit_nodes(*drawn))
-                else:
-                    share = self.task.signal.weights[number] / SOBOL_POINTS
-                    shares = np.full(SOBOL_POINTS, share)
-                    nodes.append(logit_nodes(some.means[token] + points, shares, token, 1))
-            smoothing = Smoothing.of(common, RANDOM, cut)
-            assert smoothing is not None  # as there are no tilts
-            laws.append(Law(joined(nodes), smoothing))
-        return laws
+        return [random_law(some, normals, RANDOM, RANDOM.cut(self._many(some))) for some in tokens]
+
+    def _many(self, tokens: Tokens) -> float:
+        """Number of tokens of which each may be the one far out in the tail."""
+        noisy = NOISE in tokens.numbers
+        return float(self.task.length_weights @ self.task.lengths) if noisy else 1.0
 
     def _transforms(
         self, laws: Sequence[Law], resolution: Resolution, orders: tuple[int, int] = (2, 4)
@@ -379,23 +308,6 @@ def missing_share(transforms: Transforms, kappa: float) -> float:
     lacking = (signal[1] - signal[2] - kappa * transforms.rates * signal[1]) * others[0]
     lacking -= signal[1] * noise[1] * others[1]
     return abs(float(transforms.measure @ lacking))
-
-
-def tilted(mean: Array, axes: Array, points: Array, selecting: Array) -> tuple[Array, Array]:
-    """Random logits (2n, H) of a noise token and their weights, from points (n, H) of the law.
-
-    Half of them follow the law itself, half the law tilted by e^{χ_h} with the h that a normal
-    number (n,) selects, so that those among many tokens that matter are not missed. No node's ratio
-    of the two densities exceeds two.
-    """
-    covariance = axes @ axes.T
-    tilts = mean + 0.5 * np.diag(covariance)
-    total = np.logaddexp.reduce(tilts)
-    selected = np.searchsorted(np.cumsum(np.exp(tilts - total))[:-1], ndtr(selecting))
-    logits = mean + points
-    logits = np.concatenate([logits, logits + covariance[selected]])
-    ratio = np.logaddexp(0.0, np.logaddexp.reduce(logits, axis=1) - total)
-    return logits, np.exp(-ratio) / len(points)
 
 
 def score_derivatives(adjoints: Array) -> tuple[Array, Array]:
