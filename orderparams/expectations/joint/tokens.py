@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from orderparams.expectations.joint.grids import Grid
+from orderparams.expectations.joint.grids import Grid, sobol_points
 from orderparams.expectations.joint.logits import Split, cheapest, splits
 from orderparams.expectations.joint.resolution import Resolution, hermite_rule
 from orderparams.expectations.joint.scores import Nodes, grid_nodes, joined, logit_nodes
@@ -21,6 +21,9 @@ Integers = NDArray[np.int64]
 
 NOISE = -1
 """Number of the noise token among the components of the signal."""
+
+FEWEST = 256
+"""Random nodes that a component has, however small its mass is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,18 +73,41 @@ def grid_law(tokens: Tokens, resolution: Resolution, cut: float, largest: float)
     return Law(grid_nodes(tokens.means, tokens.masses, kinds, split, tilts, grid), smoothing)
 
 
-def random_law(tokens: Tokens, normals: Array, resolution: Resolution, cut: float) -> Law:
-    """The laws from normal numbers (n, r+1), the last of which selects tilts of the noise's law."""
+def shares(masses: Array, count: int) -> list[slice]:
+    """Stretches of a Sobol' sequence, of 2^m points each, at least ``count`` · mass and FEWEST.
+
+    Each begins at a multiple of its length: it is a net by itself, and so are all together.
+    """
+    wanted = np.maximum(count * masses, FEWEST)
+    lengths = 2 ** np.ceil(np.log2(wanted)).astype(np.int64)
+    begins = np.zeros_like(lengths)
+    order = np.argsort(-lengths, kind="stable")
+    begins[order[1:]] = np.cumsum(lengths[order])[:-1]
+    return [slice(begin, begin + length) for begin, length in zip(begins, lengths, strict=True)]
+
+
+def random_law(tokens: Tokens, count: int, replica: int, resolution: Resolution, cut: float) -> Law:
+    """The laws from one randomisation of a Sobol' sequence.
+
+    ``count`` points for the noise, whose last coordinate selects tilts, and about as many for all
+    components together, by their masses.
+    """
     axes, common, _ = tokens.splits[0]
-    points, count = normals[:, : axes.shape[1]] @ axes.T, len(normals)
+    noise = tokens.numbers == NOISE
+    parts = shares(np.where(noise, 0.0, tokens.masses), count)
+    last = int(max(part.stop for part in parts))
+    normals = sobol_points(max(count, 1 << (last - 1).bit_length()), axes.shape[1] + 1, replica)
+    points = normals[:, :-1] @ axes.T
     nodes = []
-    for token, (number, mass, mean) in enumerate(
-        zip(tokens.numbers, tokens.masses, tokens.means, strict=True)
+    for token, (mean, mass, part) in enumerate(
+        zip(tokens.means, tokens.masses, parts, strict=True)
     ):
-        if number == NOISE:
-            nodes.append(logit_nodes(*tilted(mean, axes, points, normals[:, -1])))
+        if noise[token]:
+            nodes.append(logit_nodes(*tilted(mean, axes, points[:count], normals[:count, -1])))
         else:
-            nodes.append(logit_nodes(mean + points, np.full(count, mass / count), token, 1))
+            length = part.stop - part.start
+            weights = np.full(length, mass / length)
+            nodes.append(logit_nodes(mean + points[part], weights, token, 1))
     smoothing = Smoothing.of(common, resolution, cut)
     assert smoothing is not None  # as there are no tilts to interpolate
     return Law(joined(nodes), smoothing)

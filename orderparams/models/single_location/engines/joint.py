@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
 from orderparams.expectations.joint.covariance import HIGHEST, term_adjoints, token_term
-from orderparams.expectations.joint.grids import sobol_points
 from orderparams.expectations.joint.normaliser import Transforms
 from orderparams.expectations.joint.resolution import BOUND, Resolution, converge
 from orderparams.expectations.joint.scores import Lattice, pull, spread
@@ -43,7 +42,7 @@ WIDEST = 2000.0
 FARTHEST = 1e5
 """Distance of the scores from zero up to which their differences keep enough digits."""
 
-SOBOL_POINTS = 16384
+SOBOL_POINTS = 32768
 REPLICAS = 8
 RANDOM = Resolution(1e-8)
 """For what is one-dimensional beside quasi-Monte Carlo nodes."""
@@ -184,8 +183,10 @@ class JointQuadrature:
 
     def _random(self, tokens: Sequence[Tokens], replica: int) -> list[Law]:
         """Laws of the scores from quasi-Monte Carlo nodes in one randomisation."""
-        normals = sobol_points(SOBOL_POINTS, self.heads + 1, replica)
-        return [random_law(some, normals, RANDOM, RANDOM.cut(self._many(some))) for some in tokens]
+        return [
+            random_law(some, SOBOL_POINTS, replica, RANDOM, RANDOM.cut(self._many(some)))
+            for some in tokens
+        ]
 
     def _many(self, tokens: Tokens) -> float:
         """Number of tokens of which each may be the one far out in the tail."""
