@@ -20,6 +20,8 @@ from numba.core.typing import templates
 from numba.np import arrayobj
 
 LANES = 8
+BLOCK = 4 * LANES
+"""As many vectors as hide the time that one operation takes."""
 
 numba_arrays: Any = arrayobj
 numba_extending: Any = extending
@@ -29,6 +31,7 @@ numba_utilities: Any = cgutils
 
 REGISTER = ir.VectorType(ir.DoubleType(), LANES)
 BITS = ir.VectorType(ir.IntType(64), LANES)
+INDICES = ir.VectorType(ir.IntType(32), LANES)
 
 
 class VectorType(types.Type):
@@ -128,6 +131,78 @@ def lane_sum(_context: Any, x: Any) -> Any:
         return functools.reduce(builder.fadd, lanes)
 
     return types.float64(x), generate
+
+
+@instruction
+def pair_sums(_context: Any, a: Any, b: Any) -> Any:
+    """Sums of neighbouring lanes: those of a, then those of b."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        even, odd = (
+            builder.shuffle_vector(
+                *arguments, ir.Constant(INDICES, list(range(first, 2 * LANES, 2)))
+            )
+            for first in (0, 1)
+        )
+        return builder.fadd(even, odd)
+
+    return Vector(a, b), generate
+
+
+def octaves(builder: Any, x: Any) -> tuple[Any, Any]:
+    """The bits of x, and the whole numbers n for which x/2^n lies in [√½, √2)."""
+    bits = builder.bitcast(x, BITS)
+    least = ir.Constant(BITS, [0x3FE6A09E667F3BCD] * LANES)  # √½
+    return bits, builder.ashr(builder.sub(bits, least), ir.Constant(BITS, [52] * LANES))
+
+
+@instruction
+def octave(_context: Any, x: Any) -> Any:
+    """The whole number n for which x/2^n lies in [√½, √2), of positive normal numbers x."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.sitofp(octaves(builder, arguments[0])[1], REGISTER)
+
+    return Vector(x), generate
+
+
+@instruction
+def in_octave(_context: Any, x: Any) -> Any:
+    """x/2^n, in [√½, √2), of positive normal numbers x."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        bits, count = octaves(builder, arguments[0])
+        shifted = builder.shl(count, ir.Constant(BITS, [52] * LANES))
+        return builder.bitcast(builder.sub(bits, shifted), REGISTER)
+
+    return Vector(x), generate
+
+
+def place(context: Any, builder: Any, array: Any, arguments: Any) -> Any:
+    """Pointer to the vector that begins at an index of a one-dimensional contiguous array."""
+    data = numba_arrays.make_array(array)(context, builder, arguments[0]).data
+    return builder.bitcast(builder.gep(data, [arguments[1]]), REGISTER.as_pointer())
+
+
+@instruction
+def load(_context: Any, array: Any, index: Any) -> Any:
+    """The LANES numbers of an array (n,) from ``index`` on."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.load(place(context, builder, array, arguments), align=8)
+
+    return Vector(array, types.intp), generate
+
+
+@instruction
+def store(_context: Any, array: Any, index: Any, x: Any) -> Any:
+    """Write LANES numbers into an array (n,), from ``index`` on."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[2], place(context, builder, array, arguments), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, x), generate
 
 
 @instruction

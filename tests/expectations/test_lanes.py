@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 from orderparams.expectations.lanes import (
     LANES,
     fma,
+    in_octave,
     lane_sum,
+    load,
     maximum,
+    octave,
+    pair_sums,
     power_of_two,
     row_vectors,
     splat,
+    store,
     vectors,
 )
 
@@ -94,3 +99,35 @@ def test_only_contiguous_numbers_can_be_viewed() -> None:
     for array in (np.zeros((8, 16))[:, ::2], np.zeros((2, 8), dtype=np.int64)):
         with pytest.raises(TypingError):
             row_totals(array, np.empty(8))
+
+
+@njit
+def octaves_of(values: Array, out: Array) -> None:
+    found = vectors(out)
+    found[0], found[1] = octave(vectors(values)[0]), in_octave(vectors(values)[0])
+
+
+def test_octaves() -> None:
+    """x = m 2^n with ½ ≤ m² < 2, exactly; from the smallest normal number on."""
+    values = np.array([1.0, np.sqrt(2.0), np.sqrt(0.5), 0.7, 2.3e-308, 1e300, 3.0, 1e-5])
+    out = np.empty((2, LANES))
+    octaves_of(values[None], out)
+    count, mantissa = out
+    np.testing.assert_array_equal(np.ldexp(mantissa, count.astype(int)), values)
+    assert ((mantissa >= np.sqrt(0.5)) & (mantissa < np.sqrt(2.0))).all()
+
+
+@njit
+def shift_and_pair(source: Array, target: Array, pairs: Array) -> None:
+    store(target, 3, load(source, 5))
+    vectors(pairs)[0] = pair_sums(load(source, 0), load(source, LANES))
+
+
+def test_places_and_pairs() -> None:
+    """LANES numbers are read and written from any place on; neighbours are added."""
+    source, target, pairs = np.arange(2.0 * LANES), np.zeros(2 * LANES), np.empty((1, LANES))
+    shift_and_pair(source, target, pairs)
+    np.testing.assert_array_equal(target[3 : 3 + LANES], source[5 : 5 + LANES])
+    assert not target[:3].any()
+    assert not target[3 + LANES :].any()
+    np.testing.assert_array_equal(pairs[0], source.reshape(-1, 2).sum(axis=1))

@@ -8,16 +8,22 @@ depend on τ + x alone, one table of each serves all pairs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.compiled import FAST, kernel
+from orderparams.compiled import kernel
 from orderparams.expectations.joint.resolution import Resolution
 from orderparams.expectations.joint.scores import Lattice
+from orderparams.expectations.lanes import BLOCK, LANES, fma, lane_sum, load, row_vectors, splat
 from orderparams.expectations.laws import Lengths
 
 Array = NDArray[np.float64]
+
+CHUNK = 512
+"""Entries of a table come in so many, so that similar states share it."""
 
 DEAD = 4.0
 """K_j(s) is below 1e-20 for s above this and j ≤ 6."""
@@ -46,45 +52,96 @@ class TauGrid:
         return np.exp(np.minimum(values, 700.0))
 
 
-def kernel_table(grid: TauGrid, lattice: Lattice, highest: int) -> Array:
-    """1 − K_0, K_0, K_1 … K_highest at every τ + x; entry i·stride + k for (τ_i, x_k)."""
+class Table(NamedTuple):
+    """1 − K_0, K_0, K_1 … at every τ + x: entry first + i·stride + k of a row for (τ_i, x_k)."""
+
+    values: Array
+    first: int
+    stride: int
+
+
+def kernel_table(grid: TauGrid, lattice: Lattice, highest: int) -> Table:
+    """The kernels up to K_highest for a grid and a lattice."""
     size = (grid.size - 1) * grid.stride + lattice.size
     first = grid.start * grid.stride + lattice.start
-    score = np.minimum(lattice.step * np.arange(first, first + size), 50.0)
+    begin, end = first // CHUNK, (first + size + 3 * grid.stride + BLOCK) // CHUNK + 1
+    values = _kernel_values(lattice.step, begin * CHUNK, end * CHUNK, highest)
+    return Table(values, first - begin * CHUNK, grid.stride)
+
+
+@lru_cache(maxsize=16)
+def _kernel_values(step: float, begin: int, end: int, highest: int) -> Array:
+    """1 − K_0, K_0, K_1 … K_highest at step · n, n = begin … end−1."""
+    score = np.minimum(step * np.arange(begin, end), 50.0)
     rate = np.exp(score)
     powers = np.multiply.outer(np.arange(highest + 1), score)
     return np.concatenate([-np.expm1(-rate)[None], np.exp(powers - rate)])
 
 
-@kernel(fastmath=FAST)
-def to_tau(table: Array, law: Array, stride: int, out: Array) -> None:
-    """Σ_k table(τ_i + x_k) law_k for each kernel of the table: fills out (kernels, τ)."""
-    for row in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            values = table[row, i * stride : i * stride + len(law)]
-            total = 0.0
-            for k in range(len(law)):
-                total += values[k] * law[k]
-            out[row, i] = total
+@kernel()
+def to_tau(table: Table, laws: Array, out: Array) -> None:
+    """Σ_k table(τ_i + x_k) law_k of both laws: fills out (2, kernels, τ).
+
+    laws (2, x) are filled up with zeros to whole BLOCKs, and out to a multiple of four in τ.
+    """
+    rows, first, stride = table
+    values, length = rows.reshape(-1), rows.shape[1]
+    masses = row_vectors(laws)
+    for row in range(out.shape[1]):
+        for i in range(0, out.shape[2], 4):
+            at = row * length + first + i * stride
+            a, b, c, d = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            e, f, g, h = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+            for k in range(masses.shape[1]):
+                one, other = masses[0, k], masses[1, k]
+                value = load(values, at)
+                a, e = fma(value, one, a), fma(value, other, e)
+                value = load(values, at + stride)
+                b, f = fma(value, one, b), fma(value, other, f)
+                value = load(values, at + 2 * stride)
+                c, g = fma(value, one, c), fma(value, other, g)
+                value = load(values, at + 3 * stride)
+                d, h = fma(value, one, d), fma(value, other, h)
+                at += LANES
+            out[0, row, i], out[0, row, i + 1] = lane_sum(a), lane_sum(b)
+            out[0, row, i + 2], out[0, row, i + 3] = lane_sum(c), lane_sum(d)
+            out[1, row, i], out[1, row, i + 1] = lane_sum(e), lane_sum(f)
+            out[1, row, i + 2], out[1, row, i + 3] = lane_sum(g), lane_sum(h)
 
 
-@kernel(fastmath=FAST)
-def to_score(table: Array, adjoints: Array, stride: int, out: Array) -> None:
-    """Σ_i Σ_j adjoints_ji table_j(τ_i + x_k): fills out (x,) from adjoints (kernels, τ)."""
-    out[:] = 0.0
-    for row in range(adjoints.shape[0]):
-        for i in range(adjoints.shape[1]):
-            adjoint = adjoints[row, i]
-            values = table[row, i * stride : i * stride + len(out)]
-            for k in range(len(out)):
-                out[k] += adjoint * values[k]
+@kernel()
+def to_score(table: Table, adjoints: Array, out: Array) -> None:
+    """Add Σ_i Σ_j adjoints_nji K_j(τ_i + x_k) to out (2, x), whole BLOCKs; (2, kernels, τ)."""
+    rows, first, stride = table
+    values, length = rows.reshape(-1), rows.shape[1]
+    sums = row_vectors(out)
+    for j in range(adjoints.shape[1]):
+        if not adjoints[:, j].any():
+            continue
+        for k in range(0, sums.shape[1], 4):
+            at = (j + 1) * length + first + k * LANES
+            a, b, c, d = sums[0, k], sums[0, k + 1], sums[0, k + 2], sums[0, k + 3]
+            e, f, g, h = sums[1, k], sums[1, k + 1], sums[1, k + 2], sums[1, k + 3]
+            for i in range(adjoints.shape[2]):
+                one, other = adjoints[0, j, i], adjoints[1, j, i]
+                value = load(values, at)
+                a, e = fma(value, one, a), fma(value, other, e)
+                value = load(values, at + LANES)
+                b, f = fma(value, one, b), fma(value, other, f)
+                value = load(values, at + 2 * LANES)
+                c, g = fma(value, one, c), fma(value, other, g)
+                value = load(values, at + 3 * LANES)
+                d, h = fma(value, one, d), fma(value, other, h)
+                at += stride
+            sums[0, k], sums[0, k + 1], sums[0, k + 2], sums[0, k + 3] = a, b, c, d
+            sums[1, k], sums[1, k + 1], sums[1, k + 2], sums[1, k + 3] = e, f, g, h
 
 
-def transform(table: Array, law: Array, grid: TauGrid) -> Array:
-    """E[kernel(τ + x)] for each kernel, (kernels, τ), x distributed as ``law`` (x,)."""
-    out = np.empty((len(table), grid.size))
-    to_tau(table, law, grid.stride, out)
-    return out
+def transform(table: Table, count: int, laws: Array, grid: TauGrid) -> Array:
+    """E[kernel(τ + x)], (2, count, τ), of the first kernels of a table; two laws (2, x) of x."""
+    out = np.empty((2, count, grid.size + -grid.size % 4))
+    to_tau(table, np.pad(laws, ((0, 0), (0, -laws.shape[1] % BLOCK))), out)
+    return out[..., : grid.size]
 
 
 def other_tokens(deficit: Array, lengths: Lengths, most: int) -> Array:
@@ -108,41 +165,44 @@ def other_tokens(deficit: Array, lengths: Lengths, most: int) -> Array:
 class Transforms:
     """All that the expectations of one normaliser need of the laws of the scores.
 
-    noise, signal: Φ_j and Ψ_j, (n, τ) each; others: see :func:`other_tokens`; measure (τ,): the
-    weights step · e^{−κe^τ} of the integral over τ.
+    noise, signal: Φ_j and Ψ_j, (n, τ) each; others: see :func:`other_tokens`; rates (τ,): e^τ;
+    measure (τ,): the weights step · e^{−κe^τ} of the integral over τ.
     """
 
     lattice: Lattice
-    table: Array
+    table: Table
     noise: Array
     signal: Array
     others: Array
+    rates: Array
     measure: Array
-    stride: int
 
     @classmethod
     def of(
         cls,
         lattice: Lattice,
-        noise_law: Array,
-        signal_law: Array,
+        laws: Array,
         lengths: Lengths,
         kappa: float,
         resolution: Resolution,
         orders: tuple[int, int],
     ) -> Transforms:
-        """From laws (x,) on a lattice; orders: the highest j of Φ_j and Ψ_j, and of any K_j."""
+        """From laws (2, x) of noise and signal on a lattice.
+
+        orders: the highest j of Φ_j and Ψ_j, and of any K_j.
+        """
         low, high = lattice.extent
         grid = TauGrid.over(-high - resolution.digits - DEAD, DEAD - low, resolution)
         table = kernel_table(grid, lattice, orders[1])
-        deficit, *noise = transform(table[: orders[0] + 2], noise_law, grid)
-        signal = transform(table[1 : orders[0] + 2], signal_law, grid)
+        (deficit, *noise), (_, *signal) = transform(table, orders[0] + 2, laws, grid)
         others = other_tokens(deficit, lengths, 3)
-        measure = grid.step * np.exp(-kappa * grid.rates)
-        return cls(lattice, table, np.array(noise), signal, others, measure, grid.stride)
+        rates = grid.rates
+        measure = grid.step * np.exp(-kappa * rates)
+        return cls(lattice, table, np.array(noise), np.array(signal), others, rates, measure)
 
     def on_lattice(self, rows: Array) -> Array:
-        """Σ_j ∫ dτ rows_j K_j(τ+x) at every x, (x,); rows (n, τ) belong to K_0 … K_{n−1}."""
-        out = np.empty(self.lattice.size)
-        to_score(self.table[1:], self.measure * rows, self.stride, out)
-        return out
+        """Σ_j ∫ dτ rows_nj K_j(τ+x) at every x, (2, x); rows (2, kernels, τ)."""
+        size = self.lattice.size
+        out = np.zeros((2, size + -size % BLOCK))
+        to_score(self.table, self.measure * rows, out)
+        return out[:, :size]

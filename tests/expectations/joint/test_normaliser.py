@@ -19,9 +19,9 @@ def test_shares_of_fixed_scores(kappa: float) -> None:
     resolution = Resolution(1e-11)
     lattice = Lattice.over(y, x, resolution.score_step)
     laws = np.zeros((2, lattice.size))
-    for law, score in zip(laws, (y, x), strict=True):
-        spread(logit_nodes(np.array([[score]]), np.ones(1)), lattice, law)
-    found = Transforms.of(lattice, laws[0], laws[1], lengths, kappa, resolution, (2, 2))
+    for law, score in enumerate((y, x)):
+        spread(logit_nodes(np.array([[score]]), np.ones(1), law=law), lattice, laws)
+    found = Transforms.of(lattice, laws, lengths, kappa, resolution, (2, 2))
     share = found.measure @ (found.signal[1] * found.others[0])
     totals = kappa + np.exp(x) + lengths.others * np.exp(y)
     assert share == pytest.approx(lengths.shares @ (np.exp(x) / totals), abs=1e-10)

@@ -14,7 +14,8 @@ from oracle import oracle_moments
 from scipy import integrate, special, stats
 
 from orderparams.errors import SolverError
-from orderparams.expectations.joint.resolution import BOUND, Resolution
+from orderparams.expectations.joint import tokens
+from orderparams.expectations.joint.resolution import BOUND, Resolution, converge
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.bayes.risk import bayes_risk
 from orderparams.models.single_location.engines import Moments, joint
@@ -412,13 +413,13 @@ def test_errors_are_proportional_to_the_level(seed: int) -> None:
     """One level errs by at most BOUND times its nominal error, V included: the estimate's basis."""
     task, weights, bias, activation = random_state(seed)
     engine = JointQuadrature(task, activation, len(weights))
-    laws = engine._laws(weights, bias)
+    some = engine._tokens(weights, bias)
 
     def at(error: float) -> Array:
         resolution = Resolution(error, covariance=True)
-        nodes = engine._grid(laws, resolution)
-        assert nodes is not None
-        return engine._moments(weights, nodes, resolution, True)
+        laws = engine._grid(some, resolution)
+        assert laws is not None
+        return engine._moments(weights, some, laws, resolution, True)[0]
 
     sizes = engine._sizes(weights, True)
     fine = at(1e-13)
@@ -455,6 +456,61 @@ def test_extreme_states(weights: Array, length: int, activation: Activation) -> 
     assert moments.risk >= bayes_risk(task).value - 2e-8
 
 
+@pytest.mark.parametrize("tilt", [0.0, 1e-9, 1e-4, 0.03])
+@pytest.mark.parametrize("activation", [BAYES, BAYES_1])
+def test_what_all_logits_share_is_convolved(
+    tilt: float, activation: Activation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heads that differ little along a direction which they share; oracle: a grid in all axes."""
+    rng = np.random.default_rng(4)
+    weights = np.array([[1.5, 1.6, 0.2], [1.5, -1.6, 0.1], [1.5, 0.3, -0.9]])
+    weights[:, 0] += tilt * rng.standard_normal(3)
+    weights = np.concatenate([weights[:, :2], weights[:, 2:], np.zeros((3, 2))], axis=1)
+    task, bias = make_task(MIXTURE), norm_bias(weights)
+    found = evaluate(task, weights, bias, activation, 1e-9, gradient_covariance=True)
+    every = tokens.splits
+    monkeypatch.setattr(tokens, "splits", lambda loadings: every(loadings)[-1:])
+    plain = evaluate(task, weights, bias, activation, 1e-11, gradient_covariance=True)
+    change = np.abs(values(found) - values(plain))
+    assert change[:-9].max() <= found.error <= 1e-9
+    assert change[-9:].max() <= found.gradient_covariance_error
+
+
+def test_a_check_that_fails_asks_for_a_finer_level() -> None:
+    """And what it misses is an error, where no finer level can be afforded."""
+    levels = []
+
+    def solve(resolution: Resolution) -> tuple[Array, float] | None:
+        levels.append(resolution.error)
+        if resolution.error < 1e-11:
+            return None
+        return np.ones(2), 7e-8 if resolution.error > 4e-9 else 0.0
+
+    found, errors = converge(solve, 1e-8, np.array([1.0, 3.0]), 1) or (None, None)
+    assert levels[0] > 4e-9 > levels[-1]
+    assert found is not None
+    assert errors[0] <= 1e-8
+    assert errors[1] == pytest.approx(3.0 * errors[0])
+    _, errors = converge(lambda _: (np.ones(1), 7e-8), 1e-8, np.ones(1), 1) or (None, None)
+    assert errors[0] > 1e-8
+
+
+def test_the_check_sees_a_step_in_tau_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """a_ε (1 − Σ_ℓ a_ℓ) = 0 is missed by as much as the risk is wrong, or more."""
+    weights, bias = some_heads(2)
+    task = make_task(MIXTURE)
+    exact = evaluate(task, weights, bias)
+    step = Resolution.tau_step.fget
+    monkeypatch.setattr(Resolution, "tau_step", property(lambda self: 2.5 * step(self)))
+    engine = JointQuadrature(task, BAYES, 2)
+    some, resolution = engine._tokens(weights, bias), Resolution(1e-8)
+    laws = engine._grid(some, resolution)
+    assert laws is not None
+    found, missed = engine._moments(weights, some, laws, resolution, False)
+    assert abs(found[0] - exact.risk) > 1e-6
+    assert missed > 0.3 * abs(found[0] - exact.risk)
+
+
 def test_a_small_residual_is_cheap_and_exact() -> None:
     """Six heads on two features: the residual's axes get a sparse grid, whose size grows smoothly.
 
@@ -467,9 +523,9 @@ def test_a_small_residual_is_cheap_and_exact() -> None:
         engine = JointQuadrature(task, BAYES, 6, tolerance=1e-8)
         moments = engine.evaluate(weights, bias, np.ones(6))
         assert moments.error <= 1e-8
-        nodes = engine._grid(engine._laws(weights, bias), Resolution(1e-8))
-        assert nodes is not None
-        sizes.append(sum(len(law.weights) * len(law.last_weights) for law in nodes))
+        laws = engine._grid(engine._tokens(weights, bias), Resolution(1e-8))
+        assert laws is not None
+        sizes.append(sum(law.nodes.size for law in laws))
     assert sizes[1] < 15 * sizes[0]
     assert sizes[2] < 15 * sizes[1]
     direction = np.zeros_like(weights)

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.expectations.joint.grids import Grid, sobol_points
 from orderparams.expectations.joint.resolution import Resolution
-from orderparams.expectations.joint.scores import Grid, Nodes, logit_nodes, sobol_points
+from orderparams.expectations.joint.scores import Nodes, logit_nodes
 from orderparams.models.single_location.task import Signal
 
 Array = NDArray[np.float64]

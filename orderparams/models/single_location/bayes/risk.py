@@ -27,7 +27,8 @@ from orderparams.expectations.joint.normaliser import (
     transform,
 )
 from orderparams.expectations.joint.resolution import Resolution, converge
-from orderparams.expectations.joint.scores import STENCIL, Lattice, Nodes, spread
+from orderparams.expectations.joint.scores import Lattice, Nodes, spread
+from orderparams.expectations.joint.stencil import STENCIL
 from orderparams.models.single_location.bayes.factors import (
     counted,
     in_span,
@@ -44,6 +45,9 @@ from orderparams.models.single_location.task import Signal, Task
 Array = NDArray[np.float64]
 
 REPLICAS = 16
+
+COARSER = 1e4
+"""Ratio of the level of a check to the level that it checks."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,11 @@ def _factor_law(nodes: Sequence[Nodes], resolution: Resolution) -> TokenLaw:
     lattice = Lattice.over(
         min(low for low, _ in extents), max(high for _, high in extents), resolution.score_step
     )
-    noise, signal = np.zeros(lattice.size), np.zeros(lattice.size)
+    noise, signal = np.zeros((2, 1, lattice.size))
     spread(nodes[0], lattice, noise)
     for component in nodes[1:]:
         spread(component, lattice, signal)
-    return TokenLaw(lattice, noise, signal)
+    return TokenLaw(lattice, noise[0], signal[0])
 
 
 def _convolve(first: TokenLaw, second: TokenLaw, certain: float) -> TokenLaw:
@@ -171,8 +175,8 @@ def _risk(
     deficit, signal = np.zeros(grid.size), np.zeros(grid.size)  # 1 − Φ and Ψ
     for law in laws:
         table = kernel_table(grid, law.lattice, 0)
-        own = np.clip(transform(table[:1], law.noise, grid)[0], 0.0, 1.0 - 1e-16)
-        own_signal = transform(table[1:], law.signal, grid)[0]
+        (own, _), (_, own_signal) = transform(table, 2, np.array([law.noise, law.signal]), grid)
+        own = np.clip(own, 0.0, 1.0 - 1e-16)
         signal = signal * (1.0 - own) + own_signal * (1.0 - deficit)
         deficit = deficit + own - deficit * own
     others = other_tokens(deficit, task.other_tokens, 1)[1]
@@ -193,7 +197,19 @@ def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:
         for block in orthogonal_blocks(signal)
     ]
     noise = task.label_noise
-    found = converge(lambda resolution: _risk(task, blocks, resolution), tolerance, np.ones(1), 1)
+
+    def solve(resolution: Resolution) -> tuple[Array, float] | None:
+        """The risk, and how much more it differs from that of a coarser level than it may."""
+        fine = _risk(task, blocks, resolution)
+        if fine is None:
+            return None
+        coarser = Resolution(min(COARSER * resolution.error, 0.1))
+        coarse = _risk(task, blocks, coarser)
+        assert coarse is not None  # it costs less
+        change = 1.5 * resolution.error / coarser.error * np.abs(fine - coarse)
+        return fine, float(change[0])
+
+    found = converge(solve, tolerance, np.ones(1), 1)
     if found is not None:
         return BayesRisk(float(found[0][0]) + noise, float(found[1][0]))
     replicas = np.array(

@@ -19,28 +19,19 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from orderparams.errors import SolverError
 from orderparams.expectations.joint.covariance import HIGHEST, term_adjoints, token_term
 from orderparams.expectations.joint.normaliser import Transforms
-from orderparams.expectations.joint.resolution import Resolution, converge
-from orderparams.expectations.joint.scores import (
-    Grid,
-    Lattice,
-    Nodes,
-    axis_slopes,
-    grid_nodes,
-    logit_nodes,
-    pull,
-    sobol_points,
-    spread,
-)
+from orderparams.expectations.joint.resolution import BOUND, Resolution, converge
+from orderparams.expectations.joint.scores import Lattice, pull, spread
+from orderparams.expectations.joint.tokens import NOISE, Law, Tokens, grid_law, random_law
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.engines import Moments, Risk
 from orderparams.models.single_location.task import Task
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 LARGEST_GRID = 10_000_000
 """Nodes of all tensor grids together before a coarser one or quasi-Monte Carlo takes over."""
@@ -51,18 +42,21 @@ WIDEST = 2000.0
 FARTHEST = 1e5
 """Distance of the scores from zero up to which their differences keep enough digits."""
 
-SOBOL_POINTS = 8192
+SOBOL_POINTS = 32768
 REPLICAS = 8
+RANDOM = Resolution(1e-8)
+"""For what is one-dimensional beside quasi-Monte Carlo nodes."""
 
 
 class JointQuadrature:
     """Engine for the Bayes-softmax activation with any κ ≥ 0.
 
-    The score's law comes from a grid along the principal axes of the heads' logits, with as many
-    nodes per axis as its variance asks for: a tensor grid, sparse in axes of small variance. Where
-    no affordable grid reaches an error of 1e-5, it comes from randomised quasi-Monte Carlo points
-    in as many dimensions as there are heads, and the error estimate is four standard errors of the
-    mean over independent randomisations; the result's ``engine`` is then "quasi-Monte Carlo".
+    What all logits of a token share is convolved. The law of the rest of its score comes from a
+    grid along principal axes, with as many nodes per axis as its variance asks for: a tensor grid,
+    sparse in axes of small variance. Where no affordable grid reaches an error of 1e-5, it comes
+    from randomised quasi-Monte Carlo points in as many dimensions as there are heads, less one, and
+    the error estimate is four standard errors of the mean over independent randomisations; the
+    result's ``engine`` is then "quasi-Monte Carlo".
     """
 
     name = "quadrature"
@@ -85,14 +79,14 @@ class JointQuadrature:
     ) -> Moments:
         """See :class:`~orderparams.models.single_location.engines.Engine`."""
         order = sorting(weights, bias)
-        laws = self._laws(weights[order], bias[order])
+        tokens = self._tokens(weights[order], bias[order])
 
-        def values(nodes: Sequence[Nodes], resolution: Resolution) -> Array:
-            return self._moments(weights[order], nodes, resolution, gradient_covariance)
+        def values(laws: Sequence[Law], resolution: Resolution) -> tuple[Array, float]:
+            return self._moments(weights[order], tokens, laws, resolution, gradient_covariance)
 
         judged = 1 + self.heads * (self.task.signal.features + self.heads)
         sizes = self._sizes(weights, gradient_covariance)
-        found, errors, engine = self._expect(laws, values, sizes, judged, gradient_covariance)
+        found, errors, engine = self._expect(tokens, values, sizes, judged, gradient_covariance)
         return self._unpack(found, errors, engine, np.argsort(order), gradient_covariance)
 
     def risk(self, weights: Array, bias: Array, head_weights: Array) -> Risk:
@@ -101,68 +95,67 @@ class JointQuadrature:
         At the level that the gradients ask for, so that both routes have the same risk.
         """
         order = sorting(weights, bias)
-        laws = self._laws(weights[order], bias[order])
+        tokens = self._tokens(weights[order], bias[order])
 
-        def values(nodes: Sequence[Nodes], resolution: Resolution) -> Array:
-            transforms, _ = self._transforms(nodes, resolution, (2, 2))
-            return np.array([risk_with_adjoints(transforms)[0]])
+        def values(laws: Sequence[Law], resolution: Resolution) -> tuple[Array, float]:
+            transforms, _ = self._transforms(laws, resolution, (2, 2))
+            risk, _ = risk_with_adjoints(transforms)
+            return np.array([risk]), missing_share(transforms, self.activation.kappa)
 
         sizes = self._sizes(weights, False).max(keepdims=True)
-        found, errors, engine = self._expect(laws, values, sizes, 1, False)
+        found, errors, engine = self._expect(tokens, values, sizes, 1, False)
         return Risk(float(found[0]) + self.task.label_noise, float(errors[0]), engine)
 
     def _expect(
         self,
-        laws: Sequence[tuple[Array, Array]],
-        values: Callable[[Sequence[Nodes], Resolution], Array],
+        tokens: Sequence[Tokens],
+        values: Callable[[Sequence[Law], Resolution], tuple[Array, float]],
         sizes: Array,
         judged: int,
         gradient_covariance: bool,
     ) -> tuple[Array, Array, str]:
         """What ``values`` makes of the nodes of a grid, or of random ones; errors, and which."""
 
-        def on_grid(resolution: Resolution) -> Array | None:
+        def on_grid(resolution: Resolution) -> tuple[Array, float] | None:
             resolution = dataclasses.replace(resolution, covariance=gradient_covariance)
-            nodes = self._grid(laws, resolution)
-            return None if nodes is None else values(nodes, resolution)
+            laws = self._grid(tokens, resolution)
+            return None if laws is None else values(laws, resolution)
 
         found = converge(on_grid, self.tolerance, sizes, judged)
         if found is not None:
             return *found, self.name
-        sampled = [values(self._random(laws, r), Resolution(1e-8)) for r in range(REPLICAS)]
+        sampled = [values(self._random(tokens, r), RANDOM)[0] for r in range(REPLICAS)]
         errors = 4.0 * np.std(sampled, axis=0, ddof=1) / np.sqrt(REPLICAS)
+        errors += BOUND * RANDOM.error * sizes
         return np.mean(sampled, axis=0), errors, "quasi-Monte Carlo"
 
-    def _laws(self, weights: Array, bias: Array) -> list[tuple[Array, Array]]:
-        """Mean (H,) and principal axes (H, H) of the logits plus bias: noise, then components."""
+    def _tokens(self, weights: Array, bias: Array) -> list[Tokens]:
+        """The noise token together with the components that differ from it in their means alone,
+        and every other component by itself."""
         signal = self.task.signal
         features = signal.features
         overlap = weights[:, :features]
-
-        def axes(loadings: Array) -> Array:
-            directions = np.linalg.svd(loadings, full_matrices=False)[2]
-            products: Array = np.einsum("hj,kj->hk", loadings, directions)
-            return products
-
-        noise_axes = axes(weights)
-        laws = [(bias, noise_axes)]
-        for mean, covariance, root in zip(
-            signal.means, signal.covariances, self._roots, strict=True
-        ):
-            loadings = np.concatenate([overlap @ root, weights[:, features:]], axis=1)
-            own_axes = axes(loadings) if covariance.any() else noise_axes
-            laws.append((bias + np.einsum("hf,f->h", overlap, mean), own_axes))
-        deviations = [np.sqrt((axes**2).sum(axis=1)) for _, axes in laws]
-        low = min((mean - by).min() for (mean, _), by in zip(laws, deviations, strict=True))
-        high = max((mean + by).max() for (mean, _), by in zip(laws, deviations, strict=True))
-        broadest = 2.0 * max(by.max() for by in deviations)
+        centers = bias + np.einsum("hf,cf->ch", overlap, signal.means)
+        own = signal.covariances.any(axis=(1, 2))
+        shifted = np.flatnonzero(~own)
+        numbers = np.concatenate([[NOISE], shifted])
+        means = np.concatenate([bias[None], centers[shifted]])
+        masses = np.concatenate([[1.0], signal.weights[shifted]])
+        tokens = [Tokens(numbers, masses, means, weights)]
+        for index in np.flatnonzero(own):
+            loadings = np.concatenate([overlap @ self._roots[index], weights[:, features:]], axis=1)
+            one = np.array([index])
+            tokens.append(Tokens(one, signal.weights[one], centers[one], loadings))
+        low = min((some.means - some.deviations).min() for some in tokens)
+        high = max((some.means + some.deviations).max() for some in tokens)
+        broadest = 2.0 * max(some.deviations.max() for some in tokens)
         check_width(max(high - low, broadest))  # before a grid as wide is laid
         if not max(abs(low), abs(high)) <= FARTHEST:
             raise SolverError(
                 f"the logits lie as far as {max(abs(low), abs(high)):.3g} from zero, quadrature "
                 f"serves up to {FARTHEST:g}; use smaller biases or heads"
             )
-        return laws
+        return tokens
 
     def _sizes(self, weights: Array, gradient_covariance: bool) -> Array:
         """By what factors the values of :meth:`_moments` multiply expectations of order one.
@@ -177,102 +170,84 @@ class JointQuadrature:
         counts = [1, heads * signal.features, heads * (heads + 1), heads**2 * gradient_covariance]
         return np.repeat([1.0, max(1.0, of_overlap), 1.0, of_covariance], counts)
 
-    def _grid(
-        self, laws: Sequence[tuple[Array, Array]], resolution: Resolution
-    ) -> list[Nodes] | None:
-        """Tensor grids of the laws, or None if they are too large; components that differ in their
-        means alone share one."""
-        tokens = float(self.task.length_weights @ self.task.lengths)
-        grids: list[Grid] = []
-        for index, (_, axes) in enumerate(laws):
-            if index > 1 and axes is laws[index - 1][1]:
-                grids.append(grids[-1])
-                continue
-            cut = resolution.cut(tokens if index == 0 else 1.0)
-            grid = Grid.over(axis_slopes(axes), resolution, cut, LARGEST_GRID / len(laws))
-            if grid is None:
+    def _grid(self, tokens: Sequence[Tokens], resolution: Resolution) -> list[Law] | None:
+        """Laws of the scores from grids, or None if these are too large."""
+        left, laws = float(LARGEST_GRID), []
+        for some in tokens:
+            found = grid_law(some, resolution, resolution.cut(self._many(some)), left)
+            if found is None:
                 return None
-            grids.append(grid)
-        masses = [1.0, *self.task.signal.weights]
+            laws.append(found)
+            left -= found.nodes.size
+        return laws
+
+    def _random(self, tokens: Sequence[Tokens], replica: int) -> list[Law]:
+        """Laws of the scores from quasi-Monte Carlo nodes in one randomisation."""
         return [
-            grid_nodes(mean, axes, grid, mass)
-            for (mean, axes), grid, mass in zip(laws, grids, masses, strict=True)
+            random_law(some, SOBOL_POINTS, replica, RANDOM, RANDOM.cut(self._many(some)))
+            for some in tokens
         ]
 
-    def _random(self, laws: Sequence[tuple[Array, Array]], replica: int) -> list[Nodes]:
-        """Quasi-Monte Carlo nodes of the laws in one randomisation."""
-        normals = sobol_points(SOBOL_POINTS, self.heads + 1, replica)
-        nodes = [tilted_nodes(*laws[0], normals)]
-        for (mean, axes), mass in zip(laws[1:], self.task.signal.weights, strict=True):
-            share = np.full(SOBOL_POINTS, mass / SOBOL_POINTS)
-            nodes.append(logit_nodes(mean + normals[:, :-1] @ axes.T, share))
-        return nodes
+    def _many(self, tokens: Tokens) -> float:
+        """Number of tokens of which each may be the one far out in the tail."""
+        noisy = NOISE in tokens.numbers
+        return float(self.task.length_weights @ self.task.lengths) if noisy else 1.0
 
     def _transforms(
-        self, nodes: Sequence[Nodes], resolution: Resolution, orders: tuple[int, int] = (2, 4)
+        self, laws: Sequence[Law], resolution: Resolution, orders: tuple[int, int] = (2, 4)
     ) -> tuple[Transforms, list[Array]]:
-        """The nodes' scores in the Laplace variable, and their coordinates on the lattice."""
-        extents = [law.extent for law in nodes]
+        """The scores in the Laplace variable, and the coordinates of their nodes on the lattice."""
+        extents = [law.extent(resolution.score_step) for law in laws]
         low, high = min(low for low, _ in extents), max(high for _, high in extents)
         check_width(high - low)
         lattice = Lattice.over(low, high, resolution.score_step)
-        of_noise, of_signal = np.zeros(lattice.size), np.zeros(lattice.size)
-        positions = [spread(nodes[0], lattice, of_noise)]
-        positions += [spread(component, lattice, of_signal) for component in nodes[1:]]
+        of_token, positions = np.zeros((2, lattice.size)), []
+        for nodes, smoothing in laws:
+            scores = np.zeros((len(smoothing.weights), 2, lattice.size))
+            positions.append(spread(nodes, lattice, scores.reshape(-1, lattice.size)))
+            of_token += smoothing.laws(scores)
         lengths, kappa = self.task.other_tokens, self.activation.kappa
-        laws = of_noise, of_signal
-        return Transforms.of(lattice, *laws, lengths, kappa, resolution, orders), positions
+        return Transforms.of(lattice, of_token, lengths, kappa, resolution, orders), positions
 
     def _moments(
         self,
         weights: Array,
-        nodes: Sequence[Nodes],
+        tokens: Sequence[Tokens],
+        laws: Sequence[Law],
         resolution: Resolution,
         gradient_covariance: bool,
-    ) -> Array:
-        """Risk, P, Γ, ∂E/∂β and, if asked for, V in one flat array."""
+    ) -> tuple[Array, float]:
+        """Risk, P, Γ, ∂E/∂β and, if asked for, V in one flat array; the missing share."""
         orders = (4, HIGHEST) if gradient_covariance else (2, 4)
-        transforms, positions = self._transforms(nodes, resolution, orders)
+        transforms, positions = self._transforms(laws, resolution, orders)
         risk, adjoints = risk_with_adjoints(transforms)
-        tables = [
-            [transforms.on_lattice(rows) for rows in score_derivatives(of)] for of in adjoints
-        ]
-        parts = [np.array([risk]), *self._gradient(weights, nodes, positions, tables)]
+        rows = [*score_derivatives(adjoints)]
         if gradient_covariance:
-            pairs = [
-                transforms.on_lattice(term_adjoints(term, transforms, is_signal))
-                for is_signal, term in zip((False, True), self._terms, strict=True)
-            ]
-            covariance = np.zeros((self.heads, self.heads))
-            for index, law in enumerate(nodes):
-                pair = pairs[min(index, 1)]
-                covariance += pull(law, positions[index], pair, pair)[1]
-            parts.append(covariance)
-        return np.concatenate([part.ravel() for part in parts])
-
-    def _gradient(
-        self,
-        weights: Array,
-        nodes: Sequence[Nodes],
-        positions: Sequence[Array],
-        tables: Sequence[Sequence[Array]],
-    ) -> list[Array]:
-        """P, Γ and ∂E/∂β from T' and T'' − T' of the noise tokens and of the signal token."""
-        signal = self.task.signal
+            both = zip((False, True), self._terms, strict=True)
+            rows.append(np.array([term_adjoints(own, transforms, of) for of, own in both]))
+        tables = [transforms.on_lattice(of) for of in rows]
+        signal, heads = self.task.signal, self.heads
         overlap = weights[:, : signal.features]
-        overlap_gradient = np.zeros_like(overlap)
-        self_overlap_gradient = np.zeros((self.heads, self.heads))
-        bias_gradient = np.zeros(self.heads)
-        for index, law in enumerate(nodes):
-            of_mean, pair = pull(law, positions[index], *tables[min(index, 1)])
-            of_covariance = 0.5 * (pair + np.diag(of_mean))
+        overlap_gradient, bias_gradient = np.zeros_like(overlap), np.zeros(heads)
+        self_overlap_gradient, covariance = np.zeros((2, heads, heads))
+        for some, (nodes, smoothing), at in zip(tokens, laws, positions, strict=True):
+            single, pair, *of_covariance = (smoothing.functions(table) for table in tables)
+            of_means, of_pairs = pull(nodes, at, single, pair, len(some.numbers))
+            of_mean = of_means.sum(axis=0)
+            of_logits = 0.5 * (of_pairs + np.diag(of_mean))
             bias_gradient += of_mean
-            self_overlap_gradient += of_covariance
-            if index > 0:
-                mean, covariance = signal.means[index - 1], signal.covariances[index - 1]
-                overlap_gradient += np.outer(of_mean, mean)
-                overlap_gradient += 2.0 * of_covariance @ overlap @ covariance
-        return [overlap_gradient, self_overlap_gradient, bias_gradient]
+            self_overlap_gradient += of_logits
+            for number, of_token in zip(some.numbers, of_means, strict=True):
+                if number != NOISE:
+                    overlap_gradient += np.outer(of_token, signal.means[number])
+            if some.numbers[0] != NOISE:
+                overlap_gradient += 2.0 * of_logits @ overlap @ signal.covariances[some.numbers[0]]
+            for table in of_covariance:
+                covariance += pull(nodes, at, table, table, len(some.numbers))[1]
+        parts = [np.array([risk]), overlap_gradient, self_overlap_gradient, bias_gradient]
+        parts += [covariance] * gradient_covariance
+        missed = missing_share(transforms, self.activation.kappa)
+        return np.concatenate([part.ravel() for part in parts]), missed
 
     def _unpack(
         self,
@@ -317,44 +292,37 @@ def check_width(width: float) -> None:
         )
 
 
-def risk_with_adjoints(transforms: Transforms) -> tuple[float, tuple[Array, Array]]:
-    """E, and its derivatives (3, τ) with respect to Φ_0, Φ_1, Φ_2 and to Ψ_0, Ψ_1, Ψ_2."""
+def risk_with_adjoints(transforms: Transforms) -> tuple[float, Array]:
+    """E, and its derivatives (2, 3, τ) with respect to Φ_0, Φ_1, Φ_2 and to Ψ_0, Ψ_1, Ψ_2."""
     noise, signal, others = transforms.noise, transforms.signal, transforms.others
     own = signal[2] - 2.0 * signal[1]
     risk = 1.0 + transforms.measure @ (own * others[0] + noise[2] * signal[0] * others[1])
     of_survival = own * others[1] + noise[2] * signal[0] * others[2]
-    of_noise = np.array([of_survival, np.zeros_like(own), signal[0] * others[1]])
-    of_signal = np.array([noise[2] * others[1], -2.0 * others[0], others[0]])
-    return float(risk), (of_noise, of_signal)
+    of_noise = [of_survival, np.zeros_like(own), signal[0] * others[1]]
+    of_signal = [noise[2] * others[1], -2.0 * others[0], others[0]]
+    return float(risk), np.array([of_noise, of_signal])
 
 
-def tilted_nodes(mean: Array, axes: Array, normals: Array) -> Nodes:
-    """Random nodes of a noise token's logits (mean (H,), axes (H, r)); normals (n, r+1).
-
-    Half of them follow the law itself, half the law tilted by e^{χ_h} with the h that the last
-    normal selects, so that those among many tokens that matter are not missed. No node's ratio of
-    the two densities exceeds two.
-    """
-    covariance = axes @ axes.T
-    tilts = mean + 0.5 * np.diag(covariance)
-    total = np.logaddexp.reduce(tilts)
-    selected = np.searchsorted(np.cumsum(np.exp(tilts - total))[:-1], ndtr(normals[:, -1]))
-    logits = mean + normals[:, :-1] @ axes.T
-    logits = np.concatenate([logits, logits + covariance[selected]])
-    ratio = np.logaddexp(0.0, np.logaddexp.reduce(logits, axis=1) - total)
-    return logit_nodes(logits, np.exp(-ratio) / len(normals))
+def missing_share(transforms: Transforms, kappa: float) -> float:
+    """E[a_ε (1 − Σ_ℓ a_ℓ − κ/Z)], which is zero: an error of the integrals over τ."""
+    noise, signal, others = transforms.noise, transforms.signal, transforms.others
+    lacking = (signal[1] - signal[2] - kappa * transforms.rates * signal[1]) * others[0]
+    lacking -= signal[1] * noise[1] * others[1]
+    return abs(float(transforms.measure @ lacking))
 
 
 def score_derivatives(adjoints: Array) -> tuple[Array, Array]:
     """T' and T'' − T' of T = Σ_j ∫ adjoints_j K_j, from K_j' = j K_j − K_{j+1}.
 
-    adjoints (3, τ), belonging to K_0, K_1, K_2; returns rows (5, τ), belonging to K_0 … K_4.
+    adjoints (tokens, 3, τ), belonging to K_0, K_1, K_2; returns rows (tokens, 5, τ) of K_0 … K_4.
     """
-    single, pair = np.zeros((5, adjoints.shape[1])), np.zeros((5, adjoints.shape[1]))
-    for j, adjoint in enumerate(adjoints):
-        single[j] += j * adjoint
-        single[j + 1] -= adjoint
-        pair[j] += j * (j - 1) * adjoint
-        pair[j + 1] -= 2 * j * adjoint
-        pair[j + 2] += adjoint
+    tokens, _, size = adjoints.shape
+    single, pair = np.zeros((2, tokens, 5, size))
+    for j in range(3):
+        adjoint = adjoints[:, j]
+        single[:, j] += j * adjoint
+        single[:, j + 1] -= adjoint
+        pair[:, j] += j * (j - 1) * adjoint
+        pair[:, j + 1] -= 2 * j * adjoint
+        pair[:, j + 2] += adjoint
     return single, pair
