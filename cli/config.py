@@ -34,11 +34,12 @@ def config(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
       orderparams config saad-solla -s training.duration=50 > my.toml
       orderparams config excursion --json
     """
-    from orderparams.sources import load, read_table
+    from orderparams.sources import load, place_of, read_table
 
     problem = load(config, assignments)
     if "scan" in read_table(config):
-        note(f"The table [scan] of {config} is left out; orderparams scan runs what it varies.")
+        place = place_of(config)
+        note(f"The table [scan] of {place} is left out; orderparams scan runs what it varies.")
     warnings = warned(problem)
     if as_json:
         click.echo(json.dumps({**document(problem), "warnings": warnings}))

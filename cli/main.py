@@ -43,8 +43,8 @@ def orderparams(context: click.Context) -> None:
 
     Solves the order-parameter flow of one-pass SGD on single-location
     regression, or of the soft committee machine. CONFIG is a TOML file, the
-    name of a preset, or a result file, whose run is repeated; left out, it is
-    the preset two-stage.
+    name of a preset, - for standard input, or a result file, whose run is
+    repeated; left out, it is the preset two-stage.
 
     \b
     Examples:

@@ -37,7 +37,11 @@ def shard_of(
 
 @click.command()
 @click.argument(
-    "config", required=False, metavar="[CONFIG]", shell_complete=completion.configurations
+    "config",
+    required=False,
+    metavar="[CONFIG]",
+    callback=options.announced,
+    shell_complete=completion.configurations,
 )
 @options.assignments
 @click.option(

@@ -91,7 +91,7 @@ def validate(
     problem, _ = given.load(
         config, assignments, "validate", quiet=quiet, rule=rule, more=ruled_out(dimensions)
     )
-    path = options.target(output, f"{Path(config).stem}-validation", force=force)
+    path = options.target(output, f"{options.base_name(config)}-validation", force=force)
     if not quiet:
         options.announce_compilation()
 

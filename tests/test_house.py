@@ -13,7 +13,7 @@ FLOORS = (
     ("errors", "processors", "streams", "interruption", "recognition", "memory", "compiled"),
     ("models.registry", "models.parameters"),
     ("config",),
-    ("presets", "provenance", "progress"),
+    ("presets", "provenance", "progress", "standard_input"),
     ("storage",),
     ("expectations",),
     ("models.interface",),
