@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("pattern", required=False, shell_complete=completion.keys)
+@click.argument("pattern", required=False, shell_complete=completion.patterns)
 @click.option(
     "--model",
     type=click.Choice(registry.names()),
