@@ -142,7 +142,8 @@ def test_every_word_that_a_key_takes_is_offered(offered):
 def test_choices_are_listed_and_completed(offered):
     """Every option that takes one of some words says which, and offers them."""
     for name, command in orderparams.commands.items():
-        help = command.get_help(click.Context(command, info_name=name))
+        context = click.Context(command, info_name=name, **orderparams.context_settings)
+        help = command.get_help(context)
         for option in command.params:
             if isinstance(option.type, click.Choice):
                 flags = [flag for flag in option.opts if flag.startswith("--")][:1]
