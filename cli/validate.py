@@ -12,6 +12,7 @@ import click
 from orderparams import interruption
 from orderparams.cli import given, idle, options
 from orderparams.cli.screen import show
+from orderparams.cli.verbose import verbose
 
 if TYPE_CHECKING:
     from orderparams.results.comparison import Comparison
@@ -31,6 +32,7 @@ def dimension_list(_: click.Context, __: click.Parameter, value: str | None) -> 
 @click.command()
 @options.config
 @options.assignments
+@verbose
 @options.output
 @options.force
 @options.quiet

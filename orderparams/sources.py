@@ -18,6 +18,7 @@ from orderparams.config.unused import given_in
 from orderparams.config.values import nearest, shortened, shown
 from orderparams.errors import ConfigurationError, FileError, reason
 from orderparams.models import registry
+from orderparams.phases import LOG
 from orderparams.presets import DEFAULT_PRESET, preset_names, preset_text
 from orderparams.recognition import (
     EMPTY,
@@ -66,6 +67,7 @@ def read_text(source: str) -> str:
     path = Path(source)
     if not source:
         raise no_source(source)
+    LOG.info("reading the configuration of %s", place_of(source))
     if source == NAME:
         return text_of(standard_input.content(LONGEST + 1), standard_input.PLACE, "")
     if source in preset_names():
