@@ -87,7 +87,7 @@ def test_nothing_is_told_without_it(run):
 
 
 def test_a_result_file_is_told_to_be_read(run, result_paths):
-    lines = told(run("analyze", result_paths["run"], "-v")[2])
+    lines = told(run("evaluate", result_paths["run"], "-v")[2])
     assert f"reading {result_paths['run']}" in lines
 
 
