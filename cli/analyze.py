@@ -14,6 +14,8 @@ import click
 from orderparams import interruption
 from orderparams.cli import given, idle, options
 from orderparams.cli.screen import note, show
+from orderparams.cli.verbose import verbose
+from orderparams.phases import steps
 from orderparams.views import story
 from orderparams.views.story import Words
 from orderparams.views.tables import aligned, state_table
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.config
 @options.assignments
+@verbose
 @click.option(
     "-o",
     "--output",
@@ -77,8 +80,8 @@ def analyze(
     from orderparams.analysis.analyze import analyze
     from orderparams.progress import ProgressLine
 
-    with ProgressLine() as line:
-        result = analyze(run, progress=line.step)
+    with ProgressLine() as line, steps(line.step) as progress:
+        result = analyze(run, progress=progress)
     if as_json:
         click.echo(json.dumps(result.document() | {"warnings": warnings}))
     else:

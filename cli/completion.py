@@ -40,7 +40,7 @@ def completion(shell: str) -> None:
     """Print the script by which a shell completes commands with TAB.
 
     It completes commands and options, the names of presets and files, and the
-    keys of -s and --vary with the words that they take. Put the line of your
+    keys of -s and --vary with the words or defaults that they take. Put the line of your
     shell into its startup file:
 
     \b
@@ -193,21 +193,37 @@ def keys(context: click.Context | None, __: click.Parameter, typed: str) -> list
     return [key for key in setting_keys(kind_in(context)) if key.startswith(typed)]
 
 
+def patterns(context: click.Context, _: click.Parameter, typed: str) -> list[str]:
+    """Keys that begin with what was typed, of the model that was named, or of all."""
+    from orderparams.config.keys import keys
+
+    named = context.params.get("model")
+    return [key.name for key in keys(*[named] if named else []) if key.name.startswith(typed)]
+
+
 def kind_in(context: click.Context | None) -> type[Problem]:
     """The kind of problem of the configuration that was typed before, as far as it can be read."""
     from orderparams.config.sections import problem_type
     from orderparams.config.toml import model_name
+
+    return problem_type(model_name(table_in(context)))
+
+
+def table_in(context: click.Context | None) -> dict[str, Any]:
+    """The configuration that was typed before, of a model that there is; empty if it cannot be
+    read."""
+    from orderparams.config.toml import model_name
     from orderparams.errors import OrderparamsError
-    from orderparams.models import registry
     from orderparams.sources import read_table
 
     assigned = [word.partition("=")[2] for word in Asked.words if word.startswith("model=")]
     config = None if context is None else typed_config(context.command)
     try:
         table = {"model": assigned[-1]} if assigned else read_table(config) if config else {}
-        return problem_type(model_name(table))
+        model_name(table)
     except OrderparamsError:
-        return problem_type(registry.DEFAULT)
+        return {}
+    return table
 
 
 def typed_config(command: click.Command) -> str | None:
@@ -225,11 +241,12 @@ def typed_config(command: click.Command) -> str | None:
 
 def assignments(context: click.Context | None, option: click.Parameter, typed: str) -> list[str]:
     """Keys that begin with what was typed, each with the sign that its value follows; after that
-    the words that the value can be."""
+    the words that the value can be, or the default of a number."""
     key, sign, written = typed.partition("=")
     if not sign:
         return [f"{known}=" for known in keys(context, option, typed)]
-    return [f"{key}={word}" for word in words_of(key, context) if word.startswith(written)]
+    values = words_of(key, context) or default_of(key, context)
+    return [f"{key}={value}" for value in values if value.startswith(written)]
 
 
 def variations(context: click.Context | None, option: click.Parameter, typed: str) -> list[str]:
@@ -255,6 +272,15 @@ def words_of(key: str, context: click.Context | None) -> tuple[str, ...]:
         return getattr(check_of(key, kind_in(context)), "words", ())
     except ConfigurationError:
         return ()
+
+
+def default_of(key: str, context: click.Context | None) -> tuple[str, ...]:
+    """The default of a key that takes numbers, which is one to start from."""
+    from orderparams.config.unused import defaults
+    from orderparams.config.values import toml_value
+
+    default = defaults(table_in(context)).get(key)
+    return (toml_value(default),) if isinstance(default, int | float) else ()
 
 
 def setting_keys(section: type[Any], path: str = "") -> Iterator[str]:

@@ -9,6 +9,7 @@ import click
 
 from orderparams.cli import given, options
 from orderparams.cli.screen import show
+from orderparams.cli.verbose import verbose
 from orderparams.models import registry
 from orderparams.views.tables import noise_of, state_table
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.config
 @options.assignments
+@verbose
 @options.as_json
 def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     """Print risk, gradient and velocity at the initial condition.

@@ -10,10 +10,12 @@ import click
 from orderparams import interruption
 from orderparams.cli.analyze import analyze
 from orderparams.cli.completion import completion
+from orderparams.cli.config import config
 from orderparams.cli.doctor import doctor
 from orderparams.cli.evaluate import evaluate
 from orderparams.cli.export import export
 from orderparams.cli.info import info
+from orderparams.cli.keys import keys
 from orderparams.cli.plot import plot
 from orderparams.cli.presets import presets
 from orderparams.cli.refusals import Commands, refusal
@@ -41,8 +43,8 @@ def orderparams(context: click.Context) -> None:
 
     Solves the order-parameter flow of one-pass SGD on single-location
     regression, or of the soft committee machine. CONFIG is a TOML file, the
-    name of a preset, or a result file, whose run is repeated; left out, it is
-    the preset two-stage.
+    name of a preset, - for standard input, or a result file, whose run is
+    repeated; left out, it is the preset two-stage.
 
     \b
     Examples:
@@ -68,6 +70,8 @@ for command in (
     report,
     info,
     presets,
+    config,
+    keys,
     completion,
     doctor,
 ):
@@ -92,7 +96,7 @@ def main() -> None:
     sys.exit(status)
 
 
-PRINTING = ("analyze", "completion", "doctor", "evaluate", "info", "presets")
+PRINTING = ("analyze", "completion", "config", "doctor", "evaluate", "info", "keys", "presets")
 """Commands whose result is what they print."""
 
 

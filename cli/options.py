@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orderparams import interruption
+from orderparams import interruption, standard_input
 from orderparams.cli import completion
 from orderparams.cli.screen import note
 from orderparams.config import words
@@ -24,10 +24,24 @@ from orderparams.processors import processors
 if TYPE_CHECKING:
     from orderparams.config import Problem
 
+
+def announced(_: click.Context, __: click.Parameter, config: str | None) -> str | None:
+    """CONFIG, and where it is - a word to who has to type it."""
+    if config == standard_input.NAME and standard_input.is_typed():
+        note("Reading a configuration in TOML from the terminal; Ctrl-D ends it.")
+    return config
+
+
+def base_name(config: str) -> str:
+    """How a new file that comes out of CONFIG begins."""
+    return "stdin" if config == standard_input.NAME else Path(config).stem
+
+
 config = click.argument(
     "config",
     default="two-stage",
     metavar="[CONFIG]",
+    callback=announced,
     shell_complete=completion.configurations,
 )
 assignments = click.option(
@@ -129,7 +143,7 @@ def target(output: Path | None, config: str, *, force: bool) -> Path:
     from orderparams.storage.files import check_target, unused
     from orderparams.storage.suffixes import RESULTS, check_suffix
 
-    path = unused(Path(Path(config).stem + ".h5")) if output is None else output
+    path = unused(Path(base_name(config) + ".h5")) if output is None else output
     check_suffix(path, RESULTS, "a result file")
     check_target(path, force=force)
     return path

@@ -31,6 +31,7 @@ def make_plan(
 ) -> Plan:
     """The plan of the command line; where it says nothing, the one ``stored`` was started with."""
     from orderparams.scans.plan import base_table, make_plan
+    from orderparams.sources import place_of
 
     entries = {
         key: value for key, value in others.items() if value is not None and value is not False
@@ -55,7 +56,7 @@ def make_plan(
             if keys.count(key) > 1:
                 raise click.UsageError(f"--vary {key} stands twice; give one list of its values")
         entries["vary"] = dict(table.get("scan", {}).get("vary", {})) | dict(map(parts, varied))
-    return make_plan(table, entries, assignments, checking(bar), place=source)
+    return make_plan(table, entries, assignments, checking(bar), place=place_of(source))
 
 
 def parts(varied: str) -> tuple[str, str]:

@@ -12,6 +12,8 @@ import click
 from orderparams import interruption
 from orderparams.cli import completion, idle, options
 from orderparams.cli.screen import show
+from orderparams.cli.verbose import verbose
+from orderparams.phases import phase
 
 if TYPE_CHECKING:
     from orderparams.claims import Claim
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--list", "only_list", is_flag=True, help="List the claims and run nothing.")
 @options.force
 @options.as_json
+@verbose
 def reproduce(
     names: tuple[str, ...], output: Path, only_list: bool, force: bool, as_json: bool
 ) -> int:
@@ -65,7 +68,8 @@ def reproduce(
         started = time.monotonic()
         with ProgressLine() as line:
             line.step(f"{claim.name}  {claim.title}")
-            evidence = claim.run()
+            with phase(f"claim {claim.name}"):
+                evidence = claim.run()
         seconds = time.monotonic() - started
         holds &= evidence.holds
         entries.append(entry(claim, evidence, seconds))

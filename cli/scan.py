@@ -13,6 +13,8 @@ from orderparams.cli import completion, given, idle, options
 from orderparams.cli.outcome import Screen, progress_line, summary, summary_lines
 from orderparams.cli.plan import describe, estimate, make_plan
 from orderparams.cli.screen import show
+from orderparams.cli.verbose import verbose
+from orderparams.phases import phase
 from orderparams.storage.suffixes import RESULTS, check_suffix
 
 if TYPE_CHECKING:
@@ -37,9 +39,14 @@ def shard_of(
 
 @click.command()
 @click.argument(
-    "config", required=False, metavar="[CONFIG]", shell_complete=completion.configurations
+    "config",
+    required=False,
+    metavar="[CONFIG]",
+    callback=options.announced,
+    shell_complete=completion.configurations,
 )
 @options.assignments
+@verbose
 @click.option(
     "--vary",
     "varied",
@@ -138,7 +145,8 @@ def scan(
         check_suffix(output, RESULTS, "a result file")
     stored = output if resume or collecting else None
     bar = progress_line(quiet=quiet or as_json or json_lines)
-    plan = make_plan(config, assignments, stored, bar=bar, **settings)
+    with phase("making the plan"):
+        plan = make_plan(config, assignments, stored, bar=bar, **settings)
 
     from orderparams.scans import run
 

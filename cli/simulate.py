@@ -10,6 +10,7 @@ import click
 from orderparams import interruption
 from orderparams.cli import given, idle, keeping, options
 from orderparams.cli.screen import show
+from orderparams.cli.verbose import verbose
 from orderparams.views.tables import state_table
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.config
 @options.assignments
+@verbose
 @options.output
 @options.force
 @options.quiet

@@ -10,6 +10,7 @@ import click
 from orderparams import interruption
 from orderparams.cli import given, idle, keeping, options
 from orderparams.cli.screen import note, show
+from orderparams.cli.verbose import verbose
 from orderparams.models import registry
 from orderparams.views.tables import state_table
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.config
 @options.assignments
+@verbose
 @options.output
 @options.force
 @options.quiet

@@ -12,6 +12,7 @@ import click
 from orderparams import interruption
 from orderparams.cli import given, idle, options
 from orderparams.cli.screen import show
+from orderparams.cli.verbose import verbose
 
 if TYPE_CHECKING:
     from orderparams.results.comparison import Comparison
@@ -31,6 +32,7 @@ def dimension_list(_: click.Context, __: click.Parameter, value: str | None) -> 
 @click.command()
 @options.config
 @options.assignments
+@verbose
 @options.output
 @options.force
 @options.quiet
@@ -91,7 +93,7 @@ def validate(
     problem, _ = given.load(
         config, assignments, "validate", quiet=quiet, rule=rule, more=ruled_out(dimensions)
     )
-    path = options.target(output, f"{Path(config).stem}-validation", force=force)
+    path = options.target(output, f"{options.base_name(config)}-validation", force=force)
     if not quiet:
         options.announce_compilation()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
+from orderparams import standard_input
 from orderparams.config import Problem, override, parse, parse_toml, to_table
 from orderparams.config.plain import plain
 from orderparams.config.sections import Given
@@ -17,6 +18,7 @@ from orderparams.config.unused import given_in
 from orderparams.config.values import nearest, shortened, shown
 from orderparams.errors import ConfigurationError, FileError, reason
 from orderparams.models import registry
+from orderparams.phases import LOG
 from orderparams.presets import DEFAULT_PRESET, preset_names, preset_text
 from orderparams.recognition import (
     EMPTY,
@@ -28,6 +30,7 @@ from orderparams.recognition import (
     kind_of_content,
     neighbours,
 )
+from orderparams.standard_input import NAME
 from orderparams.storage.suffixes import RESULTS as RESULT_SUFFIXES
 
 LONGEST = 2**26
@@ -42,13 +45,13 @@ class Result(Protocol):
 
 
 Source: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Problem | Result
-"""What stands for a problem: a preset's name, the path of a TOML or result file, a table, the
-problem itself, or a result of it."""
+"""What stands for a problem: a preset's name, the path of a TOML or result file, ``-`` for
+standard input with a TOML text, a table, the problem itself, or a result of it."""
 
 
 def is_result(source: object) -> bool:
     """Whether a source is the file of a run, by its name or its content."""
-    if not isinstance(source, str | os.PathLike) or source in preset_names():
+    if not isinstance(source, str | os.PathLike) or source in (NAME, *preset_names()):
         return False
     path = Path(os.fspath(source))
     named = path.suffix in RESULT_SUFFIXES
@@ -60,10 +63,13 @@ def is_result(source: object) -> bool:
 
 
 def read_text(source: str) -> str:
-    """The TOML text that a preset name, a TOML file or a result file stands for."""
+    """The TOML text that a preset name, a TOML file, a result file or standard input stands for."""
     path = Path(source)
     if not source:
         raise no_source(source)
+    LOG.info("reading the configuration of %s", place_of(source))
+    if source == NAME:
+        return text_of(standard_input.content(LONGEST + 1), standard_input.PLACE, "")
     if source in preset_names():
         return preset_text(source)
     if is_result(source):
@@ -84,16 +90,19 @@ def read_text(source: str) -> str:
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise FileError(f"{shortened(source)!r} could not be read: {why}") from None
-    kind = kind_of_content(content, path.suffix.lower())
+    return text_of(content, source, path.suffix.lower())
+
+
+def text_of(content: bytes, place: str, suffix: str) -> str:
+    """Bytes as the text of a configuration."""
+    kind = kind_of_content(content, suffix)
     if len(content) > LONGEST or kind not in (TABLE, TEXT, EMPTY):
         what = f"{kind} of more than {LONGEST} bytes" if len(content) > LONGEST else kind
-        raise ConfigurationError(
-            f"{source} is {what}; a configuration is a text in TOML", "presets"
-        )
+        raise ConfigurationError(f"{place} is {what}; a configuration is a text in TOML", "presets")
     try:
         return content.decode("utf-8-sig")  # editors of Windows begin with a mark
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{source} is not a text file in UTF-8", "presets") from None
+        raise ConfigurationError(f"{place} is not a text file in UTF-8", "presets") from None
 
 
 def no_source(source: str) -> ConfigurationError:
@@ -122,11 +131,13 @@ def read_table(source: Source) -> dict[str, Any]:
             f"{shown(source)}"
         )
     name = os.fspath(source)
+    if name == NAME and not isinstance(source, str):
+        name = os.path.join(os.curdir, name)  # a path is that of a file
     document = read_text(name)
     try:
         return parse_toml(document)
     except ConfigurationError as error:
-        raise error.within(name) from None
+        raise error.within(place_of(name)) from None
 
 
 def without_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,4 +217,6 @@ def deciding(table: Mapping[str, Any]) -> tuple[str, ...]:
 
 def place_of(source: Source) -> str:
     """How messages name a source; "" if it has no name."""
+    if isinstance(source, str) and source == NAME:
+        return standard_input.PLACE
     return os.fspath(source) if isinstance(source, str | os.PathLike) else ""

@@ -10,10 +10,19 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "orderparams"
 
 FLOORS = (
-    ("errors", "processors", "streams", "interruption", "recognition", "memory", "compiled"),
+    (
+        "errors",
+        "processors",
+        "streams",
+        "interruption",
+        "recognition",
+        "memory",
+        "compiled",
+        "phases",
+    ),
     ("models.registry", "models.parameters"),
     ("config",),
-    ("presets", "provenance", "progress"),
+    ("presets", "provenance", "progress", "standard_input", "kernel_log"),
     ("storage",),
     ("expectations",),
     ("models.interface",),

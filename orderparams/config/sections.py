@@ -48,53 +48,138 @@ class Section:
 
 
 def option(
-    check: Check, default: Any = dataclasses.MISSING, *, example: str = "", remedy: str = ""
+    check: Check,
+    default: Any = dataclasses.MISSING,
+    *,
+    meaning: str,
+    unit: str = "",
+    within: str = "",
+    left_out: str = "",
+    example: str = "",
+    remedy: str = "",
 ) -> Any:
-    """A field of a section: its check, and its default, or an example where it is required."""
-    return field(default=default, metadata={"check": check, "example": example, "remedy": remedy})
+    """A field of a section: its check, and its default, or an example where it is required.
+
+    ``meaning`` in the field's terms, ``unit`` or scaling of numbers; ``within`` says what is
+    allowed beyond the check, ``left_out`` what holds where there is no value. All that pages,
+    commands and files say of a key is taken from here.
+    """
+    about = {"meaning": meaning, "unit": unit, "within": within, "left_out": left_out}
+    told = {"check": check, "example": example, "remedy": remedy}
+    return field(default=default, metadata=told | about)
 
 
 seed = integer(0, 2**63 - 1)
+
+TIME = "learning_rate × steps / D"
+LAST_TIME = "the last time t"
+STARTS = "how vectors start: drawn as i.i.d. Gaussian vectors, or given by overlaps"
+VARIANCE = "variance of the components of random vectors, and so their self-overlap"
+DRAWN = "dimension D in which the random start is drawn"
+START_SEED = "seed of the random start"
+NO_NOISE = "standard deviation of the noise of the labels"
+TITLE = "a line that is shown with the results"
+TRAINING = "the learning rule, and for how long"
+INITIAL = "where learning starts"
+INTEGRATOR = "SciPy's integration of the flow in time"
+OUTPUT = "the times that are stored"
+SIMULATION = "SGD at finite dimension"
+"""What several models say of keys of theirs."""
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """The learning rule (theory 4). Time is t = learning_rate · steps / D."""
 
-    rule: str = option(choice("gradient-flow", "sgd"), "gradient-flow")
-    learning_rate: float = option(number(low=0.0, above=True), 1.0)
-    batch_size: int = option(integer(1, 2**31), 1)
-    weight_decay: float = option(number(low=0.0), 0.0)
-    duration: float = option(number(low=0.0, above=True), 1500.0)
+    rule: str = option(
+        choice("gradient-flow", "sgd"),
+        "gradient-flow",
+        meaning="without or with the noise term of SGD, (learning_rate / batch_size) V",
+    )
+    learning_rate: float = option(
+        number(low=0.0, above=True),
+        1.0,
+        meaning="learning rate of SGD; a step moves vectors of length √D by this order",
+        unit="1",
+    )
+    batch_size: int = option(
+        integer(1, 2**31), 1, meaning="fresh examples that a step of SGD takes", unit="examples"
+    )
+    weight_decay: float = option(
+        number(low=0.0),
+        0.0,
+        meaning="weight decay; overlaps with fixed directions decay as exp(-weight_decay t)",
+        unit="1 / time",
+    )
+    duration: float = option(number(low=0.0, above=True), 1500.0, meaning=LAST_TIME, unit=TIME)
 
 
 @dataclass(frozen=True)
 class IntegratorConfig:
     """Settings of SciPy's integrators."""
 
-    method: str = option(choice("LSODA", "RK45", "RK23", "DOP853", "Radau", "BDF"), "LSODA")
-    rtol: float = option(number(low=1e-13, high=0.1), 1e-6)
-    atol: float = option(number(low=0.0, above=True), 1e-9)
-    max_steps: int = option(integer(1, 10**9), 100_000)
-    stop_at_rest: bool = option(boolean, False)
+    method: str = option(
+        choice("LSODA", "RK45", "RK23", "DOP853", "Radau", "BDF"),
+        "LSODA",
+        meaning="SciPy's method of integration",
+    )
+    rtol: float = option(
+        number(low=1e-13, high=0.1),
+        1e-6,
+        meaning="relative tolerance of a step of the method",
+        unit="size of an order parameter",
+    )
+    atol: float = option(
+        number(low=0.0, above=True),
+        1e-9,
+        meaning="absolute tolerance of a step of the method",
+        unit="order parameters",
+    )
+    max_steps: int = option(
+        integer(1, 10**9),
+        100_000,
+        meaning="steps of the method after which a run is stopped as failed",
+        unit="steps",
+    )
+    stop_at_rest: bool = option(
+        boolean, False, meaning="end the run where the flow has come to rest"
+    )
 
 
 @dataclass(frozen=True)
 class OutputConfig:
     """The times that are stored: 0 and duration included; log spacing starts at duration/10⁴."""
 
-    points: int = option(integer(2, 1_000_000), 200)
-    spacing: str = option(choice("linear", "log"), "linear")
+    points: int = option(
+        integer(2, 1_000_000),
+        200,
+        meaning="times at which the state is stored, 0 and the last included",
+        unit="times",
+    )
+    spacing: str = option(
+        choice("linear", "log"),
+        "linear",
+        meaning="spacing of the stored times; log starts at duration / 10⁴",
+    )
 
 
 @dataclass(frozen=True)
 class SimulationConfig:
     """SGD at finite dimension (theory 6)."""
 
-    backend: str = option(choice("gram", "direct"), "gram")
-    dimension: int = option(integer(1, 10**12), 1000)
-    replicas: int = option(integer(1, 1_000_000), 8)
-    seed: int = option(seed, 0)
+    backend: str = option(
+        choice("gram", "direct"),
+        "gram",
+        meaning="SGD in law by overlaps (gram), or on the vectors themselves (direct)",
+    )
+    dimension: int = option(
+        integer(1, 10**12),
+        1000,
+        meaning="dimension in which SGD is run, and its starts are drawn",
+        unit="components",
+    )
+    replicas: int = option(integer(1, 1_000_000), 8, meaning="independent runs of SGD", unit="runs")
+    seed: int = option(seed, 0, meaning="seed of the replicas, of starts and examples")
 
 
 @dataclass(frozen=True)

@@ -94,18 +94,39 @@ def given_in(table: Mapping[str, Any], assigned: Iterable[str], *, stored: bool 
 
 
 def ignored(
-    problem: Problem, command: str, given: Given, more: Iterable[Unused] = ()
+    problem: Problem,
+    command: str,
+    given: Given,
+    more: Iterable[Unused] = (),
+    *,
+    elsewhere: bool = True,
 ) -> dict[str, str]:
     """Of what was given, the keys that change nothing, and why; ``more`` that this call rules
-    out."""
+    out. Unless ``elsewhere``, only what other settings rule out."""
     found: dict[str, str] = {}
     unused = registry.configuration(problem.model).unused
-    for entry in (*unused(problem, command), *more):
+    entries = (*unused(problem, command), *more)
+    for entry in (entry for entry in entries if elsewhere or not entry.elsewhere):
         keys = given.assigned if entry.elsewhere else given.assigned | given.stored
         for key in entry.keys:
             for known in sorted(keys):
                 if covers(key, known) or covers(known, key):
                     found.setdefault(key if "[" in key else known, entry.reason)
+    return found
+
+
+def ruled_out_by_settings(
+    problem: Problem, commands: Iterable[str], given: Given
+) -> dict[tuple[str, ...], dict[str, str]]:
+    """Of what was given, the keys that other settings rule out, and why, by the commands in which
+    they do."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for command in commands:
+        for pair in ignored(problem, command, given, elsewhere=False).items():
+            where.setdefault(pair, []).append(command)
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for (key, reason), names in where.items():
+        found.setdefault(tuple(names), {})[key] = reason
     return found
 
 

@@ -48,25 +48,37 @@ LARGEST = 1e50
 """Of all numbers in size: they are multiplied and squared a few times, and must stay finite."""
 
 
-def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Check:
+@dataclass(frozen=True)
+class Real:
     """A finite number in [low, high], or in (low, high] if ``above``."""
-    lower = f"greater than {low:g}" if above else f"at least {low:g}"
-    bounds = [lower] * math.isfinite(low) + [f"at most {high:g}"] * math.isfinite(high)
-    expected = "a finite number" + (", " + " and ".join(bounds) if bounds else "")
 
-    def check(value: Any, key: str) -> float:
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+
+    def bounds(self) -> list[str]:
+        """Its bounds in words."""
+        lower = f"greater than {self.low:g}" if self.above else f"at least {self.low:g}"
+        upper = [f"at most {self.high:g}"] * math.isfinite(self.high)
+        return [lower] * math.isfinite(self.low) + upper
+
+    def __call__(self, value: Any, key: str) -> float:
         valid = isinstance(value, int | float) and not isinstance(value, bool)
-        if valid and LARGEST < abs(value) < math.inf and low <= value <= high:
+        if valid and LARGEST < abs(value) < math.inf and self.low <= value <= self.high:
             raise ConfigurationError(
                 f"{key}: {shown(value)} is too large; numbers up to {LARGEST:g} in size are allowed"
             )
-        if not valid or not low <= value <= high or math.isinf(value):
-            raise refusal(key, expected, value)
-        if above and value == low:
+        inside = valid and self.low <= value <= self.high and not math.isinf(value)
+        if not inside or (self.above and value == self.low):
+            bounds = self.bounds()
+            expected = "a finite number" + (", " + " and ".join(bounds) if bounds else "")
             raise refusal(key, expected, value)
         return float(value)
 
-    return check
+
+def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Real:
+    """A finite number in [low, high], or in (low, high] if ``above``."""
+    return Real(low, high, above)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import model_of
+from orderparams.phases import phase
 from orderparams.results.evaluation import Evaluation
 from orderparams.sources import Source, load
 
@@ -33,9 +34,12 @@ def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
     """
     problem = heed(load(source, settings=settings), "evaluate")
     model = model_of(problem)
-    flow = model.flow(problem)
-    with start_in_range(problem):
+    with phase("building the flow"):
+        flow = model.flow(problem)
+    with phase("risk, gradient and velocity"), start_in_range(problem):
         found = flow.evaluate(flow.initial_state)
+    with phase("risks to compare with"):
+        known = model.references(problem)
     return Evaluation(
         problem=problem,
         parameters=found.state,
@@ -43,7 +47,7 @@ def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
         gradient=found.gradient,
         velocity=found.velocity,
         noise=found.noise,
-        known=model.references(problem),
+        known=known,
         engine=found.engine,
         error_estimate=found.error,
         noise_error=found.noise_error,

@@ -15,6 +15,7 @@ from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Flow, Progress, Records, model_of
+from orderparams.phases import phase
 from orderparams.results.simulation import SimulationRun
 from orderparams.run.evaluate import start_in_range
 from orderparams.run.solve import output_times
@@ -79,7 +80,8 @@ def simulate(
     before = 0.0
     model = model_of(problem)
     times = output_times(problem.output, problem.training.duration)
-    replicas = model.simulator(problem, times)
+    with phase("building the simulation"):
+        replicas = model.simulator(problem, times)
     if resume is not None:
         if not isinstance(resume, SimulationRun):
             raise ConfigurationError(
@@ -95,7 +97,7 @@ def simulate(
             return resume
         replicas.restore(resume.checkpoint)
     else:
-        with start_in_range(problem):
+        with phase("the risk at the start"), start_in_range(problem):
             risk_of(drift(problem), replicas.result(), 0, 0)
     saved = clock.monotonic()
 
@@ -116,8 +118,10 @@ def simulate(
 
     with interruption.keeping():
         try:
-            records = replicas.run(workers, report)
-            risk, message = population_risk(problem, records)
+            with phase(f"SGD in D = {problem.simulation.dimension}"):
+                records = replicas.run(workers, report)
+            with phase("risks of the replicas"):
+                risk, message = population_risk(problem, records)
         except KeyboardInterrupt:
             return so_far("interrupted")
     seconds = before + clock.monotonic() - started

@@ -21,6 +21,7 @@ from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Flow, model_of
+from orderparams.phases import phase
 from orderparams.results.schema import table
 from orderparams.results.trajectory import Reached, Trajectory
 from orderparams.run.evaluate import start_in_range
@@ -194,7 +195,8 @@ def solve(
     """
     problem, started = heed(load(source, settings=settings), "solve"), clock.monotonic()
     model = model_of(problem)
-    flow = model.flow(problem)
+    with phase("building the flow"):
+        flow = model.flow(problem)
     if times is None:
         times = output_times(problem.output, problem.training.duration)
     times = checked_times(times)
@@ -203,7 +205,7 @@ def solve(
     learner = table(problem.model)[0].axes[0].word
     check_memory(len(times), flow.initial_state.size, problem.integrator.method, learner)
     state = Reached(0.0, flow.initial_state)
-    with start_in_range(problem):
+    with phase("the risk at the start"), start_in_range(problem):
         flow.risk(flow.state(state.y))
     if resume is not None:
         check_same(resume, problem)
@@ -214,8 +216,10 @@ def solve(
     record = Record(flow, resume, state)
     references = {} if resume is None else resume.references
     if not references or any(map(np.isnan, references.values())):
-        references = {name: known.value for name, known in model.references(problem).items()}
-    prepare(flow, state.y)
+        with phase("risks to compare with"):
+            references = {name: known.value for name, known in model.references(problem).items()}
+    with phase("the velocity at the start"):
+        prepare(flow, state.y)
     saved = clock.monotonic()
 
     def so_far(ending: Ending) -> Trajectory:
@@ -252,5 +256,5 @@ def solve(
 
     due = times[times > record.last]
     remedy = model.remedy(problem, sgd=problem.training.rule == "sgd")
-    with interruption.keeping():
+    with phase(f"integrating to t = {end:g}"), interruption.keeping():
         return so_far(integrate(flow, state, due, problem.integrator, record, watch, pulse, remedy))

@@ -18,6 +18,7 @@ from orderparams.config.values import choice, sequence
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
+from orderparams.phases import phase
 from orderparams.results.comparison import extremes
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -274,5 +275,7 @@ def validate(
         simulations[dimension] = run
         if report is not None:
             report((finished + dimension) / total, f"theory, D = {dimension}")
-        theory[dimension] = theory_of(problem, run, start)
-    return judged(problem, simulations, theory, false_alarm)
+        with phase(f"theory from the starts in D = {dimension}"):
+            theory[dimension] = theory_of(problem, run, start)
+    with phase("the verdict"):
+        return judged(problem, simulations, theory, false_alarm)

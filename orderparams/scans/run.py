@@ -18,6 +18,7 @@ from orderparams.config.plain import plain
 from orderparams.config.toml import Settings, listed, setting_keys
 from orderparams.config.unused import sentence, warn
 from orderparams.errors import ConfigurationError, FileError
+from orderparams.phases import LOG, phase
 from orderparams.processors import processors
 from orderparams.results import schema
 from orderparams.results.files import open_group
@@ -141,7 +142,11 @@ def run_points(
     running: dict[Future[Reply], tuple[Task, Point, list[Point]]] = {}
     done = failures = 0
     pool: Pool
-    with interruption.keeping(command=True), closing(machine.pool(len(waiting))) as pool:
+    with (
+        phase(f"running {len(points)} points"),
+        interruption.keeping(command=True),
+        closing(machine.pool(len(waiting))) as pool,
+    ):
         folder.start(plan)
         while done < len(points):
             interruption.check()
@@ -159,6 +164,7 @@ def run_points(
                 folder.write(point.number, reply.image)
                 if rest:
                     waiting.appendleft(Remainder(rest, read_image(reply.image)))
+                LOG.info("point %d: %s in %.2f s", point.number, reply.status, reply.seconds)
                 done += 1
                 failures += reply.status != "finished"
                 if on_point is not None:
@@ -302,7 +308,8 @@ def write_collected(
     folder = Folder.beside(output)
     folder.check(plan)
     check_target(output, force=force)
-    scan = collect(plan, folder, reporter("collecting", on_progress))
+    with phase("collecting the points"):
+        scan = collect(plan, folder, reporter("collecting", on_progress))
     kept = folder.path if plan.settings.trajectories else None
     write = partial(save_scan, scan, command=command, folder=kept)
     save_somewhere(write, output, force=force)

@@ -27,13 +27,35 @@ def varied_keys(value: Any, key: str) -> Mapping[str, Any]:
 class ScanConfig:
     """The table ``[scan]``: what is varied, how the values are combined, what each point does."""
 
-    vary: Mapping[str, Any] = option(varied_keys, None)
-    action: str = option(choice(*ACTIONS), "solve")
-    mode: str = option(choice("product", "zip", "random"), "product")
-    points: int | None = option(integer(1, MAX_POINTS), None)
-    seed: int = option(seed, 0)
-    trajectories: bool = option(boolean, False)
-    warm_start: str | None = option(text, None)
+    vary: Mapping[str, Any] = option(
+        varied_keys,
+        None,
+        meaning='keys, each with its values: a list, or a range such as "log:1:36:4"',
+        left_out="required",
+    )
+    action: str = option(choice(*ACTIONS), "solve", meaning="what is done at each point")
+    mode: str = option(
+        choice("product", "zip", "random"),
+        "product",
+        meaning="all combinations, first with first, or points drawn at random",
+    )
+    points: int | None = option(
+        integer(1, MAX_POINTS),
+        None,
+        meaning="points that are drawn",
+        unit="points",
+        left_out="required by mode = random, and only there",
+    )
+    seed: int = option(seed, 0, meaning="seed of the points that are drawn")
+    trajectories: bool = option(
+        boolean, False, meaning="keep all that each point stores, not only its end"
+    )
+    warm_start: str | None = option(
+        text,
+        None,
+        meaning="varied key along which points of an optimum start from their neighbours",
+        left_out="each starts on its own",
+    )
 
 
 def read_settings(table: Mapping[str, Any]) -> ScanConfig:

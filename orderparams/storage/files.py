@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from orderparams import interruption
 from orderparams.errors import FileError, reason
+from orderparams.phases import phase
 from orderparams.storage.seal import seal
 from orderparams.storage.suffixes import STREAMS
 
@@ -120,6 +121,7 @@ def atomic(path: Path, *, force: bool) -> Iterator[Path]:
     place = check_name(path, force=force)
     temporary = temporary_path(place)
     leaving = contextlib.ExitStack()
+    leaving.enter_context(phase(f"writing {path}"))
     leaving.enter_context(interruption.undoing(partial(temporary.unlink, missing_ok=True)))
     try:
         yield temporary

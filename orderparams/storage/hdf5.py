@@ -15,6 +15,7 @@ import h5py
 from orderparams import interruption
 from orderparams.config.values import nearest
 from orderparams.errors import FileError, OrderparamsError, reason
+from orderparams.phases import LOG
 from orderparams.presets import preset_names
 from orderparams.recognition import EMPTY, FOLDER, HDF5, TABLE, kind_of, neighbours
 from orderparams.storage.attributes import attribute, plain
@@ -57,6 +58,7 @@ def save_tree(path: Path, tree: Tree, *, force: bool) -> None:
 def read(path: Path, knowing: Knowing) -> Iterator[h5py.File]:
     """An existing file of this program, open for reading; else :class:`FileError`."""
     check_kind(path)
+    LOG.info("reading %s", path)
     try:
         check_seal(path)
         file = open_unlocked(path)

@@ -24,6 +24,8 @@ from orderparams.presets import preset_names
 from orderparams.scans.actions import ACTIONS
 from orderparams.sources import read_table
 
+AT_REST = "integrator.stop_at_rest"
+NETWORK = ("activation", "second_layer", "students")
 BIN = str(Path(sys.executable).parent)
 
 
@@ -51,7 +53,7 @@ def test_commands_and_options(offered):
     assert offered("completion", "") == list(SHELLS)
 
 
-@pytest.mark.parametrize("command", ["solve", "evaluate", "simulate", "validate", "scan"])
+@pytest.mark.parametrize("command", ["solve", "evaluate", "simulate", "validate", "scan", "config"])
 def test_a_configuration_is_a_preset_or_a_file(offered, command):
     files = ["my.toml", "run.h5", "single run.h5", "results/"]
     assert offered(command, "") == [*preset_names(), *files]
@@ -95,7 +97,22 @@ def test_every_key_of_a_preset_is_offered_and_can_be_set(offered):
         (("solve", "-s", "attention.activation=b"), ["attention.activation=bayes-softmax"]),
         (("solve", "-s", "training.rule="), ["training.rule=gradient-flow", "training.rule=sgd"]),
         (("evaluate", "-s", "attention.bias=le"), ["attention.bias=learned"]),
-        (("solve", "-s", "attention.heads="), []),
+        (("solve", "-s", "attention.heads="), ["attention.heads=4"]),
+        (("solve", "-s", "attention.heads=8"), []),
+        (("solve", "-s", "integrator.rtol="), ["integrator.rtol=1e-06"]),
+        (("solve", "-s", "integrator.stop="), []),
+        (("solve", "-s", "integrator.stop_at_rest="), [f"{AT_REST}=false", f"{AT_REST}=true"]),
+        (("config", "-s", "integrator.stop_at_rest=t"), [f"{AT_REST}=true"]),
+        (("config", "si"), ["single-head", "single run.h5"]),
+        (("config", "-s", "attention.kappa="), ["attention.kappa=0.0"]),
+        (("config", "-s", "title="), []),
+        (("config", "-s", "task.signal.strengths="), []),
+        (("scan", "--vary", "task.length="), ["task.length=4"]),
+        (("scan", "--vary", "task.length=4,"), []),
+        (("keys", "network."), [f"network.{key}" for key in NETWORK]),
+        (("keys", "--model", "committee", "network.a"), ["network.activation"]),
+        (("keys", "--model", "single-location", "network."), []),
+        (("keys", "--model", "com"), ["committee"]),
         (("solve", "-s", "no.such="), []),
         (("scan", "--vary", "task.target=s"), ["task.target=scalar"]),
         (("scan", "--vary", "task.target=scalar,"), ["task.target=scalar,token"]),
@@ -125,7 +142,8 @@ def test_every_word_that_a_key_takes_is_offered(offered):
 def test_choices_are_listed_and_completed(offered):
     """Every option that takes one of some words says which, and offers them."""
     for name, command in orderparams.commands.items():
-        help = command.get_help(click.Context(command, info_name=name))
+        context = click.Context(command, info_name=name, **orderparams.context_settings)
+        help = command.get_help(context)
         for option in command.params:
             if isinstance(option.type, click.Choice):
                 flags = [flag for flag in option.opts if flag.startswith("--")][:1]
@@ -140,6 +158,8 @@ def test_the_actions_of_a_scan_are_those_it_has():
 TYPED = [
     ("orderparams solve -s attention.k", "appa="),
     ("orderparams solve -s attention.activation=ba", "yes-softmax "),
+    ("orderparams config -s integrator.stop_at_rest=f", "alse "),
+    ("orderparams keys training.batch", "_size "),
     ("orderparams solve -s 'attention.activation=ba", "yes-softmax' "),
     ("orderparams scan --vary task.target=scalar,to", "ken "),
     ("orderparams scan --action=opt", "imum "),
@@ -203,6 +223,8 @@ def test_completion_loads_no_heavy_library():
     ("line", "word", "expected"),
     [
         ("solve saad-solla -s netw", "netw", "network.students="),
+        ("solve saad-solla -s training.duration=", "training.duration=", "200.0"),
+        ("config -s model=committee -s network.students=", "network.students=", "2"),
         ("solve saad-solla -s task.", "task.", "task.teachers="),
         ("scan saad-solla --vary network.activation=", "network.activation=", "relu"),
         ("solve -s model=committee -s network.st", "network.st", "network.students="),

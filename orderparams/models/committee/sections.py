@@ -41,10 +41,29 @@ EXAMPLE = "a table [task] with teachers = 2"
 class TaskConfig:
     """The teachers: how many, or their overlaps T; teachers alone are orthonormal."""
 
-    teachers: int | None = option(unit_count, None)
-    teacher_overlap: Matrix | None = option(matrix, None)
-    teacher_second_layer: str | Numbers = option(words_or_numbers("sum", "mean"), "sum")
-    noise: float = option(number(low=0.0), 0.0)
+    teachers: int | None = option(
+        unit_count,
+        None,
+        meaning="number of teachers, orthonormal unless their overlaps are given",
+        unit="units",
+        left_out="required, or teacher_overlap, whose rows are counted",
+    )
+    teacher_overlap: Matrix | None = option(
+        matrix,
+        None,
+        meaning="overlaps of the teachers with each other",
+        unit="w*_m·w*_m' / D, of order 1",
+        within="M rows of M, symmetric, ⪰ 0, positive on the diagonal",
+        left_out="identity",
+    )
+    teacher_second_layer: str | Numbers = option(
+        words_or_numbers("sum", "mean"),
+        "sum",
+        meaning="weights of the teachers in the labels: 1, 1/M, or given",
+        unit="1",
+        within="one number a teacher",
+    )
+    noise: float = option(number(low=0.0), 0.0, meaning=sections.NO_NOISE, unit="labels")
 
     @property
     def count(self) -> int:
@@ -58,30 +77,76 @@ class TaskConfig:
 class NetworkConfig:
     """The students: φ = Σ_k a_k g(λ_k)."""
 
-    students: int = option(unit_count, 2)
-    activation: str = option(choice("erf", "relu"), "erf")
-    second_layer: str | Numbers = option(words_or_numbers("sum", "mean", "learned"), "sum")
+    students: int = option(
+        unit_count, 2, meaning="number of students, the hidden units that learn", unit="units"
+    )
+    activation: str = option(
+        choice("erf", "relu"),
+        "erf",
+        meaning="g of students and teachers: erf(x/√2), or max(x, 0)",
+    )
+    second_layer: str | Numbers = option(
+        words_or_numbers("sum", "mean", "learned"),
+        "sum",
+        meaning="weights of the students in the output: 1, 1/K, learned, or given",
+        unit="1",
+        within="one number a student",
+    )
 
 
 @dataclass(frozen=True)
 class TrainingConfig(sections.TrainingConfig):
     """The learning rule, and the learning rate of the second layer in units of the students'."""
 
-    duration: float = option(number(low=0.0, above=True), 200.0)
-    second_layer_rate: float = option(number(low=0.0), 1.0)
+    duration: float = option(
+        number(low=0.0, above=True), 200.0, meaning=sections.LAST_TIME, unit=sections.TIME
+    )
+    second_layer_rate: float = option(
+        number(low=0.0),
+        1.0,
+        meaning="learning rate of a learned second layer",
+        unit="learning_rate",
+    )
 
 
 @dataclass(frozen=True)
 class InitialConfig:
     """Where the students start: drawn at random in a finite dimension, or given by overlaps."""
 
-    kind: str = option(choice("random", "explicit"), "random")
-    variance: float = option(number(low=0.0), 0.01)
-    dimension: int = option(integer(1, 10**12), 1000)
-    seed: int = option(seed, 0)
-    overlap: Matrix | None = option(matrix, None)
-    self_overlap: Matrix | None = option(matrix, None)
-    second_layer: Numbers | None = option(numbers, None)
+    kind: str = option(choice("random", "explicit"), "random", meaning=sections.STARTS)
+    variance: float = option(number(low=0.0), 0.01, meaning=sections.VARIANCE, unit="1")
+    dimension: int = option(
+        integer(1, 10**12),
+        1000,
+        meaning=sections.DRAWN,
+        unit="components",
+        within="at least K + M",
+    )
+    seed: int = option(seed, 0, meaning=sections.START_SEED)
+    overlap: Matrix | None = option(
+        matrix,
+        None,
+        meaning="overlaps R of the students with the teachers",
+        unit="w_k·w*_m / D, of order 1",
+        within="K rows of M",
+        left_out="required by kind = explicit",
+    )
+    self_overlap: Matrix | None = option(
+        matrix,
+        None,
+        meaning="overlaps Q of the students with each other",
+        unit="w_k·w_k' / D, of order 1",
+        within="K rows of K, symmetric, Q - R T⁻¹ Rᵀ ⪰ 0",
+        left_out="R T⁻¹ Rᵀ for kind = explicit",
+    )
+    second_layer: Numbers | None = option(
+        numbers,
+        None,
+        meaning="where a learned second layer starts",
+        unit="1",
+        within="one number a student",
+        left_out="1",
+    )
 
 
 @dataclass(frozen=True)
@@ -90,12 +155,27 @@ class Problem(sections.Problem):
 
     model: ClassVar[str] = "committee"
 
-    task: TaskConfig = option(Section(TaskConfig), example=EXAMPLE, remedy="saad-solla")
-    title: str = option(text, "")
-    network: NetworkConfig = option(Section(NetworkConfig), NetworkConfig())
-    training: TrainingConfig = option(Section(TrainingConfig), TrainingConfig())
-    initial: InitialConfig = option(Section(InitialConfig), InitialConfig())
-    integrator: IntegratorConfig = option(Section(IntegratorConfig), IntegratorConfig())
-    output: OutputConfig = option(Section(OutputConfig), OutputConfig())
-    simulation: SimulationConfig = option(Section(SimulationConfig), SimulationConfig())
+    task: TaskConfig = option(
+        Section(TaskConfig),
+        meaning="the teachers, whose labels are to be learned",
+        example=EXAMPLE,
+        remedy="saad-solla",
+    )
+    title: str = option(text, "", meaning=sections.TITLE)
+    network: NetworkConfig = option(
+        Section(NetworkConfig), NetworkConfig(), meaning="the students, who learn"
+    )
+    training: TrainingConfig = option(
+        Section(TrainingConfig), TrainingConfig(), meaning=sections.TRAINING
+    )
+    initial: InitialConfig = option(
+        Section(InitialConfig), InitialConfig(), meaning=sections.INITIAL
+    )
+    integrator: IntegratorConfig = option(
+        Section(IntegratorConfig), IntegratorConfig(), meaning=sections.INTEGRATOR
+    )
+    output: OutputConfig = option(Section(OutputConfig), OutputConfig(), meaning=sections.OUTPUT)
+    simulation: SimulationConfig = option(
+        Section(SimulationConfig), SimulationConfig(), meaning=sections.SIMULATION
+    )
     given: Given = field(default=Given(), compare=False, repr=False)
