@@ -181,7 +181,7 @@ def copy_of_this_folder() -> Iterator[Path]:
         os.environ |= {"NUMBA_OPT": "1"}  # changed kernels run but a few times
         for library in ("numba", "scipy.integrate", "scipy.stats", "h5py", "xarray"):
             importlib.import_module(library)
-        sys.path.insert(0, str(project))
+        sys.path[0] = str(project)  # not the folder of this script, whose files tests do not know
         os.chdir(project)
         yield Path(scratch)
 
