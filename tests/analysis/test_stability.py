@@ -1,11 +1,16 @@
 """Stationary points and their modes: closed forms, planted landscapes, and a run beside them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from scipy import stats
 
 import orderparams as op
 from orderparams.analysis.rests import examine, growth_along, relative_distance
 from orderparams.analysis.stability import (
+    Mode,
+    clusters,
     growth_rate,
     near_interval,
     rate_along,
@@ -133,6 +138,82 @@ def test_degenerate_directions_share_a_mode():
     assert modes[0].multiplicity == 4
 
 
+@pytest.mark.parametrize("residual", [0, 2])
+def test_shares_of_modes_are_those_of_projections(residual):
+    """Oracle: the trace of projectors that are written down, over each eigenspace.
+
+    Also of the Hessian in a direction outside of all heads, where what is common is common to all.
+    """
+    problem = problem_with("attention.activation=softmax-1", *LEARNED)
+    landscape = Landscape(problem, residual=residual)
+    directions, heads, width = landscape.geometry.directions, 3, 2 + residual
+    x = landscape.point(landscape.flow.start) + 0.3 * np.random.default_rng(2).normal(
+        size=heads * (width + 2)
+    )
+    modes = spectrum(landscape, StationaryPoint.at(landscape, x))
+    everywhere = np.full((heads, heads), 1 / heads)
+    common = np.zeros((len(x), len(x)))
+    common[: heads * width, : heads * width] = np.kron(everywhere, np.eye(width))
+    common[heads * width :, heads * width :] = np.kron(np.eye(2), everywhere)
+    inside = [np.zeros((width, width)) for _ in directions]
+    for square, direction in zip(inside, directions, strict=True):
+        square[:2, :2] = direction.basis @ direction.basis.T
+    outside = np.diag([0.0, 0.0, *[1.0] * residual])
+    along = [np.zeros_like(common) for _ in range(len(directions) + 1)]
+    for projector, square in zip(along, [*inside, outside], strict=True):
+        projector[: heads * width, : heads * width] = np.kron(np.eye(heads), square)
+
+    def share(mode, projector):
+        return np.einsum("ij,jk,ik->", mode.vectors, projector, mode.vectors) / len(mode.vectors)
+
+    within = [mode for mode in modes if mode.vectors.any()]
+    for mode in within:
+        found = (mode.common, *mode.directions, mode.residual)
+        np.testing.assert_allclose(found, [share(mode, p) for p in [common, *along]], atol=1e-12)
+        curvature = mode.vectors @ landscape.hessian(x) @ mode.vectors.T
+        np.testing.assert_allclose(curvature, mode.eigenvalue * np.eye(len(curvature)), atol=1e-5)
+    assert sum(mode.multiplicity for mode in within) == len(x)
+    values, vectors = np.linalg.eigh(landscape.transverse(x))
+    beyond = [mode for mode in modes if not mode.vectors.any()]
+    assert [mode.multiplicity for mode in beyond] == [1] * heads
+    np.testing.assert_allclose([mode.eigenvalue for mode in beyond], values)
+    np.testing.assert_allclose([mode.common for mode in beyond], vectors.sum(0) ** 2 / heads)
+    assert {mode.residual for mode in beyond} == {1.0}
+    assert {mode.directions for mode in beyond} == {(0.0,) * len(directions)}
+    assert [mode.eigenvalue for mode in modes] == sorted(mode.eigenvalue for mode in modes)
+
+
+def named(common, directions, residual):
+    """A mode in words, of heads with the directions 1 and 2+3 and what they learn beside."""
+    geometry = SimpleNamespace(
+        word="head", numbers="bias", directions=[SimpleNamespace(name=n) for n in ("1", "2+3")]
+    )
+    return Mode(-1.0, np.ones((1, 1)), common, directions, residual).describe(geometry)
+
+
+def test_modes_in_words():
+    """Parts below one in fifty or a hundred are not worth a word; at most two are named."""
+    assert named(0.995, (1.0, 0.0), 0.0) == "all heads, direction 1"
+    assert named(0.005, (0.0, 1.0), 0.0) == "between heads, direction 2+3"
+    assert named(0.98, (0.985, 0.015), 0.0) == "heads 98% in common, direction 1"
+    assert named(0.02, (0.0, 0.0), 1.0) == "heads 2% in common, residual"
+    assert named(0.5, (0.0, 0.0), 0.0) == "heads 50% in common, bias"
+    assert named(1.0, (0.3, 0.6), 0.1) == "all heads, 2+3 60%, 1 30%"
+    assert named(1.0, (0.1, 0.2), 0.3) == "all heads, bias 40%, residual 30%"
+    assert named(1.0, (0.03, 0.97), 0.0) == "all heads, 2+3 97%, 1 3%"
+    assert named(1.0, (0.975, 0.01), 0.01) == "all heads, 1 98%"
+
+
+def test_eigenvalues_that_agree_are_one_and_those_near_zero_do_not_grow():
+    """To a hundred-thousandth of the largest, of either sign."""
+    values = np.array([-100.0, -2e-3, -1.1e-3, -0.9e-3, 0.0, 0.9e-3, 2e-3, 50.0])
+    assert [space.tolist() for space in clusters(values)] == [[0], [1, 2, 3, 4, 5], [6], [7]]
+    modes = [Mode(value, np.ones((1, 1)), 0.0, (), 0.0) for value in values]
+    assert [mode.eigenvalue for mode in unstable(modes)] == [-100.0, -2e-3, -1.1e-3]
+    assert unstable(modes[1:]) == tuple(modes[1:4])[: sum(values[1:] < -5e-4)]
+    assert [mode.rate for mode in modes] == (-values).tolist()
+
+
 CENTER = np.array([1.0, -2.0, 0.5])
 CURVATURE = np.diag([2.0, -0.5, 1.0]) + 0.1
 
@@ -237,9 +318,37 @@ def test_a_slope_of_the_logarithm_needs_an_exponential():
     assert growth_rate(time, np.zeros(21)) is None
 
 
+@pytest.mark.parametrize(("noise", "clear"), [(0.05, True), (0.215, True), (0.23, False)])
+def test_slope_and_error_are_those_of_a_regression(noise, clear):
+    """Oracle: SciPy's, over the positive amplitudes; a correlation of 0.95 is asked for."""
+    time = np.array([0.0, 1.0, 2.5, 3.0, 4.0, 6.0])
+    logarithm = 0.4 * time + 3.0 + noise * np.array([1.0, -1.0, 2.0, -2.0, 1.0, -1.0])
+    amplitude = np.exp(logarithm)
+    amplitude[3] = 0.0
+    kept = np.delete(np.arange(6), 3)
+    expected = stats.linregress(time[kept], logarithm[kept])
+    assert (abs(expected.rvalue) > 0.95) == clear
+    found = growth_rate(time, amplitude)
+    if clear:
+        assert found == pytest.approx((expected.slope, expected.stderr))
+    else:
+        assert found is None
+
+
+def test_a_slope_needs_four_times():
+    time = np.array([0.0, 1.0, 2.0, 3.0])
+    amplitude = np.exp(0.3 * time + [0.0, 0.01, 0.01, 0.0])
+    assert growth_rate(time, amplitude) is not None
+    assert growth_rate(time, amplitude * [1, 1, 0, 1]) is None
+
+
 def test_the_interval_near_a_point():
     distance = np.array([1.0, 0.5, 0.05, 0.03, 0.02, 0.03, 0.3, 0.01 + 0.5])
     assert near_interval(distance) == range(3, 6)
+    assert near_interval(distance[3:]) == range(3)
+    assert near_interval(distance[:6]) == range(3, 6)
+    assert near_interval(np.array([0.09, 0.11, 0.08, 0.095, 0.105])) == range(2, 4)
+    assert near_interval(distance[4:]) == range(2)
     assert len(near_interval(distance + 0.2)) == 0
 
 
