@@ -116,6 +116,24 @@ def test_points_of_a_scan_are_counted_from_one():
     assert [point_name(1), point_name(123456)] == ["000001", "123456"]
 
 
+def test_varied_values_stand_beside_their_points(result_paths):
+    """As axes where a product was varied, as columns where points were drawn."""
+    found = scan_of("finished", "failed", "missing", "failed").groups()["scan"]
+    assert list(found.variables) == ["status", "message", "risk"]
+    assert list(found.coordinates) == ["heads", "length"]
+    assert found.attributes == {"action": "solve", "coordinates": ""}
+    drawn = op.open(result_paths["random"])
+    tree = drawn.groups()["scan"]
+    assert list(tree.coordinates) == ["point"]
+    varied = {"activation", "heads", "weight_decay"}
+    assert set(tree.attributes["coordinates"].split()) == varied
+    for name in varied:
+        about, values = tree.variables[name]
+        assert about.axes == ("point",)
+        assert about.key == about.long_name == drawn.keys[name]
+        np.testing.assert_array_equal(values, drawn.parameters[name])
+
+
 def test_a_replica_ends_where_its_record_does():
     found = result_files.results()["simulation"]
     end = found.end(2)
