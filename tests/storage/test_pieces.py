@@ -7,7 +7,7 @@ import pytest
 from orderparams.storage import groups as module
 from orderparams.storage.attributes import plain, single
 from orderparams.storage.groups import Stored, groups, rank, rows_at_once, selections
-from orderparams.storage.rescue import refuges, rescued
+from orderparams.storage.rescue import SHORT, refuges, rescued
 from orderparams.storage.schema import Variable
 from orderparams.storage.tree import Tree
 
@@ -136,7 +136,7 @@ def test_a_result_is_rescued_to_the_first_folder_that_takes_it(tmp_path, monkeyp
     folders = list(refuges())
     assert folders[:2] == [tmp_path / "work", tmp_path / "home"]
     assert len(folders) == 3
-    tried, name = [], "x" * 60 + "." + "y" * 60
+    tried, name = [], "x" * 90 + "." + "y" * 90
 
     def save(path, *, force):
         tried.append((path, force))
@@ -145,7 +145,7 @@ def test_a_result_is_rescued_to_the_first_folder_that_takes_it(tmp_path, monkeyp
 
     refusing = {tmp_path / "work"}
     found = rescued(save, tmp_path / "full" / name)
-    assert found == tmp_path / "home" / f"{'x' * 50}.{'y' * 49}"
+    assert found == tmp_path / "home" / f"{'x' * SHORT}.{'y' * (SHORT - 1)}"
     assert [force for _, force in tried] == [False, False]
     refusing |= set(folders)
     assert rescued(save, tmp_path / "full" / name) is None
