@@ -398,6 +398,31 @@ def test_a_planted_deviation_is_read_off():
     assert growth.local == pytest.approx(mode.rate, rel=1e-3)
 
 
+def test_where_a_run_is_beside_a_point():
+    """A planted course of the overlaps: away, close, away; of vectors that become longer."""
+    problem = op.load("two-stage", ["attention.heads=2"])
+    landscape = Landscape(problem, residual=0)
+    point = unspecialized_point(landscape)
+    shift = np.array([0.5, 0.02, 0.01, 0.2, 0.8])
+    overlap = point.state["overlap"] + shift[:, None, None] * np.array([[0, 0.6, 0], [0, 0, 0.8]])
+    inner = overlap @ overlap.transpose(0, 2, 1)
+    run = Trajectory(
+        problem, np.arange(5.0) ** 2, {"overlap": overlap, "self_overlap": inner}, np.zeros(5)
+    )
+    length = np.linalg.norm(overlap[-1])
+    np.testing.assert_allclose(relative_distance(landscape, run, point), shift / length)
+    rest = examine(landscape, point, run)
+    assert (rest.distance, rest.end) == pytest.approx((0.01 / length, 0.8 / length))
+    assert rest.time == 4.0
+    assert len(rest.unstable) == len(rest.growth) == 2
+    assert rest.unstable == rest.modes[:2]
+    nowhere = Trajectory(
+        problem, np.arange(5.0), {name: 0 * v for name, v in run.parameters.items()}, np.zeros(5)
+    )
+    far = relative_distance(landscape, nowhere, point)
+    np.testing.assert_allclose(far, np.linalg.norm(point.state["overlap"]) / 1e-12)
+
+
 def test_a_state_is_its_own_residual():
     landscape = Landscape(problem_with("attention.heads=1"), residual=0)
     point = StationaryPoint.at(landscape, np.array([1.0, 0.3]))
