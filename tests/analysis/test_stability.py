@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import orderparams as op
+from orderparams.analysis import rests, stationary
 from orderparams.analysis.rests import examine, growth_along, relative_distance
 from orderparams.analysis.stability import (
     Mode,
@@ -396,6 +397,48 @@ def test_a_planted_deviation_is_read_off():
     growth = growth_along(landscape, point, mode, run, distance)
     assert growth.rate == pytest.approx(-0.05, rel=1e-6)
     assert growth.local == pytest.approx(mode.rate, rel=1e-3)
+
+
+@pytest.mark.parametrize(("above", "polished"), [(0.9e-9, True), (1.1e-9, False), (-1.0, True)])
+def test_a_root_that_is_above_the_descent_is_another_point(monkeypatch, above, polished):
+    """By more than rounding, of the risk and the penalty together."""
+
+    def point(objective):
+        return StationaryPoint(np.zeros(1), None, {}, objective - 0.25, 0.0, 0.25)
+
+    found = {name: point(0.5 + rise) for name, rise in (("descent", 0.0), ("root", above))}
+    landscape = SimpleNamespace(value_and_gradient=None)
+    monkeypatch.setattr(stationary, "descend", lambda *_: "lowest")
+    monkeypatch.setattr(stationary, "nearest_stationary", lambda *_: found["root"])
+    monkeypatch.setattr(StationaryPoint, "at", lambda _, x: found["descent"])
+    expected = found["root" if polished else "descent"]
+    assert nearest_minimum(landscape, np.zeros(1)) is expected
+
+
+def test_a_point_is_stationary_up_to_the_error_of_the_expectations():
+    for residual, converged in ((0.9e-7, True), (1.1e-7, False)):
+        point = StationaryPoint(np.zeros(1), None, {}, 0.0, residual)
+        assert (point.converged, point.objective) == (converged, 0.0)
+
+
+def test_residuals_that_are_short_are_left_out_of_a_search(monkeypatch):
+    """Those below a tenth of the longest vector there is on the whole run."""
+    problem = op.load("two-stage", ["attention.heads=2"])
+    overlap = np.zeros((3, 2, 3))
+    overlap[:, 0, 0] = [1.0, 2.0, 4.0]
+    asked = []
+    monkeypatch.setattr(
+        rests, "nearest_stationary", lambda landscape, x: asked.append(landscape.residual)
+    )
+    monkeypatch.setattr(rests, "examine", lambda *_: None)
+    for sizes, count in (((0.39, 0.2), 0), ((0.41, 0.39), 1), ((0.41, 0.6), 2)):
+        inner = overlap @ overlap.transpose(0, 2, 1)
+        inner[:2] += np.diag(sizes) ** 2
+        run = Trajectory(
+            problem, np.arange(3.0), {"overlap": overlap, "self_overlap": inner}, np.zeros(3)
+        )
+        rests.rest_near(run, 1)
+        assert asked.pop() == count
 
 
 def test_where_a_run_is_beside_a_point():
