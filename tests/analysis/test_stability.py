@@ -184,6 +184,16 @@ def test_shares_of_modes_are_those_of_projections(residual):
     assert [mode.eigenvalue for mode in modes] == sorted(mode.eigenvalue for mode in modes)
 
 
+def test_an_eigenspace_outside_of_all_heads_is_one_mode(monkeypatch):
+    """Where all heads can leave at one rate, a third of the space of three is common to them."""
+    landscape = Landscape(problem_with(), residual=0)
+    monkeypatch.setattr(landscape, "transverse", lambda x: 0.3 * np.eye(3))
+    modes = spectrum(landscape, unspecialized_point(landscape))
+    (mode,) = (mode for mode in modes if mode.residual)
+    assert (mode.multiplicity, mode.eigenvalue) == (3, pytest.approx(0.3))
+    assert mode.common == pytest.approx(1 / 3)
+
+
 def named(common, directions, residual):
     """A mode in words, of heads with the directions 1 and 2+3 and what they learn beside."""
     geometry = SimpleNamespace(
