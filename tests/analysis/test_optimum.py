@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 import orderparams as op
+from orderparams.analysis import optimum as module
 from orderparams.analysis.optimum import (
     Optimum,
     exhausted,
     optimum,
+    refined_minimum,
     residual_rank,
     search,
     starts_from,
@@ -163,6 +165,28 @@ def test_what_an_optimum_says_of_its_search():
     assert not found_at((0.5,), floor=0.5, risk=0.5 + 1.1e-8).proven
     assert not found_at((0.5,), floor=0.5, risk=0.5, penalty=1.1e-8).proven
     assert not found_at((0.5,), floor=np.nan).proven
+
+
+@pytest.mark.parametrize(("least", "residual"), [(1.0, 1), (-0.9e-6, 1), (-1.1e-6, None)])
+def test_a_minimum_has_as_many_residual_directions_as_it_needs(monkeypatch, least, residual):
+    """More than the start has only where the risk falls in a direction outside, beyond errors."""
+
+    class Curved:
+        def __init__(self, problem, residual=None):
+            self.residual = residual
+
+        def point(self, vectors):
+            return np.zeros(1)
+
+        def transverse(self, x):
+            return np.diag([1.0, least])
+
+    monkeypatch.setattr(module, "Landscape", Curved)
+    monkeypatch.setattr(
+        module, "nearest_minimum", lambda own, x: SimpleNamespace(x=x, residual=own.residual)
+    )
+    start = Vectors(np.eye(2), np.diag([0.5, 0.0]))
+    assert refined_minimum(None, start).residual == residual
 
 
 def test_a_residual_counts_from_a_thousandth_of_the_longest_vector():
