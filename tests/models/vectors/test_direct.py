@@ -9,6 +9,7 @@ from simulation_cases import CASES, Case, ensemble
 from simulation_oracles import differences
 
 from orderparams.errors import ConfigurationError
+from orderparams.models.committee.sgd import Rule
 from orderparams.models.single_location import sgd as sequence
 from orderparams.models.vectors import direct, normals
 from orderparams.models.vectors.normals import LANES
@@ -114,6 +115,12 @@ def test_start_realises_the_overlaps(case: Case):
     np.testing.assert_allclose(self_overlap, case.heads.self_overlap, atol=1e-14)
     if model.scalar:
         np.testing.assert_allclose(state.vectors @ state.directions[-1], 0.0, atol=1e-12)
+
+
+def test_a_rule_by_itself_is_a_step_down_the_gradient_of_one_sequence():
+    """No decay, nothing learned but the vectors."""
+    assert sequence.UpdateRule(1.5) == (1.5, 1, 0.0, False, 0.0, 0.0)
+    assert Rule(1.5) == (1.5, 1, 0.0, 0.0)
 
 
 def test_dimension_must_hold_directions_and_heads():
