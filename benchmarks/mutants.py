@@ -178,7 +178,7 @@ def copy_of_this_folder() -> Iterator[Path]:
         if (compiled := Path.home() / ".cache" / "orderparams").is_dir():
             shutil.copytree(compiled, kernels)
         os.environ |= {"NUMBA_CACHE_DIR": str(kernels), "PYTHONPATH": str(project)}
-        # Changed kernels run but a few times; a place beyond an array is an error, not what is there.
+        # Changed kernels run but a few times; a place beyond their arrays is an error there.
         os.environ |= {"NUMBA_OPT": "1", "NUMBA_BOUNDSCHECK": "1"}
         for library in ("numba", "scipy.integrate", "scipy.stats", "h5py", "xarray"):
             importlib.import_module(library)
