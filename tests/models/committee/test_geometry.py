@@ -78,7 +78,8 @@ def test_a_run_escapes_at_the_predicted_rate_and_each_student_takes_a_teacher():
 
 def test_geometry_of_oblique_teachers():
     """Oracle: R = m Bᵀ there and back, and teachers as targets of their own lengths."""
-    own = problem(OBLIQUE, network={"students": 2})
+    second = np.array([1.0, -0.5, 2.0])
+    own = problem(OBLIQUE | {"teacher_second_layer": second}, network={"students": 2})
     geometry = StudentGeometry(own)
     start = model_of(own).flow(own).start
     overlap = geometry.measured(start.overlap)
@@ -88,8 +89,12 @@ def test_geometry_of_oblique_teachers():
     for m, target in enumerate(geometry.targets):
         length = np.sqrt(OBLIQUE["teacher_overlap"][m][m])
         np.testing.assert_allclose(target.part(at_teachers[m]), [length], atol=1e-14)
+        assert target.variance == pytest.approx((second[m] * length) ** 2)
     basis = np.concatenate([direction.basis for direction in geometry.directions], axis=1)
     np.testing.assert_allclose(basis.T @ basis, np.eye(3), atol=1e-14)
+    variances = [direction.variance for direction in geometry.directions]
+    matrix = np.array(OBLIQUE["teacher_overlap"]) * np.outer(second, second)
+    np.testing.assert_allclose(variances, np.linalg.eigvalsh(matrix)[::-1])  # Σ b² w* w*ᵀ has these
 
 
 @pytest.mark.parametrize("second_layer", ["sum", "learned"])

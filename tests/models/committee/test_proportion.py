@@ -13,18 +13,18 @@ def problem(**sections):
 
 
 STARTS = {
-    "the initial students (initial.variance)": {"initial": {"variance": 1.1e6}},
+    "the initial students (initial.variance)": {"initial": {"variance": 1.001e6}},
     "initial.overlap and initial.self_overlap": {
-        "initial": {**EXPLICIT, "overlap": [[0.1, -1.1e3], [0.3, 0.1]]}
+        "initial": {**EXPLICIT, "overlap": [[0.1, -1000.5], [0.3, 0.1]]}
     },
     "initial.second_layer": {
-        "network": {"second_layer": "learned"}, "initial": {"second_layer": [1.0, -1.1e3]}
+        "network": {"second_layer": "learned"}, "initial": {"second_layer": [1.0, -1000.5]}
     },
-    "network.second_layer": {"network": {"second_layer": [1.1e3, 1.0]}},
+    "network.second_layer": {"network": {"second_layer": [1000.5, 1.0]}},
     "the teachers (task.teacher_overlap)": {
-        "task": {"teacher_overlap": [[1.2e6, 0], [0, 1]]}
+        "task": {"teacher_overlap": [[1.001e6, 0], [0, 1]]}
     },
-    "task.teacher_second_layer": {"task": {"teachers": 2, "teacher_second_layer": [1, -1.1e3]}},
+    "task.teacher_second_layer": {"task": {"teachers": 2, "teacher_second_layer": [1, -1000.5]}},
 }  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_what_is_large_at_the_start_is_named(name):
 
 def test_without_anything_large_the_start_is_named_all_the_same():
     words = "weaken the initial students or the teachers"
-    small = problem(initial={"variance": 0.9e6}), problem(initial=EXPLICIT)
+    small = problem(initial={"variance": 0.999e6}), problem(initial=EXPLICIT)
     for own in small:
         assert model_of(own).remedy(own, start=True) == words
 
@@ -52,12 +52,12 @@ def test_all_that_is_large_is_named():
 @pytest.mark.parametrize(
     ("training", "learned", "sgd", "words"),
     [
-        ({"learning_rate": 101}, False, True, "lower training.learning_rate = 101"),
-        ({"learning_rate": 99}, False, True, ""),
-        ({"learning_rate": 101}, False, False, ""),
-        ({"weight_decay": 101}, False, False, "lower training.weight_decay = 101"),
-        ({"second_layer_rate": 101}, True, False, "lower training.second_layer_rate = 101"),
-        ({"second_layer_rate": 101}, False, False, ""),
+        ({"learning_rate": 100.5}, False, True, "lower training.learning_rate = 100.5"),
+        ({"learning_rate": 99.5}, False, True, ""),
+        ({"learning_rate": 100.5}, False, False, ""),
+        ({"weight_decay": 100.5}, False, False, "lower training.weight_decay = 100.5"),
+        ({"second_layer_rate": 100.5}, True, False, "lower training.second_layer_rate = 100.5"),
+        ({"second_layer_rate": 100.5}, False, False, ""),
         ({"weight_decay": 1e3, "learning_rate": 1e3}, False, True,
          "lower training.learning_rate = 1000 or training.weight_decay = 1000"),
     ],
