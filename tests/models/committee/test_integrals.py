@@ -60,6 +60,15 @@ def test_derivatives_of_two_points(name):
         assert two_point(*point)[1 + place] == pytest.approx(slope, abs=1e-9)
 
 
+def test_a_relu_field_without_variance():
+    """Oracle: g(0) = 0, and a field that is zero counts as positive half of the time."""
+    assert relu.two_point(0.7, 0.0, 0.0) == (0.0, 0.0, 0.25, 0.0)
+    assert relu.two_point(0.0, 0.0, 0.7) == (0.0, 0.0, 0.25, 0.0)
+    value, *slopes = relu.two_point(0.0, 0.0, 0.0)
+    assert value == 0.0
+    assert np.isfinite(slopes).all()
+
+
 def relu_product(x):
     return (x[0] > 0) * (x[1] > 0) * np.maximum(x[2], 0) * np.maximum(x[3], 0)
 
