@@ -221,7 +221,7 @@ def test_eigenvalues_that_agree_are_one_and_those_near_zero_do_not_grow():
     assert [space.tolist() for space in clusters(values)] == [[0], [1, 2, 3, 4, 5], [6], [7]]
     modes = [Mode(value, np.ones((1, 1)), 0.0, (), 0.0) for value in values]
     assert [mode.eigenvalue for mode in unstable(modes)] == [-100.0, -2e-3, -1.1e-3]
-    assert unstable(modes[1:]) == tuple(modes[1:4])[: sum(values[1:] < -5e-4)]
+    assert unstable(modes[1:]) == tuple(modes[1:4])  # of 50 it is less
     assert [mode.rate for mode in modes] == (-values).tolist()
 
 
