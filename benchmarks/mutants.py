@@ -1,6 +1,6 @@
 """Change one thing in a formula, a verdict or a file format, and see whether a test notices.
 
-    python benchmarks/mutants.py [ROOM ...] [--sample N] [--at FILE:LINE]
+    python benchmarks/mutants.py [ROOM ...] [--sample N] [--at FILE:LINE ...]
 
 `mutants.toml` names rooms: files, and the tests that must notice a change in them. Cosmic Ray
 (https://cosmic-ray.readthedocs.io) makes the changes: a sign, an operation, a comparison, a number,
@@ -178,10 +178,11 @@ def copy_of_this_folder() -> Iterator[Path]:
         if (compiled := Path.home() / ".cache" / "orderparams").is_dir():
             shutil.copytree(compiled, kernels)
         os.environ |= {"NUMBA_CACHE_DIR": str(kernels), "PYTHONPATH": str(project)}
-        os.environ |= {"NUMBA_OPT": "1"}  # changed kernels run but a few times
+        # Changed kernels run but a few times; a place beyond their arrays is an error there.
+        os.environ |= {"NUMBA_OPT": "1", "NUMBA_BOUNDSCHECK": "1"}
         for library in ("numba", "scipy.integrate", "scipy.stats", "h5py", "xarray"):
             importlib.import_module(library)
-        sys.path.insert(0, str(project))
+        sys.path[0] = str(project)  # not the folder of this script, whose files tests do not know
         os.chdir(project)
         yield Path(scratch)
 
@@ -208,7 +209,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("rooms", nargs="*", help="rooms of mutants.toml; all by default")
     parser.add_argument("--sample", type=int, help="changes a room, instead of those of the file")
-    parser.add_argument("--at", help="only changes in FILE:LINE, all of them")
+    parser.add_argument("--at", action="extend", nargs="+", help="all changes in FILE:LINE, only")
     asked = parser.parse_args()
     with (HERE / "mutants.toml").open("rb") as file:
         table = tomllib.load(file)
@@ -219,10 +220,7 @@ def main() -> int:
             found = changes(room, scratch / f"{room.name}.sqlite")
             room.possible = len(found)
             if asked.at:
-                path, _, line = asked.at.rpartition(":")
-                found = [
-                    m for m in found if (str(m.module_path), m.start_pos[0]) == (path, int(line))
-                ]
+                found = [m for m in found if f"{m.module_path}:{m.start_pos[0]}" in asked.at]
                 room.sample = len(found)
             chance = random.Random(room.name)
             chosen = chance.sample(found, min(room.sample, len(found)))

@@ -92,8 +92,8 @@ class Stepper:
             warnings.simplefilter("always")
             problem = solver.step()
         self.steps += 1
-        if problem is not None or solver.status == "failed":
-            reason = problem or "; ".join(str(entry.message) for entry in caught)
+        if problem is not None:
+            reason = "; ".join(dict.fromkeys(str(entry.message) for entry in caught)) or problem
             raise SolverError(f"{method} gave up: {reason}")
         if not np.isfinite(solver.y).all():
             raise SolverError("the state is not finite")

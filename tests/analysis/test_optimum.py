@@ -1,19 +1,27 @@
 """The optimum, where it is known, and its curves, each point from the one before."""
 
+import itertools
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 import orderparams as op
+from orderparams.analysis import optimum as module
 from orderparams.analysis.optimum import (
+    Optimum,
     exhausted,
     optimum,
+    refined_minimum,
     residual_rank,
+    search,
     starts_from,
 )
+from orderparams.analysis.stationary import StationaryPoint
 from orderparams.models.single_location.geometry import spread_draw
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.task import point_masses
-from orderparams.models.vectors.geometry import resized
+from orderparams.models.vectors.geometry import Floor, Vectors, resized
 
 ONE_SPIKE = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0]}},
@@ -80,6 +88,113 @@ def test_searches_go_on_until_no_other_minimum_is_expected():
         values = [0.1 * (i % different) for i in range(enough)]
         assert exhausted(values)
         assert not exhausted(values[:-1])
+
+
+class Wells:
+    """A landscape of parabolas around whole numbers, of height ``height(n)``; a start is a number.
+
+    ``penalty`` is what weight decay adds; ``begun`` are the starts in their order.
+    """
+
+    def __init__(self, height, starts, floor=-np.inf, rates=()):
+        self.height, self.begun = height, []
+        self.flow = SimpleNamespace(rule=SimpleNamespace(rates=dict.fromkeys(rates, 1.0)))
+        self.geometry = SimpleNamespace(
+            floor=Floor("floor", "floor", floor), starts=lambda: iter(starts)
+        )
+
+    def point(self, start):
+        self.begun.append(start)
+        return np.array([float(start)])
+
+    def penalty(self, x):
+        return 0.25
+
+    def risk(self, x):
+        return self.value_and_gradient(x)[0] - 0.25
+
+    def value_and_gradient(self, x):
+        nearest = np.rint(x)
+        return float(self.height(nearest[0]) + ((x - nearest) ** 2).sum()), 2 * (x - nearest)
+
+
+def different(n):
+    return n % 2
+
+
+@pytest.mark.parametrize(
+    ("height", "given", "rates", "count"),
+    [
+        (abs, [3], [], 1 + 24),  # a minimum of its own for each start
+        (lambda n: 0.0, [], [], 8),
+        (lambda n: 0.0, [2, 3], [], 2 + 8),
+        (different, [], [], 16),  # of Boender and Rinnooy Kan, as above
+        (lambda n: 0.0, [], ["bias"], 16),
+        (abs, [], ["bias", "head_weight"], 48),
+    ],
+)
+def test_a_search_ends_when_all_should_be_found(height, given, rates, count):
+    """From all given starts and 8 to 24 random ones, twice as many where more is learned."""
+    landscape = Wells(height, itertools.count(4), rates=rates)
+    ends = search(landscape, given)
+    assert landscape.begun == [*given, *range(4, 4 + count - len(given))]
+    assert [value for value, _ in ends] == sorted(height(n) for n in landscape.begun)
+    assert ends[0][0] == pytest.approx(landscape.risk(ends[0][1]) + 0.25)
+
+
+@pytest.mark.parametrize(("above", "count"), [(0.9e-6, 5), (1.1e-6, 24)])
+def test_a_search_ends_with_the_floor_but_not_before_its_given_starts(above, count):
+    """Within the tolerance of the rough expectations; here the fifth random start has it."""
+    landscape = Wells(abs, [9, 8, 7, 6, 0, *range(10, 60)], floor=-above)
+    search(landscape, [])
+    assert len(landscape.begun) == count
+    landscape = Wells(abs, itertools.count(20), floor=0.0)
+    search(landscape, [5, 0, 4])
+    assert landscape.begun == [5, 0, 4]
+
+
+def found_at(values, floor=0.0, risk=0.0, penalty=0.0):
+    point = StationaryPoint(np.zeros(1), None, {}, risk, 0.0, penalty)
+    return Optimum(point, Floor("floor", "floor", floor), values)
+
+
+def test_what_an_optimum_says_of_its_search():
+    """Values up to 1e-5 apart are the same; a risk up to 1e-8 above the floor is the floor."""
+    assert found_at((0.5, 0.5, 0.5 + 0.9e-5, 0.5 + 1.1e-5, 0.7)).found == 3
+    assert found_at((0.5,), floor=0.5, risk=0.5 + 0.9e-8).proven
+    assert not found_at((0.5,), floor=0.5, risk=0.5 + 1.1e-8).proven
+    assert not found_at((0.5,), floor=0.5, risk=0.5, penalty=1.1e-8).proven
+    assert not found_at((0.5,), floor=np.nan).proven
+
+
+@pytest.mark.parametrize(("least", "residual"), [(1.0, 1), (-0.9e-6, 1), (-1.1e-6, None)])
+def test_a_minimum_has_as_many_residual_directions_as_it_needs(monkeypatch, least, residual):
+    """More than the start has only where the risk falls in a direction outside, beyond errors."""
+
+    class Curved:
+        def __init__(self, problem, residual=None):
+            self.residual = residual
+
+        def point(self, vectors):
+            return np.zeros(1)
+
+        def transverse(self, x):
+            return np.diag([1.0, least])
+
+    monkeypatch.setattr(module, "Landscape", Curved)
+    monkeypatch.setattr(
+        module, "nearest_minimum", lambda own, x: SimpleNamespace(x=x, residual=own.residual)
+    )
+    start = Vectors(np.eye(2), np.diag([0.5, 0.0]))
+    assert refined_minimum(None, start).residual == residual
+
+
+def test_a_residual_counts_from_a_thousandth_of_the_longest_vector():
+    overlap = np.array([[3.0, 0.0], [0.0, 1.0]])
+    for scale in (1.0, 100.0):
+        for size, rank in ((3.1e-3, 2), (2.9e-3, 1)):
+            vectors = Vectors(scale * overlap, scale * np.diag([0.1, size]))
+            assert residual_rank(vectors) == rank
 
 
 def test_the_bayes_risk_ends_the_search():
@@ -158,6 +273,15 @@ def test_optima_along_the_number_of_heads_never_rise():
     curve = followed(op.load(SPIKES, [*plain, f"attention.heads={heads}"]) for heads in (1, 2))
     assert curve[1].risk <= curve[0].risk + 1e-9
     assert [len(found.point.vectors.bias) for found in curve] == [1, 2]
+
+
+def test_a_problem_with_other_directions_gives_no_start():
+    problem = op.load(ONE_SPIKE)
+    state = {"overlap": np.ones((1, 1)), "self_overlap": np.full((1, 1), 1.25)}
+    (start,) = starts_from(problem, state)
+    np.testing.assert_allclose(start.self_overlap, 1.25)
+    assert starts_from(problem, None) == []
+    assert starts_from(problem, state | {"overlap": np.ones((1, 2))}) == []
 
 
 def test_starts_cover_the_support():

@@ -1,14 +1,17 @@
 """Pruning: risks of what is left, against configurations that never had the removed heads."""
 
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import orderparams as op
+from orderparams.analysis import pruning as module
 from orderparams.analysis.pruning import Pruning, Removal, prune
 from orderparams.analysis.rests import vectors_at
 from orderparams.models.single_location.setup import Heads, initial_heads
+from orderparams.models.vectors.geometry import Vectors
 
 OVERLAP = np.array([[1.5, 0.2], [-0.3, 1.0], [1.4, 0.3]])
 RESIDUAL = np.array([[0.3, 0.0, 0.0], [0.1, 0.2, 0.0], [0.0, 0.1, 0.4]])
@@ -95,6 +98,36 @@ def test_many_heads_are_removed_greedily(monkeypatch):
     assert set(greedy.removals[1].learners) < set(greedy.removals[2].learners)
     assert greedy.removals[2].risk >= every.removals[2].risk
     np.testing.assert_array_equal(greedy.interaction, every.interaction)
+
+
+def test_of_two_heads_no_pair_can_go():
+    problem = layer("softmax", (0, 1))
+    found = prune(problem, initial_heads(problem))
+    assert set(found.subsets) == {(), (0,), (1,)}
+    np.testing.assert_array_equal(found.interaction, np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize(("count", "every"), [(6, True), (7, False)])
+def test_up_to_six_heads_all_subsets_are_tried(monkeypatch, count, every):
+    """Of a risk that is known: heads are worth their numbers, and the first two stand in for each
+    other, so that without both 10 more is lost. Nothing is trained again."""
+
+    def without(problem, vectors, removed):
+        risk = 1.0 + sum(removed) + 10.0 * ({0, 1} <= set(removed))
+        return SimpleNamespace(risk=lambda x: risk), None
+
+    monkeypatch.setattr(module, "left", without)
+    monkeypatch.setattr(module, "best_of_rest", lambda problem, vectors, removed: 0.0)
+    found = prune(None, Vectors(np.zeros((count, 1)), np.zeros((count, count))))
+    assert found.exhaustive == every
+    sizes = [len(removal.learners) for removal in found.removals]
+    assert sizes == list(range(count))
+    assert [removal.learners for removal in found.removals[:3]] == [(), (0,), (0, 2)]
+    expected = np.zeros((count, count))
+    expected[0, 1] = expected[1, 0] = 10.0
+    np.testing.assert_allclose(found.interaction, expected)
+    pairs = 1 + 7 + 21
+    assert len(found.subsets) == (2**6 - 1 if every else pairs + 5 + 4 + 3 + 2)
 
 
 def test_one_head_cannot_go():

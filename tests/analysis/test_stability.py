@@ -1,11 +1,17 @@
 """Stationary points and their modes: closed forms, planted landscapes, and a run beside them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from scipy import stats
 
 import orderparams as op
+from orderparams.analysis import rests, stationary
 from orderparams.analysis.rests import examine, growth_along, relative_distance
 from orderparams.analysis.stability import (
+    Mode,
+    clusters,
     growth_rate,
     near_interval,
     rate_along,
@@ -133,6 +139,92 @@ def test_degenerate_directions_share_a_mode():
     assert modes[0].multiplicity == 4
 
 
+@pytest.mark.parametrize("residual", [0, 2])
+def test_shares_of_modes_are_those_of_projections(residual):
+    """Oracle: the trace of projectors that are written down, over each eigenspace.
+
+    Also of the Hessian in a direction outside of all heads, where what is common is common to all.
+    """
+    problem = problem_with("attention.activation=softmax-1", *LEARNED)
+    landscape = Landscape(problem, residual=residual)
+    directions, heads, width = landscape.geometry.directions, 3, 2 + residual
+    x = landscape.point(landscape.flow.start) + 0.3 * np.random.default_rng(2).normal(
+        size=heads * (width + 2)
+    )
+    modes = spectrum(landscape, StationaryPoint.at(landscape, x))
+    everywhere = np.full((heads, heads), 1 / heads)
+    common = np.zeros((len(x), len(x)))
+    common[: heads * width, : heads * width] = np.kron(everywhere, np.eye(width))
+    common[heads * width :, heads * width :] = np.kron(np.eye(2), everywhere)
+    inside = [np.zeros((width, width)) for _ in directions]
+    for square, direction in zip(inside, directions, strict=True):
+        square[:2, :2] = direction.basis @ direction.basis.T
+    outside = np.diag([0.0, 0.0, *[1.0] * residual])
+    along = [np.zeros_like(common) for _ in range(len(directions) + 1)]
+    for projector, square in zip(along, [*inside, outside], strict=True):
+        projector[: heads * width, : heads * width] = np.kron(np.eye(heads), square)
+
+    def share(mode, projector):
+        return np.einsum("ij,jk,ik->", mode.vectors, projector, mode.vectors) / len(mode.vectors)
+
+    within = [mode for mode in modes if mode.vectors.any()]
+    for mode in within:
+        found = (mode.common, *mode.directions, mode.residual)
+        np.testing.assert_allclose(found, [share(mode, p) for p in [common, *along]], atol=1e-12)
+        curvature = mode.vectors @ landscape.hessian(x) @ mode.vectors.T
+        np.testing.assert_allclose(curvature, mode.eigenvalue * np.eye(len(curvature)), atol=1e-5)
+    assert sum(mode.multiplicity for mode in within) == len(x)
+    values, vectors = np.linalg.eigh(landscape.transverse(x))
+    beyond = [mode for mode in modes if not mode.vectors.any()]
+    assert [mode.multiplicity for mode in beyond] == [1] * heads
+    np.testing.assert_allclose([mode.eigenvalue for mode in beyond], values)
+    np.testing.assert_allclose([mode.common for mode in beyond], vectors.sum(0) ** 2 / heads)
+    assert {mode.residual for mode in beyond} == {1.0}
+    assert {mode.directions for mode in beyond} == {(0.0,) * len(directions)}
+    assert [mode.eigenvalue for mode in modes] == sorted(mode.eigenvalue for mode in modes)
+
+
+def test_an_eigenspace_outside_of_all_heads_is_one_mode(monkeypatch):
+    """Where all heads can leave at one rate, a third of the space of three is common to them."""
+    landscape = Landscape(problem_with(), residual=0)
+    monkeypatch.setattr(landscape, "transverse", lambda x: 0.3 * np.eye(3))
+    modes = spectrum(landscape, unspecialized_point(landscape))
+    (mode,) = (mode for mode in modes if mode.residual)
+    assert (mode.multiplicity, mode.eigenvalue) == (3, pytest.approx(0.3))
+    assert mode.common == pytest.approx(1 / 3)
+
+
+def named(common, directions, residual):
+    """A mode in words, of heads with the directions 1 and 2+3 and what they learn beside."""
+    geometry = SimpleNamespace(
+        word="head", numbers="bias", directions=[SimpleNamespace(name=n) for n in ("1", "2+3")]
+    )
+    return Mode(-1.0, np.ones((1, 1)), common, directions, residual).describe(geometry)
+
+
+def test_modes_in_words():
+    """Parts below one in fifty or a hundred are not worth a word; at most two are named."""
+    assert named(0.995, (1.0, 0.0), 0.0) == "all heads, direction 1"
+    assert named(0.005, (0.0, 1.0), 0.0) == "between heads, direction 2+3"
+    assert named(0.98, (0.985, 0.015), 0.0) == "heads 98% in common, direction 1"
+    assert named(0.02, (0.0, 0.0), 1.0) == "heads 2% in common, residual"
+    assert named(0.5, (0.0, 0.0), 0.0) == "heads 50% in common, bias"
+    assert named(1.0, (0.3, 0.6), 0.1) == "all heads, 2+3 60%, 1 30%"
+    assert named(1.0, (0.1, 0.2), 0.3) == "all heads, bias 40%, residual 30%"
+    assert named(1.0, (0.03, 0.97), 0.0) == "all heads, 2+3 97%, 1 3%"
+    assert named(1.0, (0.975, 0.01), 0.01) == "all heads, 1 98%"
+
+
+def test_eigenvalues_that_agree_are_one_and_those_near_zero_do_not_grow():
+    """To a hundred-thousandth of the largest, of either sign."""
+    values = np.array([-100.0, -2e-3, -1.1e-3, -0.9e-3, 0.0, 0.9e-3, 2e-3, 50.0])
+    assert [space.tolist() for space in clusters(values)] == [[0], [1, 2, 3, 4, 5], [6], [7]]
+    modes = [Mode(value, np.ones((1, 1)), 0.0, (), 0.0) for value in values]
+    assert [mode.eigenvalue for mode in unstable(modes)] == [-100.0, -2e-3, -1.1e-3]
+    assert unstable(modes[1:]) == tuple(modes[1:4])  # of 50 it is less
+    assert [mode.rate for mode in modes] == (-values).tolist()
+
+
 CENTER = np.array([1.0, -2.0, 0.5])
 CURVATURE = np.diag([2.0, -0.5, 1.0]) + 0.1
 
@@ -237,9 +329,37 @@ def test_a_slope_of_the_logarithm_needs_an_exponential():
     assert growth_rate(time, np.zeros(21)) is None
 
 
+@pytest.mark.parametrize(("noise", "clear"), [(0.05, True), (0.215, True), (0.23, False)])
+def test_slope_and_error_are_those_of_a_regression(noise, clear):
+    """Oracle: SciPy's, over the positive amplitudes; a correlation of 0.95 is asked for."""
+    time = np.array([0.0, 1.0, 2.5, 3.0, 4.0, 6.0])
+    logarithm = 0.4 * time + 3.0 + noise * np.array([1.0, -1.0, 2.0, -2.0, 1.0, -1.0])
+    amplitude = np.exp(logarithm)
+    amplitude[3] = 0.0
+    kept = np.delete(np.arange(6), 3)
+    expected = stats.linregress(time[kept], logarithm[kept])
+    assert (abs(expected.rvalue) > 0.95) == clear
+    found = growth_rate(time, amplitude)
+    if clear:
+        assert found == pytest.approx((expected.slope, expected.stderr))
+    else:
+        assert found is None
+
+
+def test_a_slope_needs_four_times():
+    time = np.array([0.0, 1.0, 2.0, 3.0])
+    amplitude = np.exp(0.3 * time + [0.0, 0.01, 0.01, 0.0])
+    assert growth_rate(time, amplitude) is not None
+    assert growth_rate(time, amplitude * [1, 1, 0, 1]) is None
+
+
 def test_the_interval_near_a_point():
     distance = np.array([1.0, 0.5, 0.05, 0.03, 0.02, 0.03, 0.3, 0.01 + 0.5])
     assert near_interval(distance) == range(3, 6)
+    assert near_interval(distance[3:]) == range(3)
+    assert near_interval(distance[:6]) == range(3, 6)
+    assert near_interval(np.array([0.09, 0.11, 0.08, 0.095, 0.105])) == range(2, 4)
+    assert near_interval(distance[4:]) == range(2)
     assert len(near_interval(distance + 0.2)) == 0
 
 
@@ -287,6 +407,73 @@ def test_a_planted_deviation_is_read_off():
     growth = growth_along(landscape, point, mode, run, distance)
     assert growth.rate == pytest.approx(-0.05, rel=1e-6)
     assert growth.local == pytest.approx(mode.rate, rel=1e-3)
+
+
+@pytest.mark.parametrize(("above", "polished"), [(0.9e-9, True), (1.1e-9, False), (-1.0, True)])
+def test_a_root_that_is_above_the_descent_is_another_point(monkeypatch, above, polished):
+    """By more than rounding, of the risk and the penalty together."""
+
+    def point(objective):
+        return StationaryPoint(np.zeros(1), None, {}, objective - 0.25, 0.0, 0.25)
+
+    found = {name: point(0.5 + rise) for name, rise in (("descent", 0.0), ("root", above))}
+    landscape = SimpleNamespace(value_and_gradient=None)
+    monkeypatch.setattr(stationary, "descend", lambda *_: "lowest")
+    monkeypatch.setattr(stationary, "nearest_stationary", lambda *_: found["root"])
+    monkeypatch.setattr(StationaryPoint, "at", lambda _, x: found["descent"])
+    expected = found["root" if polished else "descent"]
+    assert nearest_minimum(landscape, np.zeros(1)) is expected
+
+
+def test_a_point_is_stationary_up_to_the_error_of_the_expectations():
+    for residual, converged in ((0.9e-7, True), (1.1e-7, False)):
+        point = StationaryPoint(np.zeros(1), None, {}, 0.0, residual)
+        assert (point.converged, point.objective) == (converged, 0.0)
+
+
+def test_residuals_that_are_short_are_left_out_of_a_search(monkeypatch):
+    """Those below a tenth of the longest vector there is on the whole run."""
+    problem = op.load("two-stage", ["attention.heads=2"])
+    overlap = np.zeros((3, 2, 3))
+    overlap[:, 0, 0] = [1.0, 2.0, 4.0]
+    asked = []
+    monkeypatch.setattr(
+        rests, "nearest_stationary", lambda landscape, x: asked.append(landscape.residual)
+    )
+    monkeypatch.setattr(rests, "examine", lambda *_: None)
+    for sizes, count in (((0.39, 0.2), 0), ((0.41, 0.39), 1), ((0.41, 0.6), 2)):
+        inner = overlap @ overlap.transpose(0, 2, 1)
+        inner[:2] += np.diag(sizes) ** 2
+        run = Trajectory(
+            problem, np.arange(3.0), {"overlap": overlap, "self_overlap": inner}, np.zeros(3)
+        )
+        rests.rest_near(run, 1)
+        assert asked.pop() == count
+
+
+def test_where_a_run_is_beside_a_point():
+    """A planted course of the overlaps: away, close, away; of vectors that become longer."""
+    problem = op.load("two-stage", ["attention.heads=2"])
+    landscape = Landscape(problem, residual=0)
+    point = unspecialized_point(landscape)
+    shift = np.array([0.5, 0.02, 0.01, 0.2, 0.8])
+    overlap = point.state["overlap"] + shift[:, None, None] * np.array([[0, 0.6, 0], [0, 0, 0.8]])
+    inner = overlap @ overlap.transpose(0, 2, 1)
+    run = Trajectory(
+        problem, np.arange(5.0) ** 2, {"overlap": overlap, "self_overlap": inner}, np.zeros(5)
+    )
+    length = np.linalg.norm(overlap[-1])
+    np.testing.assert_allclose(relative_distance(landscape, run, point), shift / length)
+    rest = examine(landscape, point, run)
+    assert (rest.distance, rest.end) == pytest.approx((0.01 / length, 0.8 / length))
+    assert rest.time == 4.0
+    assert len(rest.unstable) == len(rest.growth) == 2
+    assert rest.unstable == rest.modes[:2]
+    nowhere = Trajectory(
+        problem, np.arange(5.0), {name: 0 * v for name, v in run.parameters.items()}, np.zeros(5)
+    )
+    far = relative_distance(landscape, nowhere, point)
+    np.testing.assert_allclose(far, np.linalg.norm(point.state["overlap"]) / 1e-12)
 
 
 def test_a_state_is_its_own_residual():

@@ -5,7 +5,6 @@ import pytest
 
 import orderparams as op
 from orderparams.run.jacobian import Jacobian
-from orderparams.run.rest import at_rest
 
 
 @pytest.mark.parametrize(("time_step", "evaluations"), [(0.0, 4), (np.inf, 7)])
@@ -23,21 +22,34 @@ def test_the_jacobian_of_a_velocity(time_step, evaluations):
     assert jacobian.evaluations == evaluations
 
 
-@pytest.mark.parametrize(
-    ("rates", "velocity", "expected"),
-    [
-        ([-1.0, -0.01], [0.0, 1e-10], True),
-        ([-1.0, -1e-4], [0.0, 1e-9], False),  # the stationary point is 1e-5 away
-        ([-1.0, 0.01], [0.0, 1e-10], False),  # a saddle
-        ([-1.0, 0.0], [0.0, 1e-12], True),  # noise along a direction without force
-        ([-1.0, 0.0], [0.0, 1e-9], False),
-    ],
-)
-def test_what_rest_is(rates, velocity, expected):
-    jacobian = Jacobian(lambda y: np.array(rates) * y, np.ones(2), np.zeros(2, bool))
-    tolerance = np.full(2, 1e-6)
-    y = np.zeros(2)
-    assert at_rest(y, np.array(velocity), jacobian, 100.0, 1e5, tolerance) == expected
+def visited(y, units, variances):
+    """The points at which velocities of 3y are taken for a central Jacobian."""
+    seen = []
+    jacobian = Jacobian(lambda y: seen.append(y) or 3 * y, units, variances)
+    np.testing.assert_allclose(jacobian(y), 3 * np.eye(len(y)), rtol=1e-6)
+    return np.array(seen)
+
+
+def test_steps_fit_the_units_and_no_variance_becomes_negative():
+    """A ten-thousandth of the unit to both sides, more where a large y would lose it."""
+    units, variances = np.array([2.0, 1e-3, 1.0, 1.0, 1.0]), np.array([0, 0, 0, 1, 1], bool)
+    y = np.array([0.5, -0.5, -1e6, 3e-5, 0.0])
+    here, *moved = visited(y, units, variances)
+    np.testing.assert_array_equal(here, y)
+    above, below = np.diagonal(moved[:5]) - y, y - np.diagonal(moved[5:])
+    np.testing.assert_allclose(above, [2e-4, 1e-7, 1e-2, 1e-4, 1e-4], rtol=1e-6)
+    np.testing.assert_allclose(below, [2e-4, 1e-7, 1e-2, 3e-5, 0.0], rtol=1e-6)
+    others = ~np.eye(5, dtype=bool)
+    for points in (moved[:5], moved[5:]):
+        np.testing.assert_array_equal(np.array(points)[others], np.tile(y, (5, 1))[others])
+
+
+@pytest.mark.parametrize(("time_step", "evaluations"), [(95.0, 3), (105.0, 5)])
+def test_central_differences_begin_where_the_error_could_be_felt(time_step, evaluations):
+    """At a time step · largest rate · 1e-4 of 0.03, here of a rate of −3."""
+    jacobian = Jacobian(lambda y: np.array([-3.0, 1.0]) * y, np.ones(2), np.zeros(2, bool))
+    jacobian(np.zeros(2), time_step)
+    assert jacobian.evaluations == evaluations
 
 
 @pytest.mark.parametrize("method", ["LSODA", "BDF", "Radau"])

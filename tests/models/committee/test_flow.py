@@ -69,6 +69,17 @@ def test_velocity_is_the_mean_step_of_sgd(activation):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_closed_forms_have_no_error_and_no_noise_that_nobody_asks_for(activation):
+    flow, _ = flow_of(activation)
+    plain, noisy = (flow.gradient(flow.start, covariance=asked) for asked in (False, True))
+    assert (plain.error, plain.covariance, plain.covariance_error) == (0.0, None, 0.0)
+    assert plain.engine == "closed forms"
+    assert (noisy.covariance_error == 0.0) == (activation == "erf")
+    assert 0 <= noisy.covariance_error < 1e-11
+    assert ("quadrature" in noisy.engine) == (activation == "relu")
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("stochastic", [False, True])
 def test_velocity_is_the_derivative_of_the_state(activation, stochastic):
     """Oracle: central differences of m, q and a along dy/dt, of SGD with half of its noise in q."""

@@ -1,5 +1,7 @@
 """What the analysis finds: the symmetric saddle, the optimum, networks of fewer students."""
 
+import itertools
+
 import numpy as np
 import pytest
 import saad_solla
@@ -76,7 +78,8 @@ def test_a_run_escapes_at_the_predicted_rate_and_each_student_takes_a_teacher():
 
 def test_geometry_of_oblique_teachers():
     """Oracle: R = m Bᵀ there and back, and teachers as targets of their own lengths."""
-    own = problem(OBLIQUE, network={"students": 2})
+    second = np.array([1.0, -0.5, 2.0])
+    own = problem(OBLIQUE | {"teacher_second_layer": second}, network={"students": 2})
     geometry = StudentGeometry(own)
     start = model_of(own).flow(own).start
     overlap = geometry.measured(start.overlap)
@@ -86,8 +89,45 @@ def test_geometry_of_oblique_teachers():
     for m, target in enumerate(geometry.targets):
         length = np.sqrt(OBLIQUE["teacher_overlap"][m][m])
         np.testing.assert_allclose(target.part(at_teachers[m]), [length], atol=1e-14)
+        assert target.variance == pytest.approx((second[m] * length) ** 2)
     basis = np.concatenate([direction.basis for direction in geometry.directions], axis=1)
     np.testing.assert_allclose(basis.T @ basis, np.eye(3), atol=1e-14)
+    variances = [direction.variance for direction in geometry.directions]
+    matrix = np.array(OBLIQUE["teacher_overlap"]) * np.outer(second, second)
+    np.testing.assert_allclose(variances, np.linalg.eigvalsh(matrix)[::-1])  # Σ b² w* w*ᵀ has these
+
+
+@pytest.mark.parametrize("second_layer", ["sum", "learned"])
+def test_starts_are_at_the_mean_then_at_teachers_then_diverse(second_layer):
+    """Oracle: the noise, which is a tenth of a teacher's length; teachers are used in turn.
+
+    Of the seventh on students are shorter, each by a factor of its own, and a second layer that is
+    learned is another one.
+    """
+    long = {"teacher_overlap": [[400.0, 0.0], [0.0, 400.0]]}
+    network = {"students": 5, "second_layer": second_layer}
+    geometry = StudentGeometry(problem(long, network=network))
+    starts = list(itertools.islice(geometry.starts(), 40))
+    near = 4.5 * 0.1 * 20
+    assert abs(starts[0].overlap - 10.0).max() < near
+    for start in starts[1:6]:
+        taken = start.overlap.argmax(1)
+        assert abs(start.overlap - 20 * np.eye(2)[taken]).max() < near
+        assert sorted(np.bincount(taken)) == [2, 3]
+    noise = np.array([start.overlap.min(1) for start in starts[1:6]])
+    residual = np.array([start.residual for start in starts])
+    assert noise.std() == pytest.approx(2.0, rel=0.4)
+    assert residual.std() == pytest.approx(2.0, rel=0.1)
+    lengths = np.array([start.overlap.sum(1) for start in starts[6:]])
+    assert lengths.mean() == pytest.approx(10.0, rel=0.2)
+    assert lengths.std() == pytest.approx((20**2 / 12 + 2 * 4) ** 0.5, rel=0.2)
+    layers = np.array([start.numbers["second_layer"] for start in starts])
+    np.testing.assert_array_equal(layers[:6], 1.0)
+    if second_layer == "learned":
+        assert layers[6:].mean() == pytest.approx(1.0, abs=0.3)
+        assert layers[6:].std() == pytest.approx(1.0, rel=0.2)
+    else:
+        np.testing.assert_array_equal(layers, 1.0)
 
 
 def test_as_many_students_as_teachers_can_learn_all():

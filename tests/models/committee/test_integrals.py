@@ -60,6 +60,14 @@ def test_derivatives_of_two_points(name):
         assert two_point(*point)[1 + place] == pytest.approx(slope, abs=1e-9)
 
 
+@pytest.mark.parametrize(("xx", "yy"), [(0.7, 0.0), (0.0, 0.7), (0.0, 0.0)])
+def test_a_relu_field_without_variance(xx, yy):
+    """Oracle: g(0) = 0, whatever the variance of the other; nothing is divided by zero."""
+    value, by_xx, by_xy, by_yy = relu.two_point(xx, 0.0, yy)
+    assert (value, by_xx, by_yy) == (0.0, 0.0, 0.0)
+    assert 0 <= by_xy <= 0.5
+
+
 def relu_product(x):
     return (x[0] > 0) * (x[1] > 0) * np.maximum(x[2], 0) * np.maximum(x[3], 0)
 

@@ -9,6 +9,7 @@ from simulation_cases import CASES, Case, ensemble
 from simulation_oracles import differences
 
 from orderparams.errors import ConfigurationError
+from orderparams.models.committee.sgd import Rule
 from orderparams.models.single_location import sgd as sequence
 from orderparams.models.vectors import direct, normals
 from orderparams.models.vectors.normals import LANES
@@ -36,10 +37,16 @@ def drawn_sequences(model, rule, state, dimension, generator):
         yield position, tokens, generator.standard_normal() if model.scalar else 0.0
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_step_descends_the_gradient_of_the_loss(case: Case):
-    """Heads, bias and head weights after one step; the loss that is recorded."""
-    model, rule, dimension = sequence.build_model(case.task, case.activation), case.rule, 24
+@pytest.mark.parametrize(
+    ("name", "dimension"), [*((name, 24) for name in CASES), ("softmax", 171), ("softmax", 256)]
+)
+def test_step_descends_the_gradient_of_the_loss(name: str, dimension: int):
+    """Heads, bias and head weights after one step; the loss that is recorded.
+
+    Also of tokens that take one number more than whole rounds of the generator, or whole rounds.
+    """
+    case = CASES[name]
+    model, rule = sequence.build_model(case.task, case.activation), case.rule
     seed = np.random.SeedSequence(5)
     generator = np.random.Generator(np.random.SFC64(seed))
     start = (model, rule, case.heads, case.variance, dimension, seed)
@@ -108,6 +115,12 @@ def test_start_realises_the_overlaps(case: Case):
     np.testing.assert_allclose(self_overlap, case.heads.self_overlap, atol=1e-14)
     if model.scalar:
         np.testing.assert_allclose(state.vectors @ state.directions[-1], 0.0, atol=1e-12)
+
+
+def test_a_rule_by_itself_is_a_step_down_the_gradient_of_one_sequence():
+    """No decay, nothing learned but the vectors."""
+    assert sequence.UpdateRule(1.5) == (1.5, 1, 0.0, False, 0.0, 0.0)
+    assert Rule(1.5) == (1.5, 1, 0.0, 0.0)
 
 
 def test_dimension_must_hold_directions_and_heads():

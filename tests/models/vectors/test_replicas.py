@@ -119,3 +119,40 @@ def test_state_of_another_run_is_refused():
 def test_no_replicas_is_refused():
     with pytest.raises(ConfigurationError, match=r"simulation\.replicas = 0"):
         ensemble(CASES["softmax"], "gram", replicas=0)
+
+
+@pytest.mark.parametrize("backend", ["gram", "direct"])
+def test_memory_holds_every_replica_twice_and_what_a_step_works_with(backend: str, monkeypatch):
+    """Oracle: the arrays of a replica, its records, and those that a step makes, counted."""
+    asked = []
+    monkeypatch.setattr(replicas.memory, "require", lambda *words: asked.append(words))
+    case = CASES["two lengths, all learned"]  # two directions, two vectors, up to four tokens
+    run = ensemble(case, backend)
+    state = run.state()
+    records = sum(values.size for key, values in state.items() if key.startswith("record/"))
+    own = [values[0] for key, values in state.items() if key.startswith("state/")]
+    arrays = [array for array in own if array.ndim == 2 and array.dtype == np.float64]
+    held = sum(array.size for array in arrays)
+    if backend == "gram":
+        assert [array.shape for array in arrays] == [(2, 4)]
+        work = 4 * (4 + 2 * 2 + 1) + 4 * (2 + 1) + 4 * 2  # tokens, rows and means
+    else:
+        assert sorted(array.shape for array in arrays) == [(2, 40), (2, 40)]
+        work = 4 * held + 40 * (4 + 2 + 1)  # of the QR factorisation; tokens and their gradient
+    ((size, what, remedy),) = asked
+    assert size == 2 * 8 * (3 * held + records) + 2 * 3 * replicas.OVERHEAD + 8 * work
+    assert what == f"3 replicas with D = 40 and 6 times in the {backend} backend"
+    assert ("task.length" in remedy, "'gram'" in remedy) == (True, backend == "direct")
+
+
+@pytest.mark.parametrize(
+    ("steps", "made"), [(0.0, 0), (0.49, None), (0.51, 1), (1.49, 1), (2.0**53, None)]
+)
+def test_a_run_makes_between_one_and_countable_steps(steps, made):
+    """Or none where nothing but the start is asked for."""
+    time = [0.0, steps * 1.5 / 40]
+    if made is None:
+        with pytest.raises(ConfigurationError, match=r"steps of SGD; between 1 and 9\.01e\+15"):
+            ensemble(CASES["softmax"], "gram", time=time)
+    else:
+        assert ensemble(CASES["softmax"], "gram", time=time).step.tolist() == [0, made]
