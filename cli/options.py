@@ -19,7 +19,7 @@ from orderparams.cli import completion
 from orderparams.cli.screen import note
 from orderparams.config import words
 from orderparams.errors import FileError
-from orderparams.processors import processors
+from orderparams.processors import MOST_PROCESSES, processors
 
 if TYPE_CHECKING:
     from orderparams.config import Problem
@@ -114,14 +114,21 @@ def command_line() -> str:
     return typed.encode("utf-8", "backslashreplace").decode()
 
 
-def say_compiling() -> None:
-    """Say that kernels are compiled, in place of a progress line."""
+SECONDS_OF_KERNEL = 0.5
+
+
+def say_compiling(count: int) -> None:
+    """Say that kernels are compiled, in place of a progress line; ``count`` of them if known."""
     start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    how_long = "up to half a minute"
+    if count > 1:
+        seconds = max(1.0, SECONDS_OF_KERNEL * count / min(processors(), MOST_PROCESSES))
+        how_long = f"{count} of them, about {seconds:.0f} s"
     with contextlib.suppress(OSError, ValueError):
         click.echo(start, nl=False, err=True)
         note(
-            "Compiling kernels: a minute or two, more on a busy machine. They are kept for the "
-            "next time."
+            f"Compiling kernels: {how_long}, more on a busy machine. They are kept for the next "
+            "time."
         )
 
 

@@ -8,7 +8,9 @@ of the named tuples it is called with, and of the versions of the libraries.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
+import operator
 import os
 import platform
 import sys
@@ -34,11 +36,12 @@ except Exception as error:  # such as NUMBA_NUM_THREADS=0
         f"{chosen or 'those it comes with'}; unset or correct them"
     ) from None
 
-from llvmlite.binding import parse_bitcode
+from llvmlite.binding import add_symbol, parse_bitcode
 from numba import extending
 from numba.core import caching, config, sigutils, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
+from numba.core.typing import arraydecl, templates
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -52,13 +55,19 @@ if numba_config.DISABLE_JIT:
         "NUMBA_DISABLE_JIT is set, and the kernels run compiled only; unset it"
     )
 numba_types: Any = types
+numba_templates: Any = templates
 numba_lock: Any = global_compiler_lock
 
 FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and
 infinity keep their meaning."""
 
-SETTINGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "forceinline": True}
+SETTINGS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "forceinline": True,
+    "no_cfunc_wrapper": True,
+}
 CHOSEN: set[Callable[..., Any]] = set()
 """What :func:`chosen_by_type` has decorated."""
 
@@ -112,8 +121,15 @@ def source_hash(module: str) -> str:
     return digest.hexdigest()[:16]
 
 
-on_compiling: list[Callable[[], None]] = []
-"""Called once each when the first kernel is met that is not in the cache."""
+on_compiling: list[Callable[[int], None]] = []
+"""Called once each when the first kernel is met that is not in the cache, with the number of those
+that are compiled then."""
+
+
+def say_compiling(count: int) -> None:
+    """Call them."""
+    while on_compiling:
+        on_compiling.pop()(count)
 
 
 class FolderLocator(numba_caching.UserProvidedCacheLocator):  # type: ignore[misc]
@@ -128,9 +144,23 @@ class FolderLocator(numba_caching.UserProvidedCacheLocator):  # type: ignore[mis
 
 
 class FolderFiles(numba_caching.CompileResultCacheImpl):  # type: ignore[misc]
-    """What Numba keeps of a compiled function, in such a folder."""
+    """What Numba keeps of a compiled function, in such a folder, and the kernels that it calls."""
 
     _locator_classes = (FolderLocator,)
+
+    def reduce(self, compiled: Any) -> Any:
+        functions = compiled.library._final_module.functions
+        called = [f.name for f in functions if f.is_declaration and f.name in apart]
+        return [(name, *apart[name]) for name in called], super().reduce(compiled)
+
+    def rebuild(self, target_context: Any, payload: Any) -> Any:
+        """Load what the kernel calls before it: LLVM ends the process where a name has no code."""
+        called, reduced = payload
+        for name, module, function, arguments in called:
+            getattr(sys.modules[module], function).compile(arguments)
+            if name not in apart:
+                raise LookupError(name)
+        return super().rebuild(target_context, reduced)
 
 
 class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
@@ -161,8 +191,7 @@ class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
         arguments, _ = numba_signatures.normalize_signature(signature)
         if found is not None and found.signature.args == arguments:
             return found
-        while on_compiling:
-            on_compiling.pop()()
+        say_compiling(1)
         return None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
@@ -192,6 +221,15 @@ class KernelCache(FolderCache):
         arguments, _ = numba_signatures.normalize_signature(signature)
         return FolderCache(self.function, self.folder(arguments))
 
+    def holds(self, arguments: tuple[Any, ...], context: Any) -> bool:
+        """Whether a kernel for arguments of these types is there."""
+        with contextlib.suppress(OSError, RuntimeError):
+            cache = self.chosen(arguments)
+            names = cache._cache_file._load_index()
+            name = names.get(cache._index_key(arguments, context.codegen()))
+            return name is not None and (Path(cache.cache_path) / name).exists()
+        return False
+
     def load_overload(self, signature: Any, context: Any) -> Any:
         with contextlib.suppress(OSError, RuntimeError):
             return self.chosen(signature).load_overload(signature, context)
@@ -220,24 +258,76 @@ def tuple_modules(arguments: Iterable[Any]) -> Iterator[str]:
             yield from tuple_modules(argument)
 
 
-def kernel(**options: Any) -> Callable[[Function], Function]:
+apart: dict[str, tuple[str, str, tuple[Any, ...]]] = {}
+"""Names in compiled code of kernels that stand apart: module, function, types of arguments."""
+
+
+def stand_apart(kernel: Any) -> None:
+    """Callers call the one copy of this kernel by a name that says what it is made of."""
+    function, add, template = kernel.py_func, kernel.add_overload, kernel.get_call_template
+
+    def add_overload(compiled: Any) -> None:
+        descriptor, arguments = copy.copy(compiled.fndesc), compiled.signature.args
+        modules = sorted({function.__module__, *tuple_modules(arguments)})
+        made_of = repr([*map(source_hash, modules), arguments])
+        digest = hashlib.sha256(made_of.encode()).hexdigest()[:16]
+        name = f"{function.__module__}.{function.__name__}.{digest}"
+        add_symbol(name, compiled.library.get_pointer_to_function(descriptor.mangled_name))
+        apart[name] = function.__module__, function.__name__, arguments
+        descriptor.mangled_name = name
+        kernel.targetctx._defns.pop(compiled.entry_point, None)
+        kernel.targetctx.insert_user_function(compiled.entry_point, descriptor)
+        add(compiled)
+
+    def get_call_template(arguments: Any, keywords: Any) -> Any:
+        """For a number that a caller has written out as for any other."""
+        return template(tuple(map(numba_types.unliteral, arguments)), keywords)
+
+    kernel.add_overload, kernel.get_call_template = add_overload, get_call_template
+
+
+def hide(kernel: Any) -> None:
+    """Without the code that unpacks Python's arguments a call from Python would end the process."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        name = f"{kernel.py_func.__module__}.{kernel.py_func.__name__}"
+        raise TypeError(f"{name} is called by kernels only: it is a part of one")
+
+    kernel._insert, kernel._compile_for_args = lambda *_: None, refuse
+
+
+def kernel(*, inlined: bool = True, **options: Any) -> Callable[[Function], Function]:
     """Decorator: compile a module-level function; it releases the GIL, and 1/0 is infinite.
 
     ``options`` are those of :func:`numba.njit`. Import the kernels of other modules before the
     first decorated function, so that the cache knows them.
 
-    Every kernel is inlined into its callers. Otherwise its compiled copies, one from each caller,
-    differ in the order of sums, and which of them runs depends on what the process loaded before.
+    A kernel is inlined into its callers, or it stands apart: there is one copy of its code.
+    Otherwise its compiled copies, one from each caller, differ in the order of sums, and which of
+    them runs depends on what the process loaded before.
     """
 
     def decorate(function: Function) -> Function:
-        compiled: Function = numba.njit(**SETTINGS | options)(function)
+        compiled: Any = numba.njit(**SETTINGS | {"forceinline": inlined} | options)(function)
+        if not inlined:
+            stand_apart(compiled)
+        if options.get("no_cpython_wrapper"):
+            hide(compiled)
         if (root := cache_root()) is not None:
             with contextlib.suppress(OSError, RuntimeError):  # a folder in it cannot be written
-                compiled._cache = KernelCache(function, root)  # type: ignore[attr-defined]
-        return compiled
+                compiled._cache = KernelCache(function, root)
+        found: Function = compiled
+        return found
 
     return decorate
+
+
+def part(**options: Any) -> Callable[[Function], Function]:
+    """Decorator: a kernel that only kernels call, and that stands apart from them.
+
+    Inlining costs seconds of compiling for every caller: it is for a few lines in an inner loop.
+    """
+    return kernel(inlined=False, no_cpython_wrapper=True, **options)
 
 
 def chosen_by_type(function: Function) -> Function:
@@ -279,3 +369,14 @@ def require_distinct(kind: Any) -> None:
             f"{kind.__module__}.{kind.__name__} and {other.__module__}.{other.__name__} have the "
             "same name and fields, and numba takes them for one: rename one of the classes"
         )
+
+
+def typed_first(operation: Callable[..., Any], template: Any) -> None:
+    """Numba tries its template for arrays before those of strings, dictionaries and such."""
+    numba_templates.infer_global(operation)(
+        type(template.__name__, (template,), {"metadata": {"target": "cpu"}})
+    )
+
+
+typed_first(operator.getitem, arraydecl.GetItemBuffer)
+typed_first(operator.setitem, arraydecl.SetItemBuffer)
