@@ -268,7 +268,7 @@ def one_at_a_time() -> Iterator[None]:
     root = compiled.cache_root()
     with contextlib.ExitStack() as resources:
         with contextlib.suppress(OSError):  # where there are no locks, each compiles for itself
-            if root is not None:
+            if root is not None and compiled.is_writable(root):
                 lock = resources.enter_context((root / "ahead").open("w"))
                 fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -288,7 +288,9 @@ def compile_missing(kernels: tuple[Any, ...]) -> int:
         if jobs:
             compiled.say_compiling(len(jobs))
         work = Work(jobs)
-        alone = compiled.cache_root() is None or len(jobs) <= FEW or not sys.executable
+        root = compiled.cache_root()
+        alone = root is None or not compiled.is_writable(root) or len(jobs) <= FEW
+        alone = alone or not sys.executable
         with helpers(0 if alone else min(processors(), MOST_PROCESSES) - 1, work):
             while (job := work.take()) is not None:
                 try:

@@ -36,11 +36,12 @@ except Exception as error:  # such as NUMBA_NUM_THREADS=0
         f"{chosen or 'those it comes with'}; unset or correct them"
     ) from None
 
-from llvmlite.binding import add_symbol, parse_bitcode
+from llvmlite.binding import add_symbol, parse_assembly, parse_bitcode
 from numba import extending
 from numba.core import caching, config, sigutils, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
+from numba.core.runtime import rtsys
 from numba.core.typing import arraydecl, templates
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -57,6 +58,7 @@ if numba_config.DISABLE_JIT:
 numba_types: Any = types
 numba_templates: Any = templates
 numba_lock: Any = global_compiler_lock
+numba_runtime: Any = rtsys
 
 FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and
@@ -74,21 +76,29 @@ CHOSEN: set[Callable[..., Any]] = set()
 
 @cache
 def cache_root() -> Path | None:
-    """Folder for compiled kernels, or None where no folder can be written.
+    """Folder of compiled kernels, or None where there is none and none can be made.
 
-    ``NUMBA_CACHE_DIR`` wins; else ``$XDG_CACHE_HOME/orderparams`` or ``~/.cache/orderparams``.
+    ``NUMBA_CACHE_DIR`` wins; else ``$XDG_CACHE_HOME/orderparams`` or ``~/.cache/orderparams``. One
+    that cannot be written is read, as in the image of a container.
     """
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser(os.path.join("~", ".cache"))
     if not chosen and not os.path.isabs(caches):  # there is no home
         return None
     root = Path(chosen or os.path.join(caches, "orderparams"))
-    try:
+    with contextlib.suppress(OSError):
         root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=root):
+        if is_writable(root) or any(root.iterdir()):
             return root
-    except OSError:
-        return None
+    return None
+
+
+@cache
+def is_writable(folder: Path) -> bool:
+    """Whether kernels can be kept in a folder."""
+    with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder):
+        return True
+    return False
 
 
 @cache
@@ -142,6 +152,9 @@ class FolderLocator(numba_caching.UserProvidedCacheLocator):  # type: ignore[mis
     def get_source_stamp(self) -> str:
         return ""
 
+    def ensure_cache_path(self) -> None:
+        """Made when something is kept in it."""
+
 
 class FolderFiles(numba_caching.CompileResultCacheImpl):  # type: ignore[misc]
     """What Numba keeps of a compiled function, in such a folder, and the kernels that it calls."""
@@ -181,8 +194,11 @@ class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
                 numba_config.CACHE_DIR = previous
 
     def load_overload(self, signature: Any, context: Any) -> Any:
+        # All of the context that loaded code needs; the rest takes long, and compiling does it.
+        numba_runtime.initialize(context)
         try:
-            found = super().load_overload(signature, context)
+            with self._guard_against_spurious_io_errors():
+                found = self._load_overload(signature, context)
         except Exception:  # unpickling raises whatever the damaged bytes make it
             with contextlib.suppress(OSError):
                 self.flush()
@@ -196,6 +212,7 @@ class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         with contextlib.suppress(OSError):
+            Path(self.cache_path).mkdir(parents=True, exist_ok=True)
             super().save_overload(signature, compiled)
 
 
@@ -203,11 +220,12 @@ class KernelCache(FolderCache):
     """The same in a folder for each set of modules that the kernel is made of.
 
     They are its own, and those of the named tuples among its arguments: their kernels may be what
-    it calls (:func:`chosen_by_type`).
+    it calls (:func:`chosen_by_type`). What callers do not inline is kept without its LLVM code,
+    and loaded in half the time.
     """
 
-    def __init__(self, function: Callable[..., Any], root: Path) -> None:
-        self.function, self.root = function, root
+    def __init__(self, function: Callable[..., Any], root: Path, *, inlined: bool) -> None:
+        self.function, self.root, self.inlined = function, root, inlined
         super().__init__(function, self.folder(()))
 
     def folder(self, arguments: Iterable[Any]) -> Path:
@@ -236,9 +254,12 @@ class KernelCache(FolderCache):
         return None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
+        if not self.inlined:
+            compiled.library._shared_module = names_only(compiled)
         with contextlib.suppress(OSError, RuntimeError):
             self.chosen(signature).save_overload(signature, compiled)
-        settle(compiled.library)
+        if self.inlined:
+            settle(compiled.library)
 
 
 def settle(library: Any) -> None:
@@ -248,6 +269,15 @@ def settle(library: Any) -> None:
     """
     if (module := library._get_module_for_linking()) is not None:
         library._shared_module = parse_bitcode(module.as_bitcode())
+
+
+def names_only(compiled: Any) -> Any:
+    """A module with the names by which a kernel is found, and no code."""
+    descriptor = compiled.fndesc
+    names = descriptor.llvm_func_name, descriptor.llvm_cpython_wrapper_name
+    defined = {function.name for function in compiled.library.get_defined_functions()}
+    lines = [f'define void @"{name}"() {{ ret void }}' for name in names if name in defined]
+    return parse_assembly("\n".join([*lines, f'@"{descriptor.env_name}" = global i64 0']))
 
 
 def tuple_modules(arguments: Iterable[Any]) -> Iterator[str]:
@@ -315,7 +345,7 @@ def kernel(*, inlined: bool = True, **options: Any) -> Callable[[Function], Func
             hide(compiled)
         if (root := cache_root()) is not None:
             with contextlib.suppress(OSError, RuntimeError):  # a folder in it cannot be written
-                compiled._cache = KernelCache(function, root)
+                compiled._cache = KernelCache(function, root, inlined=inlined)
         found: Function = compiled
         return found
 

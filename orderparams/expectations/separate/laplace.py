@@ -128,7 +128,7 @@ def ridge_width(head: int, covariance: Array2) -> float:
     return float(np.sqrt(max(least, 0.0)))
 
 
-@kernel()
+@kernel(inlined=False)
 def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array2:
     """For every head the ends of the window, and origin and stretch of its map u ↦ τ, (H, 4).
 
@@ -183,7 +183,7 @@ def nodes_between(
     return start, end - start + 1
 
 
-@kernel()
+@kernel(inlined=False)
 def lay_grids(located: Array2, kappa: float, step: float) -> Grids:
     """A trapezoid rule, uniform in u, for every head of :func:`locate`; sizes are whole vectors."""
     heads = located.shape[0]

@@ -54,7 +54,7 @@ def mehler_terms(covariance: float, first: Array1, second: Array1, accuracy: flo
     return 0
 
 
-@kernel()
+@kernel(inlined=False)
 def table_depth(law: Law, accuracy: float, digits: float) -> Depth:
     """How far Mehler's series have to go for this accuracy, and the tables with them."""
     _, covariances, deviations, _ = law
@@ -292,7 +292,7 @@ def ripple(mass: Array1) -> float:
     return total
 
 
-@kernel()
+@kernel(inlined=False)
 def seeded_integrals(
     grids: Grids,
     law: Law,
