@@ -132,17 +132,23 @@ def say_compiling(count: int) -> None:
         )
 
 
+def say_compiling_again(_: int = 0) -> None:
+    """Say the same where kernels cannot be kept."""
+    note(
+        "Compiling the kernels, as every run will: no folder can be written to keep them in. "
+        "Set NUMBA_CACHE_DIR to one that can."
+    )
+
+
 def announce_compilation() -> None:
     """Say why the beginning takes long: when a kernel is not compiled yet, or none can be kept."""
-    from orderparams.compiled import cache_root, on_compiling
+    from orderparams.compiled import cache_root, is_writable, on_compiling
 
-    if cache_root() is None:
-        note(
-            "Compiling the kernels, as every run will: no folder can be written to keep them in. "
-            "Set NUMBA_CACHE_DIR to one that can."
-        )
+    root = cache_root()
+    if root is None:
+        say_compiling_again()
     else:
-        on_compiling[:] = [say_compiling]
+        on_compiling[:] = [say_compiling if is_writable(root) else say_compiling_again]
 
 
 def target(output: Path | None, config: str, *, force: bool) -> Path:

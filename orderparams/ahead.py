@@ -81,12 +81,14 @@ def is_kernel(value: Any) -> bool:
 
 
 def called_by(kernel: Any) -> list[Any]:
-    """The kernels whose names stand in the code of one."""
+    """The kernels whose names stand in the code of one, also as those of a module."""
     found: list[Any] = []
 
     def look(code: CodeType) -> None:
-        for name in code.co_names:
-            value = kernel.py_func.__globals__.get(name)
+        known = [kernel.py_func.__globals__.get(name) for name in code.co_names]
+        modules = [vars(value) for value in known if isinstance(value, ModuleType)]
+        known += [module.get(name) for module in modules for name in code.co_names]
+        for value in known:
             if is_kernel(value) and value not in found:
                 found.append(value)
         for constant in code.co_consts:
