@@ -40,7 +40,7 @@ def doctor(as_json: bool, compiles: bool) -> int:
     Examples:
       orderparams doctor
       orderparams doctor --json
-      NUMBA_CACHE_DIR=/opt/kernels orderparams doctor --compile
+      orderparams doctor --compile
     """
     if compiles:
         return compile_kernels(as_json)

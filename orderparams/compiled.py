@@ -38,10 +38,9 @@ except Exception as error:  # such as NUMBA_NUM_THREADS=0
 
 from llvmlite.binding import add_symbol, parse_assembly, parse_bitcode
 from numba import extending
-from numba.core import caching, config, sigutils, types
+from numba.core import caching, config, runtime, sigutils, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
-from numba.core.runtime import rtsys
 from numba.core.typing import arraydecl, templates
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -58,7 +57,7 @@ if numba_config.DISABLE_JIT:
 numba_types: Any = types
 numba_templates: Any = templates
 numba_lock: Any = global_compiler_lock
-numba_runtime: Any = rtsys
+numba_runtime: Any = runtime
 
 FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and
@@ -195,7 +194,7 @@ class FolderCache(numba_caching.FunctionCache):  # type: ignore[misc]
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         # All of the context that loaded code needs; the rest takes long, and compiling does it.
-        numba_runtime.initialize(context)
+        numba_runtime.rtsys.initialize(context)
         try:
             with self._guard_against_spurious_io_errors():
                 found = self._load_overload(signature, context)

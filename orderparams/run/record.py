@@ -17,7 +17,7 @@ from orderparams.results.trajectory import Reached, Trajectory
 
 Array = NDArray[np.float64]
 
-OUTSTANDING = 4
+OUTSTANDING = 16
 """Risks that a run goes on without; one that is interrupted waits for them."""
 
 

@@ -78,14 +78,14 @@ def test_a_run_goes_on_without_the_risk():
         timer.join()
 
 
-@pytest.mark.parametrize(("end", "reached"), [(6, 10), (18, 20)])
+@pytest.mark.parametrize(("end", "reached"), [(6, 22), (36, 40)])
 def test_what_comes_after_a_risk_that_cannot_be_had_is_not_stored(end, reached):
     """The run learns of it at the same step every time, and stores where it stands."""
     for _ in range(3):
-        record, failed = stored(Course(long_risk=True, end=end), 20)
-        assert failed == min(end + OUTSTANDING, 20) == reached
-        found, _ = record.until(Reached(25.0, np.array([1.0])))
-        assert found["time"].tolist() == [*range(end), 25.0]
+        record, failed = stored(Course(long_risk=True, end=end), 40)
+        assert failed == min(end + OUTSTANDING, 40) == reached
+        found, _ = record.until(Reached(45.0, np.array([1.0])))
+        assert found["time"].tolist() == [*range(end), 45.0]
         assert found["risk"].tolist() == [*(n**2 for n in range(end)), 1.0]
-        found, _ = record.until(Reached(25.0, np.array([30.0])))
+        found, _ = record.until(Reached(45.0, np.array([50.0])))
         assert np.isnan(found["risk"][-1])

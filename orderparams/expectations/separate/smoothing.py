@@ -22,7 +22,7 @@ FINITE = 700.0
 """Exponents are clipped here; exp of it is finite."""
 
 
-@part()
+@kernel(inlined=False)
 def add_product(left: Array2 | Transposed, right: Array2, out: Array2) -> None:
     """Adds leftᵀ right to out (R, n), for left (S, R) and right (S, n); n is whole vectors."""
     factors, sums = row_vectors(right), row_vectors(out)
@@ -43,7 +43,7 @@ def add_product(left: Array2 | Transposed, right: Array2, out: Array2) -> None:
             sums[r, i] = a0
 
 
-@part(fastmath=FAST)
+@kernel(inlined=False, fastmath=FAST)
 def decay(y: Array1, out: Array1) -> None:
     """out = e^{−y} − 1 for y ≥ 0, accurate to a few units of the last place of out.
 
