@@ -26,6 +26,7 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 
 from orderparams import compiled
+from orderparams.phases import phase
 from orderparams.processors import MOST_PROCESSES, THREADS, processors
 
 numba_types: Any = types
@@ -293,7 +294,9 @@ def compile_missing(kernels: tuple[Any, ...]) -> int:
         root = compiled.cache_root()
         alone = root is None or not compiled.is_writable(root) or len(jobs) <= FEW
         alone = alone or not sys.executable
-        with helpers(0 if alone else min(processors(), MOST_PROCESSES) - 1, work):
+        count = 0 if alone else min(processors(), MOST_PROCESSES) - 1
+        what = f"compiling {len(jobs)} kernels in {count + 1} processes"
+        with phase(what) if jobs else contextlib.nullcontext(), helpers(count, work):
             while (job := work.take()) is not None:
                 try:
                     compile_here(job)
