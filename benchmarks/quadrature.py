@@ -8,6 +8,8 @@ sampling            time that the sampling engine needs for the accuracies shown
                     (the largest among risk, P and Γ, median of five seeds) at 2^12 samples and its
                     order ½, in units of the time of the quadrature at 1e-6
 L                   the same heads at other lengths, tolerance 1e-8
+H                   more heads (F = 8, L = 64, 8 components): the quadrature at 1e-8, its tables in
+                    MiB, and sampling with V at 2^10 samples; times also over H²
 exponentials,       what those of an evaluation at 1e-6 take by themselves, here, and with NumPy's
 products            exp and BLAS; nodes in τ and mean terms of Mehler's series beside them
 """
@@ -22,6 +24,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +129,7 @@ class Counting(Integrals):
     """Counts the exponentials and multiply-adds of an evaluation; pairs that are too close for
     Mehler's series are left out."""
 
-    exponentials, products, terms, nodes = 0, 0, 0.0, 0
+    exponentials, products, terms, nodes, tables = 0, 0, 0.0, 0, 0
 
     def integrate(
         self, law: Law, grids: Grids, seeds: Seeds, depth: Depth, gradient: bool
@@ -140,7 +143,26 @@ class Counting(Integrals):
         series = np.where(terms > 0, 4 * terms + 4, 0)
         self.products += int((series * np.outer(grids.sizes, grids.sizes)).sum())
         self.terms, self.nodes = float(terms[terms > 0].mean()), grids.sizes.max()
+        self.tables = 8 * int(rows.max()) * rows.size * grids.scales.shape[1]
         return super().integrate(law, grids, seeds, depth, gradient)
+
+
+def print_heads() -> None:
+    print("\n  H   quadrature    /H²   tables   sampling with V    /H²")
+    for heads in (8, 16, 32, 64):
+        task, weights = problem(heads, 8, 64, 8)
+        engine, mean = Quadrature(task, SOFTMAX, heads, tolerance=1e-8), np.full(heads, 1 / heads)
+        spent = fastest(evaluation(engine, weights, 0.0), 3)
+        counted = engine.integrals = Counting(task.signal, task.other_tokens, 0.0, 1e-8)
+        evaluation(engine, weights, 0.0)()
+        sampling = Sampling(task, SOFTMAX, heads, samples=2**10, seed=0)
+        noise = partial(sampling.evaluate, weights, 0.0 * mean, mean, gradient_covariance=True)
+        sampled = fastest(noise, 3)
+        print(
+            f"{heads:3}{spent:13.2f}{spent / heads**2:7.3f}{counted.tables / 2**20:9.1f}"
+            f"{sampled:18.2f}{sampled / heads**2:7.3f}",
+            flush=True,
+        )
 
 
 def print_shares() -> None:
@@ -181,6 +203,7 @@ def product_time(
 def main() -> None:
     print_sizes()
     print_lengths()
+    print_heads()
     print_shares()
 
 

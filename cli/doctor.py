@@ -18,18 +18,32 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.as_json
-def doctor(as_json: bool) -> int:
+@click.option(
+    "--compile",
+    "compiles",
+    is_flag=True,
+    help="Compile all kernels that are not kept yet, and nothing else.",
+)
+def doctor(as_json: bool, compiles: bool) -> int:
     """Say whether this installation is in order.
 
     Versions, processor, threads, the cache of compiled kernels, and a test of
     the engines against closed forms that takes some seconds (a minute where the
     kernels are not compiled yet). Exit status 1 if a test fails.
 
+    --compile prepares the image of a container, or the shared home of a
+    cluster: no command has to compile afterwards. Kernels are kept for one kind
+    of processor, in ~/.cache/orderparams or NUMBA_CACHE_DIR, which may be
+    read-only later.
+
     \b
     Examples:
       orderparams doctor
       orderparams doctor --json
+      orderparams doctor --compile
     """
+    if compiles:
+        return compile_kernels(as_json)
     from orderparams.doctor.machine import describe_machine
     from orderparams.doctor.selftest import run_tests
 
@@ -57,6 +71,28 @@ def doctor(as_json: bool) -> int:
             err=True,
         )
     return 1 if failed else 0
+
+
+def compile_kernels(as_json: bool) -> int:
+    """Compile what is missing, and say how much that was."""
+    from orderparams.doctor.compiling import compile_all
+    from orderparams.progress import ProgressLine
+
+    started = time.monotonic()
+    with ProgressLine(quiet=as_json) as line:
+        found = compile_all(line)
+    found["seconds"] = seconds = time.monotonic() - started
+    if as_json:
+        click.echo(json.dumps(found))
+        return 0
+    new, count = found["after"] - found["before"], found["after"]
+    what = f"{new} kernels compiled" if new else "every kernel was compiled already"
+    show([f"  {what}, {seconds:.1f} s", f"  {count} are kept in {found['folder']}, {size(found)}"])
+    return 0
+
+
+def size(found: dict[str, Any]) -> str:
+    return f"{found['bytes'] / 2**20:.1f} MiB"
 
 
 def entry(name: str, text: str) -> str:

@@ -19,7 +19,7 @@ from orderparams.cli import completion
 from orderparams.cli.screen import note
 from orderparams.config import words
 from orderparams.errors import FileError
-from orderparams.processors import processors
+from orderparams.processors import MOST_PROCESSES, processors
 
 if TYPE_CHECKING:
     from orderparams.config import Problem
@@ -114,28 +114,41 @@ def command_line() -> str:
     return typed.encode("utf-8", "backslashreplace").decode()
 
 
-def say_compiling() -> None:
-    """Say that kernels are compiled, in place of a progress line."""
+SECONDS_OF_KERNEL = 0.5
+
+
+def say_compiling(count: int) -> None:
+    """Say that kernels are compiled, in place of a progress line; ``count`` of them if known."""
     start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    how_long = "up to half a minute"
+    if count > 1:
+        seconds = max(1.0, SECONDS_OF_KERNEL * count / min(processors(), MOST_PROCESSES))
+        how_long = f"{count} of them, about {seconds:.0f} s"
     with contextlib.suppress(OSError, ValueError):
         click.echo(start, nl=False, err=True)
         note(
-            "Compiling kernels: a minute or two, more on a busy machine. They are kept for the "
-            "next time."
+            f"Compiling kernels: {how_long}, more on a busy machine. They are kept for the next "
+            "time."
         )
+
+
+def say_compiling_again(_: int = 0) -> None:
+    """Say the same where kernels cannot be kept."""
+    note(
+        "Compiling the kernels, as every run will: no folder can be written to keep them in. "
+        "Set NUMBA_CACHE_DIR to one that can."
+    )
 
 
 def announce_compilation() -> None:
     """Say why the beginning takes long: when a kernel is not compiled yet, or none can be kept."""
-    from orderparams.compiled import cache_root, on_compiling
+    from orderparams.compiled import cache_root, is_writable, on_compiling
 
-    if cache_root() is None:
-        note(
-            "Compiling the kernels, as every run will: no folder can be written to keep them in. "
-            "Set NUMBA_CACHE_DIR to one that can."
-        )
+    root = cache_root()
+    if root is None:
+        say_compiling_again()
     else:
-        on_compiling[:] = [say_compiling]
+        on_compiling[:] = [say_compiling if is_writable(root) else say_compiling_again]
 
 
 def target(output: Path | None, config: str, *, force: bool) -> Path:

@@ -7,6 +7,9 @@ import os
 THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables that hold the number of threads of a library."""
 
+MOST_PROCESSES = 4
+"""Processes that compile kernels at the same time, where there are so many processors."""
+
 
 def processors() -> int:
     """Number of processors that this process may use."""

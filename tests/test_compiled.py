@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,12 +28,12 @@ def shift(_context, x):
     return types.float64(types.float64), generate
 """,
     "inner.py": """
-from orderparams.compiled import kernel
+from orderparams.compiled import kernel, part
 from rooms.constants import STEP, TABLE
 from rooms.instructions import shift
 from rooms.shapes import Pair
 
-@kernel()
+@{inner}()
 def inner(x):
     return shift(x) + STEP + TABLE[0] + {number}
 """,
@@ -92,6 +93,7 @@ def part(model, x):
 SOURCES |= TYPES
 CLASSES = {"first": "Model", "second": "Another"}
 GIVEN = {
+    "inner": "kernel",
     "options": "",
     "shift": 0.0,
     "step": 0.0,
@@ -127,12 +129,42 @@ def run(folder, **environment):
     return float(value), int(hits)
 
 
-def test_a_change_two_calls_deep_is_noticed_and_what_is_kept_is_used(tmp_path):
-    write(tmp_path)
+@pytest.mark.parametrize("inner", ["kernel", "part"])
+def test_a_change_two_calls_deep_is_noticed_and_what_is_kept_is_used(tmp_path, inner):
+    write(tmp_path, inner=inner)
     assert run(tmp_path) == (20.0, 0)
     assert run(tmp_path) == (20.0, 1)
-    write(tmp_path, number=2.0)
+    write(tmp_path, inner=inner, number=2.0)
     assert run(tmp_path) == (30.0, 0)
+
+
+def test_a_part_is_there_before_its_callers_are_loaded(tmp_path):
+    """Also where it alone is lost from the cache: LLVM would end the process."""
+    write(tmp_path, inner="part")
+    assert run(tmp_path) == (20.0, 0)
+    for path in (tmp_path / "cache").rglob("*inner*"):
+        path.unlink()
+    assert run(tmp_path) == (20.0, 1)
+    for path in (tmp_path / "cache").rglob("*inner*.nbc"):
+        path.write_bytes(path.read_bytes()[:20])
+    assert run(tmp_path) == (20.0, 1)
+
+
+def test_a_part_is_compiled_once_and_for_kernels_alone(outer, tmp_path):
+    write(tmp_path, inner="part")
+    (tmp_path / "rooms" / "two.py").write_text(
+        "from orderparams.compiled import kernel\nfrom rooms.inner import inner\n"
+        "@kernel()\ndef two(x):\n    return inner(x) + inner(1.0) + inner(2)\n"
+    )
+    assert outer()(1.0) == 20.0
+    two = importlib.import_module("rooms.two").two
+    assert two(1.0) == 7.0
+    inner = sys.modules["rooms.inner"].inner
+    assert [str(*kinds) for kinds in inner.overloads] == ["float64", "int64"]
+    (code,) = two.inspect_llvm().values()
+    assert re.search(r"declare .*@rooms\.inner\.inner\.", code)  # and no copy of it
+    with pytest.raises(TypeError, match=r"rooms\.inner\.inner is called by kernels only"):
+        inner(1.0)
 
 
 def test_what_another_installation_has_compiled_is_used(tmp_path):

@@ -53,14 +53,18 @@ def processor() -> dict[str, Any]:
 def kernel_cache() -> dict[str, str | None]:
     """Folder of compiled kernels, None if there is none, and what is to be said about it."""
     try:
-        from orderparams.compiled import cache_root
+        from orderparams.ahead import missing
+        from orderparams.compiled import cache_root, is_writable
+        from orderparams.expectations.separate.integrals import KERNELS
     except ImportError as error:
         return {"folder": None, "state": f"unknown: {error}"}
     folder = cache_root()
     if folder is None:
         remedy = "set NUMBA_CACHE_DIR to a folder that can be written"
         return {"folder": None, "state": f"none, every start compiles anew; {remedy}"}
-    state = "writable" if any(folder.iterdir()) else "writable, empty: the kernels are compiled now"
+    state = "writable" if is_writable(folder) else "read-only"
+    if left := len(missing(KERNELS)):
+        state += f", {left} kernels of softmax are not compiled yet: orderparams doctor --compile"
     return {"folder": str(folder), "state": state}
 
 

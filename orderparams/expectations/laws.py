@@ -8,14 +8,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.arrays import Array1, Integers1
+
 Array = NDArray[np.float64]
 
 
 class Lengths(NamedTuple):
     """Law of a sequence's length L: numbers L − 1 ≥ 1 of other tokens (n,), probabilities (n,)."""
 
-    others: NDArray[np.int64]
-    shares: Array
+    others: Integers1
+    shares: Array1
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,6 +92,8 @@ class Flow(Protocol):
 
     tolerance: float
     """Error of the expectations that was asked for; infinite for sampling."""
+    long_risk: bool
+    """Whether a risk is long work in kernels, which several threads can do at the same time."""
 
     @property
     def engine_name(self) -> str:

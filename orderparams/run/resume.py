@@ -1,4 +1,4 @@
-"""Going on with a run: what it stored, where it stands, and whether it is the same problem."""
+"""Going on with a run: where it stands, and whether it is the same problem."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.config.sections import to_table
-from orderparams.errors import ConfigurationError, SolverError
-from orderparams.models.interface import Flow, State
+from orderparams.errors import ConfigurationError
+from orderparams.models.interface import Flow
 from orderparams.results.trajectory import Reached, Trajectory
 
 Array = NDArray[np.float64]
@@ -71,58 +71,3 @@ def check_left(reached: float, end: float) -> None:
             f"training.duration = {end:g}: the run to go on with has reached t = {reached:g}; "
             "give a longer duration"
         )
-
-
-class Record:
-    """What is stored of a run, one row a time; first that of an earlier run, if there is one."""
-
-    def __init__(self, flow: Flow, earlier: Trajectory | None, reached: Reached) -> None:
-        self.flow = flow
-        self.times: list[float] = []
-        self.rows: list[tuple[State, float]] = []
-        if earlier is not None:
-            kept = len(earlier.time) - reached.extra
-            self.times = earlier.time[:kept].tolist()
-            self.rows = [(earlier.state(i), float(earlier.risk[i])) for i in range(kept)]
-
-    @property
-    def last(self) -> float:
-        """The last time that is stored."""
-        return self.times[-1] if self.times else -np.inf
-
-    @property
-    def risk(self) -> float:
-        """The last risk that is known."""
-        return self.rows[-1][1] if self.rows else np.nan
-
-    def row(self, y: Array) -> tuple[State, float]:
-        """What is stored at y; a :class:`SolverError` if its risk is not finite."""
-        state = self.flow.state(y)
-        return state, self.flow.risk(state)
-
-    def add(self, time: float, y: Array) -> None:
-        """Store a state."""
-        self.rows.append(self.row(y))
-        self.times.append(time)
-
-    def hold(self, times: Array, y: Array) -> None:
-        """Store a state that does not move any more at all of some times."""
-        self.rows += [self.row(y)] * len(times)
-        self.times += times.tolist()
-
-    def until(self, reached: Reached) -> tuple[dict[str, Any], Reached]:
-        """Times, order parameters and risk up to a state, which is stored in any case; and that
-        state."""
-        times, rows = list(self.times), list(self.rows)
-        extra = bool(reached.time > self.last)
-        if extra:
-            try:
-                row = self.row(reached.y)
-            except SolverError:
-                row = self.flow.state(reached.y), np.nan
-            times.append(reached.time)
-            rows.append(row)
-        states, risks = zip(*rows, strict=True)
-        parameters = {name: np.array([state[name] for state in states]) for name in states[0]}
-        found = {"time": np.array(times), "parameters": parameters, "risk": np.array(risks)}
-        return found, Reached(reached.time, reached.y, reached.step, extra)

@@ -25,7 +25,8 @@ from orderparams.phases import phase
 from orderparams.results.schema import table
 from orderparams.results.trajectory import Reached, Trajectory
 from orderparams.run.evaluate import start_in_range
-from orderparams.run.resume import Record, check_left, check_same, start_of
+from orderparams.run.record import Record
+from orderparams.run.resume import check_left, check_same, start_of
 from orderparams.run.stepper import IMPLICIT, Stepper
 from orderparams.sources import Source, load
 
@@ -146,6 +147,7 @@ def integrate(
             times = times[due.size :]
             state = stepper.state  # not before: a run that is stopped here must step again
             if not stepper.running:
+                record.settle()
                 break
             watch(ending("interrupted", f"not finished, kept at t = {state.time:.6g}"))
             if settings.stop_at_rest and state.time >= next_look:
@@ -256,5 +258,5 @@ def solve(
 
     due = times[times > record.last]
     remedy = model.remedy(problem, sgd=problem.training.rule == "sgd")
-    with phase(f"integrating to t = {end:g}"), interruption.keeping():
+    with phase(f"integrating to t = {end:g}"), interruption.keeping(), record:
         return so_far(integrate(flow, state, due, problem.integrator, record, watch, pulse, remedy))

@@ -28,14 +28,15 @@ from orderparams.streams import steady_streams
 COMPILATION = 120.0
 """Seconds that a process may take to start and to compile its kernels, beside a point's time."""
 
-BEGINS, COMPILES = b"begins\n", b"compiles\n"
+BEGINS, COMPILES = b"begins\n", b"compiles"
 """What a child says before the reply: that it has its libraries and kernels, or that it has to
-compile them first."""
+compile so many of them first."""
 
 LOOK_INTERVAL = 1.0
 """Seconds between looks of a child at its parent."""
 
-OnCompiling = Callable[[], None]
+OnCompiling = Callable[[int], None]
+"""Called with the number of kernels that are known to be missing."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,9 @@ class Child:
             with self.limit(None if task.timeout is None else task.timeout + COMPILATION):
                 self.requests.write(json.dumps(asdict(task)).encode() + b"\n")
                 self.requests.flush()
-                if self.replies.readline() == COMPILES:
-                    self.on_compiling()
+                said = self.replies.readline()
+                if said.startswith(COMPILES):
+                    self.on_compiling(int(said.removeprefix(COMPILES)))
                     self.replies.readline()
             started = time.monotonic()
             with self.limit(task.timeout):
@@ -163,12 +165,12 @@ class Crew:
         """Start children ahead of the first points, so that they load their libraries together."""
         self.idle += [Child(self.compiling) for _ in range(count)]
 
-    def compiling(self) -> None:
+    def compiling(self, count: int) -> None:
         """Say that kernels are compiled, once."""
         with self.lock:
             say, self.on_compiling = self.on_compiling, None
         if say is not None:
-            say()
+            say(count)
 
     def run(self, task: Task) -> Reply:
         """Run a point in an idle child, or in a new one."""
@@ -252,10 +254,13 @@ def serve() -> None:
         except BrokenPipeError:
             os._exit(0)
 
+    def say_compiling(count: int) -> None:
+        answer(b"%b %d\n" % (COMPILES, count))
+
     rehearsed: set[tuple[Any, ...]] = set()
     while True:
         task = Task(**json.loads(requests.get()))
-        refusal = guarded(task, partial(rehearse, task, rehearsed, partial(answer, COMPILES)))
+        refusal = guarded(task, partial(rehearse, task, rehearsed, say_compiling))
         answer(BEGINS)
         reply = refusal or guarded(task, partial(perform, task))
         assert reply is not None

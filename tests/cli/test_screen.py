@@ -131,8 +131,10 @@ def test_notes_are_broken_between_words(run, tmp_path, capsys, monkeypatch, resu
         "holds a validation": ("analyze", result_paths["validation"]),
     }
     told = {words: run(*command)[2] for words, command in commands.items()}
-    options.say_compiling()
-    told["Compiling kernels"] = capsys.readouterr().err
+    options.say_compiling(1)
+    told["Compiling kernels: up to half a minute"] = capsys.readouterr().err
+    options.say_compiling(38)
+    told["Compiling kernels: 38 of them, about"] = capsys.readouterr().err
     monkeypatch.setattr(compiled, "cache_root", lambda: None)
     options.announce_compilation()
     told["Set NUMBA_CACHE_DIR"] = capsys.readouterr().err

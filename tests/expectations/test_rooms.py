@@ -11,7 +11,7 @@ import pytest
 import orderparams.expectations
 
 ROOT = Path(orderparams.expectations.__file__).parent
-BELOW = {"orderparams.compiled", "orderparams.errors", "orderparams.memory"}
+BELOW = {f"orderparams.{name}" for name in ("ahead", "arrays", "compiled", "errors", "memory")}
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orderparams.compiled import kernel
+from orderparams.arrays import Array1, Array2, Array3
+from orderparams.compiled import part
 from orderparams.expectations.lanes import lane_sum, row_vectors, splat
 from orderparams.expectations.laws import Lengths
 from orderparams.expectations.separate.laplace import length_powers
 from orderparams.expectations.separate.law import Depth, Grids, Integrated, Law, Seeds
 from orderparams.expectations.separate.smoothing import smooth
 
-Array = NDArray[np.float64]
 
-
-@kernel()
-def mix(tables: Array, shares: Array, out: Array) -> None:
+@part()
+def mix(tables: Array3, shares: Array1, out: Array2) -> None:
     """First rows of the signal token: components c ≥ 1 of tables (C+1, rows, n) by their shares."""
     for k in range(out.shape[0]):
         for i in range(out.shape[1]):
@@ -25,18 +23,18 @@ def mix(tables: Array, shares: Array, out: Array) -> None:
                 out[k, i] += shares[c] * tables[c, k, i]
 
 
-@kernel()
+@part()
 def integrate_head(
-    tables: Array,
-    token: Array,
-    scale: Array,
-    weight: Array,
+    tables: Array3,
+    token: Array2,
+    scale: Array1,
+    weight: Array1,
     lengths: Lengths,
     kappa: float,
     alpha: float,
     gamma: float,
-    mass: Array,
-    adjoints: Array,
+    mass: Array1,
+    adjoints: Array3,
 ) -> tuple[float, float, float]:
     """A, G and the miss of an identity for one head with tables (C+1, rows, n) and token (3, n).
 
@@ -72,7 +70,7 @@ def integrate_head(
     return lane_sum(attended), lane_sum(overlap), lane_sum(identity) - 1.0
 
 
-@kernel(inline="always")  # which saves seconds of compiling it twice
+@part()
 def head_integrals(
     grids: Grids,
     law: Law,
@@ -81,7 +79,7 @@ def head_integrals(
     seeds: Seeds,
     depth: Depth,
     found: Integrated,
-) -> tuple[list[Array], list[Array], float]:
+) -> tuple[list[Array3], list[Array2], float]:
     """Fills A, G_hh and the part of the integrand; adds to the slopes of Σ α_h A_h + Σ γ_hh' G_hh'.
 
     Returns for every head its tables (C+1, most rows, n), of which the first rows (C+1, H) are set,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.ahead import compile_missing
 from orderparams.errors import SolverError
 from orderparams.expectations.laws import Lengths, Mixture
 from orderparams.expectations.separate.laplace import lay_grids, locate
@@ -25,6 +26,8 @@ from orderparams.expectations.separate.pairs import seeded_integrals, table_dept
 from orderparams.expectations.separate.smoothing import gaussian_rule
 
 Array = NDArray[np.float64]
+
+KERNELS = (locate, lay_grids, table_depth, seeded_integrals)
 
 ATTEMPTS = 8
 MOST_NODES = 1024
@@ -114,6 +117,7 @@ class Integrals:
         Without its gradient it takes about half the time.
         """
         law, spread = self.law(overlap, self_overlap, bias)
+        compile_missing(KERNELS)
         # of the gradients, those in m carry factors μ_c and m Σ_c
         heavy = max(1.0, 0.5 * np.abs(seeds.alpha).max(), float(np.abs(seeds.gamma).max()))
         size = heavy * max(self._largest, 2.0 * np.abs(spread).max())

@@ -8,9 +8,9 @@ and how broad log Z is.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orderparams.compiled import FAST, kernel
+from orderparams.arrays import Array1, Array2
+from orderparams.compiled import FAST, kernel, part
 from orderparams.expectations.lanes import LANES
 from orderparams.expectations.laws import Lengths
 from orderparams.expectations.separate.law import Grids, Law
@@ -21,14 +21,12 @@ from orderparams.expectations.separate.smoothing import (
     progression,
 )
 
-Array = NDArray[np.float64]
-
 PREVIEW = 32
 """Points at which F is looked at before the grid is laid."""
 
 
-@kernel(fastmath=FAST)
-def length_powers(deficit: Array, lengths: Lengths, out: Array) -> None:
+@part(fastmath=FAST)
+def length_powers(deficit: Array1, lengths: Lengths, out: Array2) -> None:
     """E_L[Φ^{L−1}] and its first two derivatives in Φ = 1 − deficit: fills out (3, n).
 
     1 − Φⁿ is built by squaring, d ← d(2−d), and
@@ -68,9 +66,9 @@ def length_powers(deficit: Array, lengths: Lengths, out: Array) -> None:
             g2[i] += left * second
 
 
-@kernel()
+@part()
 def survival(
-    head: int, tau: Array, law: Law, lengths: Lengths, kappa: float, digits: float, out: Array
+    head: int, tau: Array1, law: Law, lengths: Lengths, kappa: float, digits: float, out: Array1
 ) -> None:
     """F(τ) of one head to about three digits, down to e^{−digits}: fills out (n,)."""
     means, _, deviations, shares = law
@@ -97,7 +95,7 @@ def survival(
         out[i] = np.exp(-kappa * scale[i]) * token[i] * powers[0, i]
 
 
-@kernel()
+@part()
 def window(head: int, law: Law, longest: int, kappa: float, digits: float) -> tuple[float, float]:
     """[low, high] outside of which 1 − F or F is below e^{−digits}, by Chernoff's bound."""
     means, _, deviations, shares = law
@@ -119,8 +117,8 @@ def window(head: int, law: Law, longest: int, kappa: float, digits: float) -> tu
     return low, high
 
 
-@kernel()
-def ridge_width(head: int, covariance: Array) -> float:
+@part()
+def ridge_width(head: int, covariance: Array2) -> float:
     """Smallest standard deviation of the head's logit minus that of another head."""
     least = np.inf
     for other in range(covariance.shape[0]):
@@ -130,8 +128,8 @@ def ridge_width(head: int, covariance: Array) -> float:
     return float(np.sqrt(max(least, 0.0)))
 
 
-@kernel()
-def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array:
+@kernel(inlined=False)
+def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array2:
     """For every head the ends of the window, and origin and stretch of its map u ↦ τ, (H, 4).
 
     τ = origin + stretch·(u − e^{−u}) shortens the left tail, where integrands fall like e^τ. The
@@ -171,7 +169,7 @@ def locate(law: Law, lengths: Lengths, kappa: float, digits: float) -> Array:
     return out
 
 
-@kernel()
+@part()
 def nodes_between(
     origin: float, stretch: float, low: float, high: float, step: float
 ) -> tuple[int, int]:
@@ -185,8 +183,8 @@ def nodes_between(
     return start, end - start + 1
 
 
-@kernel()
-def lay_grids(located: Array, kappa: float, step: float) -> Grids:
+@kernel(inlined=False)
+def lay_grids(located: Array2, kappa: float, step: float) -> Grids:
     """A trapezoid rule, uniform in u, for every head of :func:`locate`; sizes are whole vectors."""
     heads = located.shape[0]
     first = np.empty(heads, dtype=np.int64)

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from orderparams.arrays import Array1, Array2, Array3, Integers1, Integers2, Integers3
 
 
 class Law(NamedTuple):
@@ -17,24 +13,24 @@ class Law(NamedTuple):
     means (C+1, H), covariances (C+1, H, H) and deviations (C+1, H); shares (C+1,), the first one.
     """
 
-    means: Array
-    covariances: Array
-    deviations: Array
-    shares: Array
+    means: Array2
+    covariances: Array3
+    deviations: Array2
+    shares: Array1
 
 
 class Seeds(NamedTuple):
     """α (H,) and the symmetric γ (H, H) of the sum Σ α_h A_h + Σ γ_hh' G_hh'."""
 
-    alpha: Array
-    gamma: Array
+    alpha: Array1
+    gamma: Array2
 
 
 class Slopes(NamedTuple):
     """Derivatives in the means (C+1, H) and in the covariances (C+1, H, H) of a law."""
 
-    means: Array
-    covariances: Array
+    means: Array2
+    covariances: Array3
 
 
 class Grids(NamedTuple):
@@ -43,9 +39,9 @@ class Grids(NamedTuple):
     What stands behind them is not set.
     """
 
-    scales: Array
-    weights: Array
-    sizes: Integers
+    scales: Array2
+    weights: Array2
+    sizes: Integers1
 
 
 class Depth(NamedTuple):
@@ -53,8 +49,8 @@ class Depth(NamedTuple):
     pairs h < h', 0 where they are split, at most ``splits`` components of a pair; and the digits of
     the rules in the logits."""
 
-    rows: Integers
-    terms: Integers
+    rows: Integers2
+    terms: Integers3
     splits: int
     digits: float
 
@@ -63,7 +59,7 @@ class Integrated(NamedTuple):
     """What is filled or added to: A (H,), G (H, H), the part of the seeded sum's integrand at the
     nodes of each head (H, n), and the derivatives of the sum."""
 
-    attended: Array
-    overlaps: Array
-    masses: Array
+    attended: Array1
+    overlaps: Array2
+    masses: Array2
     slopes: Slopes

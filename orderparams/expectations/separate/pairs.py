@@ -12,9 +12,9 @@ of the tables of :mod:`smoothing`. Where it converges too slowly (large, strongl
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orderparams.compiled import FAST, kernel
+from orderparams.arrays import Array1, Array2, Array3
+from orderparams.compiled import FAST, kernel, part
 from orderparams.expectations.lanes import fma, lane_sum, row_vectors, splat
 from orderparams.expectations.laws import Lengths
 from orderparams.expectations.separate.heads import head_integrals
@@ -30,16 +30,15 @@ from orderparams.expectations.separate.law import (
 from orderparams.expectations.separate.smoothing import add_product, row_bounds
 from orderparams.expectations.separate.splits import contract_split, split
 
-Array = NDArray[np.float64]
-Series = tuple[Array, Array, Array]
+Series = tuple[Array2, Array2, Array1]
 """Tables of both heads, and the coefficients of Mehler's series."""
 
 MOST_TERMS = 96
 """Longest Mehler series; beyond it the split is cheaper."""
 
 
-@kernel()
-def mehler_terms(covariance: float, first: Array, second: Array, accuracy: float) -> int:
+@part()
+def mehler_terms(covariance: float, first: Array1, second: Array1, accuracy: float) -> int:
     """How many terms leave a tail below accuracy, derivatives included; 0 for more than MOST_TERMS.
 
     first and second bound the rows of the two tables (see :func:`smoothing.row_bounds`).
@@ -55,7 +54,7 @@ def mehler_terms(covariance: float, first: Array, second: Array, accuracy: float
     return 0
 
 
-@kernel()
+@kernel(inlined=False)
 def table_depth(law: Law, accuracy: float, digits: float) -> Depth:
     """How far Mehler's series have to go for this accuracy, and the tables with them."""
     _, covariances, deviations, _ = law
@@ -82,8 +81,8 @@ def table_depth(law: Law, accuracy: float, digits: float) -> Depth:
     return Depth(rows, terms, most, digits)
 
 
-@kernel()
-def mehler_coefficients(covariance: float, terms: int) -> Array:
+@part()
+def mehler_coefficients(covariance: float, terms: int) -> Array1:
     """covarianceʳ/r!, shape (terms,)."""
     out = np.empty(terms)
     out[0] = 1.0
@@ -92,9 +91,9 @@ def mehler_coefficients(covariance: float, terms: int) -> Array:
     return out
 
 
-@kernel()
+@part()
 def add_expectation(
-    rows: Array, other_rows: Array, coefficients: Array, share: float, out: Array
+    rows: Array2, other_rows: Array2, coefficients: Array1, share: float, out: Array2
 ) -> None:
     """Adds share · Σ_r coefficient_r · row_r · other_row_r to out (n', n)."""
     terms, size = coefficients.size, rows.shape[1]
@@ -106,8 +105,8 @@ def add_expectation(
     add_product(other_rows[:terms], scaled, out)
 
 
-@kernel()
-def contract_series(factors: Series, adjoint: Array, out: Array) -> None:
+@part()
+def contract_series(factors: Series, adjoint: Array3, out: Array1) -> None:
     """Derivatives in both means, both variances and the covariance, out (5,).
 
     adjoint (2, n', n) belongs to E[f f'] and E[f⁽¹⁾ f'⁽¹⁾]; the marginals of f are left out.
@@ -138,8 +137,8 @@ def contract_series(factors: Series, adjoint: Array, out: Array) -> None:
     out[4] = lane_sum(covariance)
 
 
-@kernel(fastmath=FAST)
-def margins(adjoint: Array, by_first: Array, by_second: Array) -> None:
+@part(fastmath=FAST)
+def margins(adjoint: Array2, by_first: Array1, by_second: Array1) -> None:
     """Sums of adjoint (n', n) over the second head's grid, (n,), and over the first's, (n',)."""
     for i in range(by_first.size):
         by_first[i] = 0.0
@@ -151,16 +150,16 @@ def margins(adjoint: Array, by_first: Array, by_second: Array) -> None:
         by_second[j] = row
 
 
-@kernel(fastmath=FAST)
+@part(fastmath=FAST)
 def integrate_pair(
-    weights: tuple[Array, Array],
-    marginals: tuple[Array, Array, Array, Array],
+    weights: tuple[Array1, Array1],
+    marginals: tuple[Array1, Array1, Array1, Array1],
     factor: float,
     lengths: Lengths,
-    noise: Array,
-    token: Array,
-    mass: Array,
-    other_mass: Array,
+    noise: Array3,
+    token: Array3,
+    mass: Array1,
+    other_mass: Array1,
 ) -> float:
     """G_hh'; turns the expectations noise and token (2, n', n) into adjoints of factor·G_hh'.
 
@@ -197,7 +196,7 @@ def integrate_pair(
     return overlap
 
 
-@kernel(inline="always")  # which saves seconds of compiling it twice
+@part()
 def pair_integrals(
     grids: Grids,
     law: Law,
@@ -205,8 +204,8 @@ def pair_integrals(
     seeds: Seeds,
     depth: Depth,
     differentiate: bool,
-    tables: list[Array],
-    tokens: list[Array],
+    tables: list[Array3],
+    tokens: list[Array2],
     found: Integrated,
 ) -> None:
     """Fills G_hh', h ≠ h'; adds to the parts of the integrand and, if asked for, to the slopes.
@@ -284,8 +283,8 @@ def pair_integrals(
                 covariance_slopes[c, k, h] += 0.5 * shares[c] * of_pair[4]
 
 
-@kernel()
-def ripple(mass: Array) -> float:
+@part()
+def ripple(mass: Array1) -> float:
     """Σ (−1)ⁱ mass_i: by how much the rules of twice the step, on even and on odd nodes, differ."""
     total = 0.0
     for i in range(mass.size):
@@ -293,7 +292,7 @@ def ripple(mass: Array) -> float:
     return total
 
 
-@kernel()
+@kernel(inlined=False)
 def seeded_integrals(
     grids: Grids,
     law: Law,

@@ -9,12 +9,10 @@ by two. f instead of K_0 keeps the relative accuracy that powers as high as L = 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orderparams.compiled import FAST, kernel
+from orderparams.arrays import Array1, Array2, Transposed
+from orderparams.compiled import FAST, kernel, part
 from orderparams.expectations.lanes import fma, row_vectors
-
-Array = NDArray[np.float64]
 
 NARROW = 0.15
 """Below this deviation rows come from derivatives of f, above from Hermite polynomials: those
@@ -24,8 +22,8 @@ FINITE = 700.0
 """Exponents are clipped here; exp of it is finite."""
 
 
-@kernel()
-def add_product(left: Array, right: Array, out: Array) -> None:
+@kernel(inlined=False)
+def add_product(left: Array2 | Transposed, right: Array2, out: Array2) -> None:
     """Adds leftᵀ right to out (R, n), for left (S, R) and right (S, n); n is whole vectors."""
     factors, sums = row_vectors(right), row_vectors(out)
     terms, rows = left.shape
@@ -45,8 +43,8 @@ def add_product(left: Array, right: Array, out: Array) -> None:
             sums[r, i] = a0
 
 
-@kernel(fastmath=FAST)
-def decay(y: Array, out: Array) -> None:
+@kernel(inlined=False, fastmath=FAST)
+def decay(y: Array1, out: Array1) -> None:
     """out = e^{−y} − 1 for y ≥ 0, accurate to a few units of the last place of out.
 
     The series serves y/128; each of seven doublings d(2y) = d(y)(2 − d(y)) of d = 1 − e^{−y}
@@ -76,8 +74,8 @@ def decay(y: Array, out: Array) -> None:
         out[i] = -d
 
 
-@kernel()
-def decay_rows(scale: Array, x: Array, rates: Array, out: Array) -> None:
+@part()
+def decay_rows(scale: Array1, x: Array1, rates: Array2, out: Array2) -> None:
     """y = e^{τ+x} at e^τ = scale (n,) and x (nodes,), and f = e^{−y} − 1: fills both (nodes, n)."""
     for j in range(x.size):
         factor = np.exp(min(x[j], FINITE))
@@ -86,8 +84,8 @@ def decay_rows(scale: Array, x: Array, rates: Array, out: Array) -> None:
     decay(rates.reshape(-1), out.reshape(-1))
 
 
-@kernel()
-def progression(first: float, step: float, count: int) -> Array:
+@part()
+def progression(first: float, step: float, count: int) -> Array1:
     """first, first + step, …: (count,). Loops compile faster than NumPy's expressions."""
     out = np.empty(count)
     for i in range(count):
@@ -95,8 +93,8 @@ def progression(first: float, step: float, count: int) -> Array:
     return out
 
 
-@kernel()
-def normal_weights(nodes: Array, step: float) -> Array:
+@part()
+def normal_weights(nodes: Array1, step: float) -> Array1:
     """Weights of a trapezoid rule for a standard normal variable."""
     out = np.empty(nodes.size)
     for i in range(nodes.size):
@@ -104,8 +102,8 @@ def normal_weights(nodes: Array, step: float) -> Array:
     return out
 
 
-@kernel()
-def gaussian_rule(deviation: float, rows: int, digits: float) -> tuple[Array, Array]:
+@kernel(inlined=False)
+def gaussian_rule(deviation: float, rows: int, digits: float) -> tuple[Array1, Array1]:
     """Trapezoid nodes g and weights for E[f(τ + deviation·g) He_k(g)], k < rows, to e^{−digits}.
 
     On the line Im g = y the integrand grows by about e^{y²/2 + y√k}, and f is bounded for
@@ -123,8 +121,8 @@ def gaussian_rule(deviation: float, rows: int, digits: float) -> tuple[Array, Ar
     return nodes, normal_weights(nodes, step)
 
 
-@kernel()
-def hermite_weights(nodes: Array, weights: Array, deviation: float, out: Array) -> None:
+@part()
+def hermite_weights(nodes: Array1, weights: Array1, deviation: float, out: Array2) -> None:
     """out (rows, nodes): weight·He_k(g)/deviationᵏ, which turns values of f into row k."""
     inverse = 1.0 / deviation
     count = nodes.size
@@ -137,8 +135,8 @@ def hermite_weights(nodes: Array, weights: Array, deviation: float, out: Array) 
             row[j] = (nodes[j] * last[j] - factor * before[j]) * inverse
 
 
-@kernel()
-def narrow_rows(rates: Array, weights: Array, out: Array) -> None:
+@part()
+def narrow_rows(rates: Array2, weights: Array1, out: Array2) -> None:
     """Rows k ≥ 1 of the table from f⁽ᵏ⁾ = e^{−y} Σ_j (−1)ʲ S(k,j) yʲ, S Stirling's numbers.
 
     rates (nodes, n) are y = e^{τ+x}.
@@ -163,8 +161,8 @@ def narrow_rows(rates: Array, weights: Array, out: Array) -> None:
                 out[k, i] += stirling[k, j] * moments[j]
 
 
-@kernel()
-def smooth(scale: Array, mean: float, deviation: float, digits: float, out: Array) -> None:
+@part()
+def smooth(scale: Array1, mean: float, deviation: float, digits: float, out: Array2) -> None:
     """The table at e^τ = scale (n,): fills out (rows, n).
 
     Row k comes to about e^{−digits} √k!/max(1, deviationᵏ), for k ≤ 4 to e^{−digits}. Below the
@@ -186,8 +184,8 @@ def smooth(scale: Array, mean: float, deviation: float, digits: float, out: Arra
         add_product(transform.T, values, out)
 
 
-@kernel()
-def row_bounds(deviation: float, out: Array) -> None:
+@part()
+def row_bounds(deviation: float, out: Array1) -> None:
     """Bounds of |row k| over all τ for k ≥ 1, out (rows,), by the Fourier transform of K_0:
 
     |row k| ≤ 1/(2π) ∫ |ω|ᵏ |Γ(iω)| e^{−deviation²ω²/2} dω,  |Γ(iω)|² = π/(ω sinh πω).

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orderparams.compiled import FAST, kernel
+from orderparams.arrays import Array1, Array2, Array3
+from orderparams.compiled import FAST, part
 from orderparams.expectations.separate.law import Depth, Grids, Law
 from orderparams.expectations.separate.smoothing import (
     add_product,
@@ -21,8 +21,6 @@ from orderparams.expectations.separate.smoothing import (
     normal_weights,
     progression,
 )
-
-Array = NDArray[np.float64]
 
 BLOCK = 512
 """Values that one pass of :func:`correlate` works on, few enough for the nearest cache."""
@@ -36,17 +34,17 @@ class Split(NamedTuple):
     """
 
     forward: bool
-    fixed: Array
-    other: Array
+    fixed: Array3
+    other: Array3
     start: int
-    nodes: Array
-    weights: Array
+    nodes: Array1
+    weights: Array1
     deviation: float
     slope: float
 
 
-@kernel(fastmath=FAST)
-def derivatives(scale: Array, x: Array, out: Array) -> None:
+@part(fastmath=FAST)
+def derivatives(scale: Array1, x: Array1, out: Array3) -> None:
     """f and its first derivatives at τ + x: fills out (2 or 4, len(x), n)."""
     orders, count, size = out.shape
     rates = np.empty((count, size))
@@ -62,8 +60,8 @@ def derivatives(scale: Array, x: Array, out: Array) -> None:
                 d3[i] = d1[i] * (1.0 - y[i] * (3.0 - y[i]))
 
 
-@kernel(fastmath=FAST)
-def correlate(values: Array, taps: Array, out: Array) -> None:
+@part(fastmath=FAST)
+def correlate(values: Array2, taps: Array1, out: Array2) -> None:
     """Adds Σ_q taps_q values[j + q] to out (nodes, n), for values (≥ nodes + taps − 1, n)."""
     size, whole = out.shape[1], taps.size - taps.size % 4
     source, target = values.reshape(-1), out.reshape(-1)
@@ -82,10 +80,10 @@ def correlate(values: Array, taps: Array, out: Array) -> None:
                 row[i] += taps[q] * b0[i]
 
 
-@kernel()
+@part()
 def conditional_rows(
-    scale: Array, spacing: float, rest: float, between: tuple[int, int], digits: float
-) -> Array:
+    scale: Array1, spacing: float, rest: float, between: tuple[int, int], digits: float
+) -> Array3:
     """E over e of f⁽ᵖ⁾(τ + spacing·row + rest·e), p = 0, 1, for a range of rows: (2, rows, n).
 
     The step in e is made to divide the spacing, so that neighbouring rows share values of f,
@@ -116,14 +114,14 @@ def conditional_rows(
     return out
 
 
-@kernel()
+@part()
 def node_range(center: float, step: float, reach: float) -> tuple[int, int]:
     """The n with step·n − center within ±reach: from the first to before the second."""
     return int(np.ceil((center - reach) / step)), int(np.floor((center + reach) / step)) + 1
 
 
-@kernel()
-def leads(h: int, k: int, deviations: Array, means: Array) -> bool:
+@part()
+def leads(h: int, k: int, deviations: Array1, means: Array2) -> bool:
     """Whether x is the logit of head h: the one of larger variance; where they agree, of the larger
     mean in the first component that tells them apart. The order of the heads does not matter."""
     if deviations[h] != deviations[k]:
@@ -134,14 +132,14 @@ def leads(h: int, k: int, deviations: Array, means: Array) -> bool:
     return True
 
 
-@kernel()
-def same_covariance(one: Array, other: Array, pair: tuple[int, int]) -> bool:
+@part()
+def same_covariance(one: Array2, other: Array2, pair: tuple[int, int]) -> bool:
     """Whether two covariances (H, H) agree in the block of a pair."""
     h, k = pair
     return bool(one[h, h] == other[h, h] and one[k, k] == other[k, k] and one[h, k] == other[h, k])
 
 
-@kernel()
+@part()
 def split(pair: tuple[int, int], law: Law, grids: Grids, depth: Depth) -> list[Split]:
     """The components of a pair that have no Mehler series.
 
@@ -184,8 +182,8 @@ def split(pair: tuple[int, int], law: Law, grids: Grids, depth: Depth) -> list[S
     return splits
 
 
-@kernel(fastmath=FAST)
-def contract_split(parts: Split, adjoint: Array, out: Array) -> None:
+@part(fastmath=FAST)
+def contract_split(parts: Split, adjoint: Array3, out: Array1) -> None:
     """Derivatives in both means, both variances and the covariance, out (5,), of one component.
 
     adjoint (2, n', n) belongs to E[f f'] and E[f⁽¹⁾ f'⁽¹⁾]; the marginals of f are left out.

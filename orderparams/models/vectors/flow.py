@@ -13,6 +13,7 @@ integrated in its place.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -58,6 +59,9 @@ class Rule:
     rates: Mapping[str, float] = field(default_factory=dict)
 
 
+NOTING = threading.Lock()
+"""A run takes its gradients and the risks at its stored times at the same time."""
+
 Expectations = Callable[[Vectors, bool], Gradient]
 """Risk and gradient of some vectors; V as well if the second argument is true."""
 
@@ -71,6 +75,8 @@ class VectorFlow:
     R = m Bᵀ with M vectors in the span of the hidden directions. ``scales`` are changes that matter
     of m (d,), under "overlap", and of the numbers (n,); 1 where they are not given.
     """
+
+    long_risk = False
 
     def __init__(
         self,
@@ -197,7 +203,8 @@ class VectorFlow:
         not finite."""
         if not np.isfinite(risk):
             raise SolverError("the expectations are not finite")
-        self.worst_error = max(self.worst_error, error)
+        with NOTING:
+            self.worst_error = max(self.worst_error, error)
         self.ways.add(way)
 
     def check_rates(self, duration: float, longest: float) -> None:

@@ -1,0 +1,116 @@
+"""Every kernel compiled ahead, as for an image or a cluster: by what needs kernels of its own.
+
+Each rehearsal runs in a process of its own, several at a time; what one compiles the others load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.processors import MOST_PROCESSES, THREADS, processors
+
+DIRECT: dict[str, Any] = {"simulation.backend": "direct", "simulation.dimension": 100}
+SAMPLED: dict[str, Any] = {"expectation.engine": "sampling", "expectation.samples": 256}
+RELU: dict[str, Any] = {"network.activation": "relu"}
+
+REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "softmax": ("evaluate", "two-stage", {}),
+    "SGD of attention": ("simulate", "two-stage", {}),
+    "SGD of committees": ("simulate", "saad-solla", {}),
+    "SGD of attention in R^D": ("simulate", "two-stage", DIRECT),
+    "SGD of committees in R^D": ("simulate", "saad-solla", DIRECT),
+    "sampling": ("evaluate", "two-stage", SAMPLED),
+    "Bayes-softmax": ("evaluate", "bayes-softmax", {}),
+    "committees": ("evaluate", "saad-solla", {}),
+    "committees of ReLU": ("evaluate", "saad-solla", RELU),
+}
+"""What needs kernels of its own: action, preset and settings. The longest come first."""
+
+
+def rehearse(what: str) -> None:
+    """Have all kernels of one rehearsal, compiled or loaded."""
+    from orderparams.scans.actions import perform, rehearsal
+    from orderparams.sources import load
+
+    action, preset, settings = REHEARSALS[what]
+    outcome = perform(*rehearsal(action, load(preset, settings=settings)))
+    if outcome.status != "finished":
+        raise SolverError(outcome.message)
+
+
+def kept(folder: Path) -> list[Path]:
+    """Files of compiled kernels."""
+    return list(folder.rglob("*.nbc"))
+
+
+def writable_folder() -> Path:
+    """Where kernels are kept; :class:`ConfigurationError` where none can be."""
+    from orderparams.compiled import cache_root, is_writable
+
+    folder = cache_root()
+    if folder is None or not is_writable(folder):
+        where = "no folder" if folder is None else f"{folder} is read-only: no folder"
+        raise ConfigurationError(
+            f"{where} can be written to keep compiled kernels in; set NUMBA_CACHE_DIR to one that "
+            "can, here and wherever they are to be loaded"
+        )
+    return folder
+
+
+def compile_all(progress: Callable[[float, str], None]) -> dict[str, Any]:
+    """Compile what is not kept yet: folder, kernels before and after, and bytes.
+
+    ``progress`` is called with the fraction done and what was finished. :class:`SolverError` for
+    what could not be compiled.
+    """
+    folder = writable_folder()
+    before, running = len(kept(folder)), set[subprocess.Popen[str]]()
+
+    def compiled(what: str) -> str:
+        with subprocess.Popen(
+            [sys.executable, "-P", "-m", __name__, what],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | dict.fromkeys(THREADS, "1"),
+            start_new_session=True,  # out of reach of the terminal: Ctrl-C is for this process
+        ) as process:
+            running.add(process)
+            _, said = process.communicate()
+            running.discard(process)
+        if process.returncode != 0:
+            last = said.strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
+            raise SolverError(f"the kernels of {what} could not be compiled: {last[0]}")
+        return what
+
+    with ThreadPoolExecutor(min(processors(), MOST_PROCESSES)) as threads:
+        futures = [threads.submit(compiled, what) for what in REHEARSALS]
+        try:
+            progress(0.0, f"compiling kernels of {len(futures)} kinds")
+            for done, future in enumerate(as_completed(futures), start=1):
+                what = future.result()
+                progress(
+                    done / len(futures), f"kernels of {what} are there, {done} of {len(futures)}"
+                )
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            for process in list(running):
+                with contextlib.suppress(OSError):
+                    process.kill()
+            raise
+    files = kept(folder)
+    size = sum(path.stat().st_size for path in files)
+    return {"folder": str(folder), "before": before, "after": len(files), "bytes": size}
+
+
+if __name__ == "__main__":
+    rehearse(sys.argv[1])

@@ -1,0 +1,111 @@
+"""What is stored of a run, one row a time: order parameters, and the risk, taken beside the run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.errors import SolverError
+from orderparams.models.interface import Flow, State
+from orderparams.results.trajectory import Reached, Trajectory
+
+Array = NDArray[np.float64]
+
+OUTSTANDING = 16
+"""Risks that a run goes on without; one that is interrupted waits for them."""
+
+
+class Record:
+    """Times, states and their risks; first those of an earlier run, if there is one.
+
+    Nothing in a run waits for the risk at a stored time. Where it is long work, it is taken in a
+    thread of its own: kernels release the GIL. When it is waited for depends on the run alone,
+    never on the clock.
+    """
+
+    def __init__(self, flow: Flow, earlier: Trajectory | None, reached: Reached) -> None:
+        self.flow = flow
+        self.times: list[float] = []
+        self.states: list[State] = []
+        self.risks: list[float] = []
+        self.outstanding: deque[Future[float]] = deque()
+        self.thread = ThreadPoolExecutor(1)
+        if earlier is not None:
+            kept = len(earlier.time) - reached.extra
+            self.times = earlier.time[:kept].tolist()
+            self.states = [earlier.state(i) for i in range(kept)]
+            self.risks = earlier.risk[:kept].tolist()
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.thread.shutdown()
+
+    @property
+    def last(self) -> float:
+        """The last time that is stored."""
+        return self.times[-1] if self.times else -np.inf
+
+    @property
+    def risk(self) -> float:
+        """The last risk that is known."""
+        return self.risks[-1] if self.risks else np.nan
+
+    def add(self, time: float, y: Array) -> None:
+        """Store a state."""
+        state = self.flow.state(y)
+        if self.flow.long_risk:
+            context = copy_context()  # what NumPy does about divisions by zero
+            self.outstanding.append(self.thread.submit(context.run, self.flow.risk, state))
+        else:
+            self.risks.append(self.flow.risk(state))
+        self.times.append(time)
+        self.states.append(state)
+        self.settle(OUTSTANDING)
+
+    def settle(self, left: int = 0) -> None:
+        """Wait until no more risks than these are outstanding.
+
+        :class:`SolverError` of the first that cannot be had; nothing is stored from there on.
+        """
+        while len(self.outstanding) > left:
+            try:
+                self.risks.append(self.outstanding[0].result())
+            except SolverError:
+                del self.times[len(self.risks) :], self.states[len(self.risks) :]
+                self.outstanding.clear()
+                raise
+            self.outstanding.popleft()
+
+    def hold(self, times: Array, y: Array) -> None:
+        """Store a state that does not move any more at all of some times."""
+        self.settle()
+        state = self.flow.state(y)
+        self.risks += [self.flow.risk(state)] * len(times)
+        self.states += [state] * len(times)
+        self.times += times.tolist()
+
+    def until(self, reached: Reached) -> tuple[dict[str, Any], Reached]:
+        """Times, order parameters and risk up to a state, which is stored in any case; and that
+        state."""
+        with contextlib.suppress(SolverError):  # the run itself has told of it
+            self.settle()
+        times, states, risks = list(self.times), list(self.states), list(self.risks)
+        extra = bool(reached.time > self.last)
+        if extra:
+            times.append(reached.time)
+            states.append(self.flow.state(reached.y))
+            try:
+                risks.append(self.flow.risk(states[-1]))
+            except SolverError:
+                risks.append(np.nan)
+        parameters = {name: np.array([state[name] for state in states]) for name in states[0]}
+        found = {"time": np.array(times), "parameters": parameters, "risk": np.array(risks)}
+        return found, Reached(reached.time, reached.y, reached.step, extra)
