@@ -150,14 +150,15 @@ def analyze(
     run = run_of(source, settings, replica, progress)
     problem = run.problem
     progress("stationary points and their stability")
-    symmetric = Landscape(problem, residual=0)
+    everywhere = Landscape(problem)
+    symmetric = everywhere.with_residual(0)
     stages = stages_of(run)
     unspecialized = examine(symmetric, unspecialized_point(symmetric), run)
     apart = relative_distance(symmetric, run, unspecialized.point)
     inner = [plateau.center for plateau in stages.plateaus if plateau.end < run.time[-1]]
     indices = [int(np.searchsorted(run.time, center)) for center in inner]
-    rests = tuple(rest_near(run, index) for index in indices if apart[index] > NEAR)
-    final = rest_near(run, -1)
+    rests = tuple(rest_near(everywhere, run, index) for index in indices if apart[index] > NEAR)
+    final = rest_near(everywhere, run, -1)
     progress("the optimum")
     ends = [vectors_at(run, -1), vectors_at(run, 0)]
     best, penalised = optimum(problem, ends), None

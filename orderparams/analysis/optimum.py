@@ -14,7 +14,7 @@ from orderparams.analysis.stationary import StationaryPoint, descend, nearest_mi
 from orderparams.config import Problem
 from orderparams.models.interface import State
 from orderparams.models.vectors.geometry import Floor, Vectors, squares
-from orderparams.models.vectors.landscape import Landscape
+from orderparams.models.vectors.landscape import ROUGH, Landscape
 
 Array = NDArray[np.float64]
 
@@ -27,9 +27,6 @@ COMPETING = 200
 
 SAME = 1e-5
 """Two descents whose ends differ by less have found the same minimum."""
-
-ROUGH = 1e-6
-"""Tolerance of the expectations while the starts compete."""
 
 PROVEN = 1e-8
 """Above the floor by no more, a risk is the floor."""
@@ -79,11 +76,11 @@ def optimum(problem: Problem, starts: Sequence[Vectors] = (), *, decay: bool = F
     """
     if not decay:
         problem = without_decay(problem)
-    rough = Landscape(problem, tolerance=ROUGH)
-    ends = search(rough, starts)
+    landscape = Landscape(problem)
+    ends = search(landscape.rough, starts)
     return Optimum(
-        point=refined_minimum(problem, rough.vectors(ends[0][1])),
-        floor=rough.geometry.floor,
+        point=refined_minimum(landscape, landscape.vectors(ends[0][1])),
+        floor=landscape.geometry.floor,
         values=tuple(value for value, _ in ends),
     )
 
@@ -126,14 +123,13 @@ def without_decay(problem: Problem) -> Problem:
     return dataclasses.replace(problem, training=training)
 
 
-def refined_minimum(problem: Problem, vectors: Vectors) -> StationaryPoint:
+def refined_minimum(everywhere: Landscape, vectors: Vectors) -> StationaryPoint:
     """The minimum below some vectors, with as many residual directions as it needs."""
-    landscape = Landscape(problem, residual=residual_rank(vectors))
+    landscape = everywhere.with_residual(residual_rank(vectors))
     point = nearest_minimum(landscape, landscape.point(vectors))
     if np.linalg.eigvalsh(landscape.transverse(point.x))[0] >= -ROUGH:
         return point
-    landscape = Landscape(problem)
-    return nearest_minimum(landscape, landscape.point(vectors))
+    return nearest_minimum(everywhere, everywhere.point(vectors))
 
 
 def residual_rank(vectors: Vectors) -> int:

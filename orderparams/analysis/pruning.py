@@ -9,7 +9,6 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.optimum import ROUGH
 from orderparams.analysis.stationary import descend
 from orderparams.config import Problem
 from orderparams.models.vectors.geometry import Vectors, geometry_of, select
@@ -78,8 +77,7 @@ def left(problem: Problem, vectors: Vectors, removed: tuple[int, ...]) -> tuple[
 def best_of_rest(problem: Problem, vectors: Vectors, removed: tuple[int, ...]) -> float:
     """The risk of what is left at the minimum below it, of the objective if weights decay."""
     landscape, x = left(problem, vectors, removed)
-    rough = Landscape(landscape.problem, residual=landscape.residual, tolerance=ROUGH)
-    return landscape.risk(descend(rough.value_and_gradient, x))
+    return landscape.risk(descend(landscape.rough.value_and_gradient, x))
 
 
 def prune(problem: Problem, vectors: Vectors) -> Pruning:
