@@ -85,17 +85,20 @@ def root(
     """
     slope = gradient(x)  # an error here is the caller's
     radius = float(np.linalg.norm(x)) or 1.0
-    hessian, exact, taken = np.empty(0), False, 0
+    hessian, exact, serves, taken = np.empty(0), False, False, 0
     for _ in range(MOST_STEPS):
-        if not exact and (taken == 0 or not serves):
+        before = float(np.linalg.norm(slope))
+        if before <= RESTS:
+            break
+        if not (exact or serves):
             if taken == MOST_HESSIANS:
                 break
             large = rough is not None and np.abs(slope).max(initial=0.0) > LEADS
             hessian = differentiate(rough if rough and large else gradient, x)
             exact, taken = True, taken + 1
         step = newton_step(hessian, slope, radius)
-        length, before = float(np.linalg.norm(step)), float(np.linalg.norm(slope))
-        if length <= SHORTEST * float(np.linalg.norm(x)) or before <= RESTS:
+        length = float(np.linalg.norm(step))
+        if length <= SHORTEST * float(np.linalg.norm(x)):
             break
         try:
             there = gradient(x + step)
@@ -108,12 +111,19 @@ def root(
             continue
         if exact and length > 0.9 * radius:
             radius *= 2
-        missed = there - slope - hessian @ step
-        along = float(missed @ step)
-        if abs(along) > 1e-8 * float(np.linalg.norm(missed)) * length:
-            hessian = hessian + np.outer(missed, missed) / along
+        hessian = corrected(hessian, step, there - slope)
         x, slope, exact = x + step, there, False
     return x
+
+
+def corrected(hessian: Array, step: Array, change: Array) -> Array:
+    """The Hessian with which the gradient changes over a step as it did: the symmetric rank-one
+    formula, left out where it divides by nothing."""
+    missed = change - hessian @ step
+    along = float(missed @ step)
+    if abs(along) <= 1e-8 * float(np.linalg.norm(missed) * np.linalg.norm(step)):
+        return hessian
+    return hessian + np.outer(missed, missed) / along
 
 
 def newton_step(hessian: Array, slope: Array, radius: float) -> Array:
@@ -132,16 +142,24 @@ def newton_step(hessian: Array, slope: Array, radius: float) -> Array:
         found = scipy.optimize.brentq(
             lambda log: float(np.linalg.norm(damped(np.exp(log)))) - radius, low, high, rtol=1e-3
         )
-        return axes @ damped(np.exp(found))
-    return axes @ damped(0.0)
+        parts = damped(np.exp(found))
+    else:
+        parts = damped(0.0)
+    step: Array = axes @ parts
+    return step
 
 
 def descend(
-    value_and_gradient: Callable[[Array], tuple[float, Array]], x: Array, iterations: int = 2000
+    value_and_gradient: Callable[[Array], tuple[float, Array]],
+    x: Array,
+    iterations: int = 2000,
+    *,
+    least_fall: float = 1e-14,
 ) -> Array:
     """A minimum below x by a quasi-Newton method, to a gradient of about 1e-6.
 
-    Where the risk cannot be had there is a high plateau, so that the line search turns back.
+    An iteration that lowers the value by ``least_fall`` only ends it as well. Where the risk cannot
+    be had there is a high plateau, so that the line search turns back.
     """
     plateau = value_and_gradient(x)[0] + PLATEAU
 
@@ -156,7 +174,12 @@ def descend(
         x,
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": iterations, "maxfun": 2 * iterations, "gtol": 1e-6, "ftol": 1e-14},
+        options={
+            "maxiter": iterations,
+            "maxfun": 2 * iterations,
+            "gtol": 1e-6,
+            "ftol": least_fall,
+        },
     )
     lowest: Array = found.x
     return lowest
