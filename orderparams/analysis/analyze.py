@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from orderparams.analysis.ahead import ahead
 from orderparams.analysis.course import Told, part, untold
 from orderparams.analysis.document import (
     directions_table,
@@ -29,6 +28,7 @@ from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.models.vectors.geometry import Direction, Geometry, squares
 from orderparams.models.vectors.landscape import Landscape
+from orderparams.ordered import ordered
 from orderparams.results.result import span
 from orderparams.results.shown import Shown
 from orderparams.results.trajectory import Trajectory
@@ -198,8 +198,8 @@ def rests_of(
             return examine(symmetric, unspecialized_point(symmetric), run)
         return rest_near(everywhere, run, index)
 
-    add(ahead(near, [None, -1], workers))
+    add(ordered(near, [None, -1], workers))
     apart = relative_distance(symmetric, run, found[0].point)
     indices = [index for index in indices if apart[index] > NEAR]
-    add(ahead(near, indices, workers))
+    add(ordered(near, indices, workers))
     return found[0], tuple(found[2:]), found[1]

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.ahead import ahead
 from orderparams.analysis.course import Told, untold
 from orderparams.analysis.stationary import StationaryPoint, descend, nearest_minimum
 from orderparams.config import Problem
 from orderparams.models.interface import State
 from orderparams.models.vectors.geometry import Floor, Vectors, squares
 from orderparams.models.vectors.landscape import ROUGH, Landscape
+from orderparams.ordered import ordered
 
 Array = NDArray[np.float64]
 
@@ -123,8 +123,8 @@ def search(
         return landscape.risk(x) + landscape.penalty(x), x
 
     def followed() -> Generator[tuple[float, Array], None, None]:
-        yield from ahead(follow, starts, workers)  # these may end it
-        yield from ahead(follow, random, workers)
+        yield from ordered(follow, starts, workers)  # these may end it
+        yield from ordered(follow, random, workers)
 
     with contextlib.closing(followed()) as found:
         for end in found:

@@ -10,12 +10,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.ahead import ahead
 from orderparams.analysis.course import Told, untold
 from orderparams.analysis.stationary import descend
 from orderparams.config import Problem
 from orderparams.models.vectors.geometry import Vectors, geometry_of, select
 from orderparams.models.vectors.landscape import Landscape
+from orderparams.ordered import ordered
 
 Array = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ def prune(problem: Problem, vectors: Vectors, *, workers: int = 1, told: Told = 
 
     def learn(candidates: Iterable[tuple[int, ...]]) -> None:
         new = [removed for removed in candidates if removed not in subsets]
-        subsets.update(zip(new, ahead(risk, new, workers), strict=True))
+        subsets.update(zip(new, ordered(risk, new, workers), strict=True))
 
     chosen: list[tuple[int, ...]] = []
     for size in range(count):
@@ -109,7 +109,7 @@ def prune(problem: Problem, vectors: Vectors, *, workers: int = 1, told: Told = 
         chosen.append(min(candidates, key=lambda removed: subsets[removed]))
         told(0.5 * (size + 1) / count, f"{size} of {count} removed")
     removals = []
-    again = ahead(functools.partial(best_of_rest, problem, vectors), chosen, workers)
+    again = ordered(functools.partial(best_of_rest, problem, vectors), chosen, workers)
     for removed, lowest in zip(chosen, again, strict=True):
         removals.append(Removal(removed, subsets[removed], lowest))
         told(0.5 + 0.5 * len(removals) / count, f"{len(removed)} of {count} removed, trained again")

@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def ahead(
+def ordered(
     function: Callable[[Item], Made], items: Iterable[Item], workers: int = 1
 ) -> Generator[Made, None, None]:
     """Like ``map``, with up to so many items in work at once; one worker is this thread.
