@@ -467,7 +467,7 @@ def test_a_root_that_is_above_the_descent_is_another_point(monkeypatch, above, p
         return StationaryPoint(np.zeros(1), None, {}, objective - 0.25, 0.0, 0.25)
 
     found = {name: point(0.5 + rise) for name, rise in (("descent", 0.0), ("root", above))}
-    landscape = SimpleNamespace(value_and_gradient=None)
+    landscape = SimpleNamespace(rough=SimpleNamespace(value_and_gradient=None))
     monkeypatch.setattr(stationary, "descend", lambda *_: "lowest")
     monkeypatch.setattr(stationary, "nearest_stationary", lambda *_: found["root"])
     monkeypatch.setattr(StationaryPoint, "at", lambda _, x: found["descent"])
@@ -497,7 +497,7 @@ def test_residuals_that_are_short_are_left_out_of_a_search(monkeypatch):
         run = Trajectory(
             problem, np.arange(3.0), {"overlap": overlap, "self_overlap": inner}, np.zeros(3)
         )
-        rests.rest_near(run, 1)
+        rests.rest_near(Landscape(problem), run, 1)
         assert asked.pop() == count
 
 
