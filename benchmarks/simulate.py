@@ -6,6 +6,10 @@ step; medians of interleaved repetitions.
 numpy     the best plain NumPy we could write: tokens drawn in place, matrix products by BLAS
 ziggurat  drawing the L·D normals alone, by NumPy's generator called from a kernel
 normals   the same by the generator of the direct simulation
+
+Then what a replica of a short run takes (two-stage, D = 1000, 1000 steps): with two stored times,
+with 200, and the population risk at these; and how much less wall time 16 of them take on two
+threads, which tells something only where two processors are idle.
 """
 
 # ruff: noqa: E402 - BLAS reads the number of its threads when it is imported
@@ -23,12 +27,16 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+import orderparams as op
 from orderparams.compiled import kernel
+from orderparams.models.interface import Records, model_of
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.sgd import UpdateRule, build_model
 from orderparams.models.single_location.task import Task, hypercube
 from orderparams.models.vectors import direct, gram, normals
+from orderparams.run.simulate import population_risk
+from orderparams.run.solve import output_times
 
 Array = NDArray[np.float64]
 
@@ -121,6 +129,38 @@ def microseconds(subjects: dict[str, Callable[[int], None]]) -> dict[str, float]
     return {name: float(np.median(times)) for name, times in samples.items()}
 
 
+SHORT = {"training.duration": 1, "simulation.dimension": 1000, "simulation.replicas": 16}
+
+
+def short_runs() -> None:
+    """Print what a replica of a short run takes, and what a second thread gains."""
+    problem = op.load("two-stage", SHORT)
+    count, duration = problem.simulation.replicas, problem.training.duration
+    times = output_times(problem.output, duration)
+
+    def run(stored: Array, workers: int = 1) -> Records:
+        return model_of(problem).simulator(problem, stored).run(workers)
+
+    records = run(times)
+    works: dict[str, Callable[[int], object]] = {
+        "steps alone": lambda workers: run(times[[0, -1]], workers),
+        f"{len(times)} stored times": lambda workers: run(times, workers),
+        "population risk": lambda workers: population_risk(problem, records, workers),
+    }
+    print(f"\n{'a replica of a short run':<26}{'processor':>14}{'wall, 1 : 2 threads':>24}")
+    for name, work in works.items():
+        samples: list[list[float]] = []
+        for _ in range(REPETITIONS):
+            marks = [(time.process_time(), time.perf_counter())]
+            for workers in (1, 2):
+                work(workers)
+                marks.append((time.process_time(), time.perf_counter()))
+            (_, start), (_, one), (_, two) = marks
+            samples.append([marks[1][0] - marks[0][0], (one - start) / (two - one)])
+        spent, ratio = np.median(samples, axis=0)
+        print(f"{name:<26}{1e3 * spent / count:11.2f} ms{ratio:24.2f}")
+
+
 def main() -> None:
     """Print the table."""
     columns = ("numpy", "ziggurat", "normals", "direct", "gram")
@@ -142,6 +182,7 @@ def main() -> None:
             print(f"{found['numpy'] / found['direct']:13.1f}", end="")
             print(f"{found['direct'] / found['gram']:13.0f}", end="")
         print()
+    short_runs()
 
 
 if __name__ == "__main__":

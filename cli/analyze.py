@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Which replica of a simulation to analyze; left out, the first.",
 )
+@options.workers
 @options.as_json
 def analyze(
     config: str,
@@ -52,6 +53,7 @@ def analyze(
     output: Path | None,
     force: bool,
     replica: int | None,
+    workers: int,
     as_json: bool,
 ) -> None:
     """Say what happened in a run and why.
@@ -80,8 +82,8 @@ def analyze(
     from orderparams.analysis.analyze import analyze
     from orderparams.progress import ProgressLine
 
-    with ProgressLine() as line, steps(line.step) as progress:
-        result = analyze(run, progress=progress)
+    with ProgressLine() as line, steps(line.step) as begin:
+        result = analyze(run, workers=workers, progress=works(line, begin))
     if as_json:
         click.echo(json.dumps(result.document() | {"warnings": warnings}))
     else:
@@ -93,6 +95,23 @@ def analyze(
             run = result.trajectory
             write = partial(run.save, more={"stages": stored(run, result.stages)})
             options.save(write, output, force=force)
+
+
+def works(
+    line: Callable[[float, str], None], begin: Callable[[str], None]
+) -> Callable[[float, str], None]:
+    """Progress that is shown on a line, and a work of it told when it begins."""
+    current = ""
+
+    def progress(fraction: float, what: str) -> None:
+        nonlocal current
+        work = what.split(":")[0]
+        if work != current:
+            begin(work)
+            current = work
+        line(fraction, what)
+
+    return progress
 
 
 def tell(result: Analysis, replica: int | None) -> None:

@@ -10,6 +10,18 @@ THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_
 MOST_PROCESSES = 4
 """Processes that compile kernels at the same time, where there are so many processors."""
 
+OF_BLAS = THREADS[1:]
+
+
+def spare_threads_of_blas() -> None:
+    """Let BLAS, once it is loaded, work in the thread that calls it, unless the user chose else.
+
+    Matrices here are small: its own threads only wait for each other, and take the processors from
+    those that are put to work.
+    """
+    if not any(name in os.environ for name in OF_BLAS):
+        os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+
 
 def processors() -> int:
     """Number of processors that this process may use."""

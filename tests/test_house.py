@@ -12,6 +12,7 @@ PACKAGE = ROOT / "orderparams"
 FLOORS = (
     (
         "errors",
+        "ordered",
         "processors",
         "streams",
         "interruption",

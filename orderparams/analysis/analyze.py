@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from orderparams.analysis.course import Told, part, untold
 from orderparams.analysis.document import (
     directions_table,
     optimum_table,
@@ -18,7 +19,7 @@ from orderparams.analysis.document import (
 from orderparams.analysis.events import LEAST_MOVE
 from orderparams.analysis.optimum import Optimum, optimum
 from orderparams.analysis.pruning import Pruning, prune
-from orderparams.analysis.rests import Rest, examine, relative_distance, rest_near, vectors_at
+from orderparams.analysis.rests import Rest, examine, relative_distance, rest_near
 from orderparams.analysis.runs import run_of
 from orderparams.analysis.stability import NEAR
 from orderparams.analysis.stages import Stages, stages_of
@@ -27,6 +28,7 @@ from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.models.vectors.geometry import Direction, Geometry, squares
 from orderparams.models.vectors.landscape import Landscape
+from orderparams.ordered import ordered
 from orderparams.results.result import span
 from orderparams.results.shown import Shown
 from orderparams.results.trajectory import Trajectory
@@ -134,37 +136,70 @@ class Analysis(Shown):
         }
 
 
+STATIONARY, OPTIMUM, PRUNING = 0.4, 0.9, 1.0
+"""Parts of an analysis that are about done after each of its works."""
+
+
 def analyze(
     source: Source,
     *,
     settings: Settings | None = None,
     replica: int = 1,
-    progress: Callable[[str], None] = lambda what: None,
+    workers: int = 1,
+    progress: Told = untold,
 ) -> Analysis:
     """Stages, stability, optimum and pruning of a run.
 
     A trajectory, of a simulation this ``replica``, or such a result's file is analyzed as it is;
     all else that :func:`orderparams.load` takes, and what has ``settings``, is solved first.
-    ``progress`` is called with what is done next.
+    It is made by so many ``workers`` (threads), which does not change the result. ``progress`` is
+    called with the fraction done and what is being done.
     """
-    run = run_of(source, settings, replica, progress)
-    problem = run.problem
-    progress("stationary points and their stability")
-    symmetric = Landscape(problem, residual=0)
-    stages = stages_of(run)
-    unspecialized = examine(symmetric, unspecialized_point(symmetric), run)
-    apart = relative_distance(symmetric, run, unspecialized.point)
-    inner = [plateau.center for plateau in stages.plateaus if plateau.end < run.time[-1]]
-    indices = [int(np.searchsorted(run.time, center)) for center in inner]
-    rests = tuple(rest_near(run, index) for index in indices if apart[index] > NEAR)
-    final = rest_near(run, -1)
-    progress("the optimum")
-    ends = [vectors_at(run, -1), vectors_at(run, 0)]
-    best, penalised = optimum(problem, ends), None
-    if problem.training.weight_decay > 0:
-        penalised = optimum(problem, [*ends, best.point.vectors], decay=True)
-    progress("pruning")
-    pruning = prune(problem, ends[0])
+    run, progress = run_of(source, settings, replica, progress)
+    problem, everywhere = run.problem, Landscape(run.problem)
+    symmetric, stages = everywhere.with_residual(0), stages_of(run)
+    told = part(progress, 0.0, STATIONARY, "stationary points and their stability")
+    unspecialized, rests, final = rests_of(everywhere, run, stages, workers, told)
+    ends = [everywhere.flow.vectors_at(run.state(index)) for index in (-1, 0)]
+    decay = problem.training.weight_decay > 0
+    half = STATIONARY + (OPTIMUM - STATIONARY) * (0.5 if decay else 1.0)
+    told = part(progress, STATIONARY, half, "the optimum")
+    best, penalised = optimum(problem, ends, workers=workers, told=told), None
+    if decay:
+        ends.append(best.point.vectors)
+        told = part(progress, half, OPTIMUM, "the optimum of the objective")
+        penalised = optimum(problem, ends, decay=True, workers=workers, told=told)
+    told = part(progress, OPTIMUM, PRUNING, "pruning")
+    pruning = prune(problem, ends[0], workers=workers, told=told)
     return Analysis(
         run, stages, symmetric.geometry, unspecialized, rests, final, best, penalised, pruning
     )
+
+
+def rests_of(
+    everywhere: Landscape, run: Trajectory, stages: Stages, workers: int, told: Told
+) -> tuple[Rest, tuple[Rest, ...], Rest]:
+    """The unspecialized point, those behind the other plateaus before the end, and the final one.
+
+    The first and the last are made side by side, then the others.
+    """
+    symmetric = everywhere.with_residual(0)
+    inner = [plateau.center for plateau in stages.plateaus if plateau.end < run.time[-1]]
+    indices = [int(np.searchsorted(run.time, center)) for center in inner]
+    found: list[Rest] = []
+
+    def add(rests: Iterable[Rest]) -> None:
+        for rest in rests:
+            found.append(rest)
+            told(len(found) / (2 + len(indices)), f"{len(found)} of {2 + len(indices)}")
+
+    def near(index: int | None) -> Rest:
+        if index is None:
+            return examine(symmetric, unspecialized_point(symmetric), run)
+        return rest_near(everywhere, run, index)
+
+    add(ordered(near, [None, -1], workers))
+    apart = relative_distance(symmetric, run, found[0].point)
+    indices = [index for index in indices if apart[index] > NEAR]
+    add(ordered(near, indices, workers))
+    return found[0], tuple(found[2:]), found[1]

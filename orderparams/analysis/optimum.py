@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.analysis.course import Told, untold
 from orderparams.analysis.stationary import StationaryPoint, descend, nearest_minimum
 from orderparams.config import Problem
 from orderparams.models.interface import State
 from orderparams.models.vectors.geometry import Floor, Vectors, squares
-from orderparams.models.vectors.landscape import Landscape
+from orderparams.models.vectors.landscape import ROUGH, Landscape
+from orderparams.ordered import ordered
 
 Array = NDArray[np.float64]
+
+COMPETING = 200
+"""Iterations of a descent while the starts compete."""
+
+LEAST_FALL = 1e-10
+"""An iteration that lowers the value by less ends such a descent."""
 
 LEAST = 8
 MOST = 24
 """Random starts; twice as many at least where more than vectors is learned."""
 
-COMPETING = 200
-"""Iterations of a descent while the starts compete."""
-
 SAME = 1e-5
 """Two descents whose ends differ by less have found the same minimum."""
-
-ROUGH = 1e-6
-"""Tolerance of the expectations while the starts compete."""
 
 PROVEN = 1e-8
 """Above the floor by no more, a risk is the floor."""
@@ -70,42 +73,68 @@ class Optimum:
         return self.point.objective - self.floor.value <= PROVEN
 
 
-def optimum(problem: Problem, starts: Sequence[Vectors] = (), *, decay: bool = False) -> Optimum:
+def optimum(
+    problem: Problem,
+    starts: Sequence[Vectors] = (),
+    *,
+    decay: bool = False,
+    workers: int = 1,
+    told: Told = untold,
+) -> Optimum:
     """The lowest risk found over all that is learned.
 
     Descents from the given starts and from random ones, of which the lowest is polished to second
     order. Weight decay is left out, or with ``decay`` kept: the objective is then E + λ|K|²/2. The
-    search is local and bounds the optimum from above.
+    search is local and bounds the optimum from above. It is made by so many threads, which does not
+    change the result; ``told`` is called with the part of it that is done, and in words.
     """
     if not decay:
         problem = without_decay(problem)
-    rough = Landscape(problem, tolerance=ROUGH)
-    ends = search(rough, starts)
+    landscape = Landscape(problem)
+    ends = search(landscape.rough, starts, workers, told)
     return Optimum(
-        point=refined_minimum(problem, rough.vectors(ends[0][1])),
-        floor=rough.geometry.floor,
+        point=refined_minimum(landscape, landscape.vectors(ends[0][1])),
+        floor=landscape.geometry.floor,
         values=tuple(value for value, _ in ends),
     )
 
 
-def search(landscape: Landscape, starts: Sequence[Vectors]) -> list[tuple[float, Array]]:
+def search(
+    landscape: Landscape,
+    starts: Sequence[Vectors],
+    workers: int = 1,
+    told: Told = untold,
+) -> list[tuple[float, Array]]:
     """Values and points, the lowest first, of descents from the given starts and from random ones.
 
-    It ends with the floor, below which there is nothing, or after LEAST to MOST random starts when
-    there should be no other minimum.
+    It is over with the floor, below which there is nothing, or after LEAST to MOST random starts
+    when there should be no other minimum.
     """
     geometry = landscape.geometry
     more = 1 + bool(landscape.flow.rule.rates)
-    least, floor = len(starts) + LEAST * more, geometry.floor.value
+    least, most = len(starts) + LEAST * more, len(starts) + MOST * more
+    floor = geometry.floor.value
+    random = itertools.islice(geometry.starts(), MOST * more)
     ends: list[tuple[float, Array]] = []
-    for start in (*starts, *itertools.islice(geometry.starts(), MOST * more)):
-        x = descend(landscape.value_and_gradient, landscape.point(start), COMPETING)
-        ends.append((landscape.risk(x) + landscape.penalty(x), x))
-        values = [value for value, _ in ends]
-        if len(ends) >= len(starts) and min(values) <= floor + ROUGH:
-            break
-        if len(ends) >= least and exhausted(values):
-            break
+
+    def follow(start: Vectors) -> tuple[float, Array]:
+        x = landscape.point(start)
+        x = descend(landscape.value_and_gradient, x, COMPETING, least_fall=LEAST_FALL)
+        return landscape.risk(x) + landscape.penalty(x), x
+
+    def followed() -> Generator[tuple[float, Array], None, None]:
+        yield from ordered(follow, starts, workers)  # these may end it
+        yield from ordered(follow, random, workers)
+
+    with contextlib.closing(followed()) as found:
+        for end in found:
+            ends.append(end)
+            values = [value for value, _ in ends]
+            told(len(ends) / most, f"search {len(ends)} of at most {most}")
+            if len(ends) >= len(starts) and min(values) <= floor + ROUGH:
+                break
+            if len(ends) >= least and exhausted(values):
+                break
     return sorted(ends, key=lambda end: end[0])
 
 
@@ -126,14 +155,13 @@ def without_decay(problem: Problem) -> Problem:
     return dataclasses.replace(problem, training=training)
 
 
-def refined_minimum(problem: Problem, vectors: Vectors) -> StationaryPoint:
+def refined_minimum(everywhere: Landscape, vectors: Vectors) -> StationaryPoint:
     """The minimum below some vectors, with as many residual directions as it needs."""
-    landscape = Landscape(problem, residual=residual_rank(vectors))
+    landscape = everywhere.with_residual(residual_rank(vectors))
     point = nearest_minimum(landscape, landscape.point(vectors))
     if np.linalg.eigvalsh(landscape.transverse(point.x))[0] >= -ROUGH:
         return point
-    landscape = Landscape(problem)
-    return nearest_minimum(landscape, landscape.point(vectors))
+    return nearest_minimum(everywhere, everywhere.point(vectors))
 
 
 def residual_rank(vectors: Vectors) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,11 +10,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.optimum import ROUGH
+from orderparams.analysis.course import Told, untold
 from orderparams.analysis.stationary import descend
 from orderparams.config import Problem
 from orderparams.models.vectors.geometry import Vectors, geometry_of, select
 from orderparams.models.vectors.landscape import Landscape
+from orderparams.ordered import ordered
 
 Array = NDArray[np.float64]
 
@@ -78,33 +80,45 @@ def left(problem: Problem, vectors: Vectors, removed: tuple[int, ...]) -> tuple[
 def best_of_rest(problem: Problem, vectors: Vectors, removed: tuple[int, ...]) -> float:
     """The risk of what is left at the minimum below it, of the objective if weights decay."""
     landscape, x = left(problem, vectors, removed)
-    rough = Landscape(landscape.problem, residual=landscape.residual, tolerance=ROUGH)
-    return landscape.risk(descend(rough.value_and_gradient, x))
+    return landscape.risk(descend(landscape.rough.value_and_gradient, x))
 
 
-def prune(problem: Problem, vectors: Vectors) -> Pruning:
-    """Remove vectors from a state of a problem: all subsets of few, greedily of many."""
+def prune(problem: Problem, vectors: Vectors, *, workers: int = 1, told: Told = untold) -> Pruning:
+    """Remove vectors from a state of a problem: all subsets of few, greedily of many.
+
+    It is made by so many threads, which does not change the result; ``told`` is called with the
+    part of it that is done, and in words.
+    """
     count = vectors.count
     subsets: dict[tuple[int, ...], float] = {}
 
     def risk(removed: tuple[int, ...]) -> float:
-        if removed not in subsets:
-            landscape, x = left(problem, vectors, removed)
-            subsets[removed] = landscape.risk(x)
-        return subsets[removed]
+        landscape, x = left(problem, vectors, removed)
+        return landscape.risk(x)
 
-    removals = []
-    cheapest: tuple[int, ...] = ()
+    def learn(candidates: Iterable[tuple[int, ...]]) -> None:
+        new = [removed for removed in candidates if removed not in subsets]
+        subsets.update(zip(new, ordered(risk, new, workers), strict=True))
+
+    chosen: list[tuple[int, ...]] = []
     for size in range(count):
-        candidates: Iterable[tuple[int, ...]] = combinations(range(count), size)
+        candidates = list(combinations(range(count), size))
         if count > ALL_SUBSETS and size > 0:
-            candidates = extensions(cheapest, count)
-        cheapest = min(candidates, key=risk)
-        removals.append(Removal(cheapest, risk(cheapest), best_of_rest(problem, vectors, cheapest)))
+            candidates = list(extensions(chosen[-1], count))
+        learn(candidates)
+        chosen.append(min(candidates, key=lambda removed: subsets[removed]))
+        told(0.5 * (size + 1) / count, f"{size} of {count} removed")
+    removals = []
+    again = ordered(functools.partial(best_of_rest, problem, vectors), chosen, workers)
+    for removed, lowest in zip(chosen, again, strict=True):
+        removals.append(Removal(removed, subsets[removed], lowest))
+        told(0.5 + 0.5 * len(removals) / count, f"{len(removed)} of {count} removed, trained again")
     interaction = np.zeros((count, count))
     if count > 2:
-        for g, h in combinations(range(count), 2):
-            both = risk((g, h)) - risk((g,)) - risk((h,)) + risk(())
+        pairs = list(combinations(range(count), 2))
+        learn(pairs)
+        for g, h in pairs:
+            both = subsets[g, h] - subsets[g,] - subsets[h,] + subsets[()]
             interaction[g, h] = interaction[h, g] = both
     return Pruning(tuple(removals), count <= ALL_SUBSETS, subsets, interaction)
 

@@ -116,7 +116,7 @@ def growth_along(
     if fitted is None:
         return None
     closest = int(distance.argmin())
-    everywhere = Landscape(trajectory.problem)
+    everywhere = landscape.with_residual()
     here = everywhere.point(flow.vectors_at(trajectory.state(closest)))
     moved = landscape.vectors(point.x + parts[closest - near.start] @ mode.vectors)
     moved = moved.with_residual(point.vectors.residual)
@@ -125,11 +125,11 @@ def growth_along(
     return Growth(*fitted, local, float(time[0]), float(time[-1]))
 
 
-def rest_near(trajectory: Trajectory, index: int) -> Rest:
+def rest_near(everywhere: Landscape, trajectory: Trajectory, index: int) -> Rest:
     """The stationary point near a stored state, and what it is."""
-    vectors = vectors_at(trajectory, index)
+    vectors = everywhere.flow.vectors_at(trajectory.state(index))
     longest = np.sqrt(squares(trajectory.parameters).max())
     sizes = np.linalg.svd(vectors.residual, compute_uv=False)
-    landscape = Landscape(trajectory.problem, residual=int((sizes > GROWN * longest).sum()))
+    landscape = everywhere.with_residual(int((sizes > GROWN * longest).sum()))
     point = nearest_stationary(landscape, landscape.point(vectors))
     return examine(landscape, point, trajectory)

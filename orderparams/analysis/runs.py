@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+from orderparams.analysis.course import Told, part
 from orderparams.analysis.simulated import replica_trajectory
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
@@ -18,13 +18,17 @@ from orderparams.results.validation import Validation
 from orderparams.run.solve import solve
 from orderparams.sources import Source, is_result, load
 
+INTEGRATED = 0.4
+"""Part of the work that is about done with a new run."""
+
 
 def run_of(
-    source: Source, settings: Settings | None, replica: int, progress: Callable[[str], None]
-) -> Trajectory:
+    source: Source, settings: Settings | None, replica: int, progress: Told
+) -> tuple[Trajectory, Told]:
     """What a result is about, in memory or in a file; with settings, or of all else, a new run.
 
-    ``replica`` counts from 1; of a comparison those in the largest dimension are taken.
+    ``replica`` counts from 1; of a comparison those in the largest dimension are taken. Beside it
+    the progress of what is left to do.
     """
     if settings is None:
         result: object = opened(Path(cast(str, source))) if is_result(source) else source
@@ -33,17 +37,17 @@ def run_of(
         if isinstance(result, Validation):
             result = result.simulations[max(result.simulations)]
         if isinstance(result, SimulationRun):
-            return replica_trajectory(result, replica - 1)
+            return replica_trajectory(result, replica - 1), progress
         if not isinstance(result, Trajectory):
             result = getattr(result, "trajectory", None)
         if isinstance(result, Trajectory):
-            return result
+            return result, progress
     problem = heed(load(source, settings=settings), "analyze", depth=4)
-    progress("integrating the flow")
-    run = solve(problem)
+    told = part(progress, 0.0, INTEGRATED, "integrating the flow")
+    run = solve(problem, progress=lambda fraction, risk: told(fraction, ""))
     if run.status == "interrupted":
         raise KeyboardInterrupt
-    return run
+    return run, lambda done, what: progress(INTEGRATED + (1 - INTEGRATED) * done, what)
 
 
 def opened(path: Path) -> Trajectory | SimulationRun:

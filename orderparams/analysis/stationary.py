@@ -13,12 +13,26 @@ from numpy.typing import NDArray
 from orderparams.errors import SolverError
 from orderparams.models.interface import State
 from orderparams.models.vectors.geometry import Vectors
-from orderparams.models.vectors.landscape import Landscape, differentiate
+from orderparams.models.vectors.landscape import ROUGH, Landscape, differentiate
 
 Array = NDArray[np.float64]
 
 CONVERGED = 1e-7
 """Residual below which a point counts as stationary."""
+
+SERVES = 0.7
+"""Of a gradient, what a step may leave for the Hessian to serve on."""
+
+LEADS = 1e2 * ROUGH
+"""Gradients above are so long that a rough Hessian leads to the root."""
+
+RESTS = 1e-11
+"""Gradients below are errors of the expectations."""
+
+SHORTEST = 1e-11
+"""Steps below, relative to the point, end a search."""
+
+MOST_STEPS, MOST_HESSIANS = 24, 10
 
 PLATEAU = 1e3
 """Risk, above that at the start, of points outside the range of the expectations."""
@@ -52,48 +66,100 @@ class StationaryPoint:
     @classmethod
     def at(cls, landscape: Landscape, x: Array) -> StationaryPoint:
         """The point with its residual, whatever that is."""
-        residual = float(np.abs(landscape.gradient(x)).max())
-        vectors = landscape.vectors(x)
-        risk, penalty = landscape.risk(x), landscape.penalty(x)
-        return cls(x, vectors, landscape.state(vectors), risk, residual, penalty)
+        risk, gradient = landscape.risk_and_gradient(x)
+        residual, vectors = float(np.abs(gradient).max()), landscape.vectors(x)
+        return cls(x, vectors, landscape.state(vectors), risk, residual, landscape.penalty(x))
 
 
-def root(gradient: Callable[[Array], Array], x: Array) -> Array:
-    """Where a gradient vanishes near x: least squares with the Hessian as Jacobian.
+def root(
+    gradient: Callable[[Array], Array],
+    x: Array,
+    rough: Callable[[Array], Array] | None = None,
+) -> Array:
+    """Where a gradient vanishes near x, by Newton's method on |∇E|² within a trust region.
 
-    Second order; finds saddles as well as minima, and takes singular Hessians. Steps to where the
-    gradient cannot be had are shortened.
+    Finds saddles as well as minima, and takes singular Hessians. Steps to where the gradient cannot
+    be had are shortened. The Hessian is differentiated as rarely as it serves: steps correct it by
+    what the gradient did over them (the symmetric rank-one formula). ``rough`` is the same gradient
+    for less work, enough for the Hessian where the gradient is long.
     """
-    gradient(x)  # an error at the start is the caller's
-
-    def guarded(x: Array) -> Array:
+    slope = gradient(x)  # an error here is the caller's
+    radius = float(np.linalg.norm(x)) or 1.0
+    hessian, exact, serves, taken = np.empty(0), False, False, 0
+    for _ in range(MOST_STEPS):
+        before = float(np.linalg.norm(slope))
+        if before <= RESTS:
+            break
+        if not (exact or serves):
+            if taken == MOST_HESSIANS:
+                break
+            large = rough is not None and np.abs(slope).max(initial=0.0) > LEADS
+            hessian = differentiate(rough if rough and large else gradient, x)
+            exact, taken = True, taken + 1
+        step = newton_step(hessian, slope, radius)
+        length = float(np.linalg.norm(step))
+        if length <= SHORTEST * float(np.linalg.norm(x)):
+            break
         try:
-            return gradient(x)
+            there = gradient(x + step)
         except SolverError:
-            return np.full(x.size, np.nan)
+            there = np.full(x.size, np.inf)
+        after = float(np.linalg.norm(there))
+        serves = after <= SERVES * before
+        if not after < before:
+            radius = 0.25 * length if exact else radius
+            continue
+        if exact and length > 0.9 * radius:
+            radius *= 2
+        hessian = corrected(hessian, step, there - slope)
+        x, slope, exact = x + step, there, False
+    return x
 
-    def hessian(x: Array) -> Array:
-        return differentiate(gradient, x)
 
-    found = scipy.optimize.least_squares(
-        guarded,
-        x,
-        jac=hessian,
-        xtol=1e-10,
-        gtol=1e-11,  # of the gradient of |∇E|²/2: the residual times a curvature
-        ftol=1e-12,
-        max_nfev=10,
-    )
-    nearest: Array = found.x
-    return nearest
+def corrected(hessian: Array, step: Array, change: Array) -> Array:
+    """The Hessian with which the gradient changes over a step as it did: the symmetric rank-one
+    formula, left out where it divides by nothing."""
+    missed = change - hessian @ step
+    along = float(missed @ step)
+    if abs(along) <= 1e-8 * float(np.linalg.norm(missed) * np.linalg.norm(step)):
+        return hessian
+    return hessian + np.outer(missed, missed) / along
+
+
+def newton_step(hessian: Array, slope: Array, radius: float) -> Array:
+    """The step p (n,) no longer than the radius that makes |∇²E p + ∇E| least."""
+    curvatures, axes = np.linalg.eigh(hessian)
+    parts = axes.T @ slope
+    seen = np.abs(curvatures) > 1e-14 * np.abs(curvatures).max(initial=0.0)
+
+    def damped(damping: float) -> Array:
+        size = curvatures**2 + damping
+        return np.divide(-curvatures * parts, size, out=np.zeros_like(parts), where=seen)
+
+    if np.linalg.norm(damped(0.0)) > radius:
+        most = float(np.abs(curvatures * parts).max()) * len(parts) ** 0.5 / radius
+        low, high = np.log(most) - 80, np.log(most)
+        found = scipy.optimize.brentq(
+            lambda log: float(np.linalg.norm(damped(np.exp(log)))) - radius, low, high, rtol=1e-3
+        )
+        parts = damped(np.exp(found))
+    else:
+        parts = damped(0.0)
+    step: Array = axes @ parts
+    return step
 
 
 def descend(
-    value_and_gradient: Callable[[Array], tuple[float, Array]], x: Array, iterations: int = 2000
+    value_and_gradient: Callable[[Array], tuple[float, Array]],
+    x: Array,
+    iterations: int = 2000,
+    *,
+    least_fall: float = 1e-14,
 ) -> Array:
     """A minimum below x by a quasi-Newton method, to a gradient of about 1e-6.
 
-    Where the risk cannot be had there is a high plateau, so that the line search turns back.
+    An iteration that lowers the value by ``least_fall`` only ends it as well. Where the risk cannot
+    be had there is a high plateau, so that the line search turns back.
     """
     plateau = value_and_gradient(x)[0] + PLATEAU
 
@@ -108,7 +174,12 @@ def descend(
         x,
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": iterations, "maxfun": 2 * iterations, "gtol": 1e-6, "ftol": 1e-14},
+        options={
+            "maxiter": iterations,
+            "maxfun": 2 * iterations,
+            "gtol": 1e-6,
+            "ftol": least_fall,
+        },
     )
     lowest: Array = found.x
     return lowest
@@ -116,12 +187,12 @@ def descend(
 
 def nearest_stationary(landscape: Landscape, x: Array) -> StationaryPoint:
     """The stationary point that a second-order method reaches from x: a minimum or a saddle."""
-    return StationaryPoint.at(landscape, root(landscape.gradient, x))
+    return StationaryPoint.at(landscape, root(landscape.gradient, x, landscape.rough.gradient))
 
 
 def nearest_minimum(landscape: Landscape, x: Array) -> StationaryPoint:
     """A minimum of the objective by descent from x, polished to second order."""
-    lowest = descend(landscape.value_and_gradient, x)
+    lowest = descend(landscape.rough.value_and_gradient, x)
     polished = nearest_stationary(landscape, lowest)
     # Where the landscape is nearly flat the root may be a neighbouring saddle.
     unpolished = StationaryPoint.at(landscape, lowest)
@@ -144,10 +215,14 @@ def unspecialized_point(landscape: Landscape) -> StationaryPoint:
         np.tile(np.eye(directions), (count, 1)), *[np.ones((count, 1))] * learned
     )
 
-    def value_and_gradient(z: Array) -> tuple[float, Array]:
-        value, gradient = landscape.value_and_gradient(copies @ z)
-        return value, copies.T @ gradient
+    def reduced(whole: Landscape) -> Callable[[Array], tuple[float, Array]]:
+        def value_and_gradient(z: Array) -> tuple[float, Array]:
+            value, gradient = whole.value_and_gradient(copies @ z)
+            return value, copies.T @ gradient
 
-    z = descend(value_and_gradient, copies.T @ start / count)
-    z = root(lambda z: value_and_gradient(z)[1], z)
+        return value_and_gradient
+
+    exact, rough = reduced(landscape), reduced(landscape.rough)
+    z = descend(rough, copies.T @ start / count)
+    z = root(lambda z: exact(z)[1], z, lambda z: rough(z)[1])
     return StationaryPoint.at(landscape, copies @ z)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
@@ -58,6 +60,7 @@ def symmetric(landscape: Landscape, scale: float, residual: float = 0.0) -> Vect
     return Vectors(overlap, residual * np.eye(2), numbers)
 
 
+@functools.cache
 def best_scale(activation: str, strength: float, bias: str) -> tuple[float, float]:
     """The c of least risk over symmetric heads, and that risk.
 
@@ -88,7 +91,9 @@ def trained(strength: float, bias: str) -> tuple[float, float]:
     landscape = Landscape(problem("softmax-1", strength, bias), tolerance=1e-9)
     ends = []
     for scale in (best_scale("softmax-1", strength, "none")[0], 1.0):
-        x = descend(landscape.value_and_gradient, landscape.point(symmetric(landscape, scale, 0.1)))
+        x = landscape.point(symmetric(landscape, scale, 0.1))
+        for stage in (landscape.rough, landscape):
+            x = descend(stage.value_and_gradient, x)
         ends.append((landscape.risk(x), float(np.abs(landscape.vectors(x).residual).max())))
     return min(ends)
 

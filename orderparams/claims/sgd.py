@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 import orderparams as op
+from orderparams.config import Problem
+from orderparams.processors import processors
 from orderparams.results.evidence import Check, Evidence, Panel, above, below, close
-from orderparams.results.validation import Validation
+from orderparams.results.simulation import SimulationRun
+from orderparams.results.validation import in_dimension
+from orderparams.run.validate import against
 
 ACTIVATIONS = ("softmax", "softmax-1", "bayes-softmax")
 LEARNING_RATES = (0.5, 2.0, 5.0)
@@ -16,16 +22,18 @@ FALSE_ALARM = 0.01
 """Of all comparisons together."""
 
 
-def compared(
-    activation: str,
-    learning_rate: float,
-    rule: str = "sgd",
-    dimensions: tuple[int, ...] = DIMENSIONS,
-) -> Validation:
-    """16 replicas of SGD in each dimension against the flow, with V or (gradient-flow) without."""
+def problem_of(activation: str, learning_rate: float, rule: str = "sgd") -> Problem:
+    """The preset with another activation, learning rate and rule of the theory."""
     settings = [f"attention.activation='{activation}'", f"training.learning_rate={learning_rate}"]
-    problem = op.load("finite-learning-rate", settings)
-    return op.validate(problem, dimensions=dimensions, rule=rule, workers=2)
+    return op.load("finite-learning-rate", [*settings, f"training.rule='{rule}'"])
+
+
+def replicas(problem: Problem, dimensions: Sequence[int]) -> dict[int, SimulationRun]:
+    """16 replicas of SGD in each dimension."""
+    return {
+        size: op.simulate(in_dimension(problem, size), workers=processors(), risks=False)
+        for size in dimensions
+    }
 
 
 def sgd_follows_the_flow() -> Evidence:
@@ -40,9 +48,13 @@ def sgd_follows_the_flow() -> Evidence:
     spreads = {}
     count = len(ACTIVATIONS) * (len(LEARNING_RATES) + 1)
     for activation in ACTIVATIONS:
-        runs = {rate: compared(activation, rate) for rate in LEARNING_RATES}
-        far = compared(activation, LEARNING_RATES[-1], dimensions=(DIMENSIONS[-1], LARGEST))
-        without = compared(activation, LEARNING_RATES[-1], "gradient-flow")
+        problems = {rate: problem_of(activation, rate) for rate in LEARNING_RATES}
+        made = {rate: replicas(problem, DIMENSIONS) for rate, problem in problems.items()}
+        runs = {rate: against(problem, made[rate]) for rate, problem in problems.items()}
+        last_made, last_problem = made[LEARNING_RATES[-1]], problems[LEARNING_RATES[-1]]
+        wide = {DIMENSIONS[-1]: last_made[DIMENSIONS[-1]], **replicas(last_problem, [LARGEST])}
+        far = against(last_problem, wide)
+        without = against(problem_of(activation, LEARNING_RATES[-1], "gradient-flow"), last_made)
         pvalues = [run.comparison.least_pvalue for run in (*runs.values(), far)]
         exponents = [run.scaling.exponent for run in runs.values()]
         last = runs[LEARNING_RATES[-1]].scaling

@@ -69,7 +69,7 @@ def stages() -> Evidence:
     landscape = Landscape(run.problem, residual=0)
     geometry = landscape.geometry
     saddle = examine(landscape, unspecialized_point(landscape), run)
-    second = rest_near(run, int(np.searchsorted(run.time, found.plateaus[1].center)))
+    second = rest_near(landscape, run, int(np.searchsorted(run.time, found.plateaus[1].center)))
     rate, first_growth = parting(saddle, geometry, "2")
     second_rate, second_growth = parting(second, geometry, "3")
     predicted, measured = growth_from_nothing()

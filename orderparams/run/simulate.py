@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time as clock
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Flow, Progress, Records, model_of
+from orderparams.ordered import ordered
 from orderparams.phases import phase
 from orderparams.results.simulation import SimulationRun
 from orderparams.run.evaluate import start_in_range
@@ -40,21 +42,45 @@ def risk_of(flow: Flow, records: Records, r: int, i: int) -> float:
     return flow.risk(state)
 
 
-def population_risk(problem: Problem, records: Records) -> tuple[Array, str]:
-    """The risk at every recorded state (R, T).
+def population_risk(problem: Problem, records: Records, workers: int = 1) -> tuple[Array, str]:
+    """The risk at every recorded state (R, T), by so many threads.
 
     NaN where SGD diverged, with a message about the first such state.
     """
     flow = drift(problem)
     risk, message = np.full(records.loss.shape, np.nan), ""
-    for i, r in np.ndindex(risk.shape[::-1]):
-        interruption.check()
+
+    def of_replica(r: int, i: int) -> float | SolverError:
         try:
-            risk[r, i] = risk_of(flow, records, r, i)
+            return risk_of(flow, records, r, i)
         except SolverError as error:
-            remedy = model_of(problem).remedy(problem, sgd=True)
-            remedy = remedy or "lower training.learning_rate"
-            message = message or f"replica {r + 1} at t = {records.time[i]:g}: {error}; {remedy}"
+            return error
+
+    def at_time(i: int) -> list[float | SolverError]:
+        return [of_replica(r, i) for r in range(len(risk))]
+
+    with contextlib.closing(ordered(at_time, range(len(records.time)), workers)) as found:
+        for i, values in enumerate(found):
+            interruption.check()
+            for r, value in enumerate(values):
+                if not isinstance(value, SolverError):
+                    risk[r, i] = value
+                elif not message:
+                    remedy = model_of(problem).remedy(problem, sgd=True)
+                    remedy = remedy or "lower training.learning_rate"
+                    message = f"replica {r + 1} at t = {records.time[i]:g}: {value}; {remedy}"
+    return risk, message
+
+
+def risk_at_ends(problem: Problem, records: Records, workers: int) -> tuple[Array, str]:
+    """The same at the last time alone; all of it where SGD has diverged there."""
+    last = {name: values[:, -1:] for name, values in records.parameters.items()}
+    ends = Records(records.time[-1:], records.step[-1:], last, records.loss[:, -1:])
+    end, message = population_risk(problem, ends, workers)
+    if message:
+        return population_risk(problem, records, workers)
+    risk = np.full(records.loss.shape, np.nan)
+    risk[:, -1:] = end
     return risk, message
 
 
@@ -63,6 +89,7 @@ def simulate(
     *,
     settings: Settings | None = None,
     workers: int = 1,
+    risks: bool = True,
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
     interval: float = 60.0,
@@ -71,10 +98,11 @@ def simulate(
     """Run one-pass SGD at finite dimension, many replicas (theory 6).
 
     ``source`` and ``settings`` are what :func:`orderparams.load` takes.
-    The result does not depend on the number of ``workers`` (threads). ``progress`` is called with
-    the steps done and their total; ``checkpoint`` every ``interval`` seconds with the run so far.
-    An interrupt returns the run so far, with status "interrupted"; given as ``resume`` with the
-    same problem it is continued to the bits of an uninterrupted run.
+    The result does not depend on the number of ``workers`` (threads). Without ``risks`` the
+    population risk, which SGD does not need, is left unknown but at the end. ``progress`` is called
+    with the steps done and their total; ``checkpoint`` every ``interval`` seconds with the run so
+    far. An interrupt returns the run so far, with status "interrupted"; given as ``resume`` with
+    the same problem it is continued to the bits of an uninterrupted run.
     """
     problem, started = heed(load(source, settings=settings), "simulate"), clock.monotonic()
     before = 0.0
@@ -121,7 +149,8 @@ def simulate(
             with phase(f"SGD in D = {problem.simulation.dimension}"):
                 records = replicas.run(workers, report)
             with phase("risks of the replicas"):
-                risk, message = population_risk(problem, records)
+                measure = population_risk if risks else risk_at_ends
+                risk, message = measure(problem, records, workers)
         except KeyboardInterrupt:
             return so_far("interrupted")
     seconds = before + clock.monotonic() - started

@@ -64,14 +64,37 @@ def test_two_heads_part_as_predicted(analysis):
 
 def test_a_problem_is_solved_first(monkeypatch, run):
     solved = []
-    monkeypatch.setattr(runs, "solve", lambda problem: solved.append(problem) or run)
-    monkeypatch.setattr(module, "optimum", lambda *_: None)
-    monkeypatch.setattr(module, "prune", lambda *_: None)
-    steps = []
-    result = module.analyze(run.problem, progress=steps.append)
+    monkeypatch.setattr(runs, "solve", lambda problem, progress: solved.append(problem) or run)
+    monkeypatch.setattr(module, "optimum", lambda *_, **__: None)
+    monkeypatch.setattr(module, "prune", lambda *_, **__: None)
+    result = module.analyze(run.problem)
     assert solved == [run.problem]
     assert result.trajectory is run
-    assert len(steps) == 4
+
+
+def test_progress_says_what_is_done_and_how_far_it_is(run):
+    """From 0 to 1, never back, through four works; the flow is integrated first."""
+    told = []
+    short = dataclasses.replace(run.problem.training, duration=5.0)
+    problem = dataclasses.replace(run.problem, training=short)
+    op.analyze(problem, progress=lambda fraction, what: told.append((fraction, what)))
+    fractions = [fraction for fraction, _ in told]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    works = list(dict.fromkeys(what.split(":")[0] for _, what in told))
+    assert works == [
+        "integrating the flow",
+        "stationary points and their stability",
+        "the optimum",
+        "pruning",
+    ]
+    assert "the optimum: search 1 of at most 26" in [what for _, what in told]
+
+
+def test_the_answer_is_the_same_whoever_shares_the_work(run, analysis):
+    """Three workers, more than there are processors here, and one."""
+    shared = op.analyze(run, workers=3)
+    assert json.dumps(shared.document()) == json.dumps(analysis.document())
 
 
 def test_states_of_a_trajectory(run):

@@ -172,8 +172,11 @@ def test_a_minimum_has_as_many_residual_directions_as_it_needs(monkeypatch, leas
     """More than the start has only where the risk falls in a direction outside, beyond errors."""
 
     class Curved:
-        def __init__(self, problem, residual=None):
+        def __init__(self, residual=None):
             self.residual = residual
+
+        def with_residual(self, residual):
+            return Curved(residual)
 
         def point(self, vectors):
             return np.zeros(1)
@@ -181,12 +184,11 @@ def test_a_minimum_has_as_many_residual_directions_as_it_needs(monkeypatch, leas
         def transverse(self, x):
             return np.diag([1.0, least])
 
-    monkeypatch.setattr(module, "Landscape", Curved)
     monkeypatch.setattr(
         module, "nearest_minimum", lambda own, x: SimpleNamespace(x=x, residual=own.residual)
     )
     start = Vectors(np.eye(2), np.diag([0.5, 0.0]))
-    assert refined_minimum(None, start).residual == residual
+    assert refined_minimum(Curved(), start).residual == residual
 
 
 def test_a_residual_counts_from_a_thousandth_of_the_longest_vector():

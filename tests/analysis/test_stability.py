@@ -23,6 +23,7 @@ from orderparams.analysis.stationary import (
     descend,
     nearest_minimum,
     nearest_stationary,
+    newton_step,
     root,
     unspecialized_point,
 )
@@ -240,6 +241,55 @@ def test_a_planted_saddle_is_found():
     np.testing.assert_allclose(differentiate(gradient, found), CURVATURE, atol=1e-8)
 
 
+def counted(gradient, calls):
+    def call(x):
+        calls.append(x)
+        return gradient(x)
+
+    return call
+
+
+def planted(x):
+    """A gradient whose Hessian changes on the way to its root at CENTER."""
+    return CURVATURE @ (x - CENTER) + 0.3 * (x - CENTER) ** 2
+
+
+def test_a_root_takes_one_hessian_where_it_serves():
+    """With two differences a component, and a rough one while the gradient is long: then the exact
+    gradient is taken once a step. Newton's method with a Hessian a step takes 30 and more."""
+    exact, rough = [], []
+    start = CENTER + np.array([0.05, -0.03, 0.04])
+    found = root(counted(planted, exact), start, counted(planted, rough))
+    np.testing.assert_allclose(found, CENTER, atol=1e-10)
+    assert len(rough) == 6
+    assert len(exact) <= 10
+
+
+def test_a_rough_hessian_leads_to_the_exact_root():
+    """Whose own root is elsewhere, and whose Hessian is wrong by a tenth."""
+
+    def rough(x):
+        return 1.1 * planted(x) + 0.02
+
+    found = root(planted, CENTER + np.array([0.05, -0.03, 0.04]), rough)
+    assert np.abs(planted(found)).max() < 1e-11
+
+
+def test_a_step_is_the_best_within_its_radius():
+    """Oracle: of points on the circle around, none has a smaller |H p + g|; Newton's inside."""
+    hessian, slope = np.array([[2.0, 0.3], [0.3, -0.5]]), np.array([0.7, 0.4])
+    newton = -np.linalg.solve(hessian, slope)
+    np.testing.assert_allclose(newton_step(hessian, slope, 10.0), newton, rtol=1e-12)
+    radius = 0.5 * np.linalg.norm(newton)
+    step = newton_step(hessian, slope, radius)
+    assert np.linalg.norm(step) == pytest.approx(radius, rel=2e-3)
+    angles = np.linspace(0, 2 * np.pi, 1000)
+    circle = radius * np.array([np.cos(angles), np.sin(angles)])
+    least = np.linalg.norm(hessian @ circle + slope[:, None], axis=0).min()
+    assert np.linalg.norm(hessian @ step + slope) == pytest.approx(least, rel=2e-3)
+    np.testing.assert_array_equal(newton_step(np.zeros((2, 2)), slope, 1.0), 0)
+
+
 def test_a_planted_minimum_is_found():
     matrix = CURVATURE @ CURVATURE
 
@@ -417,7 +467,7 @@ def test_a_root_that_is_above_the_descent_is_another_point(monkeypatch, above, p
         return StationaryPoint(np.zeros(1), None, {}, objective - 0.25, 0.0, 0.25)
 
     found = {name: point(0.5 + rise) for name, rise in (("descent", 0.0), ("root", above))}
-    landscape = SimpleNamespace(value_and_gradient=None)
+    landscape = SimpleNamespace(rough=SimpleNamespace(value_and_gradient=None))
     monkeypatch.setattr(stationary, "descend", lambda *_: "lowest")
     monkeypatch.setattr(stationary, "nearest_stationary", lambda *_: found["root"])
     monkeypatch.setattr(StationaryPoint, "at", lambda _, x: found["descent"])
@@ -447,7 +497,7 @@ def test_residuals_that_are_short_are_left_out_of_a_search(monkeypatch):
         run = Trajectory(
             problem, np.arange(3.0), {"overlap": overlap, "self_overlap": inner}, np.zeros(3)
         )
-        rests.rest_near(run, 1)
+        rests.rest_near(Landscape(problem), run, 1)
         assert asked.pop() == count
 
 

@@ -73,6 +73,30 @@ def test_results_are_the_same_to_the_last_bit_with_any_number_of_threads():
         assert results(threads) == first
 
 
+COMMAND = """
+import os, sys
+from orderparams.__main__ import main
+
+sys.argv = ["orderparams", "presets"]
+try:
+    main()
+finally:
+    print(os.environ.get("OPENBLAS_NUM_THREADS"), os.environ.get("OMP_NUM_THREADS"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left"), [({}, "1 None"), ({"OMP_NUM_THREADS": "4"}, "None 4")], ids=["none", "four"]
+)
+def test_blas_works_in_one_thread_unless_the_user_chose(chosen, left):
+    """In a command, before NumPy is loaded: threads that wait take the processors from others."""
+    free = {name: value for name, value in os.environ.items() if name not in THREADS}
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND], env=free | chosen, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == left
+
+
 AMBIENT = {
     key: value
     for key, value in os.environ.items()

@@ -81,7 +81,7 @@ def stage(monkeypatch):
     """Stubs; returns what was asked of them and the grounds of the verdict."""
     seen = SimpleNamespace(simulated=[], solved=[], grounds=[], runs={}, flow=theory())
 
-    def simulate(problem, *, workers, progress):
+    def simulate(problem, *, workers, risks, progress):
         size = problem.simulation.dimension
         seen.simulated.append((size, problem.simulation.seed, workers))
         progress(1, 4)
@@ -182,6 +182,33 @@ def test_flows_start_where_replicas_do(stage, apart, start, flows):
     expected = overlap[:, 0, 0, 0] if flows == 2 else [overlap[:, 0].mean()]
     np.testing.assert_array_equal(starts, expected)
     assert stage.solved[0][1] == [0.0, 1.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("times", "start", "solved"),
+    [
+        ([0.0, 1.0, 3.0], 0.5, False),
+        ([0.0, 1.0], 0.5, False),
+        ([0.0, 1.5], 0.5, True),
+        ([0.0, 1.0], 0.6, True),
+    ],
+    ids=["same", "fewer times", "other times", "another start"],
+)
+def test_flows_of_another_dimension_are_taken_where_they_are_the_same(stage, times, start, solved):
+    """In place of solving: from the same start, and known at all times that are wanted."""
+    known = theory(
+        time=np.array([0.0, 1.0, 3.0]),
+        parameters={"overlap": np.full((3, 1, 1), 0.5), "self_overlap": np.full((3, 1, 1), 0.4)},
+        risk=np.ones(3),
+    )
+    shape = (2, len(times), 1, 1)
+    overlaps = {"overlap": np.full(shape, start), "self_overlap": np.full(shape, 0.4)}
+    run = Numbers(overlaps, np.ones((2, len(times))))
+    run.time = np.array(times)
+    loss = 1 + GENERATOR.standard_normal((2, len(times)))
+    run.records = SimpleNamespace(step=np.arange(len(times)), loss=loss, time=run.time)
+    theory_of(op.load(TABLE), run, "replica", [[known]])
+    assert bool(stage.solved) == solved
 
 
 def test_times_are_refined_fourfold_where_a_mean_is_not_told():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from orderparams.compiled import FAST, kernel
 from orderparams.models.vectors import normals
 from orderparams.models.vectors.normals import LANES, fill
-from orderparams.models.vectors.sgd import Model, Rule, Start, draw, learn, respond
+from orderparams.models.vectors.sgd import Course, Model, Rule, Start, draw, learn, respond
 
 Array = NDArray[np.float64]
 
@@ -148,3 +148,25 @@ def advance(
             squares[k] = dot(vector, vector) / dimension
         learn(model, rule, rate, gradient, squares, state.numbers)
         state.loss[0] += loss / rule.batch_size
+
+
+def course(
+    model: Model,
+    rule: Rule,
+    state: State,
+    dimension: int,
+    generator: np.random.Generator,
+    strides: NDArray[np.int64],
+) -> Course:
+    """Take strides (N,) of so many steps of SGD in place; what is measured after each."""
+    taken, learned, loss = [], [], []
+    for stride, steps in enumerate(strides):
+        if stride > 0:
+            state.loss[:] = 0.0
+        advance(model, rule, state, dimension, generator, int(steps))
+        taken.append(measure(state, model.features))
+        learned.append([values.copy() for values in state.numbers])
+        loss.append(state.loss[0])
+    overlap, self_overlap = map(np.array, zip(*taken, strict=True))
+    numbers = type(state.numbers)(*map(np.array, zip(*learned, strict=True)))
+    return Course(overlap, self_overlap, numbers, np.array(loss))

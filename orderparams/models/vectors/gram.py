@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.models.vectors.sgd import Model, Rule, Start, draw, learn, respond
+from orderparams.models.vectors.sgd import Course, Model, Rule, Start, draw, learn, respond
 
 Array = NDArray[np.float64]
 
@@ -70,8 +70,9 @@ def start(
 
 
 def measure(state: State, features: int) -> tuple[Array, Array]:
-    """Overlap m (n, features) with the first hidden directions, and self-overlap q (n, n)."""
-    return state.weights[:, :features].copy(), state.weights @ state.weights.T
+    """Overlap m (…, n, features) with the first hidden directions, and self-overlap q (…, n, n)."""
+    weights = state.weights
+    return weights[..., :features].copy(), weights @ np.swapaxes(weights, -1, -2)
 
 
 @kernel()
@@ -161,15 +162,20 @@ def collect_outside(rows: Array, factor: Array, change: Array) -> float:
 
 
 @kernel()
-def advance(
+def walk(
     model: Model,
     rule: Rule,
     state: State,
     dimension: int,
     generator: np.random.Generator,
-    steps: int,
+    strides: NDArray[np.int64],
+    kept: State,
 ) -> None:
-    """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
+    """Take strides (N,) of so many steps of SGD in place, and keep the state after each.
+
+    The arrays of ``kept`` are those of the state with a leading axis N. The mean loss of each batch
+    is added to ``state.loss``, which is nil when a further stride begins.
+    """
     directions, read, longest, errors = model.sizes
     vectors, frame = state.weights.shape
     answering, widest = vectors + errors, frame + 2 * vectors + errors
@@ -180,45 +186,88 @@ def advance(
     shift = np.empty((directions, longest))
     squares, radial = np.empty(vectors), np.empty(vectors)
     gradient = np.empty((len(state.numbers), vectors))
-    for _ in range(steps):
-        change[:] = 0.0
-        radial[:] = 0.0
-        gradient[:] = 0.0
-        loss = 0.0
-        width = frame
-        for _ in range(rule.batch_size):
-            if width > frame:  # what earlier sequences of the batch added has at most n directions
-                triangularize(change[:, frame:width])
-                width = min(width, frame + vectors)
-            length, mark = draw(model, generator, shift)
-            x = tokens[: width * length].reshape(width, length)
-            for i in range(width * length):
-                tokens[i] = generator.standard_normal()
-            for i in range(directions):
-                for token in range(length):
-                    x[i, token] += shift[i, token]
-            rows = answers[: answering * length].reshape(answering, length)
-            project(state.weights, x, rows)
-            known = x[directions - read : directions]
-            loss += respond(
-                model, rule, generator, mark, state.numbers, known, rows, radial, gradient
-            )
-            misfit = collect(rows, x, change)
-            rank = min(answering, length)
-            triangularize(rows)
-            bartlett(generator, dimension - width, factor[:rank, :rank])
-            misfit += collect_outside(rows, factor[:rank, :rank], change[:, width : width + rank])
-            loss += misfit / dimension
-            width += rank
-        for k in range(vectors):
-            growth = rate * radial[k]
-            change[k] *= -rate
-            squares[k] = 0.0
-            for i in range(frame):
-                change[k, i] += (1.0 + growth - decay) * state.weights[k, i]
-            for i in range(width):
-                squares[k] += change[k, i] ** 2
-        triangularize(change[:, directions:width])
-        state.weights[:] = change[:, :frame]
-        learn(model, rule, rate, gradient, squares, state.numbers)
-        state.loss[0] += loss / rule.batch_size
+    for stride, steps in enumerate(strides):
+        if stride > 0:
+            state.loss[0] = 0.0
+        for _ in range(steps):
+            change[:] = 0.0
+            radial[:] = 0.0
+            gradient[:] = 0.0
+            loss = 0.0
+            width = frame
+            for _ in range(rule.batch_size):
+                if (
+                    width > frame
+                ):  # what earlier sequences of the batch added has at most n directions
+                    triangularize(change[:, frame:width])
+                    width = min(width, frame + vectors)
+                length, mark = draw(model, generator, shift)
+                x = tokens[: width * length].reshape(width, length)
+                for i in range(width * length):
+                    tokens[i] = generator.standard_normal()
+                for i in range(directions):
+                    for token in range(length):
+                        x[i, token] += shift[i, token]
+                rows = answers[: answering * length].reshape(answering, length)
+                project(state.weights, x, rows)
+                known = x[directions - read : directions]
+                loss += respond(
+                    model, rule, generator, mark, state.numbers, known, rows, radial, gradient
+                )
+                misfit = collect(rows, x, change)
+                rank = min(answering, length)
+                triangularize(rows)
+                bartlett(generator, dimension - width, factor[:rank, :rank])
+                misfit += collect_outside(
+                    rows, factor[:rank, :rank], change[:, width : width + rank]
+                )
+                loss += misfit / dimension
+                width += rank
+            for k in range(vectors):
+                growth = rate * radial[k]
+                change[k] *= -rate
+                squares[k] = 0.0
+                for i in range(frame):
+                    change[k, i] += (1.0 + growth - decay) * state.weights[k, i]
+                for i in range(width):
+                    squares[k] += change[k, i] ** 2
+            triangularize(change[:, directions:width])
+            state.weights[:] = change[:, :frame]
+            learn(model, rule, rate, gradient, squares, state.numbers)
+            state.loss[0] += loss / rule.batch_size
+        kept.weights[stride] = state.weights
+        kept.loss[stride] = state.loss[0]
+        for k in range(len(state.numbers)):
+            kept.numbers[k][stride] = state.numbers[k]
+
+
+def advance(
+    model: Model,
+    rule: Rule,
+    state: State,
+    dimension: int,
+    generator: np.random.Generator,
+    steps: int,
+) -> None:
+    """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
+    course(model, rule, state, dimension, generator, np.array([steps]))
+
+
+def course(
+    model: Model,
+    rule: Rule,
+    state: State,
+    dimension: int,
+    generator: np.random.Generator,
+    strides: NDArray[np.int64],
+) -> Course:
+    """Take strides (N,) of so many steps of SGD in place; what is measured after each."""
+    count = len(strides)
+    kept = State(
+        np.empty((count, *state.weights.shape)),
+        type(state.numbers)(*(np.empty((count, len(values))) for values in state.numbers)),
+        np.empty(count),
+    )
+    walk(model, rule, state, dimension, generator, strides, kept)
+    overlap, self_overlap = measure(kept, model.features)
+    return Course(overlap, self_overlap, kept.numbers, kept.loss)

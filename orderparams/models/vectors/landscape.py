@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 TOLERANCE = 1e-10
 """Of the expectations; tighter than for a flow, since they are differenced."""
 
+ROUGH = 1e-6
+"""The same where many points compete, or differences only lead the way."""
+
 STEP = 1e-3
 """Of central differences: errors of STEP² and TOLERANCE/STEP are both below 1e-6."""
 
@@ -32,19 +35,52 @@ class Landscape:
     x is K (n, d+R) row by row, then each learned number over the root of its rate. R = ``residual``
     is the number of directions outside the hidden ones in which the vectors may have a part: n if
     it is not given, 0 where the residual is known to vanish. All other such directions are
-    equivalent, and :meth:`transverse` is the Hessian in any of them.
+    equivalent, and :meth:`transverse` is the Hessian in any of them. What was set up for the
+    expectations is shared by all landscapes that stem from one.
     """
 
     def __init__(
-        self, problem: Problem, *, residual: int | None = None, tolerance: float = TOLERANCE
+        self,
+        problem: Problem,
+        *,
+        residual: int | None = None,
+        tolerance: float = TOLERANCE,
+        flows: dict[float, VectorFlow] | None = None,
     ) -> None:
-        self.problem = problem
-        flow: VectorFlow = model_of(problem).descent(problem, tolerance)
-        self.flow = flow
-        self.count, self.directions = flow.start.overlap.shape
+        self.problem, self.tolerance = problem, tolerance
+        self.flows = {} if flows is None else flows
+        self.flow = self._flow()
+        self.count, self.directions = self.flow.start.overlap.shape
         self.residual = self.count if residual is None else residual
         self.weights_shape = (self.count, self.directions + self.residual)
-        self.units = {name: rate**0.5 for name, rate in flow.rule.rates.items() if rate > 0}
+        self.units = {name: rate**0.5 for name, rate in self.flow.rule.rates.items() if rate > 0}
+
+    def _flow(self) -> VectorFlow:
+        """The flow to this tolerance; one without any serves all."""
+        for flow in self.flows.values():
+            if np.isinf(flow.tolerance):
+                return flow
+        if self.tolerance not in self.flows:
+            model = model_of(self.problem)
+            self.flows[self.tolerance] = model.descent(self.problem, self.tolerance)
+        return self.flows[self.tolerance]
+
+    def with_residual(self, residual: int | None = None) -> Landscape:
+        """The same with other directions outside the hidden ones."""
+        return Landscape(
+            self.problem, residual=residual, tolerance=self.tolerance, flows=self.flows
+        )
+
+    def to(self, tolerance: float) -> Landscape:
+        """The same with its expectations to another tolerance."""
+        return Landscape(
+            self.problem, residual=self.residual, tolerance=tolerance, flows=self.flows
+        )
+
+    @functools.cached_property
+    def rough(self) -> Landscape:
+        """The same for less work, to lead the way."""
+        return self.to(max(ROUGH, self.tolerance))
 
     @functools.cached_property
     def geometry(self) -> Geometry:
@@ -96,19 +132,24 @@ class Landscape:
 
     def risk(self, x: Array) -> float:
         """The population risk, without weight decay."""
-        return self.gradient_at(x).risk
+        return self.flow.risk_of(self.vectors(x))
 
     def penalty(self, x: Array) -> float:
         """λ|K|²/2, what weight decay adds to the risk."""
         return 0.5 * self.flow.rule.weight_decay * float((self.vectors(x).weights ** 2).sum())
 
-    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
-        """E(x) and ∇E(x)."""
+    def risk_and_gradient(self, x: Array) -> tuple[float, Array]:
+        """The population risk and ∇E(x)."""
         vectors = self.vectors(x)
         found = self.flow.gradient(vectors, covariance=False)
         overlap, residual, _ = self.flow.rates(vectors, vectors.residual, found)
         weights = np.concatenate([overlap, residual[:, : self.residual]], axis=1)
-        return found.risk + self.penalty(x), self._join(-weights, found.numbers, 1)
+        return found.risk, self._join(-weights, found.numbers, 1)
+
+    def value_and_gradient(self, x: Array) -> tuple[float, Array]:
+        """E(x) and ∇E(x)."""
+        risk, gradient = self.risk_and_gradient(x)
+        return risk + self.penalty(x), gradient
 
     def gradient(self, x: Array) -> Array:
         """∇E(x)."""

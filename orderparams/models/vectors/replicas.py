@@ -22,10 +22,11 @@ from orderparams.compiled import require_distinct
 from orderparams.errors import ConfigurationError
 from orderparams.models.interface import Progress, Records
 from orderparams.models.vectors import direct, gram
-from orderparams.models.vectors.sgd import Model, Rule, Start
+from orderparams.models.vectors.sgd import Course, Model, Rule, Start
 
 State = dict[str, NDArray[Any]]
-Slice = tuple[State, dict[int, State]]
+Record = tuple[NDArray[np.intp], State]
+Slice = tuple[State, list[Record]]
 
 BACKENDS: dict[str, ModuleType] = {"gram": gram, "direct": direct}
 SLICE = 0.5
@@ -92,6 +93,7 @@ class Ensemble:
                 "change the duration or the learning rate"
             )
         self.step = np.rint(steps).astype(np.int64)
+        self.marks = np.unique(self.step)
         count = len(begin.overlap)
         least = self.backend.least_dimension(model, rule, count)
         if dimension < least:
@@ -125,7 +127,7 @@ class Ensemble:
         self.replicas: list[State] = []
         for r, seeds in enumerate(np.random.SeedSequence(seed).spawn(replicas)):
             self.replicas.append(self._start(begin, variance, seeds))
-            self._commit(r, (self.replicas[r], self._measure(self.replicas[r])))
+            self._commit(r, (self.replicas[r], [self._begin(self.replicas[r])]))
 
     def run(self, workers: int = 1, progress: Progress | None = None) -> Records:
         """Advance every replica to the last time, on ``workers`` threads.
@@ -206,44 +208,56 @@ class Ensemble:
     def _advance(self, replica: State) -> Slice:
         """The replica some steps later, and what was recorded on the way."""
         replica = {key: value.copy() for key, value in replica.items()}
-        generator, step = thaw(replica["generator"]), replica["step"]
-        records: dict[int, State] = {}
+        generator, state = thaw(replica["generator"]), self._view(replica)
+        records: list[Record] = []
         deadline, stride, going = monotonic() + SLICE, 1, True
         while going:
-            target = self.step[np.searchsorted(self.step, step[0], side="right")]
-            steps = min(stride, int(target - step[0]))
-            self.backend.advance(
-                self.model, self.rule, self._view(replica), self.dimension, generator, steps
-            )
-            step += steps
+            begun = int(replica["step"][0])
+            end = min(begun + stride, int(self.step[-1]))
+            marks = self.marks[slice(*np.searchsorted(self.marks, (begun, end), side="right"))]
+            ends = marks if len(marks) and marks[-1] == end else np.append(marks, end)
+            strides = np.diff(ends, prepend=begun)
+            with np.errstate(over="ignore", invalid="ignore"):  # of SGD that diverges
+                course = self.backend.course(
+                    self.model, self.rule, state, self.dimension, generator, strides
+                )
+                records.append(self._record(marks, course))
+            if len(ends) == len(marks):  # the loss starts anew
+                state.loss[:] = 0.0
+            replica["step"][:] = end
             stride *= 2
-            records |= self._measure(replica)
-            going = step[0] < self.step[-1] and monotonic() < deadline
+            going = end < self.step[-1] and monotonic() < deadline
         replica["generator"] = freeze(generator)
         return replica, records
 
-    def _measure(self, replica: State) -> dict[int, State]:
-        """Records for the times, by index, that fall on this step; the loss starts anew."""
-        due = np.flatnonzero(self.step == replica["step"])
-        if not due.size:
-            return {}
+    def _record(self, marks: NDArray[np.int64], course: Course) -> Record:
+        """The times, by index, that fall on steps (N,) on which a course was measured, and what is
+        recorded of them; of those on one step the first has the loss."""
+        first, after = (np.searchsorted(self.step, marks, side) for side in ("left", "right"))
+        chosen = np.repeat(np.arange(len(marks)), after - first)
+        parts = (course.overlap, course.self_overlap, *course.numbers)
+        overlap, self_overlap, *numbers = (part[chosen] for part in parts)
+        before = np.append(0, self.marks)[np.searchsorted(self.marks, marks)]
+        loss = np.full(len(self.step), np.nan)
+        loss[first] = course.loss[: len(marks)] / np.where(marks > 0, marks - before, np.nan)
+        times = np.flatnonzero(np.isin(self.step, marks))
+        record = self.model.records(overlap, self_overlap, self.numbers(*numbers))
+        return times, {**record, "loss": loss[times]}
+
+    def _begin(self, replica: State) -> Record:
+        """What is recorded of a replica at step zero."""
         state = self._view(replica)
-        with np.errstate(over="ignore", invalid="ignore"):  # of SGD that diverges
-            overlap, self_overlap = self.backend.measure(state, self.model.features)
-        record = self.model.records(overlap, self_overlap, state.numbers)
-        steps = replica["step"] - (self.step[due[0] - 1] if due[0] else 0)
-        loss = replica["loss"] / steps if steps else np.array([np.nan])
-        replica["loss"][:] = 0.0
-        records: dict[int, State] = {int(i): {**record, "loss": np.array(np.nan)} for i in due}
-        records[int(due[0])]["loss"] = loss[0]
-        return records
+        overlap, self_overlap = self.backend.measure(state, self.model.features)
+        numbers = self.numbers(*(values[None] for values in state.numbers))
+        course = Course(overlap[None], self_overlap[None], numbers, np.zeros(1))
+        return self._record(self.marks[self.marks == 0], course)
 
     def _commit(self, r: int, outcome: Slice) -> None:
         """Make a slice of replica r part of the ensemble."""
         self.replicas[r], records = outcome
-        for i, record in records.items():
-            for key, value in record.items():
-                self.records[key][r, i] = value
+        for times, record in records:
+            for key, values in record.items():
+                self.records[key][r, times] = values
 
 
 def replicas_of(problem: Any, model: Model, rule: Rule, begin: Start, time: ArrayLike) -> Ensemble:

@@ -57,6 +57,17 @@ class Start(Protocol):
     def residual(self) -> Array: ...
 
 
+class Course(NamedTuple):
+    """What is measured after N strides of steps: overlap (N, n, features), self-overlap (N, n, n),
+    the learned numbers, arrays (N, n), and the loss (N,), a sum over the steps of each; that of the
+    first adds to what the state had."""
+
+    overlap: Array
+    self_overlap: Array
+    numbers: Any
+    loss: Array
+
+
 class Model(Protocol):
     """What Python needs of a model."""
 
@@ -78,7 +89,8 @@ class Model(Protocol):
         ...
 
     def records(self, overlap: Array, self_overlap: Array, numbers: Any) -> dict[str, Array]:
-        """What is recorded, by name, from overlap (n, features), self-overlap and numbers."""
+        """What is recorded, by name, from overlaps (…, n, features), self-overlaps (…, n, n) and
+        numbers (…, n)."""
         ...
 
 

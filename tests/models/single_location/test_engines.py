@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -103,3 +104,22 @@ def test_a_run_names_all_ways_that_it_met(alone: bool, monkeypatch: pytest.Monke
         patch.setattr(joint, "LARGEST_GRID", 0)
         take()
     assert flow.engine_name.startswith("quadrature, in part quasi-Monte Carlo")
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_threads_share_an_engine(name: str) -> None:
+    """Four at a time, each with heads of its own: to the bits of one after the other."""
+    engine = ENGINES[name]()
+    covariance = name not in ("softmax", "softmax-1")
+
+    def digest(scale: float) -> bytes:
+        found = engine.evaluate(*heads(scale), gradient_covariance=covariance)
+        parts = [found.overlap_gradient, found.self_overlap_gradient, found.bias_gradient]
+        if found.gradient_covariance is not None:
+            parts.append(found.gradient_covariance)
+        return np.append(found.risk, np.concatenate([part.ravel() for part in parts])).tobytes()
+
+    scales = [0.1, 0.5, 1.0, 2.0] * 5
+    alone = [digest(scale) for scale in scales[:4]] * 5
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(digest, scales)) == alone

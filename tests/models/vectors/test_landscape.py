@@ -94,3 +94,23 @@ def test_what_is_not_learned_has_no_unit_and_the_tolerance_is_handed_on(landscap
 def test_a_jacobian_is_made_symmetric():
     matrix = np.array([[1.0, 2.0], [4.0, 3.0]])
     np.testing.assert_allclose(differentiate(lambda x: matrix @ x, np.ones(2)), [[1, 3], [3, 3]])
+
+
+def test_landscapes_of_one_problem_share_their_expectations(monkeypatch):
+    """One flow a tolerance, whatever the residual; where there is none to ask for, one for all."""
+    made = []
+
+    def descent(problem, tolerance):
+        made.append(tolerance)
+        return flow_of(LEARNED, tolerance=tolerance if problem == "exact" else np.inf)
+
+    monkeypatch.setattr(module, "model_of", lambda problem: SimpleNamespace(descent=descent))
+    for problem, times in (("exact", 2), ("sampled", 1)):
+        made.clear()
+        landscape = Landscape(problem)
+        others = [landscape.with_residual(0), landscape.with_residual(1).rough, landscape.rough]
+        assert len(made) == times
+        assert [other.residual for other in others] == [0, 1, N]
+        assert others[0].flow is landscape.flow
+        assert others[1].flow is others[2].flow
+    assert landscape.rough.tolerance == module.ROUGH

@@ -15,6 +15,7 @@ import orderparams as op
 from orderparams.analysis.simulated import replica_trajectory
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.results.files import open_group
+from orderparams.run import simulate as module
 from orderparams.run.simulate import simulate
 
 SMALL = [
@@ -57,6 +58,18 @@ def test_file_round_trip_and_xarray(whole, tmp_path):
 
 def test_the_number_of_workers_changes_no_bit(whole):
     same(simulate(problem(), workers=3), whole)
+
+
+def test_a_risk_that_nobody_stores_is_known_at_the_end_alone(whole, monkeypatch):
+    """What SGD does is the same; the risk is taken once a replica."""
+    taken = []
+    risk_of = module.risk_of
+    monkeypatch.setattr(module, "risk_of", lambda *state: taken.append(state) or risk_of(*state))
+    run = simulate(problem(), risks=False)
+    assert len(taken) == 1 + 3  # at the start, whether it is in range
+    np.testing.assert_array_equal(run.records.loss, whole.records.loss)
+    np.testing.assert_array_equal(run.risk[:, -1], whole.risk[:, -1])
+    assert np.isnan(run.risk[:, :-1]).all()
 
 
 def test_population_risk_is_that_of_the_theory_at_the_same_overlaps(whole):
