@@ -259,4 +259,7 @@ def solve(
     due = times[times > record.last]
     remedy = model.remedy(problem, sgd=problem.training.rule == "sgd")
     with phase(f"integrating to t = {end:g}"), interruption.keeping(), record:
-        return so_far(integrate(flow, state, due, problem.integrator, record, watch, pulse, remedy))
+        run = so_far(integrate(flow, state, due, problem.integrator, record, watch, pulse, remedy))
+    if progress is not None:
+        progress(run.time[-1] / end, record.risk)
+    return run

@@ -130,9 +130,10 @@ def test_copies_and_their_price():
 @pytest.mark.slow
 def test_the_flow_without_noise_is_rejected_at_a_large_learning_rate():
     """A theory that is known to be wrong must be refused, and the right one not."""
-    small = (60, 240)
-    right = sgd.compared("softmax", 5.0, dimensions=small)
-    wrong = sgd.compared("softmax", 5.0, "gradient-flow", dimensions=small)
+    problem = sgd.problem_of("softmax", 5.0)
+    made = sgd.replicas(problem, (60, 240))
+    right = sgd.against(problem, made)
+    wrong = sgd.against(sgd.problem_of("softmax", 5.0, "gradient-flow"), made)
     assert right.comparison.least_pvalue > 0.001
     assert wrong.comparison.least_pvalue < 1e-6
 

@@ -11,7 +11,7 @@ from orderparams.config.sections import IntegratorConfig
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.results.trajectory import Reached
 from orderparams.run import solve as module
-from orderparams.run.resume import Record
+from orderparams.run.record import Record
 from orderparams.run.solve import check_duration, check_memory, checked_times, integrate
 from orderparams.run.stepper import IMPLICIT, ONE_STEP
 
@@ -37,7 +37,7 @@ class Run:
 
     @property
     def stored(self):
-        return np.array([state["position"] for state, _ in self.record.rows])
+        return np.array([state["position"] for state in self.record.states])
 
 
 @pytest.mark.parametrize("method", sorted(IMPLICIT | ONE_STEP))
@@ -47,8 +47,8 @@ def test_the_course_is_stored_at_the_times_that_were_asked_for(method):
     assert (ending.status, ending.message) == ("finished", "")
     assert run.record.times == TIMES.tolist()
     np.testing.assert_allclose(run.stored, course(TIMES), atol=3e-6)
-    risks = [risk for _, risk in run.record.rows]
-    np.testing.assert_allclose(risks, (run.stored**2).sum(1) / 2)
+    run.record.settle()
+    np.testing.assert_allclose(run.record.risks, (run.stored**2).sum(1) / 2)
     assert ending.state.time == 5.0
     np.testing.assert_allclose(ending.state.y, run.stored[-1], rtol=1e-14)
     steps = ending.statistics["steps"]
