@@ -68,7 +68,10 @@ SETTINGS: dict[str, Any] = {
     "error_model": "numpy",
     "forceinline": True,
     "no_cfunc_wrapper": True,
+    "fastmath": False,
 }
+"""All that a kernel would otherwise inherit from the one in the course of which it is compiled."""
+
 CHOSEN: set[Callable[..., Any]] = set()
 """What :func:`chosen_by_type` has decorated."""
 
