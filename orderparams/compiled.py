@@ -43,6 +43,8 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.core.typing import arraydecl, templates
 
+from orderparams.subroutines import keep_by_flags
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 numba_config: Any = config
@@ -58,6 +60,8 @@ numba_types: Any = types
 numba_templates: Any = templates
 numba_lock: Any = global_compiler_lock
 numba_runtime: Any = runtime
+
+keep_by_flags()
 
 FAST = {"contract", "reassoc"}
 """Fused multiply-add and reordered sums: lets loops over samples use vector registers. NaN and

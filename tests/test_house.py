@@ -19,6 +19,7 @@ FLOORS = (
         "recognition",
         "memory",
         "arrays",
+        "subroutines",
         "compiled",
         "ahead",
         "phases",

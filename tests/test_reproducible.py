@@ -94,3 +94,38 @@ def test_a_kernel_that_inlines_others_has_the_same_bits_however_these_came(tmp_p
     loaded = simulated(tmp_path / "loaded", "first", "then")
     assert loaded == simulated(tmp_path / "compiled", "then")
     assert loaded == simulated(tmp_path / "compiled", "then")  # from the cache itself
+
+
+CODE_OF_ONE = """
+import re
+import sys
+from importlib import import_module
+from orderparams import ahead
+
+for name in sys.argv[1:]:
+    module, kernel = name.split(".")
+    kernel = getattr(import_module("orderparams.expectations.separate." + module), kernel)
+    for kinds in ahead.signatures(kernel):
+        kernel.compile(kinds)
+        code = kernel.overloads[kinds].library.get_asm_str()
+lines = [line for line in code.splitlines() if re.match("\\\\s+v?[a-z]+[0-9a-z]*\\\\s", line)]
+print([line.split()[0] for line in lines])
+"""
+
+
+@pytest.mark.slow
+def test_the_code_of_a_kernel_does_not_depend_on_what_was_compiled_before(tmp_path):
+    """Numba keeps routines of its own, with the flags of the kernel for which it made them."""
+
+    def code(*names):
+        return subprocess.run(
+            [sys.executable, "-c", CODE_OF_ONE, *names],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / str(len(names)))},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    alone = code("splits.contract_split")
+    assert len(alone) > 1000
+    assert code("laplace.locate", "laplace.lay_grids", "splits.contract_split") == alone

@@ -13,7 +13,6 @@ import numpy as np
 
 from orderparams.arrays import Array1, Array2, Array3
 from orderparams.compiled import FAST, part
-from orderparams.expectations.lanes import fma, lane_sum, row_vectors, splat
 from orderparams.expectations.separate.law import Depth, Grids, Law
 from orderparams.expectations.separate.smoothing import (
     add_product,
@@ -183,7 +182,7 @@ def split(pair: tuple[int, int], law: Law, grids: Grids, depth: Depth) -> list[S
     return splits
 
 
-@part()
+@part(fastmath=FAST)
 def contract_split(parts: Split, adjoint: Array3, out: Array1) -> None:
     """Derivatives in both means, both variances and the covariance, out (5,), of one component.
 
@@ -194,7 +193,6 @@ def contract_split(parts: Split, adjoint: Array3, out: Array1) -> None:
     forward, fixed, other, start, nodes, weights, deviation, slope = parts
     count, size = fixed.shape[1:]
     product = np.empty((count, size))
-    products, known = row_vectors(product), row_vectors(fixed)
     if not forward:
         turned = np.empty((2, adjoint.shape[2], adjoint.shape[1]))
         for p in range(2):
@@ -207,13 +205,12 @@ def contract_split(parts: Split, adjoint: Array3, out: Array1) -> None:
         product[:] = 0.0
         add_product(other[p][start : start + count].T, adjoint[p], product)
         for j in range(count):
-            a0, a1, a2 = splat(0.0), splat(0.0), splat(0.0)
-            for i in range(products.shape[1]):
-                y = products[j, i]
-                a0 = fma(known[p, j, i], y, a0)
-                a1 = fma(known[p + 1, j, i], y, a1)
-                a2 = fma(known[p + 2, j, i], y, a2)
-            v0, v1, v2 = lane_sum(a0), lane_sum(a1), lane_sum(a2)
+            y, x0, x1, x2 = product[j], fixed[p, j], fixed[p + 1, j], fixed[p + 2, j]
+            v0, v1, v2 = 0.0, 0.0, 0.0
+            for i in range(size):
+                v0 += x0[i] * y[i]
+                v1 += x1[i] * y[i]
+                v2 += x2[i] * y[i]
             mean += weights[j] * v1
             variance += weights[j] * v2
             first += weights[j] * nodes[j] * v0
