@@ -110,28 +110,28 @@ def joined(nodes: Sequence[Nodes]) -> Nodes:
 
 
 def grid_nodes(
-    means: Array, masses: Array, kinds: Integers, split: Split, tilts: Array, grid: Grid
+    means: Array, masses: Array, kinds: Integers, split: Split, knots: Array, grid: Grid
 ) -> Nodes:
     """Nodes for the logits of T tokens of one covariance: means (T, H).
 
-    ``tilts`` (J,) are the values of e·g from which tilts are interpolated. The weights of a token
+    ``knots`` (J,) are the values of e·g from which the tilt is interpolated. The weights of a token
     sum to its mass for each of them; it belongs to the laws 2j + kind, j = 0 … J−1.
     """
     axes = split.axes
     last_axis, last = grid.large[-1] if grid.large else (-1, POINT)
     safe = not grid.large or np.abs(np.outer(axes[:, last_axis], last.nodes)).max() <= SAFE_EXPONENT
     others, points, weights = grid.outer if safe else whole_lanes(*grid.points_without(0))
-    centers = means[:, None] + tilts[:, None] * split.tilt  # (T, J, H)
+    centers = means[:, None] + knots[:, None] * split.tilt  # (T, J, H)
     logits = centers[..., None] + axes[:, others] @ points.T
     blocks = len(weights) // LANES
-    tokens = np.repeat(np.arange(len(means)), len(tilts) * blocks)
-    laws = np.repeat((kinds[:, None] + 2 * np.arange(len(tilts))).ravel(), blocks)
+    tokens = np.repeat(np.arange(len(means)), len(knots) * blocks)
+    laws = np.repeat((kinds[:, None] + 2 * np.arange(len(knots))).ravel(), blocks)
     nodes = nodes_of(
         np.moveaxis(logits, 2, 0).reshape(len(axes), -1),
-        np.multiply.outer(np.repeat(masses, len(tilts)), weights).ravel(),
+        np.multiply.outer(np.repeat(masses, len(knots)), weights).ravel(),
         tokens,
         laws,
-        np.tile(np.abs(weights[::LANES]), len(means) * len(tilts)),
+        np.tile(np.abs(weights[::LANES]), len(means) * len(knots)),
     )
     if not (safe and grid.large):
         return nodes

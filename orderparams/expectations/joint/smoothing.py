@@ -71,8 +71,9 @@ class Smoothing(NamedTuple):
         """What becomes of functions: (J, n, size) from (n, size), zero beyond the lattice."""
         size = values.shape[1]
         out = np.zeros((len(self.weights), len(values), size + -size % BLOCK))
+        padded = self._padded(values)
         for weights, smoothed in zip(self.weights, out, strict=True):
-            _smooth(self._padded(values), self.stride, weights, smoothed)
+            _smooth(padded, self.stride, weights, smoothed)
         return out[..., :size]
 
     def laws(self, masses: Array) -> Array:

@@ -69,8 +69,8 @@ def grid_law(tokens: Tokens, resolution: Resolution, cut: float, largest: float)
     if grid is None:
         return None
     kinds = (tokens.numbers != NOISE).astype(np.int64)
-    tilts = hermite_rule(interpolated)[0]
-    return Law(grid_nodes(tokens.means, tokens.masses, kinds, split, tilts, grid), smoothing)
+    knots = hermite_rule(interpolated)[0]
+    return Law(grid_nodes(tokens.means, tokens.masses, kinds, split, knots, grid), smoothing)
 
 
 def shares(masses: Array, count: int) -> list[slice]:

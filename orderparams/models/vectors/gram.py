@@ -196,9 +196,7 @@ def walk(
             loss = 0.0
             width = frame
             for _ in range(rule.batch_size):
-                if (
-                    width > frame
-                ):  # what earlier sequences of the batch added has at most n directions
+                if width > frame:  # earlier sequences of the batch added at most n directions
                     triangularize(change[:, frame:width])
                     width = min(width, frame + vectors)
                 length, mark = draw(model, generator, shift)
