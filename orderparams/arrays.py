@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Array1 = Annotated[NDArray[np.float64], "float64", 1, "C"]
 Array2 = Annotated[NDArray[np.float64], "float64", 2, "C"]
 Array3 = Annotated[NDArray[np.float64], "float64", 3, "C"]
+Array4 = Annotated[NDArray[np.float64], "float64", 4, "C"]
 Transposed = Annotated[NDArray[np.float64], "float64", 2, "F"]
 
 Integers1 = Annotated[NDArray[np.int64], "int64", 1, "C"]

@@ -28,7 +28,7 @@ from orderparams.expectations.separate.law import (
     Slopes,
 )
 from orderparams.expectations.separate.smoothing import add_product, row_bounds
-from orderparams.expectations.separate.splits import contract_split, split
+from orderparams.expectations.separate.splits import add_split, contract_split, split
 
 Series = tuple[Array2, Array2, Array1]
 """Tables of both heads, and the coefficients of Mehler's series."""
@@ -212,12 +212,12 @@ def pair_integrals(
 
     tables, tokens and the rest of ``found`` as :func:`heads.head_integrals` leaves them.
     """
-    _, weights, sizes = grids
+    scales, weights, sizes = grids
     means, covariances, deviations, shares = law
     terms, gamma = depth.terms, seeds.gamma
     _, overlap, masses, (mean_slopes, covariance_slopes) = found
     components, heads = shares.size, sizes.size
-    of_pair = np.empty(5)
+    of_pair, of_splits = np.empty(5), np.empty((components, 5))
     for h in range(heads):
         for k in range(h + 1, heads):
             size, other_size = sizes[h], sizes[k]
@@ -225,23 +225,18 @@ def pair_integrals(
             noise = np.zeros((2, other_size, size))
             token = np.zeros((2, other_size, size))
             splits = split((h, k), law, grids, depth)
-            alike, used = True, 0
+            alike = True
             for c in range(components):
                 alike &= means[c, h] == means[c, k] and deviations[c, h] == deviations[c, k]
-                out = noise if c == 0 else token
                 if terms[c, h, k] > 0:
                     series = mehler_coefficients(covariances[c, h, k], terms[c, h, k])
                     for p in range(2):
                         rows, other_rows = tables[h][c, p:], tables[k][c, p:]
-                        add_expectation(rows, other_rows, series, shares[c], out[p])
-                else:
-                    parts = splits[used]
-                    used += 1
-                    for p in range(2):
-                        first, second = parts.fixed[p], parts.other[p][parts.start :]
-                        if not parts.forward:
-                            first, second = second, first
-                        add_expectation(first, second, parts.weights, shares[c], out[p])
+                        out = noise[p] if c == 0 else token[p]
+                        add_expectation(rows, other_rows, series, shares[c], out)
+            for parts in splits:
+                add_split(parts, shares, True, noise)
+                add_split(parts, shares, False, token)
             overlap[h, k] = overlap[k, h] = integrate_pair(
                 (weights[h, :size], weights[k, :other_size]),
                 (tables[h][0, 0], tables[k][0, 0], tokens[h][0], tokens[k][0]),
@@ -254,7 +249,11 @@ def pair_integrals(
             )
             if not differentiate:
                 continue
-            used = 0
+            for parts in splits:
+                leading = h if parts.forward else k
+                scale = scales[leading, : sizes[leading]]
+                contract_split(parts, scale, True, noise, of_splits)
+                contract_split(parts, scale, False, token, of_splits)
             for c in range(components):
                 adjoint = noise if c == 0 else token
                 if c < 2:
@@ -264,8 +263,7 @@ def pair_integrals(
                     series = mehler_coefficients(covariances[c, h, k], terms[c, h, k])
                     contract_series((table, other_table, series), adjoint, of_pair)
                 else:
-                    contract_split(splits[used], adjoint, of_pair)
-                    used += 1
+                    of_pair[:] = of_splits[c]
                     if alike:
                         of_pair[0] = of_pair[1] = 0.5 * (of_pair[0] + of_pair[1])
                         of_pair[2] = of_pair[3] = 0.5 * (of_pair[2] + of_pair[3])
