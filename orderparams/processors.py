@@ -28,3 +28,9 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Number of threads that kernels may take: all processors, or what NUMBA_NUM_THREADS says."""
+    allowed = os.environ.get(THREADS[0], "")
+    return max(1, min(processors(), int(allowed))) if allowed.isdecimal() else processors()

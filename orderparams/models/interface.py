@@ -92,7 +92,7 @@ class Flow(Protocol):
 
     tolerance: float
     """Error of the expectations that was asked for; infinite for sampling."""
-    long_risk: bool
+    long_work: bool
     """Whether a risk is long work in kernels, which several threads can do at the same time."""
 
     @property

@@ -6,10 +6,13 @@ last digits of the quadrature drown them, Newton's method fails, and a long run 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextvars import Context, copy_context
 
 import numpy as np
 from numpy.typing import NDArray
+
+from orderparams.ordered import ordered
 
 Array = NDArray[np.float64]
 
@@ -24,12 +27,20 @@ class Jacobian:
     """∂v_i/∂y_j of a velocity y → v; ``evaluations`` counts the velocities that it took.
 
     ``units`` (N,) of the components; those that are ``variances`` (N,) do not become negative.
+    Velocities are taken by so many ``workers`` (threads); ``pulse`` is called, in this thread, with
+    each of them.
     """
 
     def __init__(
-        self, velocity: Callable[[Array], Array], units: Array, variances: NDArray[np.bool_]
+        self,
+        velocity: Callable[[Array], Array],
+        units: Array,
+        variances: NDArray[np.bool_],
+        workers: int = 1,
+        pulse: Callable[[], None] = lambda: None,
     ) -> None:
         self.velocity, self.units, self.variances = velocity, units, variances
+        self.workers, self.pulse = workers, pulse
         self.evaluations = 0
 
     def __call__(self, y: Array, time_step: float = np.inf) -> Array:
@@ -39,7 +50,7 @@ class Jacobian:
         central ones, at twice the cost: near rest, where the time steps are long.
         """
         steps = np.maximum(STEP * self.units, 1e-8 * np.abs(y))
-        here = self._velocity(y)
+        (here,) = self._velocities([y])
         above, up = self._displaced(y, steps)
         jacobian = (above - here) / up
         if time_step * STEP * np.abs(jacobian).max() <= HARMLESS:
@@ -51,13 +62,20 @@ class Jacobian:
 
     def _displaced(self, y: Array, steps: Array) -> tuple[Array, Array]:
         """The velocity with each component displaced in turn (N, N), and by how much (N, 1)."""
-        velocities, exact = np.empty((len(y), len(y))), np.empty((len(y), 1))
-        for j, step in enumerate(steps):
-            moved = y.copy()
-            moved[j] += step
-            velocities[j], exact[j] = self._velocity(moved), moved[j] - y[j]
-        return velocities, exact
+        moved = y + np.diag(steps)
+        return np.array(self._velocities(moved)), np.diagonal(moved - y)[:, None]
 
-    def _velocity(self, y: Array) -> Array:
-        self.evaluations += 1
-        return self.velocity(y)
+    def _velocities(self, points: Iterable[Array]) -> list[Array]:
+        """The velocity at each point."""
+
+        def work(item: tuple[Context, Array]) -> Array:
+            context, y = item
+            return context.run(self.velocity, y)
+
+        found = []
+        # the context says what NumPy does about divisions by zero
+        for velocity in ordered(work, ((copy_context(), y) for y in points), self.workers):
+            self.pulse()
+            self.evaluations += 1
+            found.append(velocity)
+        return found

@@ -61,7 +61,7 @@ class Record:
     def add(self, time: float, y: Array) -> None:
         """Store a state."""
         state = self.flow.state(y)
-        if self.flow.long_risk:
+        if self.flow.long_work:
             context = copy_context()  # what NumPy does about divisions by zero
             self.outstanding.append(self.thread.submit(context.run, self.flow.risk, state))
         else:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from orderparams.config.sections import IntegratorConfig
 from orderparams.errors import SolverError
 from orderparams.models.interface import Flow
+from orderparams.processors import threads
 from orderparams.results.trajectory import Reached
 from orderparams.run.jacobian import Jacobian
 from orderparams.run.rest import NOISE, at_rest
@@ -50,16 +51,19 @@ class Stepper:
         self.steps = self.velocities = 0
 
         def velocity(y: Array) -> Array:
-            pulse(self.state.time)
             return self.unit * flow.derivative(0.0, y)
 
         def derivative(t: float, y: Array) -> Array:
+            pulse(self.state.time)
             self.velocities += 1
             return velocity(y)
 
         self.derivative = derivative
         self.error = NOISE if np.isinf(flow.tolerance) else max(NOISE, flow.tolerance)
-        self.jacobian = Jacobian(velocity, flow.units, flow.variances)
+        workers = threads() if flow.long_work else 1
+        self.jacobian = Jacobian(
+            velocity, flow.units, flow.variances, workers, lambda: pulse(self.state.time)
+        )
         options: dict[str, Any] = {"rtol": settings.rtol, "atol": settings.atol}
         start, bound = state.time / self.unit, end / self.unit
         if settings.method in IMPLICIT:

@@ -17,7 +17,7 @@ class Decay:
     initial_state = START
     variances = np.zeros(3, bool)
     engine_name = "closed form"
-    long_risk = False
+    long_work = False
 
     def __init__(self, rates=RATES, tolerance=1e-9):
         self.rates, self.tolerance, self.calls = rates, tolerance, 0

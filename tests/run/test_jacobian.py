@@ -1,5 +1,7 @@
 """Jacobians of flows. Oracles: a matrix that is known, and long runs against short ones."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,18 @@ def test_central_differences_begin_where_the_error_could_be_felt(time_step, eval
     jacobian = Jacobian(lambda y: np.array([-3.0, 1.0]) * y, np.ones(2), np.zeros(2, bool))
     jacobian(np.zeros(2), time_step)
     assert jacobian.evaluations == evaluations
+
+
+def test_threads_change_no_bit_and_every_velocity_is_told_here():
+    def velocity(y):
+        return np.sin(np.outer(np.arange(1, 5), y)).sum(axis=1)
+
+    told = []
+    arguments = (velocity, np.ones(4), np.zeros(4, bool))
+    threaded = Jacobian(*arguments, workers=3, pulse=lambda: told.append(threading.get_ident()))
+    y = np.array([0.1, -0.2, 0.3, 1.0])
+    np.testing.assert_array_equal(threaded(y), Jacobian(*arguments)(y))
+    assert told == [threading.get_ident()] * threaded.evaluations
 
 
 @pytest.mark.parametrize("method", ["LSODA", "BDF", "Radau"])

@@ -14,8 +14,8 @@ from orderparams.run.record import OUTSTANDING, Record
 class Course:
     """A flow whose only order parameter is y; its risk is y², and cannot be had from ``end`` on."""
 
-    def __init__(self, *, long_risk, end=np.inf):
-        self.long_risk, self.end = long_risk, end
+    def __init__(self, *, long_work, end=np.inf):
+        self.long_work, self.end = long_work, end
         self.threads = set()
         self.taken = 0
 
@@ -48,21 +48,21 @@ def stored(flow, count):
     return record, None
 
 
-@pytest.mark.parametrize("long_risk", [True, False])
-def test_risks_belong_to_their_times_whichever_thread_takes_them(long_risk):
-    flow = Course(long_risk=long_risk)
+@pytest.mark.parametrize("long_work", [True, False])
+def test_risks_belong_to_their_times_whichever_thread_takes_them(long_work):
+    flow = Course(long_work=long_work)
     record, failed = stored(flow, 20)
     found, _ = record.until(Reached(19.0, np.array([19.0])))
     assert failed is None
     assert found["time"].tolist() == list(range(20))
     assert found["risk"].tolist() == [n**2 for n in range(20)]
     assert found["parameters"]["y"].ravel().tolist() == list(range(20))
-    assert flow.threads == {not long_risk}
+    assert flow.threads == {not long_work}
 
 
 def test_a_run_goes_on_without_the_risk():
     """But never further than by so many, so that an interrupt does not wait for long."""
-    flow = Course(long_risk=True)
+    flow = Course(long_work=True)
     gate = threading.Event()
     flow.risk = lambda state: gate.wait() and 1.0
     record = Record(flow, None, Reached(0.0, np.zeros(1)))
@@ -82,7 +82,7 @@ def test_a_run_goes_on_without_the_risk():
 def test_what_comes_after_a_risk_that_cannot_be_had_is_not_stored(end, reached):
     """The run learns of it at the same step every time, and stores where it stands."""
     for _ in range(3):
-        record, failed = stored(Course(long_risk=True, end=end), 40)
+        record, failed = stored(Course(long_work=True, end=end), 40)
         assert failed == min(end + OUTSTANDING, 40) == reached
         found, _ = record.until(Reached(45.0, np.array([1.0])))
         assert found["time"].tolist() == [*range(end), 45.0]

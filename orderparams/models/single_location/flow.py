@@ -29,7 +29,7 @@ class Flow(VectorFlow):
     """The flow of H heads and F features. ``setup`` is what the problem was built into."""
 
     start: Heads
-    long_risk = True
+    long_work = True
 
     def __init__(self, problem: Problem, setup: Setup, engine: Engine) -> None:
         training, attention = problem.training, problem.attention

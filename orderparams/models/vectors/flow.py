@@ -76,7 +76,7 @@ class VectorFlow:
     of m (d,), under "overlap", and of the numbers (n,); 1 where they are not given.
     """
 
-    long_risk = False
+    long_work = False
 
     def __init__(
         self,
