@@ -205,6 +205,25 @@ def test_correlated_heads(slope: float, signal: Signal) -> None:
     assert difference(moments, plain) < 2e-9
 
 
+@pytest.mark.parametrize(
+    "other",
+    [[1.2, 1.8, 0.08], [1.21, 1.8, 0.17], [-1.7, -2.6, 0.9]],
+    ids=["a small rest", "a rest", "longer and opposite"],
+)
+def test_components_of_one_covariance_are_integrated_together(other: list[float]) -> None:
+    """Pairs beyond Mehler's series under a hypercube, whose components and noise have one
+    covariance; the other head is a copy but for little, or longer than the first.
+    """
+    weights = np.array([[1.2, 1.8, 0.0], other])
+    task, head_weights = make_task(hypercube([1.0], [0.5])), np.array([0.7, 0.4])
+    moments = evaluate(task, weights, np.array([0.2, -0.1]), head_weights, tolerance=1e-9)
+    plain = plain_moments(
+        task, 0.0, weights, np.array([0.2, -0.1]), head_weights, step=0.24, reach=10.0
+    )
+    assert moments.error <= 1e-9
+    assert difference(moments, plain) < 2e-9
+
+
 @pytest.mark.parametrize("deviation", [1.0, 4.0])
 @pytest.mark.parametrize("seed", range(8))
 def test_error_estimate_is_honest(seed: int, deviation: float) -> None:
