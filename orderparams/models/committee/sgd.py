@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
 from orderparams.models.committee import erf, relu
-from orderparams.models.vectors.sgd import Sizes
+from orderparams.models.vectors.sgd import Sizes, clear
 
 Array = NDArray[np.float64]
 
@@ -109,7 +109,7 @@ def activate(rectified: bool, x: float) -> tuple[float, float]:
 @kernel()
 def draw(model: Model, generator: np.random.Generator, shift: Array) -> tuple[int, int]:
     """One token with mean zero, and nothing to remember."""
-    shift[:] = 0.0
+    clear(shift)
     return 1, 0
 
 

@@ -14,7 +14,7 @@ from orderparams.compiled import kernel
 from orderparams.models.single_location.attention import Activation, attend, backpropagate
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.task import Task
-from orderparams.models.vectors.sgd import Sizes
+from orderparams.models.vectors.sgd import Sizes, clear
 
 Array = NDArray[np.float64]
 
@@ -119,7 +119,7 @@ def draw(model: Model, generator: np.random.Generator, shift: Array) -> tuple[in
     position = int(length * generator.random())
     component = np.searchsorted(model.component_cumulative, generator.random(), side="right")
     mean, factor = model.means[component], model.factors[component]
-    shift[:] = 0.0
+    clear(shift)
     for f in range(mean.size):
         shift[f, position] = mean[f]
     for g in range(mean.size):
@@ -169,7 +169,8 @@ def respond(
     )
     residual[position] -= 1.0
     if model.scalar:
-        residual[:] = 0.0
+        for token in range(residual.size):
+            residual[token] = 0.0
     for h in range(heads):
         for token in range(residual.size):
             gradient[0, h] += logits[h, token]

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from orderparams.compiled import FAST, kernel
 from orderparams.models.vectors import normals
 from orderparams.models.vectors.normals import LANES, fill
-from orderparams.models.vectors.sgd import Course, Model, Rule, Start, draw, learn, respond
+from orderparams.models.vectors.sgd import (
+    Course,
+    Model,
+    Rule,
+    Start,
+    clear,
+    draw,
+    learn,
+    respond,
+)
 
 Array = NDArray[np.float64]
 
@@ -113,9 +122,10 @@ def advance(
     squares, radial = np.empty(vectors), np.empty(vectors)
     gradient = np.empty((len(state.numbers), vectors))
     for _ in range(steps):
-        change[:vectors] = 0.0
-        radial[:] = 0.0
-        gradient[:] = 0.0
+        clear(change[:vectors])
+        clear(gradient)
+        for k in range(vectors):
+            radial[k] = 0.0
         loss = 0.0
         for _ in range(rule.batch_size):
             length, mark = draw(model, generator, shift)
@@ -135,7 +145,7 @@ def advance(
             loss += respond(
                 model, rule, generator, mark, state.numbers, known, rows, radial, gradient
             )
-            change[vectors:] = 0.0
+            clear(change[vectors:])
             for k in range(answering):
                 for token in range(length):
                     add(rows[k, token], tokens[token], change[k])

@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
-from orderparams.models.vectors.sgd import Course, Model, Rule, Start, draw, learn, respond
+from orderparams.models.vectors.sgd import (
+    Course,
+    Model,
+    Rule,
+    Start,
+    clear,
+    draw,
+    learn,
+    respond,
+)
 
 Array = NDArray[np.float64]
 
@@ -82,7 +91,8 @@ def bartlett(generator: np.random.Generator, degrees: int, out: Array) -> None:
         for j in range(i):
             out[i, j] = generator.standard_normal()
         out[i, i] = np.sqrt(generator.chisquare(degrees - i))
-        out[i, i + 1 :] = 0.0
+        for j in range(i + 1, len(out)):
+            out[i, j] = 0.0
 
 
 @kernel(fastmath=FAST)
@@ -110,14 +120,15 @@ def triangularize(a: Array) -> None:
             for j in range(i, columns):
                 a[other, j] -= product * a[i, j]
         a[i, i] = diagonal
-        a[i, i + 1 :] = 0.0
+        for j in range(i + 1, columns):
+            a[i, j] = 0.0
 
 
 @kernel(fastmath=FAST)
 def project(weights: Array, x: Array, rows: Array) -> None:
     """Fields K x of tokens x (≥ frame, L) into the first n rows."""
     vectors, frame = weights.shape
-    rows[:] = 0.0
+    clear(rows)
     for k in range(vectors):
         for i in range(frame):
             for token in range(x.shape[1]):
@@ -190,9 +201,10 @@ def walk(
         if stride > 0:
             state.loss[0] = 0.0
         for _ in range(steps):
-            change[:] = 0.0
-            radial[:] = 0.0
-            gradient[:] = 0.0
+            clear(change)
+            clear(gradient)
+            for k in range(vectors):
+                radial[k] = 0.0
             loss = 0.0
             width = frame
             for _ in range(rule.batch_size):
@@ -223,20 +235,26 @@ def walk(
                 width += rank
             for k in range(vectors):
                 growth = rate * radial[k]
-                change[k] *= -rate
                 squares[k] = 0.0
-                for i in range(frame):
-                    change[k, i] += (1.0 + growth - decay) * state.weights[k, i]
                 for i in range(width):
+                    change[k, i] *= -rate
+                    if i < frame:
+                        change[k, i] += (1.0 + growth - decay) * state.weights[k, i]
                     squares[k] += change[k, i] ** 2
             triangularize(change[:, directions:width])
-            state.weights[:] = change[:, :frame]
+            for k in range(vectors):
+                for i in range(frame):
+                    state.weights[k, i] = change[k, i]
             learn(model, rule, rate, gradient, squares, state.numbers)
             state.loss[0] += loss / rule.batch_size
-        kept.weights[stride] = state.weights
         kept.loss[stride] = state.loss[0]
-        for k in range(len(state.numbers)):
-            kept.numbers[k][stride] = state.numbers[k]
+        for k in range(vectors):
+            for i in range(frame):
+                kept.weights[stride, k, i] = state.weights[k, i]
+        for number in range(len(state.numbers)):
+            kept_numbers, numbers = kept.numbers[number], state.numbers[number]
+            for k in range(numbers.size):
+                kept_numbers[stride, k] = numbers[k]
 
 
 def advance(

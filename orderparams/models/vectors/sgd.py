@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.compiled import chosen_by_type
+from orderparams.compiled import chosen_by_type, kernel
 
 Array = NDArray[np.float64]
 
@@ -92,6 +92,14 @@ class Model(Protocol):
         """What is recorded, by name, from overlaps (…, n, features), self-overlaps (…, n, n) and
         numbers (…, n)."""
         ...
+
+
+@kernel()
+def clear(a: Array) -> None:
+    """Zeros in all of a (n, k). A loop compiles faster than an assignment."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            a[i, j] = 0.0
 
 
 @chosen_by_type
