@@ -90,7 +90,10 @@ def head_integrals(
     alpha, gamma = seeds
     rows, digits = depth.rows, depth.digits
     attended, overlap, masses, (mean_slopes, covariance_slopes) = found
-    heads, most = sizes.size, rows.max()
+    heads, most = sizes.size, 0
+    for of_component in rows:
+        for count in of_component:
+            most = max(most, count)
     tables = [np.empty((shares.size, most, sizes[h])) for h in range(heads)]
     tokens = [np.empty((3, sizes[h])) for h in range(heads)]
     missed = 0.0

@@ -73,9 +73,10 @@ def survival(
     """F(τ) of one head to about three digits, down to e^{−digits}: fills out (n,)."""
     means, _, deviations, shares = law
     size = tau.size
-    scale, deficit, token = np.empty(size), np.zeros(size), np.ones(size)
+    scale, deficit, token = np.empty(size), np.zeros(size), np.empty(size)
     for i in range(size):
         scale[i] = np.exp(min(tau[i], FINITE))
+        token[i] = 1.0
     for c in range(shares.size):
         step = min(0.75, 1.3 / deviations[c, head])  # 0.75: the weights have the sum 1 to rounding
         half = int(np.ceil(np.sqrt(2.0 * digits) / step))
@@ -189,12 +190,13 @@ def lay_grids(located: Array2, kappa: float, step: float) -> Grids:
     heads = located.shape[0]
     first = np.empty(heads, dtype=np.int64)
     origin, stretch = np.empty(heads), np.empty(heads)
-    sizes = np.empty(heads, dtype=np.int64)
+    sizes, widest = np.empty(heads, dtype=np.int64), 0
     for h in range(heads):
         low, high, origin[h], stretch[h] = located[h]
         first[h], count = nodes_between(origin[h], stretch[h], low, high, step)
         sizes[h] = count + -count % LANES
-    scale, weight = np.empty((heads, sizes.max())), np.empty((heads, sizes.max()))
+        widest = max(widest, sizes[h])
+    scale, weight = np.empty((heads, widest)), np.empty((heads, widest))
     for h in range(heads):
         for i in range(sizes[h]):
             u = step * (first[h] + i)

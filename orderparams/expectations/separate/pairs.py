@@ -113,13 +113,13 @@ def contract_series(factors: Series, adjoint: Array3, out: Array1) -> None:
     """
     left, right, coefficients = factors
     terms = coefficients.size
-    product = np.empty((terms + 2, left.shape[1]))
-    x, y = row_vectors(left), row_vectors(product)
+    x = row_vectors(left)
     mean, other_mean, covariance = splat(0.0), splat(0.0), splat(0.0)
     variance, other_variance = splat(0.0), splat(0.0)
     for p in range(2):
-        product[:] = 0.0
+        product = np.zeros((terms + 2, left.shape[1]))
         add_product(right[p : p + terms + 2].T, adjoint[p], product)
+        y = row_vectors(product)
         for i in range(x.shape[1]):
             for r in range(terms):
                 factor = coefficients[r]
@@ -263,7 +263,8 @@ def pair_integrals(
                     series = mehler_coefficients(covariances[c, h, k], terms[c, h, k])
                     contract_series((table, other_table, series), adjoint, of_pair)
                 else:
-                    of_pair[:] = of_splits[c]
+                    for i in range(5):
+                        of_pair[i] = of_splits[c, i]
                     if alike:
                         of_pair[0] = of_pair[1] = 0.5 * (of_pair[0] + of_pair[1])
                         of_pair[2] = of_pair[3] = 0.5 * (of_pair[2] + of_pair[3])

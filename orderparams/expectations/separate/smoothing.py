@@ -149,7 +149,8 @@ def narrow_rows(rates: Array2, weights: Array1, out: Array2) -> None:
             stirling[k, j] = j * stirling[k - 1, j] - stirling[k - 1, j - 1]
     moments = np.empty(rows)
     for i in range(size):
-        moments[:] = 0.0
+        for j in range(rows):
+            moments[j] = 0.0
         for node in range(weights.size):
             y = rates[node, i]
             term = weights[node] * np.exp(-y)
@@ -173,7 +174,9 @@ def smooth(scale: Array1, mean: float, deviation: float, digits: float, out: Arr
     digits -= 4.0 * np.log(min(max(deviation, NARROW), 1.0))
     nodes, weights = gaussian_rule(deviation, 4 if narrow else rows, digits)
     rates, values = np.empty((nodes.size, size)), np.empty((nodes.size, size))
-    out[:] = 0.0
+    for k in range(rows):
+        for i in range(size):
+            out[k, i] = 0.0
     decay_rows(scale, mean + deviation * nodes, rates, values)
     if narrow:
         add_product(weights.reshape(1, -1).T, values, out[:1])

@@ -239,8 +239,10 @@ def split(pair: tuple[int, int], law: Law, grids: Grids, depth: Depth) -> list[S
         starts = np.empty(count, dtype=np.int64)
         for i in range(count):
             starts[i] = int(np.ceil((means[members[i], y] / slope - rule[-1]) / step))
-        first = starts.min()
-        points = (first, starts.max() + rule.size)
+        first, last = starts[0], starts[0]
+        for start in starts:
+            first, last = min(first, start), max(last, start)
+        points = (first, last + rule.size)
         scale = scales[y, : sizes[y]]
         rows = conditional_rows(scale, slope * step, rest, points, digits)
         nodes, weights = np.empty((count, rule.size)), np.empty((count, rule.size))
@@ -248,12 +250,13 @@ def split(pair: tuple[int, int], law: Law, grids: Grids, depth: Depth) -> list[S
         factors = np.empty((count, rule.size))
         for i in range(count):
             start = step * starts[i] - means[members[i], y] / slope
-            nodes[i] = progression(start, step, rule.size)
-            weights[i] = normal_weights(nodes[i], step)
+            of_g = progression(start, step, rule.size)
+            of_weights = normal_weights(of_g, step)
             start = means[members[i], x] + deviation * start
             x_nodes = progression(start, deviation * step, rule.size)
             derivatives(scales[x, : sizes[x]], x_nodes, fixed[i])
             for j in range(rule.size):
+                nodes[i, j], weights[i, j] = of_g[j], of_weights[j]
                 factors[i, j] = np.exp(min(x_nodes[j], FINITE))
             starts[i] -= first
         found = (rows, members[:count], starts, nodes, weights, fixed, factors)
@@ -280,9 +283,8 @@ def add_split(parts: Split, shares: Array1, noise: bool, out: Array3) -> None:
     if beyond == 0:
         return
     nodes, size = parts.nodes.shape[1], parts.fixed.shape[3]
-    mixed = np.empty((beyond - first, size))
     for p in range(2):
-        mixed[:] = 0.0
+        mixed = np.zeros((beyond - first, size))
         for i in range(parts.starts.size):
             if (parts.components[i] == 0) != noise:
                 continue
