@@ -29,6 +29,10 @@ Record = tuple[NDArray[np.intp], State]
 Slice = tuple[State, list[Record]]
 
 BACKENDS: dict[str, ModuleType] = {"gram": gram, "direct": direct}
+FIRST = 10**5
+"""Numbers that the first stride of a slice works with, a millisecond or less; the next are longer
+and longer."""
+
 SLICE = 0.5
 """Seconds between two chances to report, to stop, and to hand a thread to another replica."""
 
@@ -122,6 +126,7 @@ class Ensemble:
             + " or output.points"
             + (", or set simulation.backend = 'gram'" if backend == "direct" else ""),
         )
+        self.first_stride = max(1, FIRST // (working * rule.batch_size))
         axes = (replicas, len(self.step))
         self.records: State = {key: np.full(axes + shape, np.nan) for key, shape in shapes.items()}
         self.replicas: list[State] = []
@@ -210,7 +215,7 @@ class Ensemble:
         replica = {key: value.copy() for key, value in replica.items()}
         generator, state = thaw(replica["generator"]), self._view(replica)
         records: list[Record] = []
-        deadline, stride, going = monotonic() + SLICE, 1, True
+        deadline, stride, going = monotonic() + SLICE, self.first_stride, True
         while going:
             begun = int(replica["step"][0])
             end = min(begun + stride, int(self.step[-1]))
@@ -240,7 +245,7 @@ class Ensemble:
         before = np.append(0, self.marks)[np.searchsorted(self.marks, marks)]
         loss = np.full(len(self.step), np.nan)
         loss[first] = course.loss[: len(marks)] / np.where(marks > 0, marks - before, np.nan)
-        times = np.flatnonzero(np.isin(self.step, marks))
+        times = np.arange(first[0], after[-1]) if len(marks) else np.empty(0, np.int64)
         record = self.model.records(overlap, self_overlap, self.numbers(*numbers))
         return times, {**record, "loss": loss[times]}
 

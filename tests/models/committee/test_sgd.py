@@ -288,6 +288,7 @@ def test_an_ensemble_records_and_resumes(backend: str, monkeypatch):
         raise Interrupted
 
     monkeypatch.setattr(replicas, "SLICE", 0.0)
+    monkeypatch.setattr(replicas, "FIRST", 1)
     first = ensemble(case, backend)
     with pytest.raises(Interrupted):
         first.run(progress=interrupt)

@@ -38,6 +38,7 @@ def test_resumed_run_is_the_uninterrupted_run(case: Case, backend: str, monkeypa
     """Interrupted after every step, its state carried to a new ensemble."""
     whole = ensemble(case, backend).run()
     monkeypatch.setattr(replicas, "SLICE", 0.0)
+    monkeypatch.setattr(replicas, "FIRST", 1)
     run, interruptions = ensemble(case, backend), 0
 
     def interrupt(done: int, total: int) -> None:
@@ -98,6 +99,7 @@ def test_partial_result_holds_what_was_reached():
 
 def test_progress_counts_steps_to_the_end(monkeypatch):
     monkeypatch.setattr(replicas, "SLICE", 0.0)
+    monkeypatch.setattr(replicas, "FIRST", 1)
     seen: list[tuple[int, int]] = []
     ensemble(CASES["softmax"], "gram").run(2, lambda done, total: seen.append((done, total)))
     counts = [done for done, _ in seen]
