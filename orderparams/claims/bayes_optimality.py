@@ -55,7 +55,7 @@ def excess_after_training(heads: int, seed: int) -> float:
         [
             *changes("{kind='spikes', strengths=[6.25, 6.25]}", overlap),
             "training.duration=4000.0",
-            "integrator={rtol=1e-5, atol=1e-7}",
+            "integrator={rtol=1e-5, atol=1e-7, stop_at_rest=true}",
             "expectation.tolerance=1e-6",
             "output.points=2",
         ],
