@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +14,11 @@ from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence, Panel
 from orderparams.results.files import open_result
 from orderparams.results.scan import Scan
+from orderparams.results.simulation import SimulationRun
+from orderparams.results.trajectory import Trajectory
+from orderparams.results.validation import Validation
 from orderparams.views.plots.courses import draw_trajectory, plot_courses, rows_of, size
+from orderparams.views.plots.request import Request
 from orderparams.views.plots.scans import plot_scan
 from orderparams.views.plots.style import MARKERS, line_style
 
@@ -68,16 +73,81 @@ def plot_evidence(evidence: Evidence) -> Figure:
     return figure
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A figure with a name: what draws it, of which results, and what can be asked of it.
+
+    ``draw`` takes the results, a single one unless ``several``, and the request; ``takes`` are the
+    settings of :class:`Request` that change the figure, beside title and size.
+    """
+
+    about: str
+    draw: Callable[[Sequence[Any], Request], Figure]
+    of: tuple[type, ...]
+    takes: frozenset[str] = frozenset()
+    several: bool = False
+
+
+KINDS: dict[str, Kind] = {
+    "time": Kind(
+        "order parameters and risk in time",
+        lambda results, _: plot_courses(results[0]),
+        (Trajectory, SimulationRun, Validation),
+    ),
+    "scan": Kind(
+        "risk, final order parameters and stage times over what a scan varies",
+        lambda results, request: plot_scan(results[0], request.at, request.over),
+        (Scan,),
+        frozenset({"at", "over"}),
+    ),
+    "claim": Kind(
+        "the curves that a claim was read off",
+        lambda results, _: plot_evidence(results[0]),
+        (Evidence,),
+    ),
+}
+"""Figures by their names. Where none is asked for, the first one that shows the result is drawn."""
+
+
+def figure_of(results: Sequence[Any], request: Request) -> Figure:
+    """The figure of these results that is asked for.
+
+    :class:`ConfigurationError` for a kind that there is not or that does not show them, for results
+    that do not go together, and for what would change nothing.
+    """
+    kind = chosen(results[0], request.kind)
+    return KINDS[kind].draw(results, request)
+
+
+def chosen(result: Any, name: str) -> str:
+    """The kind of that name, or the first that shows a result."""
+    possible = [kind for kind, about in KINDS.items() if isinstance(result, about.of)]
+    if name and name not in KINDS:
+        raise ConfigurationError(
+            f"there is no kind of figure {name!r}; it is one of {listed(KINDS)}"
+        )
+    if not possible:
+        raise FileError(f"there is no figure of {type(result).__name__}, a single point")
+    if name and name not in possible:
+        raise ConfigurationError(
+            f"{name} is no figure of this result, of which there is {listed(possible)}"
+        )
+    return name or possible[0]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message."""
+    return ", ".join(names)
+
+
 def plot_file(path: Path, at: Mapping[str, str] | None = None, over: Sequence[str] = ()) -> Figure:
     """A result file: a scan, the curves of a claim, or order parameters and risk in time.
 
     ``at`` and ``over`` choose what is drawn of a scan: :func:`plot_scan`.
     """
     result = open_result(path)
-    if isinstance(result, Scan):
-        return plot_scan(result, at, over)
-    if at or over:
+    if not isinstance(result, Scan) and (at or over):
         raise ConfigurationError(f"values and axes are chosen of a scan, and {path} holds none")
     if isinstance(result, Evaluation):
         raise FileError(f"{path} holds an evaluation, one point; there is nothing to draw it over")
-    return plot_evidence(result) if isinstance(result, Evidence) else plot_courses(result)
+    return figure_of([result], Request(at=at or {}, over=tuple(over)))
