@@ -37,6 +37,9 @@ class Request:
     @property
     def given(self) -> list[str]:
         """The names of what was asked for."""
-        blank = Request()
         names = (entry.name for entry in dataclasses.fields(self))
-        return [name for name in names if getattr(self, name) != getattr(blank, name)]
+        return [name for name in names if getattr(self, name) != getattr(PLAIN, name)]
+
+
+PLAIN = Request()
+"""Nothing in particular."""

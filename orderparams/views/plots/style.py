@@ -1,7 +1,7 @@
-"""Colours, lines and formats of all figures.
+"""Lines, names and formats of all figures.
 
-Colours are those of Okabe and Ito, which colour-blind readers tell apart; lines beyond the eighth
-repeat them with other dashes.
+Colours are those of the theme, or of a style sheet. Lines differ in dashes as well, so that a grey
+print tells them apart, and of those that coincide the later ones are dashed over a wider one.
 """
 
 from __future__ import annotations
@@ -16,35 +16,75 @@ from orderparams.config.titles import title_of
 from orderparams.config.words import describe
 from orderparams.storage.files import atomic
 from orderparams.storage.suffixes import FIGURES, check_suffix
+from orderparams.views.plots.themes import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
     from orderparams.config import Problem
 
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
 DIGITS = 6
 """Of places in a figure, as parts of its size."""
 
-STYLES = ["-", "--", ":", "-."]
+STYLES: list[Any] = ["-", (0, (4, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1, 1))]
 MARKERS = "os^Dv<>P"
-SETTINGS: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "legend.frameon": False,
-    "svg.hashsalt": "orderparams",
-    "figure.dpi": 150,
-}
+WIDE = 1.7
+"""Width of the lines below others, as a multiple of theirs."""
+
+
+def colours() -> list[str]:
+    """The colours of lines."""
+    import matplotlib
+
+    found: list[str] = matplotlib.rcParams["axes.prop_cycle"].by_key().get("color", COLOURS)
+    return found
+
+
+def colour(number: int) -> str:
+    """The colour of a line."""
+    known = colours()
+    return known[number % len(known)]
+
+
+def ink() -> Any:
+    """The colour of text, and of lines that are no one's."""
+    import matplotlib
+
+    return matplotlib.rcParams["text.color"]
+
+
+def faint() -> Any:
+    """The colour of helping lines."""
+    import matplotlib
+
+    return matplotlib.rcParams["grid.color"]
+
+
+def deep(own: str) -> tuple[float, float, float]:
+    """A colour halfway to that of text, for a line over another of this colour."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = (np.array(to_rgb(own)) + np.array(to_rgb(ink()))) / 2
+    return float(red), float(green), float(blue)
+
+
+def diverging() -> str:
+    """Colours of numbers with a sign: blue below and red above zero, or from black to white."""
+    import matplotlib
+
+    return "gray" if matplotlib.rcParams["image.cmap"] in ("gray", "grey") else "RdBu_r"
 
 
 def line_style(number: int) -> dict[str, Any]:
-    """Colour and dashes of a line."""
+    """Colour, dashes and width of a line; the first of all is wide, and the next are dashed."""
+    import matplotlib
+
+    dashes = (number + number // len(colours())) % len(STYLES)
+    width = matplotlib.rcParams["lines.linewidth"]
     return {
-        "color": COLOURS[number % len(COLOURS)],
-        "linestyle": STYLES[number // len(COLOURS) % len(STYLES)],
-        "linewidth": 1.4,
+        "color": colour(number),
+        "linestyle": STYLES[dashes],
+        "linewidth": width * (WIDE if dashes == 0 and number < len(STYLES) else 1.0),
     }
 
 
@@ -54,12 +94,37 @@ def heading(
     rule: str | None = None,
     varied: Collection[str] = (),
     last: str = "",
+    title: str | None = None,
 ) -> None:
     """Title and settings of a problem above a figure, without those that are ``varied``, and a
-    ``last`` line."""
+    ``last`` line; or the ``title`` that was asked for."""
     words = describe(problem, rule, varied)
-    lines = [line for line in (title_of(problem.title, varied), *words.values(), last) if line]
-    figure.suptitle("\n".join(lines), parse_math=False, wrap=True, fontsize=9)
+    lines = [title_of(problem.title, varied), *words.values(), last] if title is None else [title]
+    if text := "\n".join(line for line in lines if line):
+        figure.suptitle(text, parse_math=False)
+        fold(figure)
+
+
+def fold(figure: Figure | SubFigure) -> None:
+    """Break the lines of a heading that are wider than the figure between words."""
+    heading = figure._suptitle  # the text itself, which has no public name
+    lines = []
+    for line in heading.get_text().split("\n"):
+        words = line.split(" ")
+        kept = words[:1]
+        for word in words[1:]:
+            heading.set_text(" ".join([*kept, word]))
+            if heading.get_window_extent().width > FULL * figure.bbox.width:
+                lines.append(" ".join(kept))
+                kept = [word]
+            else:
+                kept.append(word)
+        lines.append(" ".join(kept))
+    heading.set_text("\n".join(lines))
+
+
+FULL = 0.96
+"""The part of a figure's width that its texts take at most."""
 
 
 def settle(figure: Figure) -> None:
@@ -77,7 +142,7 @@ def settle(figure: Figure) -> None:
         axes.set_position(np.round(axes.get_position().bounds, DIGITS))
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path, *, force: bool = True) -> None:
     """Write a figure; the suffix chooses the format. The bytes depend on the figure alone.
 
     An existing file is replaced by the whole figure or, with a :class:`FileError`, not at all.
@@ -86,5 +151,5 @@ def save_figure(figure: Figure, path: Path) -> None:
     suffix = path.suffix.lower()
     settle(figure)
     metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
-    with atomic(path, force=True) as temporary:
+    with atomic(path, force=force) as temporary:
         figure.savefig(temporary, format=suffix[1:], metadata=metadata[suffix])
