@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,9 @@ Array = NDArray[np.float64]
 
 HEIGHT, WIDTH = 1.85, 2.2
 """Inches of a map."""
+
+LETTERS = 28
+"""Those of a line of its title."""
 
 
 class Map(NamedTuple):
@@ -51,7 +55,8 @@ def draw_maps(figure: Figure, choice: Choice, shown: Sequence[Map], rows: Sequen
         values = one.values
         shades = {"vmin": np.nanmin(values), "vmax": np.nanmax(values)}
         image = draw_map(axes, choice, line, values[line], shades)
-        axes.set_title("\n".join(filter(None, (*one.title.split(", "), choice.lines[line]))))
+        title = ", ".join(filter(None, (one.title, choice.lines[line])))
+        axes.set_title("\n".join(textwrap.wrap(title, LETTERS)))
         bar = figure.colorbar(image, ax=axes, label=one.label)
         if one.pvalue and shades["vmin"] < np.log10(FALSE_ALARM) < shades["vmax"]:
             bar.ax.axhline(np.log10(FALSE_ALARM), color=ink(), linewidth=1.5)

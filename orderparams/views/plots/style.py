@@ -6,6 +6,7 @@ print tells them apart, and of those that coincide the later ones are dashed ove
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from orderparams.config.titles import title_of
 from orderparams.config.words import describe
+from orderparams.errors import ConfigurationError
 from orderparams.storage.files import atomic
 from orderparams.storage.suffixes import FIGURES, check_suffix
 from orderparams.views.plots.themes import COLOURS
@@ -123,14 +125,26 @@ def fold(figure: Figure | SubFigure) -> None:
     heading.set_text("\n".join(lines))
 
 
+CRAMPED = "constrained_layout not applied"
+"""How matplotlib's warning begins that there is no room."""
+
 FULL = 0.96
 """The part of a figure's width that its texts take at most."""
 
 
 def settle(figure: Figure) -> None:
     """Lay a figure out once and for all, without the last digits of the layout: its solver finds
-    others whenever it is asked."""
-    figure.draw_without_rendering()
+    others whenever it is asked. :class:`ConfigurationError` where there is no room."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=CRAMPED)
+        try:
+            figure.draw_without_rendering()
+        except UserWarning:
+            width, height = figure.get_size_inches()
+            raise ConfigurationError(
+                f"there is no room for its panels in a figure of {width:g},{height:g} inches; give "
+                "more, or column or page, whose height the panels decide"
+            ) from None
     figure.set_layout_engine("none")
     for part in (figure, *figure.subfigs):
         for text in part.texts:
