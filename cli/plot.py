@@ -39,7 +39,6 @@ THEMES = ("light", "dark", "grey")
 )
 @click.option(
     "--kind",
-    default="",
     metavar="NAME",
     help="Which figure: time, scan or claim; left out, the one that suits the file.",
 )
@@ -52,7 +51,6 @@ THEMES = ("light", "dark", "grey")
 )
 @click.option(
     "--log",
-    default="",
     type=click.Choice(["x", "y", "both"]),
     metavar="x|y|both",
     help="Logarithmic axes; what has a sign is drawn by its size.",

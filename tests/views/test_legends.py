@@ -61,10 +61,10 @@ def random_run(name, *leading, **settings):
     random, time = np.random.default_rng(1), np.linspace(0, problem.training.duration, 12)
     known = registry.configuration(problem.model)
     sizes = known.sizes(problem)
-    state = {
-        one.name: random.normal(size=(*leading, 12, *(sizes[axis.name] for axis in one.axes)))
-        for one in known.order_parameters(problem)
-    }
+    state = {}
+    for one in known.order_parameters(problem):
+        values = random.normal(size=(*leading, 12, *(sizes[axis.name] for axis in one.axes)))
+        state[one.name] = values @ np.swapaxes(values, -1, -2) if one.symmetric else values
     risk = random.random((*leading, 12))
     if not leading:
         return op.Trajectory(problem, time, state, risk, dict.fromkeys(known.REFERENCES, 0.3))

@@ -93,10 +93,9 @@ def test_a_simulation_and_its_theory_lie_over_each_other(runs, simulation):
     for results in ([runs[3], simulation], [simulation, runs[3]]):
         figure = plot_results(results)
         risk = panel(figure, "risk E")
-        label = [line.get_label() for line in risk.lines].index("risk")
-        mean, theory = risk.lines[label : label + 2]
-        np.testing.assert_allclose(mean.get_ydata(), simulation.risk.mean(0))
-        np.testing.assert_array_equal(theory.get_ydata(), runs[3].risk)
+        drawn = [line.get_ydata() for line in risk.lines if len(line.get_ydata()) == 5]
+        for values in (simulation.risk.mean(0), runs[3].risk):
+            assert any(np.allclose(values, line, rtol=1e-12) for line in drawn)
         assert {"theory", "mean of replicas"} <= set(names(figure))
 
 
@@ -108,7 +107,7 @@ def test_what_does_not_go_together_is_told(runs, simulation, committee, result_p
         ([scan, scan], r"the figure scan .* shows one result, and these are 2"),
         ([validation, runs[3]], "a is a validation, which compares theory and simulation itself"),
         ([], "no result was given"),
-        (["run.h5"], "expected a result, as solve or open give it, got 'run.h5'"),
+        (["run.h5"], 'expected a result, as solve or open give it, got "run.h5"'),
     ):
         with pytest.raises(ConfigurationError, match=words):
             plot_results(results, labels="ab"[: len(results)])
@@ -271,7 +270,7 @@ def test_a_style_sheet_changes_the_look(runs, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("font.size: big\n", "could not convert"),
+        ("font.size: big\n", "key font.size: Could not convert 'big'"),
         ("no.such.key: 3\n", "no.such.key"),
         ("font.size 9\n", "missing colon"),
         ("backend: agg\n", "backend changes no figure; leave it out"),
@@ -290,7 +289,7 @@ def test_a_bad_style_sheet_is_told_in_one_message(runs, tmp_path, caplog, text, 
 
 
 def test_a_style_sheet_that_is_not_there(runs, tmp_path):
-    with pytest.raises(FileError, match="a.mplstyle could not be read: no such file"):
+    with pytest.raises(FileError, match=r"a\.mplstyle could not be read: no such file"):
         plot_results(runs[3], style=tmp_path / "a.mplstyle")
 
 

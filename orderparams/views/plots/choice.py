@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from orderparams.config.words import symbols
 from orderparams.errors import ConfigurationError
 from orderparams.results.scan import Scan
-from orderparams.views.plots.naming import in_words
+from orderparams.views.plots.naming import assigned, in_words
 
 MOST_LINES = 8
 MOST_NAMED = 12
@@ -188,18 +188,17 @@ def combinations(parameters: Sequence[Parameter]) -> list[list[str]]:
     """Every combination of values, in words; the last varies fastest."""
     rows: list[list[str]] = [[]]
     for parameter in parameters:
-        rows = [[*row, said_value(parameter, value)] for row in rows for value in parameter.values]
+        rows = [
+            [*row, assigned(parameter.label, value)] for row in rows for value in parameter.values
+        ]
     return rows
-
-
-def said_value(parameter: Parameter, value: Any) -> str:
-    """A value in words: numbers need the name of what they are."""
-    return f"{parameter.label} = {value:g}" if parameter.numeric else str(value)
 
 
 def said(parameters: Mapping[str, Parameter], fixed: Mapping[str, int]) -> str:
     """What all that is drawn has in common."""
-    return ", ".join(said_value(parameters[n], parameters[n].values[i]) for n, i in fixed.items())
+    return ", ".join(
+        assigned(parameters[n].label, parameters[n].values[i]) for n, i in fixed.items()
+    )
 
 
 def with_logs(choice: Choice, log: str) -> Choice:
@@ -258,5 +257,8 @@ def scattered(
         own = np.repeat(array[None, kept], len(lines), axis=0).astype(object if text else float)
         own[~members] = "" if text else np.nan
         arrays[name] = own[:, None]
-    labels = [", ".join(line) for line in lines]
+    labels = [
+        ", ".join(assigned(p.label, one) for p, one in zip(words, line, strict=True))
+        for line in lines
+    ]
     return Choice(over, checked(labels), said(parameters, fixed), False, arrays)

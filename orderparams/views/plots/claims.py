@@ -59,7 +59,7 @@ def plot_evidence(evidence: Evidence, request: Request = PLAIN) -> Figure:
         figure = blank([*drawn.layout, *below], request)
         width = width_of([*drawn.layout, *below], request)
         heights = [height_of(rows, width) for rows in (drawn.layout, below)]
-        upper, part = figure.subfigures(2, 1, height_ratios=heights)
+        upper, part = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
         draw_courses(upper, drawn)
     for spot, panel in zip(place(part, below)[0], panels, strict=True):
         draw_panel(part.add_subplot(spot), panel)

@@ -312,7 +312,7 @@ def draw_matrix(axes: Axes, parameter: OrderParameter, values: Array) -> None:
         axis.set_ticks(shown, [str(number + 1) for number in shown])
     if values.size <= MOST_WRITTEN:
         for (row, column), value in np.ndenumerate(values):
-            shade = image.to_rgba(value)
+            shade = image.to_rgba(np.array(value))
             dark = np.dot(shade[:3], (0.3, 0.59, 0.11)) < 0.5
             axes.text(
                 column, row, f"{value:z.1f}", color="white" if dark else "black",

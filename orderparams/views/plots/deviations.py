@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -46,8 +46,9 @@ def draw_deviations(axes: Axes, result: Validation) -> None:
         z = comparison.z_score[parameter.name]
         style = line_style(number) | {"linewidth": 0.6 * width(), "linestyle": STYLES[0]}
         for i, index in enumerate(parameter.entries(z.shape[1:])):
-            course = np.clip(z[(slice(None), *index)], -BEYOND * largest, BEYOND * largest)
-            label = None if i else f"z of {parameter.words} {parameter.sign}"
+            at: Any = (slice(None), *index)
+            course = np.clip(z[at], -BEYOND * largest, BEYOND * largest)
+            label = None if i else f"z of {parameter.sign}"
             axes.plot(time, course, label=label, **style)
     chance = f"false alarms {100 * comparison.false_alarm:g} %"
     for side in (1, -1):
@@ -56,7 +57,7 @@ def draw_deviations(axes: Axes, result: Validation) -> None:
             color=ink(),
             linestyle=STYLES[1],
             linewidth=0.8 * width(),
-            label=f"too far for a single time ({chance})" if side > 0 else None,
+            label=f"threshold ({chance})" if side > 0 else None,
         )
     axes.set(ylabel="z = deviation / error", title=VERDICTS[result.verdict])
     if limit > WIDE_RANGE:

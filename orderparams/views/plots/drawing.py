@@ -45,11 +45,12 @@ def drawing(theme: str = DEFAULT, style: Path | None = None) -> Iterator[dict[st
     if backend is not None:
         with contextlib.suppress(ValueError):
             matplotlib.rcParams["backend"] = backend
-    defaults = {
+    defaults: dict[str, Any] = {
         name: value
         for name, value in matplotlib.rcParamsDefault.items()
         if not name.startswith("backend")
     }
     own, added = settings_of(theme, style)
-    with matplotlib.rc_context({**defaults, **own, **added}):
+    settings: Any = {**defaults, **own, **added}
+    with matplotlib.rc_context(settings):
         yield added

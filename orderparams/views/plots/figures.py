@@ -133,9 +133,9 @@ def plot_results(
     results: Any,
     path: str | Path | None = None,
     *,
-    kind: str = "",
+    kind: str | None = None,
     quantity: str | Sequence[str] = (),
-    log: str = "",
+    log: str | None = None,
     excess: bool = False,
     title: str | None = None,
     size: str | tuple[float, float] | None = None,
@@ -163,12 +163,12 @@ def plot_results(
     if path is not None:
         check_suffix(Path(path), FIGURES, "a figure")
         check_target(Path(path), force=force)
-    if log not in ("", *LOGS):
+    if log not in (None, *LOGS):
         raise ConfigurationError(f"log: {log!r} is not one of {listed(LOGS)}")
     request = Request(
-        kind,
+        kind or "",
         (quantity,) if isinstance(quantity, str) else tuple(quantity),
-        log,
+        log or "",
         excess,
         title,
         parse_size(size if isinstance(size, str) else "{},{}".format(*size)) if size else None,

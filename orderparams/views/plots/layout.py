@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orderparams.errors import ConfigurationError
 from orderparams.views.plots.request import Request
+from orderparams.views.plots.style import headline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -53,7 +54,7 @@ def parse_size(text: str) -> tuple[float, float | None]:
         return WIDTHS[text], None
     try:
         width, height = map(float, text.split(","))
-        if min(width, height) >= SMALLEST and max(width, height) <= LARGEST:
+        if all(SMALLEST <= side <= LARGEST for side in (width, height)):
             return width, height
     except ValueError:
         pass
@@ -92,8 +93,8 @@ def fitted(figure: Figure, request: Request) -> Figure:
         height = request.size[1]
     else:
         for part in (figure, *figure.subfigs):
-            texts = [*part.legends, *([part._suptitle] if part._suptitle else [])]
-            height += sum(text.get_window_extent().height for text in texts) / figure.dpi
+            texts = (*part.legends, headline(part))
+            height += sum(text.get_window_extent().height for text in texts if text) / figure.dpi
     figure.set_size_inches(width, height)
     return figure
 

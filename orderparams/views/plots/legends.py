@@ -52,7 +52,7 @@ def above(axes: Axes) -> None:
         **BESIDE,
     )
     if title := axes.get_title():
-        height = legend.get_window_extent().height * POINTS / axes.get_figure(root=True).dpi
+        height = legend.get_window_extent().height * POINTS / axes.figure.dpi
         axes.set_title(title, pad=height + GAP)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from orderparams.views.plots.copies import Names
 from orderparams.views.plots.sources import mean
-from orderparams.views.plots.style import STYLES, WIDE, deep, faint, ink, line_style
+from orderparams.views.plots.style import STYLES, deep, faint, ink, line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,8 +21,11 @@ Array = NDArray[np.float64]
 MOST_REPLICAS = 20
 """Replicas that are drawn one by one."""
 
-THIN, PALE, SHADE = 0.35, 0.5, 0.15
-"""Width of a replica's line, as a multiple of others'; opacity of it, and of the range."""
+THIN, MEAN = 0.4, 2.4
+"""Width of a replica's line, and of their mean below the theory, as multiples of others'."""
+
+PALE, SHADE = 0.5, 0.15
+"""Opacity of these lines, and of the range."""
 
 
 class Part(Enum):
@@ -84,20 +87,19 @@ def draw_line(
         low, high = np.nanmin(course, axis=0), np.nanmax(course, axis=0)
     axes.fill_between(time, low, high, color=colour, alpha=SHADE, linewidth=0)
     if part is Part.BELOW:
-        style |= {"linestyle": STYLES[0], "linewidth": 2 * WIDE * width(), "alpha": PALE}
+        style |= {"linestyle": STYLES[0], "linewidth": MEAN * width(), "alpha": PALE, "zorder": 1.5}
     axes.plot(time, mean(course), label=label or None, **style)
 
 
 def draw_key(axes: Axes, replicas: int, part: Part) -> None:
     """What each kind of line is, for the legend alone."""
     nothing = np.empty(0)
-    drawn = min(replicas, MOST_REPLICAS)
-    each = (
-        f"each of {replicas} replicas" if drawn == replicas else f"{drawn} of {replicas} replicas"
+    some = f"{MOST_REPLICAS} of " * (replicas > MOST_REPLICAS)
+    wide: dict[str, Any] = (
+        {"linewidth": MEAN * width(), "alpha": PALE} if part is Part.BELOW else {}
     )
-    wide = {"linewidth": 2 * WIDE * width(), "alpha": PALE} if part is Part.BELOW else {}
     axes.plot(nothing, nothing, color=ink(), label="mean of replicas", **wide)
-    thin = {"linewidth": THIN * width(), "alpha": PALE}
-    axes.plot(nothing, nothing, color=ink(), label=f"{each}, and range", **thin)
+    thin: dict[str, Any] = {"linewidth": THIN * width(), "alpha": PALE}
+    axes.plot(nothing, nothing, color=ink(), label=f"{some}{replicas} replicas, range", **thin)
     if part is Part.BELOW:
         axes.plot(nothing, nothing, color=ink(), linestyle=STYLES[1], label="theory")

@@ -6,12 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from orderparams.config.values import toml_value
 from orderparams.views.tables import subscript
 
 VAGUE = ("kind", "rule", "method", "seed", "points", "values", "mean", "duration", "variance")
 """Last parts of keys that say nothing without the one before."""
 
+WORD = re.compile(r"[a-z][a-z0-9-]*", re.IGNORECASE)
 INDEX = re.compile(r"\[(\d+)\]")
 
 
@@ -31,9 +34,11 @@ def in_words(key: str, known: Mapping[str, str]) -> str:
     return " ".join([words, *map(str, indices)])
 
 
-def assigned(key: str, value: Any, known: Mapping[str, str]) -> str:
-    """What a key is: numbers need the name of what they are, words stand for themselves."""
-    if isinstance(value, str):
+def assigned(called: str, value: Any) -> str:
+    """What a key that is ``called`` so is: words stand for themselves, all else needs the name of
+    what it is. Lists and tables may be texts already."""
+    if isinstance(value, str) and WORD.fullmatch(value) and value not in ("true", "false"):
         return value
-    text = f"{value:g}" if isinstance(value, int | float) else toml_value(value)
-    return f"{in_words(key, known)} = {text}"
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    text = value if isinstance(value, str) else f"{value:g}" if number else toml_value(value)
+    return f"{called} = {text}"

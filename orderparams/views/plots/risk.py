@@ -59,7 +59,7 @@ def draw_risks(
         values = source.risk - level(source, excess=excess)
         if log:
             values = np.where(values > 0, values, np.nan)
-        label = source.label if apart else "risk"
+        label = source.label if apart else "" if source.replicas else "risk"
         draw_line(axes, source.time, values, style, label, part)
     if log and any(np.nanmax(line.get_ydata(), initial=0) > 0 for line in axes.lines):
         axes.set_yscale("log")

@@ -24,7 +24,7 @@ from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
 from orderparams.views.plots.copies import Groups, Names, names_of
-from orderparams.views.plots.naming import assigned
+from orderparams.views.plots.naming import assigned, in_words
 
 Array = NDArray[np.float64]
 Course: TypeAlias = Trajectory | SimulationRun | Validation
@@ -180,7 +180,7 @@ def paired(sources: Sequence[Source]) -> bool:
 
 def flat(table: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """A configuration by dotted keys."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in table.items():
         if isinstance(value, Mapping):
             found |= flat(value, f"{path}{name}.")
@@ -214,7 +214,9 @@ def labels_of(results: Sequence[Course], names: Sequence[str] = ()) -> list[str]
     keys, known, names = differing(problems), symbols(problems[0]), named(results, names)
     tables = [flat(to_table(problem)) for problem in problems]
     labels = [
-        ", ".join(assigned(key, table[key], known) for key in keys if table.get(key) is not None)
+        ", ".join(
+            assigned(in_words(key, known), table[key]) for key in keys if table.get(key) is not None
+        )
         for table in tables
     ]
     long = len(keys) > MOST_KEYS or max(map(len, labels)) > MOST_LETTERS

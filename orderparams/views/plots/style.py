@@ -30,7 +30,7 @@ DIGITS = 6
 
 STYLES: list[Any] = ["-", (0, (4, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1, 1))]
 MARKERS = "os^Dv<>P"
-WIDE = 1.7
+WIDE = 1.5
 """Width of the lines below others, as a multiple of theirs."""
 
 
@@ -107,9 +107,14 @@ def heading(
         fold(figure)
 
 
+def headline(figure: Any) -> Any:
+    """The text of a heading, which has no public name; None if there is none."""
+    return figure._suptitle
+
+
 def fold(figure: Figure | SubFigure) -> None:
     """Break the lines of a heading that are wider than the figure between words."""
-    heading = figure._suptitle  # the text itself, which has no public name
+    heading = headline(figure)
     lines = []
     for line in heading.get_text().split("\n"):
         words = line.split(" ")

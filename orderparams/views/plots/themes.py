@@ -99,9 +99,8 @@ def sheet(path: Path) -> dict[str, Any]:
     handlers, propagate = logger.handlers[:], logger.propagate
     logger.handlers, logger.propagate = [told], False
     try:
-        found = dict(
-            matplotlib.rc_params_from_file(path, fail_on_error=True, use_default_template=False)
-        )
+        read: Any = matplotlib.rc_params_from_file
+        found: dict[str, Any] = {**read(path, fail_on_error=True, use_default_template=False)}
     except OSError as error:
         raise FileError(f"{path} could not be read: {reason(error)}") from None
     except UnicodeDecodeError:
