@@ -53,4 +53,5 @@ def test_every_line_has_a_style_or_belongs_to_the_others_that_are_named():
 def test_numbers_stay_short():
     assert numbers("head", [4]) == "head 5"
     assert numbers("head", [0, 1, 2, 5]) == "heads 1–3, 6"
-    assert numbers("head", [0, 2, 4, 6, 8]) == "5 heads (1, 3, 5, …)"
+    assert numbers("head", [0, 2, 4, 6, 8, 9]) == "heads 1, 3, 5, 7, 9–10"
+    assert numbers("head", list(range(0, 12, 2))) == "6 heads (1, 3, 5, 7, 9, …)"

@@ -21,7 +21,8 @@ MOST_TOLD = 32
 SAME = 1e-3
 """Largest distance of two courses that are one, as a part of the largest value."""
 
-MOST_RANGES = 3
+MOST_RANGES = 5
+"""Ranges of numbers that are told; of more there are only the first."""
 
 
 @dataclass(frozen=True)

@@ -315,7 +315,7 @@ def draw_matrix(axes: Axes, parameter: OrderParameter, values: Array) -> None:
             shade = image.to_rgba(np.array(value))
             dark = np.dot(shade[:3], (0.3, 0.59, 0.11)) < 0.5
             axes.text(
-                column, row, f"{value:z.1f}", color="white" if dark else "black",
+                column, row, f"{value:z.1f}".replace("-", "−"), color="white" if dark else "black",
                 ha="center", va="center", fontsize="x-small",
             )  # fmt: skip
     axes.figure.colorbar(image, ax=axes, label=parameter.sign)

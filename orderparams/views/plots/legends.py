@@ -24,7 +24,8 @@ def strip(figure: Figure | SubFigure, title: str = "") -> None:
             entries.setdefault(label, handle)
     if not entries:
         return
-    for columns in range(min(len(entries), MOST_COLUMNS), 0, -1):
+    counts = {-(-len(entries) // rows) for rows in range(1, len(entries) + 1)}
+    for columns in sorted((count for count in counts if count <= MOST_COLUMNS), reverse=True):
         legend = figure.legend(
             entries.values(),
             entries.keys(),
@@ -56,7 +57,7 @@ def above(axes: Axes) -> None:
         axes.set_title(title, pad=height + GAP)
 
 
-POINTS, GAP = 72, 4
+POINTS, GAP = 72, 9
 """Points of an inch; those between a legend and the title above it."""
 
 SHORT = 16

@@ -81,8 +81,8 @@ def quantities(
             found += final(parameter, array)
     if (times := known("stage_time")) is not None and times.shape[-1]:
         names = tuple(f"stage {stage + 1}" for stage in range(times.shape[-1]))
-        label = "time t of specialization"
-        found.append(Quantity("stage_time", "stages", label, times, names))
+        title, names = ("stages", names) if len(names) > 1 else (names[0], ())
+        found.append(Quantity("stage_time", f"time of {title}", "time t", times, names))
     if pvalues := {
         words: choice.arrays[name] for name, words in TESTS.items() if name in choice.arrays
     }:

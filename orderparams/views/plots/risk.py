@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from orderparams.errors import ConfigurationError
 from orderparams.views.plots.lines import Part, draw_line, width
 from orderparams.views.plots.sources import Source
-from orderparams.views.plots.style import STYLES, WIDE, colour, ink, line_style
+from orderparams.views.plots.style import STYLES, WIDE, colour, ink, line_style, quiet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,7 +77,7 @@ def draw_references(axes: Axes, sources: Sequence[Source], *, apart: bool) -> No
         if any(np.isclose(value, other, rtol=1e-6) for other in drawn):
             continue
         drawn.append(value)
-        own = colour(number) if apart else colour(1)
+        own = colour(number) if apart else quiet()
         axes.axhline(
             value,
             color=own,

@@ -62,12 +62,24 @@ def faint() -> Any:
     return matplotlib.rcParams["grid.color"]
 
 
-def deep(own: str) -> tuple[float, float, float]:
-    """A colour halfway to that of text, for a line over another of this colour."""
+def between(one: Any, other: Any) -> tuple[float, float, float]:
+    """The colour halfway between two."""
     from matplotlib.colors import to_rgb
 
-    red, green, blue = (np.array(to_rgb(own)) + np.array(to_rgb(ink()))) / 2
+    red, green, blue = (np.array(to_rgb(one)) + np.array(to_rgb(other))) / 2
     return float(red), float(green), float(blue)
+
+
+def deep(own: Any) -> tuple[float, float, float]:
+    """A colour halfway to that of text, for a line over another of this colour."""
+    return between(own, ink())
+
+
+def quiet() -> tuple[float, float, float]:
+    """The colour of a line that is no one's and lies over one in the colour of text."""
+    import matplotlib
+
+    return between(ink(), matplotlib.rcParams["axes.facecolor"])
 
 
 def diverging() -> str:
