@@ -78,7 +78,7 @@ THEMES = ("light", "dark", "grey")
     type=click.Choice(THEMES),
     metavar="|".join(THEMES),
     show_default=True,
-    help="Colours; grey is safe in print without any.",
+    help="Colours; grey has none, for print.",
 )
 @click.option(
     "--at",

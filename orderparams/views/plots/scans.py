@@ -148,9 +148,7 @@ def style_of(choice: Choice, quantity: Quantity, number: int, curve: int) -> dic
     several = len(choice.lines) > 1
     style = line_style(number if several or not quantity.curves else curve)
     if several:
-        dashes = curve if quantity.curves else 0
-        style |= {"linestyle": STYLES[dashes % len(STYLES)]}
-        style["linewidth"] = width() * (1.8 if number == 0 and dashes == 0 else 1.0)
+        style["linestyle"] = STYLES[curve % len(STYLES) if quantity.curves else 0]
     if not connected(choice):
         style["linestyle"] = "none"
     kind = curve if quantity.curves else number
