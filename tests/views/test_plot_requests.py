@@ -173,13 +173,13 @@ def test_quantities_are_chosen_by_name(runs, simulation, committee):
             "there is no quantity 'mass' here; there is overlap, self_overlap, risk",
         ),
         ({"quantity": "bias"}, "bias does not change here; there is overlap, self_overlap, risk"),
-        ({"quantity": "overlap", "excess": True}, "excess is of the risk, which is not among"),
+        ({"quantity": "overlap", "excess": True}, "'excess' is of the risk, which is not among"),
         ({"log": "z"}, "log: 'z' is not one of x, y, both"),
         ({"kind": "pie"}, "there is no figure 'pie'; it is one of time, scan, claim"),
         ({"kind": "scan"}, "there is no figure scan of result 1; there is time"),
         (
             {"over": "task.length"},
-            r"over changes nothing in the figure time \(order parameters and",
+            r"'over' changes nothing in the figure time \(order parameters and",
         ),
         (
             {"size": "poster"},
@@ -216,7 +216,9 @@ def test_claims_take_titles_and_sizes_alone(result_paths):
     assert plot_results(claim, size="column").get_figwidth() == 3.4
     for settings in ({"log": "y"}, {"excess": True}, {"quantity": "risk"}):
         (name,) = settings
-        with pytest.raises(ConfigurationError, match=f"{name} changes nothing in the figure claim"):
+        with pytest.raises(
+            ConfigurationError, match=f"{name!r} changes nothing in the figure claim"
+        ):
             plot_results(claim, **settings)
 
 
@@ -315,7 +317,7 @@ def test_the_command_takes_all_of_it(run, result_paths, runs, tmp_path):
     for words, told in (
         (["3.h5", "--quantity", "mass"], "there is no quantity 'mass' here"),
         (["3.h5", "--size", "big"], "'big' is no size"),
-        (["3.h5", "--at", "heads=1"], "at changes nothing in the figure time"),
+        (["3.h5", "--at", "heads=1"], "'at' changes nothing in the figure time"),
         (["3.h5", result_paths["solve"]], "draw it by itself"),
         (["3.h5", "--theme", "pink"], "--theme: 'pink' is not one of light, dark, grey"),
         (["3.h5", "--kind", "pie"], "there is no figure 'pie'"),

@@ -261,6 +261,6 @@ def drawn(axes):
 
 def test_a_file_without_a_scan_has_nothing_to_choose(run_file):
     with pytest.raises(
-        ConfigurationError, match=r"at changes nothing in the figure time .* it is for scan"
+        ConfigurationError, match=r"'at' changes nothing in the figure time .* it is for scan"
     ):
         plot_file(run_file, {"heads": "2"})

@@ -16,7 +16,7 @@ from orderparams.models.parameters import OrderParameter
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
-from orderparams.views.plots import legends
+from orderparams.views.plots import legends, ticks
 from orderparams.views.plots.copies import Names
 from orderparams.views.plots.deviations import VERDICTS, draw_deviations
 from orderparams.views.plots.layout import Row, blank, fitted, place
@@ -114,10 +114,10 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
         check_excess(sources)
         if "risk" not in below:
             raise ConfigurationError(
-                "excess is of the risk, which is not among the quantities asked for"
+                "'excess' is of the risk, which is not among the quantities asked for"
             )
     if request.log == "y" and below == ["z_score"] and not parameters:
-        raise ConfigurationError("log is of no use here: standardised deviations have signs")
+        raise ConfigurationError("'log' is of no use here: standardised deviations have signs")
     crossed = [one for one in parameters if one.crossed]
     alone = isinstance(results[0], Trajectory) and len(results) == 1
     end = crossed[0] if alone and crossed and not request.quantity else None
@@ -154,7 +154,7 @@ def draw_courses(figure: Figure | SubFigure, drawn: Courses) -> None:
     for one in axes:
         one.margins(x=0)
     if drawn.log_x:
-        to_log(axes[0], drawn.sources)
+        from_first(axes[0], drawn.sources)
     if drawn.sources[0].replicas:
         draw_key(axes[0], drawn.sources[0].replicas, drawn.parts[0])
     legends.strip(figure, told(drawn))
@@ -210,11 +210,11 @@ def draw_parameters(
             if first or not alike:
                 axes.set_ylabel(f"|{panel.parameter.sign}|" if drawn.log_y else panel.label)
             axes.tick_params(labelleft=first or not alike)
-        for axes in line:
-            if drawn.log_y and any(
-                np.isfinite(one.get_ydata()).any() for a in line for one in a.lines
-            ):
-                axes.set_yscale("log")
+        if drawn.log_y and alike:
+            ticks.upright(*line)
+        elif drawn.log_y:
+            for axes in line:
+                ticks.upright(axes)
     return found
 
 
@@ -274,7 +274,7 @@ def draw_loss(axes: Axes, drawn: Courses) -> None:
         draw_line(axes, source.time, values, style, source.label, Part.ALONE)
     axes.set_ylabel("measured loss")
     if drawn.log_y:
-        axes.set_yscale("log")
+        ticks.upright(axes)
 
 
 def draw_z(axes: Axes, drawn: Courses) -> None:
@@ -292,12 +292,13 @@ BELOW: Mapping[str, Callable[[Axes, Courses], None]] = {
 """Panels below those of order parameters."""
 
 
-def to_log(axes: Axes, sources: Sequence[Source]) -> None:
+def from_first(axes: Axes, sources: Sequence[Source]) -> None:
     """A logarithmic axis of time, from the first time that it can show."""
     times = np.concatenate([source.time for source in sources])
     if (positive := times[times > 0]).size > 1:
-        axes.set_xscale("log")
-        axes.set_xlim(left=positive.min(), right=positive.max())
+        low, high = positive.min(), positive.max()
+        ticks.to_log(axes.xaxis, low, high)
+        axes.set_xlim(low, high)
 
 
 def draw_matrix(axes: Axes, parameter: OrderParameter, values: Array) -> None:

@@ -96,7 +96,7 @@ def figure_of(results: Sequence[Any], request: Request) -> Figure:
             f"{other} ({about.about})" for other, about in KINDS.items() if idle[0] in about.takes
         ]
         raise ConfigurationError(
-            f"{idle[0]} changes nothing in the figure {name} ({kind.about}); it is for "
+            f"{idle[0]!r} changes nothing in the figure {name} ({kind.about}); it is for "
             f"{listed(others)}"
         )
     return kind.draw(results, request)

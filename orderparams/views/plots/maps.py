@@ -69,7 +69,7 @@ def maps_of(choice: Choice, found: Sequence[Quantity], reference: Reference) -> 
         middle = quantiles(quantity.values)[1]
         label = quantity.label
         if quantity.logarithmic:
-            middle, label = np.log10(np.maximum(middle, LEAST)), f"log₁₀ {label}"
+            middle, label = np.log10(np.maximum(middle, LEAST)), f"log₁₀({label})"
         if quantity.ranks:
             largest = np.fmax.reduce(np.abs(middle), axis=-1)
             shown.append(Map(quantity.title, quantity.largest, largest))

@@ -12,6 +12,7 @@ from orderparams.errors import ConfigurationError
 from orderparams.views.plots.lines import Part, draw_line, width
 from orderparams.views.plots.sources import Source
 from orderparams.views.plots.style import STYLES, WIDE, colour, ink, line_style, quiet
+from orderparams.views.plots.ticks import upright
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,10 +62,10 @@ def draw_risks(
             values = np.where(values > 0, values, np.nan)
         label = source.label if apart else "" if source.replicas else "risk"
         draw_line(axes, source.time, values, style, label, part)
-    if log and any(np.nanmax(line.get_ydata(), initial=0) > 0 for line in axes.lines):
-        axes.set_yscale("log")
     if not excess:
         draw_references(axes, sources, apart=apart)
+    if log:
+        upright(axes)
 
 
 def draw_references(axes: Axes, sources: Sequence[Source], *, apart: bool) -> None:

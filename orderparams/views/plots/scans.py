@@ -19,8 +19,8 @@ from orderparams.views.plots.lines import on_axis, width
 from orderparams.views.plots.maps import draw_maps, failures, maps_of, rows_of
 from orderparams.views.plots.quantities import Quantity, Reference, quantiles, quantities
 from orderparams.views.plots.request import PLAIN, Request
-from orderparams.views.plots.style import MARKERS, STYLES, colour, heading, ink, line_style
-from orderparams.views.plots.ticks import label_axis, positions
+from orderparams.views.plots.style import MARKERS, STYLES, colour, deep, heading, ink, line_style
+from orderparams.views.plots.ticks import label_axis, positions, upright
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,8 +98,8 @@ def draw_panels(
             title=quantity.title,
             ylabel=f"|{quantity.label}|" if log and quantity.ranks else quantity.label,
         )
-        if scaled and any(np.isfinite(line.get_ydata()).any() for line in axes.lines):
-            axes.set_yscale("log")
+        if scaled:
+            upright(axes)
         if quantity.curves and not quantity.ranks:
             legends.above(axes)
 
@@ -177,16 +177,14 @@ def draw_reference(axes: Axes, choice: Choice, reference: Reference) -> None:
     order = np.argsort(x, kind="stable")
     levels = quantiles(choice.arrays[name])[1][:, order]
     least, common, largest = quantiles(levels[None])[:, 0]
-    colours = [colour(number) for number in range(len(levels))]
+    colours: list[Any] = [deep(colour(number)) for number in range(len(levels))]
     if not (largest - least > 1e-9).any():
         levels, colours = common[None], [ink()]
     dashes, marker = (STYLES[1], "") if connected(choice) else ("none", "_")
-    for number, (level, own) in enumerate(zip(levels, colours, strict=True)):
-        label = None if number else words
-        axes.plot(
-            x[order], level, color=own, linewidth=0.8 * width(), linestyle=dashes, marker=marker,
-            markersize=14, label=label,
-        )  # fmt: skip
+    style: dict[str, Any] = {"linestyle": dashes, "marker": marker, "markersize": 14}
+    for level, own in zip(levels, colours, strict=True):
+        axes.plot(x[order], level, color=own, linewidth=0.8 * width(), **style)
+    axes.plot([], [], color=ink(), linewidth=0.8 * width(), label=words, **style)
 
 
 def draw_alarm(axes: Axes) -> None:

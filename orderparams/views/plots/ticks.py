@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.views.plots.choice import Parameter
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 Array = NDArray[np.float64]
 
 MOST_TICKS = 8
-DECADES = 50
-"""Range of a logarithmic axis from which on only powers of ten are labelled."""
+DECADE, DECADES, MANY = 10, 50, 1e4
+"""Ranges of a logarithmic axis from which on some round numbers are labelled, only powers of ten,
+and these as powers."""
 
 LETTERS, ROOM = 18, 22
 """Letters of a line of words at an axis; those of all words beside each other that have room."""
@@ -42,17 +46,27 @@ def label_axis(axis: Any, parameter: Parameter) -> None:
             for label in axis.get_ticklabels():
                 label.set(rotation=25, ha="right", rotation_mode="anchor")
         return
-    if parameter.logarithmic:
-        getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
     values = np.unique(parameter.values)
+    if parameter.logarithmic:
+        to_log(axis, values[0], values[-1])
     if len(values) <= MOST_TICKS:
         axis.set_ticks(values, [f"{value:.3g}" for value in values])
         axis.set_ticks([], minor=True)
-    elif parameter.logarithmic:
-        narrow = values[-1] < DECADES * values[0]
-        axis.get_major_locator().set_params(subs=(1, 2, 5) if narrow else (1,))
+
+
+def to_log(axis: Any, low: float, high: float) -> None:
+    """A logarithmic axis, with a few round numbers between ``low`` and ``high`` written out; many
+    powers of ten stand as such."""
+    from matplotlib.ticker import MaxNLocator
+
+    getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+    axis.set_minor_formatter("")
+    if high < DECADE * low:
+        axis.set_major_locator(MaxNLocator(4))
+    elif high < DECADES * low:
+        axis.get_major_locator().set_params(subs=(1, 2, 5))
+    if high < MANY * low:
         axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("")
 
 
 def limits(parameter: Parameter) -> tuple[float, float]:
@@ -72,3 +86,11 @@ def cell_edges(parameter: Parameter) -> Array:
     middle = (scaled[1:] + scaled[:-1]) / 2
     edges = np.concatenate([[2 * scaled[0] - middle[0]], middle, [2 * scaled[-1] - middle[-1]]])
     return np.exp(edges) if parameter.logarithmic else edges
+
+
+def upright(*panels: Axes) -> None:
+    """A logarithmic y-axis of panels that share it, if they show a positive number."""
+    lines = [np.asarray(line.get_ydata(), float) for axes in panels for line in axes.lines]
+    values = np.concatenate([line[line > 0] for line in lines])
+    if values.size:
+        to_log(panels[0].yaxis, values.min(), values.max())
