@@ -46,7 +46,7 @@ THEMES = ("light", "dark", "grey")
     "--quantity",
     multiple=True,
     metavar="NAME",
-    help="Draw only this: an order parameter by its name, such as overlap, or risk, loss, z_score, "
+    help="Draw only this: an order parameter by its name, or risk, loss, z_score, "
     "stage_time, pvalue. Repeatable.",
 )
 @click.option(

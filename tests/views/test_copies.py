@@ -27,7 +27,7 @@ def test_of_many_those_are_copies_that_are_equal_at_the_end():
         "students 1–2, copies": 0,
         "student 3": 1,
         "students 4–9, copies": 2,
-        "students 10–12, without overlap": None,
+        "students 10–12, near zero": None,
     }
     assert names.styles == (0, 0, 1, *[2] * 6, *[None] * 3)
 

@@ -250,7 +250,7 @@ def test_themes_change_the_colours(runs, tmp_path):
     assert tuple(THEMES) == OFFERED
     grey = {}
     for theme in THEMES:
-        plot_results(runs[3], tmp_path / f"{theme}.png", theme=theme, quantity="risk")
+        plot_results(runs[3], tmp_path / f"{theme}.png", theme=theme, quantity="overlap")
         with Image.open(tmp_path / f"{theme}.png") as picture:
             pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3).astype(int)
         grey[theme] = (np.ptp(pixels, axis=1).max() == 0, pixels[0, 0] > 128)

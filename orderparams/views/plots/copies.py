@@ -43,7 +43,7 @@ def names_of(word: str, courses: Array, ends: Callable[[], tuple[Groups, Sequenc
     """Names of lines with these courses (N, …): equal ones are copies.
 
     If there are more than MOST others, those are copies that are equal at the end; ``ends`` gives
-    groups of them, and those that have no part in anything.
+    groups of them, and those that are next to nothing.
     """
     groups = equal(courses)
     idle: Sequence[int] = ()
@@ -74,7 +74,7 @@ def named(word: str, groups: Groups, count: int, idle: Sequence[int] = ()) -> Na
     if rest:
         labels[rest[0]] = f"{len(rest)} other {word}s" if len(groups) > 1 else numbers(word, rest)
     if len(idle):
-        labels[idle[0]] = f"{numbers(word, idle)}, without overlap"
+        labels[idle[0]] = f"{numbers(word, idle)}, near zero"
     return Names(tuple(styles), tuple(labels))
 
 

@@ -74,7 +74,7 @@ class Source:
         return names_of(axis.word, np.nan_to_num(courses), lambda: self.ends(len(courses), learns))
 
     def ends(self, count: int, learns: bool) -> tuple[Groups, Sequence[int]]:
-        """Groups of equal lines at the end, and those without overlap, as far as stages tell."""
+        """Groups of equal lines at the end, and those that are next to nothing, as stages tell."""
         if not learns or self.stages is None:
             return [(i,) for i in range(count)], ()
         return self.stages.groups, self.stages.dormant
