@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,8 +18,18 @@ def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
     return dict(text.split("=", 1) for text in given)
 
 
+THEMES = ("light", "dark", "grey")
+
+
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path), shell_complete=completion.results)
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(path_type=Path),
+    shell_complete=completion.results,
+)
 @click.option(
     "-o",
     "--output",
@@ -27,8 +38,50 @@ def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
     help="Figure to write, .png, .pdf or .svg; left out, FILE with .png.",
 )
 @click.option(
+    "--kind",
+    metavar="NAME",
+    help="Which figure: time, scan or claim; left out, the one that suits the file.",
+)
+@click.option(
+    "--quantity",
+    multiple=True,
+    metavar="NAME",
+    help="Draw only this: an order parameter by its name, such as overlap, or risk, loss, z_score, "
+    "stage_time, pvalue. Repeatable.",
+)
+@click.option(
+    "--log",
+    type=click.Choice(["x", "y", "both"]),
+    metavar="x|y|both",
+    help="Logarithmic axes; what has a sign is drawn by its size.",
+)
+@click.option(
+    "--excess",
+    is_flag=True,
+    help="The risk minus the Bayes risk, on a logarithmic axis.",
+)
+@click.option("--title", metavar="TEXT", help="In place of title and settings; '' leaves them out.")
+@click.option(
+    "--size",
+    metavar="column|page|W,H",
+    help="3.4 or 7 inches wide, or width and height in inches; left out, as the panels need.",
+)
+@click.option(
+    "--style",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A style sheet of matplotlib, such as paper.mplstyle.",
+)
+@click.option(
+    "--theme",
+    default="light",
+    type=click.Choice(THEMES),
+    metavar="|".join(THEMES),
+    show_default=True,
+    help="Colours; grey has none, for print.",
+)
+@click.option(
     "--at",
-    "fixed",
     multiple=True,
     metavar="KEY=VALUE",
     callback=assignments,
@@ -44,30 +97,32 @@ def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
     "and are numbers.",
 )
 @options.force
-def plot(
-    file: Path, output: Path | None, fixed: dict[str, str], over: tuple[str, ...], force: bool
-) -> None:
-    """Draw a result file.
+def plot(files: tuple[Path, ...], output: Path | None, force: bool, **settings: Any) -> None:
+    """Draw a result file, or several in one figure.
 
-    In time: order parameters and risk, lines for the theory, bands for the
-    replicas of a simulation. A scan: risk, final order parameters and stage
-    times, lines over one varied parameter and maps over two; words, such as the
-    activation, are told apart by colour, over seeds the median and the range are
-    shown. A claim: its curves.
+    In time: order parameters and risk, lines for the theory; of a simulation its
+    replicas, their range and mean; of a comparison the standardised deviations
+    as well. Several runs and simulations are told apart by what differs in their
+    configurations. A scan: risk, final order parameters and stage times, lines
+    over one varied parameter and maps over two; words, such as the activation,
+    are told apart by colour, over seeds the median and the range are shown. A
+    claim: its curves.
 
     \b
     Examples:
-      orderparams plot run.h5 -o run.pdf
+      orderparams plot run.h5 -o run.pdf --size column
+      orderparams plot short.h5 long.h5 --excess --log x
       orderparams plot scan.h5 --over task.length --at attention.heads=4
     """
     from orderparams.storage.files import check_target, unused
     from orderparams.storage.suffixes import FIGURES, check_suffix
-    from orderparams.views.plots import drawing, plot_file, save_figure
 
     idle.warned()
-    path = unused(file.with_suffix(".png")) if output is None else output
+    path = unused(files[0].with_suffix(".png")) if output is None else output
     check_suffix(path, FIGURES, "a figure")
     check_target(path, force=force)
-    with drawing():
-        save_figure(plot_file(file, fixed, over), path)
+
+    from orderparams.views.plots import plot_files
+
+    plot_files(files, path, force=force, **settings)
     click.echo(f"written to {path}", err=True)

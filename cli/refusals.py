@@ -82,7 +82,7 @@ def named(error: click.BadParameter) -> str:
     if isinstance(parameter, click.Option):
         return max(parameter.opts, key=len)
     if parameter is not None:
-        return (parameter.metavar or parameter.name or "").strip("[]").upper()
+        return (parameter.metavar or parameter.name or "").strip("[].").upper()
     return "the command line"
 
 

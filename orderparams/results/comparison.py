@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+FALSE_ALARM = 0.01
+"""Probability with which a right theory is rejected, unless another is asked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:

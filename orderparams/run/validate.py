@@ -19,7 +19,7 @@ from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
 from orderparams.phases import phase
-from orderparams.results.comparison import extremes
+from orderparams.results.comparison import FALSE_ALARM, extremes
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation, in_dimension
@@ -32,9 +32,6 @@ from orderparams.sources import Source, load
 
 Array = NDArray[np.float64]
 Report = Callable[[float, str], None]
-
-FALSE_ALARM = 0.01
-"""Probability with which a right theory is rejected."""
 
 REFINEMENTS = 3
 """Of the theory's times, fourfold each, where they do not tell the mean of the risk."""

@@ -35,7 +35,7 @@ WORK = (
     "run.validate.validate",
     "scans.run.run_points",
     "export.export_file",
-    "views.plots.plot_file",
+    "views.plots.plot_files",
     "views.reports.contents.report_page",
 )
 

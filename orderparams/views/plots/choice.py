@@ -18,22 +18,22 @@ from numpy.typing import NDArray
 from orderparams.config.words import symbols
 from orderparams.errors import ConfigurationError
 from orderparams.results.scan import Scan
-from orderparams.views.plots.style import COLOURS
-from orderparams.views.tables import subscript
+from orderparams.views.plots.naming import assigned, in_words
 
-MOST_LINES = len(COLOURS)
+MOST_LINES = 8
 MOST_NAMED = 12
 
 
 @dataclass(frozen=True, eq=False)
 class Parameter:
-    """A varied key, its name in the scan, values (N,), numbers or texts, and what stands at its
-    axis."""
+    """A varied key, its name in the scan, values (N,), numbers or texts, what stands at its axis,
+    and whether that was asked to be logarithmic."""
 
     name: str
     key: str
     values: NDArray[Any]
     label: str
+    asked: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -52,7 +52,9 @@ class Parameter:
 
     @property
     def logarithmic(self) -> bool:
-        """Whether the values are more evenly spaced in the logarithm."""
+        """Whether this was asked for, or the values are more evenly spaced in the logarithm."""
+        if self.asked:
+            return True
         values = np.unique(self.values)
         if not self.numeric or len(values) < 3 or values[0] <= 0:
             return False
@@ -86,7 +88,7 @@ def choose(scan: Scan, at: Mapping[str, str], over: Sequence[str]) -> Choice:
     known = symbols(scan.problem)
     parameters = {
         name: Parameter(
-            name, scan.keys[name], scan.parameters[name], axis_label(scan.keys[name], known)
+            name, scan.keys[name], scan.parameters[name], in_words(scan.keys[name], known)
         )
         for name in (scan.keys if paired else scan.dimensions)
     }
@@ -186,18 +188,34 @@ def combinations(parameters: Sequence[Parameter]) -> list[list[str]]:
     """Every combination of values, in words; the last varies fastest."""
     rows: list[list[str]] = [[]]
     for parameter in parameters:
-        rows = [[*row, said_value(parameter, value)] for row in rows for value in parameter.values]
+        rows = [
+            [*row, assigned(parameter.label, value)] for row in rows for value in parameter.values
+        ]
     return rows
-
-
-def said_value(parameter: Parameter, value: Any) -> str:
-    """A value in words: numbers need the name of what they are."""
-    return f"{parameter.label} = {value:g}" if parameter.numeric else str(value)
 
 
 def said(parameters: Mapping[str, Parameter], fixed: Mapping[str, int]) -> str:
     """What all that is drawn has in common."""
-    return ", ".join(said_value(parameters[n], parameters[n].values[i]) for n, i in fixed.items())
+    return ", ".join(
+        assigned(parameters[n].label, parameters[n].values[i]) for n, i in fixed.items()
+    )
+
+
+def with_logs(choice: Choice, log: str) -> Choice:
+    """The same over logarithmic axes, those of ``log``; :class:`ConfigurationError` where values
+    have no place on one."""
+    over = list(choice.over)
+    for i, name in enumerate("xy"[: len(over)]):
+        if log in (name, "both"):
+            parameter = over[i]
+            if not parameter.numeric or parameter.values.min() <= 0:
+                values = shown(np.unique(parameter.values))
+                raise ConfigurationError(
+                    f"log={log!r}: {parameter.label} is {values}, and a logarithmic axis has place "
+                    "for positive numbers alone"
+                )
+            over[i] = dataclasses.replace(parameter, asked=True)
+    return dataclasses.replace(choice, over=tuple(over))
 
 
 def checked(labels: Sequence[str]) -> tuple[str, ...]:
@@ -239,14 +257,8 @@ def scattered(
         own = np.repeat(array[None, kept], len(lines), axis=0).astype(object if text else float)
         own[~members] = "" if text else np.nan
         arrays[name] = own[:, None]
-    labels = [", ".join(line) for line in lines]
+    labels = [
+        ", ".join(assigned(p.label, one) for p, one in zip(words, line, strict=True))
+        for line in lines
+    ]
     return Choice(over, checked(labels), said(parameters, fixed), False, arrays)
-
-
-def axis_label(key: str, known: Mapping[str, str]) -> str:
-    """A key in words, with its symbol: ``task.signal.strengths[0]`` → strengths ν₁."""
-    plain, _, entry = key.partition("[")
-    if plain not in known:
-        return key
-    number = subscript(int(entry.rstrip("]")) + 1) if entry else ""
-    return f"{plain.rsplit('.', 1)[-1].replace('_', ' ')} {known[plain]}{number}"

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.stages import Stages, stages_of
 from orderparams.config.words import symbols
-from orderparams.models import registry
+from orderparams.errors import ConfigurationError
 from orderparams.models.parameters import OrderParameter
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
-from orderparams.views.plots.style import COLOURS, heading, line_style
+from orderparams.views.plots import legends, ticks
+from orderparams.views.plots.copies import Names
+from orderparams.views.plots.deviations import VERDICTS, draw_deviations
+from orderparams.views.plots.layout import Row, blank, fitted, place
+from orderparams.views.plots.lines import Part, draw_key, draw_line, draw_lines, on_axis
+from orderparams.views.plots.panels import Panel, chosen, rows_of, sizes_of
+from orderparams.views.plots.request import PLAIN, Request
+from orderparams.views.plots.risk import check_excess, draw_plateaus, draw_risks, label_of
+from orderparams.views.plots.sources import Course, Source, differing, paired, sources_of
+from orderparams.views.plots.style import diverging, faint, heading, ink, line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,149 +35,151 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-MOST_PANELS, MOST_NAMED, MOST_TICKS = 6, 8, 12
-HEIGHT = 13 / 6
-"""Inches of a row of panels; one with a panel for each direction is higher."""
+MOST_TICKS, MOST_WRITTEN = 12, 40
+"""Ticks of an axis of a matrix, and entries in which their values are written."""
 
-HIGHER = 1.4
+HIGH, LOW = 1.75, 1.5
+"""Inches of a panel of order parameters with two axes, and of others."""
+
+RATIO = 2.2
+"""Width of the panel of the risk, as a multiple of that of the end beside it."""
+
 TIME_KEYS = ("training.learning_rate", "simulation.dimension")
-VERDICTS = {
-    "agree": "theory and simulation agree",
-    "disagree": "theory and simulation disagree",
-    "inconclusive": "inconclusive: the evidence cannot decide",
-}
+EXTRA = {"loss": "loss", "z_score": "z"}
 
 
-class Panel(NamedTuple):
-    """Of an order parameter the lines that are drawn together; what stands above and beside."""
+@dataclass(frozen=True, eq=False)
+class Courses:
+    """A figure in time before it is drawn: what is drawn, how each part of it stands to the others,
+    the panels of order parameters, and the names of the rows below."""
 
-    parameter: OrderParameter
-    number: int
-    title: str
-    label: str
+    results: tuple[Course, ...]
+    sources: tuple[Source, ...]
+    parts: tuple[Part, ...]
+    rows: tuple[tuple[Panel, ...], ...]
+    below: tuple[str, ...]
+    end: OrderParameter | None
+    request: Request
 
-    def lines(self, values: Array) -> Array:
-        """(…, line) of values (…, own axes)."""
-        lines: Array = self.parameter.lines(values)[..., self.number]
-        return lines
+    @property
+    def problem(self) -> Problem:
+        """The first problem."""
+        return self.sources[0].problem
+
+    @property
+    def apart(self) -> bool:
+        """Whether there are several that colours tell apart."""
+        return len(self.sources) > 1 and Part.ALONE in self.parts
+
+    @property
+    def log_x(self) -> bool:
+        """Whether the axis of time is logarithmic."""
+        alone = isinstance(self.results[0], Trajectory) and len(self.results) == 1
+        spaced = alone and self.problem.output.spacing == "log"
+        return spaced or self.request.log in ("x", "both")
+
+    @property
+    def log_y(self) -> bool:
+        """Whether those of order parameters and risk are."""
+        return self.request.log in ("y", "both")
+
+    @property
+    def layout(self) -> list[Row]:
+        """The rows of panels as the figure is laid out."""
+        above = [
+            Row((1.0,) * len(row), HIGH if row[0].parameter.crossed else LOW) for row in self.rows
+        ]
+        ends = (RATIO, 1.0) if self.end is not None else (1.0,)
+        return above + [Row(ends if name == "risk" else (1.0,), LOW) for name in self.below]
 
 
-def rows_of(parameters: Sequence[OrderParameter], problem: Problem) -> list[list[Panel]]:
-    """Rows of panels: one for each order parameter with two axes, and one for all others together.
+def courses_of(results: Sequence[Course], request: Request, names: Sequence[str] = ()) -> Courses:
+    """The figure of runs, simulations or a validation that is asked for.
 
-    Those that are not prominent have a panel only if there are others in that row.
+    :class:`ConfigurationError` if they do not go together, and for what there is not.
     """
-    sizes = registry.configuration(problem.model).sizes(problem)
-    rows = []
-    for one in parameters:
-        if one.crossed:
-            axis = one.axes[1]
-            numbers = range(min(sizes[axis.name], MOST_PANELS))
-            label = f"{one.words} {one.sign}"
-            rows.append([Panel(one, i, f"{axis.word} {i + 1}", label) for i in numbers])
-    single = [one for one in parameters if not one.crossed]
-    if any(one.prominent for one in single):
-        rows.append([Panel(one, 0, one.words, one.sign) for one in single])
-    return rows
-
-
-def draw_lines(axes: Axes, time: Array, values: Array, word: str, *, named: bool = True) -> None:
-    """A line an entry of values (T, line), or a band over replicas of (R, T, line).
-
-    Bands are in the legend if ``named``.
-    """
-    for line in range(values.shape[-1]):
-        course, style = values[..., line], line_style(line)
-        label = f"{word} {line + 1}"
-        if course.ndim == 1:
-            axes.plot(time, course, label=label, **style)
-        else:
-            low, middle, high = np.quantile(course, [0, 0.5, 1], axis=0)
-            axes.fill_between(
-                time,
-                low,
-                high,
-                color=style["color"],
-                alpha=0.25,
-                linewidth=0,
-                label=label if named else None,
+    sources = sources_of(results, names)
+    both = paired(sources) or isinstance(results[0], Validation)
+    if both:
+        sources.sort(key=lambda source: not source.replicas)  # theory is drawn over replicas
+    parts = (Part.BELOW, Part.OVER) if both else (Part.ALONE,) * len(sources)
+    usual, more = ["risk"], []
+    if isinstance(results[0], Validation):
+        usual.append("z_score")
+    if all(source.loss is not None for source in sources):
+        more.append("loss")
+    found = {p.name: p for result in results for p in result.order_parameters}
+    parameters, below = chosen([*found.values()], usual, more, request, results[0].problem.model)
+    if request.excess:
+        check_excess(sources)
+        if "risk" not in below:
+            raise ConfigurationError(
+                "'excess' is of the risk, which is not among the quantities asked for"
             )
-            axes.plot(time, middle, color=style["color"], linewidth=0.6, alpha=0.6)
+    if request.log == "y" and below == ["z_score"] and not parameters:
+        raise ConfigurationError("'log' is of no use here: standardised deviations have signs")
+    crossed = [one for one in parameters if one.crossed]
+    alone = isinstance(results[0], Trajectory) and len(results) == 1
+    end = crossed[0] if alone and crossed and not request.quantity else None
+    rows = rows_of(parameters, sizes_of(source.problem for source in sources))
+    return Courses(
+        tuple(results), tuple(sources), parts, tuple(map(tuple, rows)), tuple(below), end, request
+    )
 
 
-def draw_names(axes: Axes, word: str) -> None:
-    """The legend of the lines, of the first ones if there are many."""
-    handles, labels = axes.get_legend_handles_labels()
-    title = f"first of {len(labels)} {word}s" if len(labels) > MOST_NAMED else None
-    handles, labels = handles[:MOST_NAMED], labels[:MOST_NAMED]
-    axes.legend(handles, labels, fontsize=8, title=title, title_fontsize=8)
+def plot_courses(*results: Course, request: Request = PLAIN) -> Figure:
+    """Order parameters and risk in time: lines for theory, and for simulation the replicas.
+
+    Of several results, ``request.labels`` are their names.
+    """
+    drawn = courses_of(results, request, request.labels)
+    figure = blank(drawn.layout, request)
+    draw_courses(figure, drawn)
+    return fitted(figure, request)
 
 
-def draw_stages(axes: Axes, stages: Stages, time: Array, lines: Array, number: int) -> None:
-    """A triangle on each line (T, line) at the half-time of an event along this direction."""
-    for event in stages.events:
-        if event.direction.basis[number].any():
-            height = np.interp(event.half_time, time, lines[:, event.learner])
-            colour = line_style(event.learner)["color"]
-            axes.plot(event.half_time, height, marker="^", color=colour, markeredgecolor="black")
+def draw_courses(figure: Figure | SubFigure, drawn: Courses) -> None:
+    """The panels, with a legend below them."""
+    head(figure, drawn)
+    places = place(figure, drawn.layout)
+    axes = draw_parameters(figure, drawn, places)
+    for name, spots in zip(drawn.below, places[len(drawn.rows) :], strict=True):
+        lower = figure.add_subplot(spots[0], sharex=axes[0] if axes else None)
+        axes.append(lower)
+        lower.set_xlabel(time_label(drawn.problem))
+        BELOW[name](lower, drawn)
+        if name == "risk" and drawn.end is not None:
+            (run,) = drawn.results
+            draw_matrix(figure.add_subplot(spots[1]), drawn.end, run[drawn.end.name][-1])
+    for one in axes:
+        one.margins(x=0)
+    if drawn.log_x:
+        from_first(axes[0], drawn.sources)
+    if drawn.sources[0].replicas:
+        draw_key(axes[0], drawn.sources[0].replicas, drawn.parts[0])
+    legends.strip(figure, told(drawn))
 
 
-def draw_risk(axes: Axes, time: Array, risk: Array) -> None:
-    """E(t), one line or a band over replicas."""
-    if risk.ndim == 1:
-        axes.plot(time, risk, color="black", linewidth=1.4, label="risk")
-    else:
-        low, high = np.quantile(risk, [0, 1], axis=0)
-        axes.fill_between(
-            time, low, high, color="black", alpha=0.25, linewidth=0, label="risk of the replicas"
-        )
+def told(drawn: Courses) -> str:
+    """What the legend says of all lines of one colour."""
+    words = {
+        panel.parameter.axes[0].word for row in drawn.rows for panel in row if panel.parameter.axes
+    }
+    counted = [f"{word}s" for word in sorted(words)]
+    return f"lines of one colour: {', '.join(counted)}" if drawn.apart and counted else ""
 
 
-def draw_reference(axes: Axes, problem: Problem, references: Mapping[str, float]) -> None:
-    """The first of the risks to compare with, where it is known."""
-    for name, words in list(registry.configuration(problem.model).REFERENCES.items())[:1]:
-        if np.isfinite(level := references.get(name, np.nan)):
-            axes.axhline(level, color=COLOURS[1], linestyle="--", linewidth=1, label=words)
-
-
-def draw_plateaus(axes: Axes, stages: Stages) -> None:
-    """The level of each plateau of the risk, as long as it lasts."""
-    for number, plateau in enumerate(stages.plateaus):
-        axes.plot(
-            [plateau.start, plateau.end],
-            [plateau.level, plateau.level],
-            color=COLOURS[0],
-            linewidth=5,
-            alpha=0.35,
-            solid_capstyle="butt",
-            label=None if number else "plateaus",
-        )
-
-
-def draw_matrix(axes: Axes, parameter: OrderParameter, values: Array) -> None:
-    """Values (line, panel) at the end as coloured squares, blue below and red above zero."""
-    limit = float(np.abs(values).max()) or 1.0
-    image = axes.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
-    lines, panels = parameter.axes[0].word, parameter.axes[1].word
-    axes.set(title=f"{parameter.words} at the end", xlabel=panels, ylabel=lines)
-    for axis, count in zip((axes.yaxis, axes.xaxis), values.shape, strict=True):
-        shown = range(0, count, -(-count // MOST_TICKS))
-        axis.set_ticks(shown, [str(number + 1) for number in shown])
-    axes.figure.colorbar(image, ax=axes, label=parameter.sign)
-
-
-def size(rows: Sequence[Sequence[Panel]]) -> tuple[float, float]:
-    """Inches that rows of panels need, and the risk below them."""
-    width = max((len(row) for row in rows), default=0)
-    heights = [HIGHER if row[0].parameter.crossed else 1.0 for row in rows]
-    return max(5.0, 2.6 * width), HEIGHT * (sum(heights) + 1.0)
-
-
-class Drawing(NamedTuple):
-    """The axes of a figure: those of each row of panels, and below them the risk and the end."""
-
-    rows: list[list[Axes]]
-    below: list[Axes]
+def head(figure: Figure | SubFigure, drawn: Courses) -> None:
+    """The heading: what all have in common, and the verdict of a validation."""
+    problems = [source.problem for source in drawn.sources]
+    problem, varied = problems[0], []
+    if len(drawn.results) > 1:
+        varied = differing(problems)
+        if len({one.title for one in problems}) > 1:
+            problem = dataclasses.replace(problem, title="")
+    last = VERDICTS[drawn.results[0].verdict] if isinstance(drawn.results[0], Validation) else ""
+    rule = "sgd" if all(isinstance(result, SimulationRun) for result in drawn.results) else None
+    heading(figure, problem, rule, varied, last, drawn.request.title)
 
 
 def time_label(problem: Problem) -> str:
@@ -176,133 +188,135 @@ def time_label(problem: Problem) -> str:
     return "time t = {} steps / {}".format(*map(known.get, TIME_KEYS))
 
 
-def draw_empty(
-    figure: Figure | SubFigure, rows: Sequence[Sequence[Panel]], problem: Problem, *, matrix: bool
-) -> Drawing:
-    """Rows of panels; below one for the risk, and a narrow one if asked for."""
-    heights = [HIGHER if row[0].parameter.crossed else 1.0 for row in rows]
-    grid = figure.add_gridspec(len(rows) + 1, 1, height_ratios=[*heights, 1.0])
-    lower = grid[len(rows)].subgridspec(1, 1 + matrix, width_ratios=[2.2, 1][: 1 + matrix])
-    drawn: list[list[Axes]] = []
-    first = None
-    for number, row in enumerate(rows):
-        cells = grid[number].subgridspec(1, len(row))
+def draw_parameters(
+    figure: Figure | SubFigure, drawn: Courses, places: list[list[Any]]
+) -> list[Axes]:
+    """A panel for each part of each order parameter."""
+    found: list[Axes] = []
+    for row, spots in zip(drawn.rows, places[: len(drawn.rows)], strict=True):
         alike = row[0].parameter.crossed
         line: list[Axes] = []
-        for i, panel in enumerate(row):
+        for panel, spot in zip(row, spots, strict=True):
             axes = figure.add_subplot(
-                cells[i], sharex=first, sharey=line[0] if alike and line else None
+                spot,
+                sharex=found[0] if found else None,
+                sharey=line[0] if alike and line else None,
             )
-            first = first or axes
-            axes.set_title(panel.title)
-            axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-            axes.set_xlabel(time_label(problem))
-            if i == 0 or not alike:
-                axes.set_ylabel(panel.label)
-            axes.tick_params(labelleft=i == 0 or not alike)
+            found.append(axes)
             line.append(axes)
-        drawn.append(line)
-    below = [figure.add_subplot(lower[0], sharex=first)]
-    if matrix:
-        below.append(figure.add_subplot(lower[1]))
-    below[0].set(xlabel=time_label(problem), ylabel="risk E")
-    return Drawing(drawn, below)
+            draw_panel(axes, drawn, panel)
+            first = spot.colspan.start == 0
+            axes.set(title=panel.title, xlabel=time_label(drawn.problem))
+            if first or not alike:
+                axes.set_ylabel(f"|{panel.parameter.sign}|" if drawn.log_y else panel.label)
+            axes.tick_params(labelleft=first or not alike)
+        if drawn.log_y and alike:
+            ticks.upright(*line)
+        elif drawn.log_y:
+            for axes in line:
+                ticks.upright(axes)
+    return found
 
 
-def finish(drawing: Drawing, rows: Sequence[Sequence[Panel]]) -> None:
-    """Legends, where lines are others than before, and the axis of time."""
-    named = set()
-    for row, line in zip(rows, drawing.rows, strict=True):
-        for panel, axes in zip(row, line, strict=True):
-            if panel.parameter.axes and word_of(panel) not in named:
-                draw_names(axes, word_of(panel))
-            named.add(word_of(panel))
-    drawing.below[0].legend(fontsize=8)
-    for axes in (*(axes for line in drawing.rows for axes in line), drawing.below[0]):
-        axes.margins(x=0)
+def draw_panel(axes: Axes, drawn: Courses, panel: Panel) -> None:
+    """The lines of each source, and the events of its stages."""
+    if not drawn.log_y:
+        axes.axhline(0, color=faint(), linewidth=0.8, zorder=0)
+    for number, (source, part) in enumerate(zip(drawn.sources, drawn.parts, strict=True)):
+        values = panel.lines(source.state)
+        if values is None:
+            continue
+        names = source.names(panel.parameter)
+        if drawn.apart:
+            count = values.shape[-1]
+            names = Names((number,) * count, (source.label,) + ("",) * (count - 1))
+        draw_lines(axes, source.time, on_axis(values, log=drawn.log_y), names, part)
+    if drawn.end is not None and panel.parameter is drawn.end:
+        draw_events(axes, drawn, panel)
 
 
-def word_of(panel: Panel) -> str:
-    """What a line of a panel is."""
-    axes = panel.parameter.axes
-    return axes[0].word if axes else panel.parameter.words
+def draw_events(axes: Axes, drawn: Courses, panel: Panel) -> None:
+    """A triangle on each line at the half-time of an event along this direction."""
+    (source,) = drawn.sources
+    lines, names = panel.lines(source.state), source.names(panel.parameter)
+    if source.stages is None or lines is None:
+        return
+    for event in source.stages.events:
+        if event.direction.basis[panel.number].any():
+            height = np.interp(event.half_time, source.time, lines[:, event.learner])
+            number = names.styles[event.learner]
+            axes.plot(
+                event.half_time,
+                abs(height) if drawn.log_y else height,
+                marker="^",
+                markersize=5,
+                color=faint() if number is None else line_style(number)["color"],
+                markeredgecolor=ink(),
+                markeredgewidth=0.6,
+            )
 
 
-def draw_all(
-    drawing: Drawing,
-    rows: Sequence[Sequence[Panel]],
-    time: Array,
-    state: Mapping[str, Array],
-    *,
-    named: bool = True,
-) -> None:
-    """Order parameters (T, …), or (R, T, …), in their panels."""
-    for row, line in zip(rows, drawing.rows, strict=True):
-        for panel, axes in zip(row, line, strict=True):
-            lines = panel.lines(state[panel.parameter.name])
-            draw_lines(axes, time, lines, word_of(panel), named=named)
+def draw_risk_panel(axes: Axes, drawn: Courses) -> None:
+    """The risk of all, and the plateaus of a single run."""
+    excess = drawn.request.excess
+    draw_risks(axes, drawn.sources, drawn.parts, excess=excess, log=excess or drawn.log_y)
+    axes.set_ylabel(label_of(drawn.sources, excess=excess))
+    if drawn.end is not None:
+        draw_plateaus(axes, drawn.sources[0], excess=excess)
 
 
-def draw_trajectory(figure: Figure | SubFigure, run: Trajectory) -> None:
-    """A run with its stages, plateaus and end."""
-    rows = rows_of(run.order_parameters, run.problem)
-    crossed = [one for one in run.order_parameters if one.crossed]
-    drawing = draw_empty(figure, rows, run.problem, matrix=bool(crossed))
-    heading(figure, run.problem)
-    draw_all(drawing, rows, run.time, run.parameters)
-    risk = drawing.below[0]
-    if crossed:
-        stages, main = stages_of(run), crossed[0]
-        for panel, axes in zip(rows[0], drawing.rows[0], strict=True):
-            draw_stages(axes, stages, run.time, panel.lines(run[main.name]), panel.number)
-        draw_plateaus(risk, stages)
-        draw_matrix(drawing.below[1], main, main.lines(run[main.name][-1]))
-    draw_risk(risk, run.time, run.risk)
-    draw_reference(risk, run.problem, run.references)
-    finish(drawing, rows)
-    if run.problem.output.spacing == "log":
-        risk.set_xscale("log")
+def draw_loss(axes: Axes, drawn: Courses) -> None:
+    """The measured loss of simulations."""
+    for number, source in enumerate(drawn.sources):
+        assert source.loss is not None
+        style = line_style(number) | ({} if drawn.apart else {"color": ink()})
+        values = on_axis(source.loss, log=drawn.log_y)
+        draw_line(axes, source.time, values, style, source.label, Part.ALONE)
+    axes.set_ylabel("measured loss")
+    if drawn.log_y:
+        ticks.upright(axes)
 
 
-def plot_courses(result: Trajectory | SimulationRun | Validation) -> Figure:
-    """Order parameters and risk in time: lines for theory, bands for simulation."""
-    from matplotlib.figure import Figure
-
-    rows = rows_of(result.order_parameters, result.problem)
-    figure = Figure(figsize=size(rows), layout="constrained")
-    if isinstance(result, Trajectory):
-        draw_trajectory(figure, result)
-        return figure
-    drawing = draw_empty(figure, rows, result.problem, matrix=False)
-    if isinstance(result, SimulationRun):
-        heading(figure, result.problem, "sgd")
-        draw_simulation(drawing, rows, result)
-    else:
-        heading(figure, result.problem, last=VERDICTS[result.verdict])
-        dimension = max(result.simulations)
-        draw_simulation(drawing, rows, result.simulations[dimension], named=False)
-        draw_theory(drawing, rows, result.theory[dimension])
-    finish(drawing, rows)
-    return figure
+def draw_z(axes: Axes, drawn: Courses) -> None:
+    """Standardised deviations of a validation."""
+    (result,) = drawn.results
+    assert isinstance(result, Validation)
+    draw_deviations(axes, result)
 
 
-def draw_simulation(
-    drawing: Drawing, rows: Sequence[Sequence[Panel]], run: SimulationRun, *, named: bool = True
-) -> None:
-    """Bands over the replicas."""
-    draw_all(drawing, rows, run.time, run.parameters, named=named)
-    draw_risk(drawing.below[0], run.time, run.risk)
+BELOW: Mapping[str, Callable[[Axes, Courses], None]] = {
+    "risk": draw_risk_panel,
+    "loss": draw_loss,
+    "z_score": draw_z,
+}
+"""Panels below those of order parameters."""
 
 
-def draw_theory(
-    drawing: Drawing, rows: Sequence[Sequence[Panel]], flows: Sequence[Trajectory]
-) -> None:
-    """The mean of the flows, of which there may be one a replica: many lines would hide bands."""
-    first = flows[0]
-    state = {
-        name: np.mean([flow[name] for flow in flows], axis=0)
-        for name in (panel.parameter.name for row in rows for panel in row)
-    }
-    draw_all(drawing, rows, first.time, state)
-    draw_risk(drawing.below[0], first.time, np.mean([flow.risk for flow in flows], axis=0))
-    draw_reference(drawing.below[0], first.problem, first.references)
+def from_first(axes: Axes, sources: Sequence[Source]) -> None:
+    """A logarithmic axis of time, from the first time that it can show."""
+    times = np.concatenate([source.time for source in sources])
+    if (positive := times[times > 0]).size > 1:
+        low, high = positive.min(), positive.max()
+        ticks.to_log(axes.xaxis, low, high)
+        axes.set_xlim(low, high)
+
+
+def draw_matrix(axes: Axes, parameter: OrderParameter, values: Array) -> None:
+    """Values (line, panel) at the end as coloured squares; few of them are written out."""
+    values = parameter.lines(values)
+    limit = float(np.abs(values).max()) or 1.0
+    image = axes.imshow(values, cmap=diverging(), vmin=-limit, vmax=limit, aspect="auto")
+    lines, panels = parameter.axes[0].word, parameter.axes[1].word
+    axes.set(title=f"{parameter.words} at the end", xlabel=panels, ylabel=lines)
+    for axis, count in zip((axes.yaxis, axes.xaxis), values.shape, strict=True):
+        shown = range(0, count, -(-count // MOST_TICKS))
+        axis.set_ticks(shown, [str(number + 1) for number in shown])
+    if values.size <= MOST_WRITTEN:
+        for (row, column), value in np.ndenumerate(values):
+            shade = image.to_rgba(np.array(value))
+            dark = np.dot(shade[:3], (0.3, 0.59, 0.11)) < 0.5
+            axes.text(
+                column, row, f"{value:z.1f}".replace("-", "−"), color="white" if dark else "black",
+                ha="center", va="center", fontsize="x-small",
+            )  # fmt: skip
+    axes.figure.colorbar(image, ax=axes, label=parameter.sign)

@@ -6,9 +6,11 @@ import contextlib
 import importlib.util
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from orderparams.errors import ConfigurationError
-from orderparams.views.plots.style import SETTINGS
+from orderparams.views.plots.themes import DEFAULT, settings_of
 
 BACKEND = "MPLBACKEND"
 
@@ -19,10 +21,12 @@ def installed() -> bool:
 
 
 @contextlib.contextmanager
-def drawing() -> Iterator[None]:
-    """Draw inside with matplotlib's defaults and SETTINGS, not with those of a matplotlibrc.
+def drawing(theme: str = DEFAULT, style: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Draw inside with matplotlib's defaults, the settings of a theme, and on top those of a style
+    sheet, which are given; not with those of a matplotlibrc.
 
-    :class:`ConfigurationError` where matplotlib is missing or does not start.
+    :class:`ConfigurationError` where matplotlib is missing or does not start, and for a theme or a
+    style sheet that is none.
     """
     if not installed():
         raise ConfigurationError(
@@ -41,10 +45,12 @@ def drawing() -> Iterator[None]:
     if backend is not None:
         with contextlib.suppress(ValueError):
             matplotlib.rcParams["backend"] = backend
-    defaults = {
+    defaults: dict[str, Any] = {
         name: value
         for name, value in matplotlib.rcParamsDefault.items()
         if not name.startswith("backend")
     }
-    with matplotlib.rc_context({**defaults, **SETTINGS}):
-        yield
+    own, added = settings_of(theme, style)
+    settings: Any = {**defaults, **own, **added}
+    with matplotlib.rc_context(settings):
+        yield added

@@ -1,83 +1,215 @@
-"""Whole figures: of a claim's evidence, and of any file."""
+"""Whole figures of any results: which there are, and how they are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from orderparams.errors import ConfigurationError, FileError
+from orderparams.config.values import shown
+from orderparams.errors import ConfigurationError, FileError, OrderparamsError
 from orderparams.results.evaluation import Evaluation
-from orderparams.results.evidence import Evidence, Panel
+from orderparams.results.evidence import Evidence
 from orderparams.results.files import open_result
 from orderparams.results.scan import Scan
-from orderparams.views.plots.courses import draw_trajectory, plot_courses, rows_of, size
+from orderparams.results.simulation import SimulationRun
+from orderparams.results.trajectory import Trajectory
+from orderparams.results.validation import Validation
+from orderparams.storage.files import check_target
+from orderparams.storage.suffixes import FIGURES, check_suffix
+from orderparams.views.plots.claims import plot_evidence
+from orderparams.views.plots.courses import plot_courses
+from orderparams.views.plots.drawing import drawing
+from orderparams.views.plots.layout import parse_size
+from orderparams.views.plots.request import ANY, LOGS, Request
 from orderparams.views.plots.scans import plot_scan
-from orderparams.views.plots.style import MARKERS, line_style
+from orderparams.views.plots.style import save_figure
+from orderparams.views.plots.themes import DEFAULT, first_line
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PANEL_SIZE = (4.2, 3.4)
-"""Inches of the curves of a claim."""
+
+@dataclass(frozen=True)
+class Kind:
+    """A figure with a name: what draws it, of which results, and what can be asked of it.
+
+    ``draw`` takes the results, a single one unless ``several``, and the request; ``takes`` are the
+    settings of :class:`Request` that change the figure, beside title and size.
+    """
+
+    about: str
+    draw: Callable[[Sequence[Any], Request], Figure]
+    of: tuple[type, ...]
+    takes: frozenset[str] = frozenset()
+    several: bool = False
 
 
-def draw_panel(axes: Axes, panel: Panel) -> None:
-    """The curves of a panel; points alone where the values have names."""
-    for number, (name, values) in enumerate(panel.curves.items()):
-        style = line_style(number)
-        if panel.ticks:
-            style["linestyle"] = "none"
-        marker = MARKERS[number % len(MARKERS)]
-        axes.plot(panel.values, values, marker=marker, markersize=4, label=name, **style)
-    axes.set(
-        xlabel=panel.axis_label,
-        ylabel=panel.label,
-        xscale=panel.scales[0],
-        yscale=panel.scales[1],
+KINDS: dict[str, Kind] = {
+    "time": Kind(
+        "order parameters and risk in time",
+        lambda results, request: plot_courses(*results, request=request),
+        (Trajectory, SimulationRun, Validation),
+        frozenset({"quantity", "log", "excess", "labels"}),
+        several=True,
+    ),
+    "scan": Kind(
+        "what comes out at the points of a scan",
+        lambda results, request: plot_scan(results[0], request.at, request.over, request=request),
+        (Scan,),
+        frozenset({"quantity", "log", "excess", "at", "over"}),
+    ),
+    "claim": Kind(
+        "the curves that a claim was read off",
+        lambda results, request: plot_evidence(results[0], request),
+        (Evidence,),
+    ),
+}
+"""Figures by their names. Where none is asked for, the first one that shows the result is drawn."""
+
+
+def figure_of(results: Sequence[Any], request: Request) -> Figure:
+    """The figure of these results that is asked for.
+
+    :class:`ConfigurationError` for a kind that there is not or that does not show them, for results
+    that do not go together, and for what would change nothing.
+    """
+    names = request.labels or tuple(f"result {i}" for i in range(1, len(results) + 1))
+    name = chosen(results[0], request.kind, names[0])
+    kind = KINDS[name]
+    for result, called in zip(results, names, strict=True):
+        if name not in possible(result, called):
+            raise ConfigurationError(
+                f"{called} is no result for the figure {name} ({kind.about}), as {names[0]} is; "
+                "draw it by itself"
+            )
+    if len(results) > 1 and not kind.several:
+        raise ConfigurationError(
+            f"the figure {name} ({kind.about}) shows one result, and these are {len(results)}; "
+            "draw them one by one"
+        )
+    if idle := [given for given in request.given if given not in ANY | kind.takes | {"labels"}]:
+        others = [
+            f"{other} ({about.about})" for other, about in KINDS.items() if idle[0] in about.takes
+        ]
+        raise ConfigurationError(
+            f"{idle[0]!r} changes nothing in the figure {name} ({kind.about}); it is for "
+            f"{listed(others)}"
+        )
+    return kind.draw(results, request)
+
+
+def possible(result: Any, name: str) -> list[str]:
+    """The kinds that show a result; :class:`FileError` if there is none."""
+    found = [kind for kind, about in KINDS.items() if isinstance(result, about.of)]
+    if isinstance(result, Evaluation):
+        raise FileError(f"{name} holds an evaluation, one point; there is nothing to draw it over")
+    if not found:
+        raise ConfigurationError(
+            f"{name}: expected a result, as solve or open give it, got {shown(result)}"
+        )
+    return found
+
+
+def chosen(result: Any, name: str, called: str) -> str:
+    """The kind of that name, or the first that shows a result."""
+    found = possible(result, called)
+    if name and name not in KINDS:
+        raise ConfigurationError(f"there is no figure {name!r}; it is one of {listed(KINDS)}")
+    if name and name not in found:
+        raise ConfigurationError(f"there is no figure {name} of {called}; there is {listed(found)}")
+    return name or found[0]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message."""
+    return ", ".join(names)
+
+
+def plot_results(
+    results: Any,
+    path: str | Path | None = None,
+    *,
+    kind: str | None = None,
+    quantity: str | Sequence[str] = (),
+    log: str | None = None,
+    excess: bool = False,
+    title: str | None = None,
+    size: str | tuple[float, float] | None = None,
+    style: str | Path | None = None,
+    theme: str = DEFAULT,
+    at: Mapping[str, Any] | None = None,
+    over: str | Sequence[str] = (),
+    labels: Sequence[str] = (),
+    force: bool = False,
+) -> Figure:
+    """The figure of a result, or of several that are compared, written to ``path`` if there is one.
+
+    ``kind`` is one of KINDS, by default the first that shows the result; ``quantity`` are names of
+    order parameters, "risk" and others, by default those that say most; ``log`` is "x", "y" or
+    "both"; ``excess`` draws the risk minus the one to compare with; ``title`` stands in place of
+    the heading, and "" leaves it out. ``size`` is "column", "page" or width and height in inches;
+    ``style`` the path of a style sheet of matplotlib, ``theme`` one of THEMES. ``at`` and ``over``
+    choose what is drawn of a scan. ``labels`` name several results, which by default are called by
+    what differs in their configurations. :class:`~orderparams.errors.ConfigurationError` for what
+    makes no sense or would change nothing; an existing file is replaced with ``force`` alone.
+    """
+    several = list(results) if isinstance(results, list | tuple) else [results]
+    if not several:
+        raise ConfigurationError("there is nothing to plot: no result was given")
+    if path is not None:
+        check_suffix(Path(path), FIGURES, "a figure")
+        check_target(Path(path), force=force)
+    if log not in (None, *LOGS):
+        raise ConfigurationError(f"log: {log!r} is not one of {listed(LOGS)}")
+    request = Request(
+        kind or "",
+        (quantity,) if isinstance(quantity, str) else tuple(quantity),
+        log or "",
+        excess,
+        title,
+        parse_size(size if isinstance(size, str) else "{},{}".format(*size)) if size else None,
+        {key: str(value) for key, value in (at or {}).items()},
+        (over,) if isinstance(over, str) else tuple(over),
+        tuple(labels),
     )
-    if panel.ticks:
-        axes.set_xticks(panel.values, panel.ticks, rotation=20, ha="right", fontsize=8)
-        axes.axhline(0, color="0.8", linewidth=0.8, zorder=0)
-        axes.margins(x=0.1)
-    axes.legend(fontsize=8)
-
-
-def plot_evidence(evidence: Evidence) -> Figure:
-    """What a claim was read off: a run above, panels side by side below; either may be missing."""
-    from matplotlib.figure import Figure
-
-    panels, run = evidence.panels, evidence.trajectory
-    if run is not None and not panels:
-        return plot_courses(run)
-    if not panels:
-        raise FileError("there is nothing to plot: the claim rests on no run and on no curves")
-    width, heights = PANEL_SIZE[0] * len(panels), [PANEL_SIZE[1]]
-    if run is not None:
-        of_run = size(rows_of(run.order_parameters, run.problem))
-        width, heights = max(width, of_run[0]), [of_run[1], *heights]
-    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
-    parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-    if run is not None:
-        draw_trajectory(parts[0], run)
-    for axes, panel in zip(np.atleast_1d(parts[-1].subplots(1, len(panels))), panels, strict=True):
-        draw_panel(axes, panel)
+    sheet = None if style is None else Path(style)
+    with drawing(theme, sheet) as own, told_of(sheet):
+        if request.size is None and "figure.figsize" in own:
+            request = dataclasses.replace(request, size=tuple(own["figure.figsize"]))
+        figure = figure_of(several, request)
+        if path is not None:
+            save_figure(figure, Path(path), force=force)
     return figure
 
 
-def plot_file(path: Path, at: Mapping[str, str] | None = None, over: Sequence[str] = ()) -> Figure:
-    """A result file: a scan, the curves of a claim, or order parameters and risk in time.
+@contextlib.contextmanager
+def told_of(style: Path | None) -> Iterator[None]:
+    """Tell what matplotlib fails of with a style sheet, such as a LaTeX that is not there."""
+    try:
+        yield
+    except OrderparamsError:
+        raise
+    except Exception as error:
+        if style is None:
+            raise
+        raise ConfigurationError(
+            f"{style}: nothing can be drawn with it: {first_line(str(error))}"
+        ) from None
 
-    ``at`` and ``over`` choose what is drawn of a scan: :func:`plot_scan`.
-    """
-    result = open_result(path)
-    if isinstance(result, Scan):
-        return plot_scan(result, at, over)
-    if at or over:
-        raise ConfigurationError(f"values and axes are chosen of a scan, and {path} holds none")
-    if isinstance(result, Evaluation):
-        raise FileError(f"{path} holds an evaluation, one point; there is nothing to draw it over")
-    return plot_evidence(result) if isinstance(result, Evidence) else plot_courses(result)
+
+def plot_files(paths: Sequence[Path], path: Path | None = None, **settings: Any) -> Figure:
+    """The same of result files, which messages and labels call by their names."""
+    stems = [one.stem for one in paths]
+    labels = stems if len(set(stems)) == len(stems) else list(map(str, paths))
+    return plot_results([open_result(one) for one in paths], path, labels=labels, **settings)
+
+
+def plot_file(path: Path, at: Mapping[str, str] | None = None, over: Sequence[str] = ()) -> Figure:
+    """The figure of a result file as matplotlib is set; ``at`` and ``over`` choose what is drawn of
+    a scan."""
+    request = Request(at=at or {}, over=tuple(over), labels=(str(path),))
+    return figure_of([open_result(path)], request)

@@ -1,11 +1,12 @@
-"""Colours, lines and formats of all figures.
+"""Lines, names and formats of all figures.
 
-Colours are those of Okabe and Ito, which colour-blind readers tell apart; lines beyond the eighth
-repeat them with other dashes.
+Colours are those of the theme, or of a style sheet. Lines differ in dashes as well, so that a grey
+print tells them apart, and in width, so that of those that coincide all are seen.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,37 +15,91 @@ import numpy as np
 
 from orderparams.config.titles import title_of
 from orderparams.config.words import describe
+from orderparams.errors import ConfigurationError
 from orderparams.storage.files import atomic
 from orderparams.storage.suffixes import FIGURES, check_suffix
+from orderparams.views.plots.themes import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
     from orderparams.config import Problem
 
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
 DIGITS = 6
 """Of places in a figure, as parts of its size."""
 
-STYLES = ["-", "--", ":", "-."]
+STYLES: list[Any] = ["-", (0, (4, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1, 1))]
 MARKERS = "os^Dv<>P"
-SETTINGS: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "legend.frameon": False,
-    "svg.hashsalt": "orderparams",
-    "figure.dpi": 150,
-}
+WIDE, NARROWER, WIDTHS = 1.6, 0.88, 8
+"""Width of the first line, as a multiple of the usual one, of each further one as a multiple of
+that before, and after how many this begins anew."""
+
+
+def colours() -> list[str]:
+    """The colours of lines."""
+    import matplotlib
+
+    found: list[str] = matplotlib.rcParams["axes.prop_cycle"].by_key().get("color", COLOURS)
+    return found
+
+
+def colour(number: int) -> str:
+    """The colour of a line."""
+    known = colours()
+    return known[number % len(known)]
+
+
+def ink() -> Any:
+    """The colour of text, and of lines that are no one's."""
+    import matplotlib
+
+    return matplotlib.rcParams["text.color"]
+
+
+def faint() -> Any:
+    """The colour of helping lines."""
+    import matplotlib
+
+    return matplotlib.rcParams["grid.color"]
+
+
+def between(one: Any, other: Any) -> tuple[float, float, float]:
+    """The colour halfway between two."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = (np.array(to_rgb(one)) + np.array(to_rgb(other))) / 2
+    return float(red), float(green), float(blue)
+
+
+def deep(own: Any) -> tuple[float, float, float]:
+    """A colour halfway to that of text, for a line over another of this colour."""
+    return between(own, ink())
+
+
+def quiet() -> tuple[float, float, float]:
+    """The colour of a line that is no one's and lies over one in the colour of text."""
+    import matplotlib
+
+    return between(ink(), matplotlib.rcParams["axes.facecolor"])
+
+
+def diverging() -> str:
+    """Colours of numbers with a sign: blue below and red above zero, or from black to white."""
+    import matplotlib
+
+    return "gray" if matplotlib.rcParams["image.cmap"] in ("gray", "grey") else "RdBu_r"
 
 
 def line_style(number: int) -> dict[str, Any]:
-    """Colour and dashes of a line."""
+    """Colour, dashes and width of a line: each is narrower than those before, over which it is
+    drawn."""
+    import matplotlib
+
+    dashes = (number + number // len(colours())) % len(STYLES)
     return {
-        "color": COLOURS[number % len(COLOURS)],
-        "linestyle": STYLES[number // len(COLOURS) % len(STYLES)],
-        "linewidth": 1.4,
+        "color": colour(number),
+        "linestyle": STYLES[dashes],
+        "linewidth": matplotlib.rcParams["lines.linewidth"] * WIDE * NARROWER ** (number % WIDTHS),
     }
 
 
@@ -54,18 +109,60 @@ def heading(
     rule: str | None = None,
     varied: Collection[str] = (),
     last: str = "",
+    title: str | None = None,
 ) -> None:
     """Title and settings of a problem above a figure, without those that are ``varied``, and a
-    ``last`` line."""
+    ``last`` line; or the ``title`` that was asked for."""
     words = describe(problem, rule, varied)
-    lines = [line for line in (title_of(problem.title, varied), *words.values(), last) if line]
-    figure.suptitle("\n".join(lines), parse_math=False, wrap=True, fontsize=9)
+    lines = [title_of(problem.title, varied), *words.values(), last] if title is None else [title]
+    if text := "\n".join(line for line in lines if line):
+        figure.suptitle(text, parse_math=False)
+        fold(figure)
+
+
+def headline(figure: Any) -> Any:
+    """The text of a heading, which has no public name; None if there is none."""
+    return figure._suptitle
+
+
+def fold(figure: Figure | SubFigure) -> None:
+    """Break the lines of a heading that are wider than the figure between words."""
+    heading = headline(figure)
+    lines = []
+    for line in heading.get_text().split("\n"):
+        words = line.split(" ")
+        kept = words[:1]
+        for word in words[1:]:
+            heading.set_text(" ".join([*kept, word]))
+            if heading.get_window_extent().width > FULL * figure.bbox.width:
+                lines.append(" ".join(kept))
+                kept = [word]
+            else:
+                kept.append(word)
+        lines.append(" ".join(kept))
+    heading.set_text("\n".join(lines))
+
+
+CRAMPED = "constrained_layout not applied"
+"""How matplotlib's warning begins that there is no room."""
+
+FULL = 0.96
+"""The part of a figure's width that its texts take at most."""
 
 
 def settle(figure: Figure) -> None:
     """Lay a figure out once and for all, without the last digits of the layout: its solver finds
-    others whenever it is asked."""
-    figure.draw_without_rendering()
+    others whenever it is asked. :class:`ConfigurationError` where there is no room."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=CRAMPED)
+        try:
+            figure.draw_without_rendering()
+        except UserWarning:
+            width, height = figure.get_size_inches()
+            raise ConfigurationError(
+                f"there is no room for its panels in a figure of {width:g},{height:g} inches; give "
+                "more, or column or page, whose height the panels decide"
+            ) from None
     figure.set_layout_engine("none")
     for part in (figure, *figure.subfigs):
         for text in part.texts:
@@ -77,7 +174,7 @@ def settle(figure: Figure) -> None:
         axes.set_position(np.round(axes.get_position().bounds, DIGITS))
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path, *, force: bool = True) -> None:
     """Write a figure; the suffix chooses the format. The bytes depend on the figure alone.
 
     An existing file is replaced by the whole figure or, with a :class:`FileError`, not at all.
@@ -86,5 +183,5 @@ def save_figure(figure: Figure, path: Path) -> None:
     suffix = path.suffix.lower()
     settle(figure)
     metadata = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
-    with atomic(path, force=True) as temporary:
+    with atomic(path, force=force) as temporary:
         figure.savefig(temporary, format=suffix[1:], metadata=metadata[suffix])

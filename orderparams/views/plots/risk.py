@@ -1,0 +1,105 @@
+"""The risk in time: beside the one to compare with, or above it on a logarithmic axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.errors import ConfigurationError
+from orderparams.views.plots.lines import Part, draw_line, width
+from orderparams.views.plots.sources import Source
+from orderparams.views.plots.style import STYLES, WIDE, colour, ink, line_style, quiet
+from orderparams.views.plots.ticks import upright
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[np.float64]
+
+
+def check_excess(sources: Sequence[Source]) -> None:
+    """:class:`ConfigurationError` where there is nothing to subtract from the risk."""
+    for source in sources:
+        if source.reference is None:
+            of = f" of {source.label}" if source.label else ""
+            why = "is not known here" if source.references else "is not defined for this model"
+            raise ConfigurationError(
+                f"there is no excess risk{of}: a risk to compare with {why}; log='y' shows the "
+                "risk itself on a logarithmic axis"
+            )
+
+
+def level(source: Source, *, excess: bool) -> float:
+    """What is subtracted from the risk."""
+    return source.reference[1] if excess and source.reference is not None else 0.0
+
+
+def label_of(sources: Sequence[Source], *, excess: bool) -> str:
+    """What stands at the axis."""
+    reference = sources[0].reference
+    return f"E − {reference[0]}" if excess and reference is not None else "risk E"
+
+
+def draw_risks(
+    axes: Axes,
+    sources: Sequence[Source],
+    parts: Sequence[Part],
+    *,
+    excess: bool,
+    log: bool,
+) -> None:
+    """E(t) of each, in one colour each if there are several that are not theory over replicas."""
+    apart = len(sources) > 1 and Part.ALONE in parts
+    for number, (source, part) in enumerate(zip(sources, parts, strict=True)):
+        style = line_style(number)
+        if not apart:
+            style |= {"color": ink(), "linestyle": STYLES[0], "linewidth": WIDE * width()}
+        values = source.risk - level(source, excess=excess)
+        if log:
+            values = np.where(values > 0, values, np.nan)
+        label = source.label if apart else "" if source.replicas else "risk"
+        draw_line(axes, source.time, values, style, label, part)
+    if not excess:
+        draw_references(axes, sources, apart=apart)
+    if log:
+        upright(axes)
+
+
+def draw_references(axes: Axes, sources: Sequence[Source], *, apart: bool) -> None:
+    """The risk to compare with of each source, once where it is the same: dashes over the risk."""
+    drawn: list[float] = []
+    for number, source in enumerate(sources):
+        if source.reference is None:
+            continue
+        name, value = source.reference
+        if any(np.isclose(value, other, rtol=1e-6) for other in drawn):
+            continue
+        drawn.append(value)
+        own = colour(number) if apart else quiet()
+        axes.axhline(
+            value,
+            color=own,
+            linestyle=STYLES[1],
+            linewidth=0.8 * width(),
+            label=name if len(drawn) == 1 else None,
+            zorder=3,
+        )
+
+
+def draw_plateaus(axes: Axes, source: Source, *, excess: bool) -> None:
+    """The level of each plateau of the risk, as long as it lasts."""
+    stages = source.stages
+    for number, plateau in enumerate(stages.plateaus if stages is not None else ()):
+        height = plateau.level - level(source, excess=excess)
+        axes.plot(
+            [plateau.start, plateau.end],
+            [height, height],
+            color=colour(0),
+            linewidth=5,
+            alpha=0.35,
+            solid_capstyle="butt",
+            label=None if number else "plateaus",
+        )
