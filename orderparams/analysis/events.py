@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.noise import noise_level, rises
 from orderparams.models.vectors.geometry import Direction
+from orderparams.results.analyzed.stages import LEAST_MOVE, Event
 
 Array = NDArray[np.float64]
-
-LEAST_MOVE = 0.1
-"""Smallest change of an alignment that counts."""
 
 NOISE_FACTOR = 10.0
 """A change must also exceed the noise by this factor. The range of some hundred values is 6; one
@@ -23,37 +20,6 @@ side of a vector at rest shows only about half of the noise."""
 
 TOGETHER = 0.1
 """Relative spread up to which vectors count as equal."""
-
-
-@dataclass(frozen=True, eq=False)
-class Event:
-    """One vector turns to one direction, or grows along it.
-
-    At ``start``, ``half_time`` and ``complete`` 10 %, 50 % and 90 % of the change of its alignment
-    are done; ``vector`` (d,) is the unit vector of the change. ``common``: all vectors do the same,
-    and nothing specializes. ``stage`` counts, from 1, the specializations between two plateaus; it
-    is 0 for a common event. ``learner`` counts the vectors, whatever they are called, from 0.
-    """
-
-    learner: int
-    direction: Direction
-    vector: Array
-    start: float
-    half_time: float
-    complete: float
-    cosine_before: float
-    cosine_after: float
-    risk_before: float
-    risk_after: float
-    common: bool
-    stage: int = 0
-
-    @property
-    def target(self) -> str:
-        """The direction's name, with the sign where it is a single one."""
-        if self.direction.basis.shape[1] > 1:
-            return self.direction.name
-        return ("+" if self.vector @ self.direction.basis[:, 0] > 0 else "-") + self.direction.name
 
 
 def ratio(numerator: Array, denominator: Array) -> Array:
@@ -72,12 +38,18 @@ def spread(part: Array) -> Array:
     return apart
 
 
-def sides(positions: Array, direction: Direction) -> list[Array]:
-    """Sizes (T,) ≥ 0 of positions (T, d) in a direction: one a side, or the norm in a subspace."""
+def sizes(positions: Array, direction: Direction) -> list[Array]:
+    """Sizes (T,) of positions (T, d) in a direction: one as seen from each side, negative on the
+    other, or the norm in a subspace."""
     part = direction.part(positions)
     if part.shape[1] > 1:
         return [np.linalg.norm(part, axis=1)]
-    return [np.maximum(part[:, 0], 0.0), np.maximum(-part[:, 0], 0.0)]
+    return [part[:, 0], -part[:, 0]]
+
+
+def sides(positions: Array, direction: Direction) -> list[Array]:
+    """The same sizes, zero where they are on the other side."""
+    return [np.maximum(size, 0.0) for size in sizes(positions, direction)]
 
 
 def moves(series: Array, rests: Sequence[int]) -> list[tuple[int, int]]:
@@ -110,6 +82,15 @@ def passages(time: Array, done: Array) -> tuple[float, float, float]:
     return instant(start, 0.1), instant(half, 0.5), instant(complete, 0.9)
 
 
+def cosine_before(cosine: Array, alignment: Array, first: int, last: int) -> float:
+    """The cosine (T,) with one side of a direction before a rise from ``first`` to ``last``; where
+    the vector came from the other side, the cosine with that, which is negative."""
+    lowest = first + int(alignment[first : last + 1].argmin())
+    if alignment[lowest] < -LEAST_MOVE:
+        return float(cosine[lowest])
+    return float(max(cosine[first], 0.0))
+
+
 def find_events(
     time: Array,
     positions: Array,
@@ -129,9 +110,9 @@ def find_events(
         apart = spread(direction.part(positions))
         for learner in range(positions.shape[1]):
             own = length[:, learner]
-            for side in sides(positions[:, learner], direction):
-                alignment = ratio(side, np.maximum(own, own[-1]))
-                cosine = ratio(side, own)
+            for size in sizes(positions[:, learner], direction):
+                longest, side = np.maximum(own, own[-1]), np.maximum(size, 0.0)
+                alignment, cosine = ratio(side, longest), ratio(size, own)
                 for i, j in moves(alignment, rests):
                     rise = alignment[i : j + 1] - alignment[i]
                     start, half, complete = passages(time[i : j + 1], rise / rise[-1])
@@ -143,7 +124,7 @@ def find_events(
                         start=start,
                         half_time=half,
                         complete=complete,
-                        cosine_before=float(cosine[i]),
+                        cosine_before=cosine_before(cosine, ratio(size, longest), i, j),
                         cosine_after=float(cosine[j]),
                         risk_before=float(np.interp(start, time, risk)),
                         risk_after=float(np.interp(complete, time, risk)),

@@ -61,6 +61,7 @@ def image(outcome: Outcome, task: Task, seconds: float) -> bytes:
 
 def solve(problem: Problem, start: State | None) -> Outcome:
     """The flow from the initial condition; its end, and the half-times of its stages."""
+    from orderparams.analysis.plateaus import remaining_change
     from orderparams.analysis.stages import stage_times
     from orderparams.run.solve import solve
 
@@ -74,6 +75,7 @@ def solve(problem: Problem, start: State | None) -> Outcome:
         "risk": run.risk[-1],
         "final_time": run.time[-1],
         "stage_time": stage_times(run),
+        "remaining": remaining_change(run.time, run.risk),
     }
     return Outcome("finished", values=values, groups=groups)
 
@@ -113,6 +115,7 @@ def optimum(problem: Problem, start: State | None) -> Outcome:
 
 def simulate(problem: Problem, start: State | None) -> Outcome:
     """SGD at finite dimension; the ends of all replicas, and their mean risk."""
+    from orderparams.analysis.plateaus import remaining_change
     from orderparams.run.simulate import simulate
 
     run = simulate(problem)
@@ -124,6 +127,7 @@ def simulate(problem: Problem, start: State | None) -> Outcome:
         "risk": run.risk[:, -1].mean(),
         "replica_risk": run.risk[:, -1],
         "final_time": run.time[-1],
+        "remaining": remaining_change(run.time, run.risk.mean(axis=0)),
     }
     return Outcome("finished", values=values, groups=groups)
 

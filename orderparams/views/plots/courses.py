@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.stages import Stages, stages_of
+from orderparams.analysis.stages import stages_of
 from orderparams.config.words import symbols
 from orderparams.models import registry
 from orderparams.models.parameters import OrderParameter
+from orderparams.results.analyzed.stages import Stages
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation

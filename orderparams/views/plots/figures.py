@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orderparams.errors import ConfigurationError, FileError
+from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence, Panel
 from orderparams.results.files import open_result
@@ -76,6 +77,8 @@ def plot_file(path: Path, at: Mapping[str, str] | None = None, over: Sequence[st
     result = open_result(path)
     if isinstance(result, Scan):
         return plot_scan(result, at, over)
+    if isinstance(result, Analysis):
+        result = result.trajectory
     if at or over:
         raise ConfigurationError(f"values and axes are chosen of a scan, and {path} holds none")
     if isinstance(result, Evaluation):
