@@ -44,6 +44,7 @@ SCANS: dict[str, dict[str, Any]] = {
 }
 
 PARTED = [
+    "task.signal.strengths=[4.0, 2.0]",
     "attention.heads=2",
     "training.duration=60",
     "output.points=40",

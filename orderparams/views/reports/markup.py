@@ -40,8 +40,8 @@ def table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] | None = None
 ) -> str:
     """A table; numbers stand to the right, or all columns but those that are to the ``left``. One
-    of many columns scrolls by itself, also by the keyboard; where the screen is narrow, a row is a
-    list of its cells, each beside the name of its column."""
+    of many columns scrolls by itself, also by the keyboard; where the screen is too narrow for it,
+    a row is a list of its cells, each beside the name of its column."""
     kinds = [
         "number" if is_number(column, [row[number] for row in rows], left) else ""
         for number, column in enumerate(columns)
@@ -51,8 +51,18 @@ def table(
         for column, kind in zip(columns, kinds, strict=True)
     )
     body = "".join(f"<tr>{''.join(map(cell, columns, row, kinds))}</tr>" for row in rows)
-    content = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    kind = attribute("class", "narrow" if width_of(columns, rows) <= NARROW else "")
+    content = f"<table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="scrolling" tabindex="0">{content}</div>'
+
+
+NARROW = 36
+"""Signs beside each other that a phone has room for."""
+
+
+def width_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Signs that a table takes, with blanks between its columns."""
+    return sum(max(map(len, cells)) + 3 for cells in zip(columns, *rows, strict=True)) - 3
 
 
 def is_number(column: str, cells: Iterable[str], left: Sequence[str] | None) -> bool:

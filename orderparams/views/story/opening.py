@@ -89,22 +89,24 @@ def why(result: Analysis, words: Words) -> str:
     if rest.time == result.time[0]:
         where = "at which the run began"
     seen = next((one for one in rest.growth if one is not None), None)
-    observed = f", observed {seen.rate:.4g}" if seen else ""
-    return (
-        f"{saddle}, {where}: there differences {fastest(result)} grow, the fastest at the rate "
-        f"{apart[0].rate:.4g}{observed}."
-    )
+    observed = f" (observed {seen.rate:.4g})" if seen else ""
+    return f"{saddle}, {where}; there {growing(result, words, apart[0].rate, observed)}."
 
 
-def fastest(result: Analysis) -> str:
-    """Along what differences grow, and whether that was the order of the run."""
-    predicted, observed = result.predicted_order, result.observed_order
+def growing(result: Analysis, words: Words, rate: float, observed: str) -> str:
+    """Along what differences grow, how fast, and whether in the order of the run."""
+    predicted, seen = result.predicted_order, result.observed_order
     if not predicted:
-        return "outside the hidden directions"
-    text = f"along {listed(predicted)}"
-    if len(predicted) > 1:
-        text += " in this order" if predicted == observed else f" (observed {listed(observed)})"
-    return text
+        return f"differences outside the hidden directions grow at the rate {rate:.4g}{observed}"
+    known = {one.name: along(one, words) for one in result.directions}
+    first, *others = (known[name] for name in predicted)
+    text = f"differences along {first} grow at the rate {rate:.4g}{observed}"
+    if not others:
+        return text
+    text += f", those along {listed(others)} more slowly"
+    if predicted == seen:
+        return f"{text}, which is the order of the run"
+    return f"{text}; the run turned to {listed(seen) or 'none'}"
 
 
 def left(result: Analysis, words: Words) -> str:
