@@ -82,13 +82,12 @@ def passages(time: Array, done: Array) -> tuple[float, float, float]:
     return instant(start, 0.1), instant(half, 0.5), instant(complete, 0.9)
 
 
-def cosine_before(cosine: Array, alignment: Array, first: int, last: int) -> float:
-    """The cosine (T,) with one side of a direction before a rise from ``first`` to ``last``; where
-    the vector came from the other side, the cosine with that, which is negative."""
-    lowest = first + int(alignment[first : last + 1].argmin())
-    if alignment[lowest] < -LEAST_MOVE:
-        return float(cosine[lowest])
-    return float(max(cosine[first], 0.0))
+def turned(size: Array, first: int, last: int) -> int | None:
+    """Where the vector was farthest on the other side of a direction before a rise, if that counts;
+    it turns from there."""
+    lowest = first + int(size[first : last + 1].argmin())
+    least = max(LEAST_MOVE, NOISE_FACTOR * noise_level(size))
+    return lowest if size[lowest] <= -least else None
 
 
 def find_events(
@@ -103,7 +102,8 @@ def find_events(
 
     ``rests`` are indices of plateaus of the risk: they part the stages, and divide a change that
     goes on afterwards. A vector's alignment is its overlap with a direction relative to its length
-    then or at the end, whichever is larger: a cosine, once the vector is as long as it will be.
+    then or at the end, whichever is larger: a cosine, once the vector is as long as it will be. One
+    that comes from the other side of a direction turns from where it was farthest there.
     """
     events = []
     for direction in directions:
@@ -111,10 +111,12 @@ def find_events(
         for learner in range(positions.shape[1]):
             own = length[:, learner]
             for size in sizes(positions[:, learner], direction):
-                longest, side = np.maximum(own, own[-1]), np.maximum(size, 0.0)
-                alignment, cosine = ratio(side, longest), ratio(size, own)
-                for i, j in moves(alignment, rests):
-                    rise = alignment[i : j + 1] - alignment[i]
+                cosine, whole = ratio(size, own), ratio(size, np.maximum(own, own[-1]))
+                alignment = np.maximum(whole, 0.0)
+                for first, j in moves(alignment, rests):
+                    lowest = turned(whole, first, j)
+                    i, course = (first, alignment) if lowest is None else (lowest, whole)
+                    rise = course[i : j + 1] - course[i]
                     start, half, complete = passages(time[i : j + 1], rise / rise[-1])
                     change = direction.part(positions[j, learner] - positions[i, learner])
                     event = Event(
@@ -124,7 +126,7 @@ def find_events(
                         start=start,
                         half_time=half,
                         complete=complete,
-                        cosine_before=cosine_before(cosine, ratio(size, longest), i, j),
+                        cosine_before=float(max(cosine[i], 0.0) if lowest is None else cosine[i]),
                         cosine_after=float(cosine[j]),
                         risk_before=float(np.interp(start, time, risk)),
                         risk_after=float(np.interp(complete, time, risk)),

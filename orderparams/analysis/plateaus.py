@@ -13,6 +13,9 @@ from orderparams.results.analyzed.stages import LEAST_MOVE, Event, Plateau
 
 Array = NDArray[np.float64]
 
+FEWEST = 5
+"""Stored times below which nothing is told."""
+
 SLOWER = 4.0
 """A plateau is at least this many times slower at its center than the fastest changes before and
 after it. Its ends are where the slope is the geometric mean of both."""
@@ -33,7 +36,7 @@ PART = 0.1
 def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
     """Plateaus of a series (T,) in order of time; the first and the last may touch the ends."""
     total = np.ptp(series)
-    if len(series) < 5 or total == 0:
+    if len(series) < FEWEST or total == 0:
         return ()
     level, slope, error = local_lines(time, series)
     zero = np.maximum(AT_REST * total / np.ptp(time), 2 * error)
@@ -94,7 +97,7 @@ def part_of(plateau: Plateau, time: Array, risk: Array) -> Plateau:
 def remaining_change(time: Array, series: Array) -> float:
     """Change in the last tenth of a run, relative to the range; 0 if it never moved."""
     total = np.ptp(series)
-    if len(series) < 5 or total == 0:
+    if len(series) < FEWEST or total == 0:
         return 0.0
     level = local_lines(time, series)[0]
     earlier = np.interp(time[0] + 0.9 * np.ptp(time), time, level)

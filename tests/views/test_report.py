@@ -23,7 +23,17 @@ from orderparams.views.reports.findings import of_validation
 from orderparams.views.reports.markup import table
 
 SCANS = ["solve", "random", "validate"]
-KINDS = ["run", "stages", "analysis", "simulation", "unfinished", "validation", "evaluation", "claim", *SCANS]
+KINDS = [
+    "run",
+    "stages",
+    "analysis",
+    "simulation",
+    "unfinished",
+    "validation",
+    "evaluation",
+    "claim",
+    *SCANS,
+]
 HOSTILE = "<script>alert('θ & co')</script>\"'<!--"
 
 

@@ -94,9 +94,9 @@ def test_names_of_directions_are_explained():
     assert explained([TILTED, space], WORDS) == [
         "+p1 and -p1 are the two sides of p1.",
         "In coordinates of the teachers p1 is (0.600, 0.800).",
-        "1+2 is all that 2 teachers span, where nothing singles out one direction.",
+        "1+2 stands for all directions of a space of 2 dimensions, of which none is singled out.",
     ]
-    names = ["teacher 1", "p1 = (0.600, 0.800)", "teachers 1+2"]
+    names = ["teacher 1", "p1 = (0.600, 0.800)", "teachers 1 and 2"]
     assert [along(one, WORDS) for one in (FIRST, TILTED, space)] == names
     assert [listed(names[:n]) for n in range(3)] == ["", names[0], " and ".join(names[:2])]
 

@@ -83,17 +83,34 @@ def sided(name: str, known: Mapping[str, Direction]) -> Direction:
     return known[name] if name in known else known[name[1:]]
 
 
+TURN = (
+    *("start", "half_time", "complete", "cosine_before", "cosine_after"),
+    *("risk_before", "risk_after"),
+)
+"""The numbers of an event."""
+
+
+def numbers_in(node: Node, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Some columns of a group, row by row."""
+    columns = (node.array(name).tolist() for name in names)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
 def events_in(node: Node, problem: Problem, known: Mapping[str, Direction]) -> tuple[Event, ...]:
     """The group /stages."""
-    numbers = ("start", "half_time", "complete", "cosine_before", "cosine_after", "risk_before")
-    columns = [node.array(name).tolist() for name in (*numbers, "risk_after")]
-    targets = node.array("target")
+    targets, changes = node.array("target"), node.array("change")
     stages = whole(node.array("stage"), len(targets))
+    rows = (learners_in(node, problem), targets, changes, stages, numbers_in(node, TURN))
     return tuple(
-        Event(learner, sided(str(target), known), change, *row, stage == 0, stage)
-        for learner, target, change, stage, *row in zip(
-            learners_in(node, problem), targets, node.array("change"), stages, *columns, strict=True
+        Event(
+            learner=learner,
+            direction=sided(str(target), known),
+            vector=change,
+            common=stage == 0,
+            stage=stage,
+            **numbers,
         )
+        for learner, target, change, stage, numbers in zip(*rows, strict=True)
     )
 
 
@@ -101,11 +118,20 @@ def excursions_in(
     node: Node, problem: Problem, known: Mapping[str, Direction]
 ) -> tuple[Excursion, ...]:
     """The group /excursions."""
-    names = ("origin", "destination", "peak", "peak_time", "turn_time")
-    columns = [node.array(name).tolist() for name in names]
+    names = [node.array(name).tolist() for name in ("origin", "destination")]
+    numbers = numbers_in(node, ("peak", "peak_time", "turn_time"))
     return tuple(
-        Excursion(learner, sided(origin, known), sided(last, known), *times, origin, last)
-        for learner, origin, last, *times in zip(learners_in(node, problem), *columns, strict=True)
+        Excursion(
+            learner=learner,
+            origin=sided(source, known),
+            destination=sided(target, known),
+            source=source,
+            target=target,
+            **row,
+        )
+        for learner, source, target, row in zip(
+            learners_in(node, problem), *names, numbers, strict=True
+        )
     )
 
 
@@ -129,21 +155,23 @@ def rest_in(node: Node, problem: Problem, directions: int) -> Rest:
     rows = node.array("vector")
     ends = np.cumsum(whole(node.array("multiplicity"), len(rows)))
     vectors = np.split(rows, ends[:-1])
-    names = ("eigenvalue", "common", "share", "residual_share")
-    columns = zip(vectors, *(node.array(name) for name in names), strict=True)
+    shares = ("eigenvalue", "common", "share", "residual_share")
+    columns = zip(vectors, *(node.array(name) for name in shares), strict=True)
     modes = tuple(
         Mode(float(value), block, float(common), tuple(map(float, share)), float(residual))
         for block, value, common, share, residual in columns
     )
     (unstable,) = whole(node.array("unstable"), len(modes))
     growths = zip(*(node.array(name)[:unstable].tolist() for name in GROWTH), strict=True)
-    near = (float(node.array(name)) for name in ("nearest_distance", "nearest_time"))
+    names = ("nearest_distance", "nearest_time", "end_distance")
+    distance, time, end = (float(node.array(name)) for name in names)
     return Rest(
         point_in(node, problem, directions),
         modes,
         tuple(None if np.isnan(row[0]) else Growth(*row) for row in growths),
-        *near,
-        float(node.array("end_distance")),
+        distance,
+        time,
+        end,
     )
 
 

@@ -29,7 +29,7 @@ def tree(problem: Problem, kind: str, arrays: Mapping[str, Any], **attributes: s
     )
 
 
-def texts(values: Sequence[str]) -> NDArray[Any]:
+def texts(values: Sequence[Any]) -> NDArray[Any]:
     """An array of texts; it may be empty."""
     return np.array(values, dtype=object)
 

@@ -23,7 +23,7 @@ def why(result: Analysis, words: Words) -> Chapter:
         blocks += sentences("Points and rates are those of the risk, without the noise of SGD.")
     targets = {target.name for target in result.stages.directions}
     own = [direction for direction in result.directions if direction.name not in targets]
-    blocks += sentences(*explained(own, words))
+    blocks += sentences(*explained(own, words, sides=False))
     if several:
         blocks += sentences(
             f"Below, modes are small deviations from a stationary point: between {words.learner}s "

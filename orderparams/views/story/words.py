@@ -73,19 +73,19 @@ def instants(times: Sequence[float]) -> list[str]:
 
 def along(direction: Direction, words: Words) -> str:
     """A direction in a sentence: by the number of what is hidden, or by its coordinates."""
-    if direction.basis.shape[1] > 1:
-        return f"{words.target}s {direction.name}" if "+" in direction.name else direction.name
+    width = direction.basis.shape[1]
     if direction.name.startswith("p"):
-        return f"{direction.name} = {vector(direction.basis[:, 0])}"
-    return f"{words.target} {direction.name}"
+        what = vector(direction.basis[:, 0]) if width == 1 else f"a space of {width} dimensions"
+        return f"{direction.name} = {what}"
+    return f"{words.target}{'s' * (width > 1)} {listed(direction.name.split('+'))}"
 
 
-def explained(found: Sequence[Direction], words: Words) -> list[str]:
-    """What the names of directions mean: sides, those that are none of what is hidden, spaces."""
+def explained(found: Sequence[Direction], words: Words, *, sides: bool = True) -> list[str]:
+    """What the names of directions mean: ``sides``, coordinates, spaces."""
     told = []
     single = [direction for direction in found if direction.basis.shape[1] == 1]
     own = [direction for direction in single if direction.name.startswith("p")]
-    if single:
+    if single and sides:
         name = single[0].name
         what = name if own else f"{words.target} {name}"
         told.append(f"+{name} and -{name} are the two sides of {what}.")
@@ -95,7 +95,7 @@ def explained(found: Sequence[Direction], words: Words) -> list[str]:
     for space in found:
         if space.basis.shape[1] > 1:
             told.append(
-                f"{space.name} is all that {space.basis.shape[1]} {words.target}s span, where "
-                "nothing singles out one direction."
+                f"{space.name} stands for all directions of a space of {space.basis.shape[1]} "
+                "dimensions, of which none is singled out."
             )
     return told

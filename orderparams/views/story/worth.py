@@ -29,7 +29,8 @@ def end(result: Analysis) -> Chapter:
     rows = [("risk", f"{run.risk[-1]:z.8f}", f"at t = {run.time[-1]:.6g}")]
     if result.penalised:
         rows.append(("objective", f"{result.objective:z.8f}", "with the penalty of weight decay"))
-    rows.append((floor.words.removeprefix("the "), f"{floor.value:z.8f}", "nothing is lower"))
+    if floor.value != 0:
+        rows.append((floor.words.removeprefix("the "), f"{floor.value:z.8f}", "nothing is lower"))
     numbers = Table(("", "at the end", ""), rows, left=("",))
     if not final.point.converged:
         return Chapter(
