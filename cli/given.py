@@ -20,6 +20,7 @@ KINDS = {
     "comparison": "a validation",
     "checks": "the evidence of a claim",
     "simulation": "a simulation",
+    "analysis": "the analysis of a run",
     "trajectory": "a run",
 }
 """Words for what a result file holds, by the first of these groups that it has."""
@@ -38,6 +39,7 @@ HINTS = {
     ("simulate", "simulation"): "--resume goes on with one that did not finish",
     ("analyze", "simulation"): "without -s the simulation itself is analyzed",
     ("analyze", "trajectory"): "without -s the stored run itself is analyzed",
+    ("analyze", "analysis"): "without -s the stored analysis is shown",
 }
 
 
@@ -56,7 +58,7 @@ def kind_of(config: str) -> str | None:
 def announce(config: str, command: str) -> None:
     """Say what is done with a result file as CONFIG, of which only the configuration is used."""
     kind = kind_of(config)
-    if kind is None or (command, kind) == ("solve", "trajectory"):
+    if kind is None or (command, kind) in (("solve", "trajectory"), ("solve", "analysis")):
         return
     if (command, kind) == ("scan", "scan"):
         text = "its plan is run again"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from orderparams.scans.worker import Reply
 
 FIRST_FAILURES = 5
+MOST_POINTS = 16
+"""Of the table of results on a screen."""
 
 
 def progress_line(*, quiet: bool) -> ProgressLine | None:
@@ -115,19 +117,34 @@ def summary(plan: Plan, result: Scan, output: Path) -> dict[str, Any]:
         }
         for number, message in result.failures.items()
     ]
+    from orderparams.views.story.scans import best, unsettled_points
+
+    index = best(result)
+    found: dict[str, Any] = {"best": None, "unsettled": unsettled_points(result)}
+    if index is not None:
+        number = int(np.ravel_multi_index(index, result["status"].shape))
+        found["best"] = {
+            "point": number + 1,
+            "parameters": parameters(plan, plan.points[number]),
+            "risk": float(result["risk"][index]),
+        }
     agreement = result.arrays.get("agreement")
     verdicts = {} if agreement is None else {"verdicts": verdicts_of(result, agreement)}
-    return verdicts | {
-        "points": len(plan.points),
-        "finished": result.count("finished"),
-        "failed": result.count("failed"),
-        "seconds": float(np.nansum(result["seconds"])),
-        "parameters": {
-            result.keys[name]: values.tolist() for name, values in result.parameters.items()
-        },
-        "failures": failures,
-        "output": str(output),
-    }
+    return (
+        verdicts
+        | found
+        | {
+            "points": len(plan.points),
+            "finished": result.count("finished"),
+            "failed": result.count("failed"),
+            "seconds": float(np.nansum(result["seconds"])),
+            "parameters": {
+                result.keys[name]: values.tolist() for name, values in result.parameters.items()
+            },
+            "failures": failures,
+            "output": str(output),
+        }
+    )
 
 
 def verdicts_of(result: Scan, agreement: np.ndarray) -> dict[str, int]:
@@ -137,8 +154,8 @@ def verdicts_of(result: Scan, agreement: np.ndarray) -> dict[str, int]:
     return {"agree": agree, "disagree": disagree, "inconclusive": found.size - agree - disagree}
 
 
-def summary_lines(report: dict[str, Any]) -> list[str]:
-    """The same for reading."""
+def summary_lines(report: dict[str, Any], result: Scan | None = None) -> list[str]:
+    """The same for reading; of a result with the best point and a table of the points."""
     lines = [f"  {report['finished']} of {report['points']} points finished"]
     if missing := report["points"] - report["finished"] - report["failed"]:
         lines[0] += f", {missing} not run"
@@ -152,4 +169,14 @@ def summary_lines(report: dict[str, Any]) -> list[str]:
     if len(report["failures"]) > FIRST_FAILURES:
         lines.append(f"  ... {len(report['failures'])} failed in all")
     done = "{} was complete: nothing is done" if "complete" in report else "written to {}"
-    return [*lines, "", f"  {done.format(report['output'])}"]
+    lines += told(result) if result is not None and report["finished"] else []
+    lines += ["", f"  {done.format(report['output'])}"]
+    return lines if result is None else [*lines, f"  next: orderparams plot {report['output']}"]
+
+
+def told(result: Scan) -> list[str]:
+    """What the points came to."""
+    from orderparams.views.story.scans import results
+    from orderparams.views.story.screen import lines
+
+    return lines([results(result, MOST_POINTS)])

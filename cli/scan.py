@@ -181,7 +181,7 @@ def scan(
     if as_json:
         click.echo(json.dumps(report | {"warnings": warnings}))
     elif not quiet and not json_lines:
-        show(summary_lines(report))
+        show(summary_lines(report, result))
     if report["finished"] == report["points"]:
         return 0
     if quiet and not as_json and not json_lines:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orderparams.errors import IgnoredSettingWarning as IgnoredSettingWarning
     from orderparams.errors import OrderparamsError as OrderparamsError
     from orderparams.errors import SolverError as SolverError
+    from orderparams.results.analysis import Analysis as Analysis
     from orderparams.results.evaluation import Evaluation as Evaluation
     from orderparams.results.files import open_result as open  # noqa: F401
     from orderparams.results.scan import Scan as Scan
@@ -41,6 +42,7 @@ if not os.path.isdir(os.path.join(__path__[0], "cli")):
 _HOMES = {
     "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
     "Problem": ("config", "Problem"),
+    "Analysis": ("results.analysis", "Analysis"),
     "Evaluation": ("results.evaluation", "Evaluation"),
     "Trajectory": ("results.trajectory", "Trajectory"),
     "SimulationRun": ("results.simulation", "SimulationRun"),

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.noise import noise_level, rises
 from orderparams.models.vectors.geometry import Direction
+from orderparams.results.analyzed.stages import LEAST_MOVE, Event
 
 Array = NDArray[np.float64]
-
-LEAST_MOVE = 0.1
-"""Smallest change of an alignment that counts."""
 
 NOISE_FACTOR = 10.0
 """A change must also exceed the noise by this factor. The range of some hundred values is 6; one
@@ -23,37 +20,6 @@ side of a vector at rest shows only about half of the noise."""
 
 TOGETHER = 0.1
 """Relative spread up to which vectors count as equal."""
-
-
-@dataclass(frozen=True, eq=False)
-class Event:
-    """One vector turns to one direction, or grows along it.
-
-    At ``start``, ``half_time`` and ``complete`` 10 %, 50 % and 90 % of the change of its alignment
-    are done; ``vector`` (d,) is the unit vector of the change. ``common``: all vectors do the same,
-    and nothing specializes. ``stage`` counts, from 1, the specializations between two plateaus; it
-    is 0 for a common event. ``learner`` counts the vectors, whatever they are called, from 0.
-    """
-
-    learner: int
-    direction: Direction
-    vector: Array
-    start: float
-    half_time: float
-    complete: float
-    cosine_before: float
-    cosine_after: float
-    risk_before: float
-    risk_after: float
-    common: bool
-    stage: int = 0
-
-    @property
-    def target(self) -> str:
-        """The direction's name, with the sign where it is a single one."""
-        if self.direction.basis.shape[1] > 1:
-            return self.direction.name
-        return ("+" if self.vector @ self.direction.basis[:, 0] > 0 else "-") + self.direction.name
 
 
 def ratio(numerator: Array, denominator: Array) -> Array:
@@ -72,12 +38,18 @@ def spread(part: Array) -> Array:
     return apart
 
 
-def sides(positions: Array, direction: Direction) -> list[Array]:
-    """Sizes (T,) ≥ 0 of positions (T, d) in a direction: one a side, or the norm in a subspace."""
+def sizes(positions: Array, direction: Direction) -> list[Array]:
+    """Sizes (T,) of positions (T, d) in a direction: one as seen from each side, negative on the
+    other, or the norm in a subspace."""
     part = direction.part(positions)
     if part.shape[1] > 1:
         return [np.linalg.norm(part, axis=1)]
-    return [np.maximum(part[:, 0], 0.0), np.maximum(-part[:, 0], 0.0)]
+    return [part[:, 0], -part[:, 0]]
+
+
+def sides(positions: Array, direction: Direction) -> list[Array]:
+    """The same sizes, zero where they are on the other side."""
+    return [np.maximum(size, 0.0) for size in sizes(positions, direction)]
 
 
 def moves(series: Array, rests: Sequence[int]) -> list[tuple[int, int]]:
@@ -110,6 +82,14 @@ def passages(time: Array, done: Array) -> tuple[float, float, float]:
     return instant(start, 0.1), instant(half, 0.5), instant(complete, 0.9)
 
 
+def turned(size: Array, first: int, last: int) -> int | None:
+    """Where the vector was farthest on the other side of a direction before a rise, if that counts;
+    it turns from there."""
+    lowest = first + int(size[first : last + 1].argmin())
+    least = max(LEAST_MOVE, NOISE_FACTOR * noise_level(size))
+    return lowest if size[lowest] <= -least else None
+
+
 def find_events(
     time: Array,
     positions: Array,
@@ -122,18 +102,21 @@ def find_events(
 
     ``rests`` are indices of plateaus of the risk: they part the stages, and divide a change that
     goes on afterwards. A vector's alignment is its overlap with a direction relative to its length
-    then or at the end, whichever is larger: a cosine, once the vector is as long as it will be.
+    then or at the end, whichever is larger: a cosine, once the vector is as long as it will be. One
+    that comes from the other side of a direction turns from where it was farthest there.
     """
     events = []
     for direction in directions:
         apart = spread(direction.part(positions))
         for learner in range(positions.shape[1]):
             own = length[:, learner]
-            for side in sides(positions[:, learner], direction):
-                alignment = ratio(side, np.maximum(own, own[-1]))
-                cosine = ratio(side, own)
-                for i, j in moves(alignment, rests):
-                    rise = alignment[i : j + 1] - alignment[i]
+            for size in sizes(positions[:, learner], direction):
+                cosine, whole = ratio(size, own), ratio(size, np.maximum(own, own[-1]))
+                alignment = np.maximum(whole, 0.0)
+                for first, j in moves(alignment, rests):
+                    lowest = turned(whole, first, j)
+                    i, course = (first, alignment) if lowest is None else (lowest, whole)
+                    rise = course[i : j + 1] - course[i]
                     start, half, complete = passages(time[i : j + 1], rise / rise[-1])
                     change = direction.part(positions[j, learner] - positions[i, learner])
                     event = Event(
@@ -143,7 +126,7 @@ def find_events(
                         start=start,
                         half_time=half,
                         complete=complete,
-                        cosine_before=float(cosine[i]),
+                        cosine_before=float(max(cosine[i], 0.0) if lowest is None else cosine[i]),
                         cosine_after=float(cosine[j]),
                         risk_before=float(np.interp(start, time, risk)),
                         risk_after=float(np.interp(complete, time, risk)),

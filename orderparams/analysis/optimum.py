@@ -6,18 +6,19 @@ import contextlib
 import dataclasses
 import itertools
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.course import Told, untold
-from orderparams.analysis.stationary import StationaryPoint, descend, nearest_minimum
+from orderparams.analysis.stationary import descend, nearest_minimum
 from orderparams.config import Problem
 from orderparams.models.interface import State
-from orderparams.models.vectors.geometry import Floor, Vectors, squares
+from orderparams.models.vectors.geometry import Vectors, squares
 from orderparams.models.vectors.landscape import ROUGH, Landscape
 from orderparams.ordered import ordered
+from orderparams.results.analyzed.optimum import SAME, Optimum
+from orderparams.results.analyzed.rests import StationaryPoint
 
 Array = NDArray[np.float64]
 
@@ -31,46 +32,8 @@ LEAST = 8
 MOST = 24
 """Random starts; twice as many at least where more than vectors is learned."""
 
-SAME = 1e-5
-"""Two descents whose ends differ by less have found the same minimum."""
-
-PROVEN = 1e-8
-"""Above the floor by no more, a risk is the floor."""
-
 ABSENT = 1e-3
 """Residuals this much shorter than the longest vector are taken to vanish."""
-
-
-@dataclass(frozen=True, eq=False)
-class Optimum:
-    """The lowest minimum found, and the values (ascending) to which all searches led.
-
-    The values are risks; with weight decay kept, those of the objective E + λ|K|²/2.
-    """
-
-    point: StationaryPoint
-    floor: Floor
-    values: tuple[float, ...]
-
-    @property
-    def risk(self) -> float:
-        """The risk there."""
-        return self.point.risk
-
-    @property
-    def state(self) -> State:
-        """The order parameters there, and what is not learned."""
-        return self.point.state
-
-    @property
-    def found(self) -> int:
-        """How many of the searches led to it."""
-        return int((np.array(self.values) < self.values[0] + SAME).sum())
-
-    @property
-    def proven(self) -> bool:
-        """Whether nothing can be lower: it is the floor."""
-        return self.point.objective - self.floor.value <= PROVEN
 
 
 def optimum(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.noise import local_lines, rises
+from orderparams.results.analyzed.stages import LEAST_MOVE, Event, Plateau
 
 Array = NDArray[np.float64]
+
+FEWEST = 5
+"""Stored times below which nothing is told."""
 
 SLOWER = 4.0
 """A plateau is at least this many times slower at its center than the fastest changes before and
@@ -24,21 +29,14 @@ LEAVING = 2.0
 AT_END = 0.1
 """Over a plateau that lasts to the end the series changes by less than this part of its range."""
 
-
-@dataclass(frozen=True)
-class Plateau:
-    """A quantity rests near ``level`` from ``start`` to ``end``; at ``center`` it is slowest."""
-
-    start: float
-    end: float
-    center: float
-    level: float
+PART = 0.1
+"""Of a plateau, the least part without a turn that counts as one."""
 
 
 def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
     """Plateaus of a series (T,) in order of time; the first and the last may touch the ends."""
     total = np.ptp(series)
-    if len(series) < 5 or total == 0:
+    if len(series) < FEWEST or total == 0:
         return ()
     level, slope, error = local_lines(time, series)
     zero = np.maximum(AT_REST * total / np.ptp(time), 2 * error)
@@ -62,10 +60,44 @@ def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
     return tuple(plateaus)
 
 
+def without_turns(
+    plateaus: Sequence[Plateau], events: Sequence[Event], time: Array, risk: Array
+) -> tuple[Plateau, ...]:
+    """What is left of plateaus while no vector turns: parts of at least PART of each.
+
+    A vector turns from 10 % to 90 % of an event that changes its cosine by LEAST_MOVE.
+    """
+    turns = [
+        (event.start, event.complete)
+        for event in events
+        if event.cosine_after - event.cosine_before > LEAST_MOVE
+    ]
+    found = []
+    for plateau in plateaus:
+        inside = (time >= plateau.start) & (time <= plateau.end)
+        for start, end in turns:
+            inside &= (time <= start) | (time >= end)
+        edges = np.flatnonzero(np.diff(np.pad(inside, 1).astype(int))).reshape(-1, 2)
+        for first, last in edges - [0, 1]:
+            long_enough = time[last] - time[first] >= PART * (plateau.end - plateau.start)
+            if last > first and long_enough:
+                found.append(part_of(plateau, time[first : last + 1], risk[first : last + 1]))
+    return tuple(found)
+
+
+def part_of(plateau: Plateau, time: Array, risk: Array) -> Plateau:
+    """A part of a plateau; where its center is not in it, its middle is the center."""
+    start, end = float(time[0]), float(time[-1])
+    if start <= plateau.center <= end:
+        return dataclasses.replace(plateau, start=start, end=end)
+    middle = int(np.abs(time - 0.5 * (start + end)).argmin())
+    return Plateau(start, end, float(time[middle]), float(risk[middle]))
+
+
 def remaining_change(time: Array, series: Array) -> float:
     """Change in the last tenth of a run, relative to the range; 0 if it never moved."""
     total = np.ptp(series)
-    if len(series) < 5 or total == 0:
+    if len(series) < FEWEST or total == 0:
         return 0.0
     level = local_lines(time, series)[0]
     earlier = np.interp(time[0] + 0.9 * np.ptp(time), time, level)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -16,6 +15,7 @@ from orderparams.config import Problem
 from orderparams.models.vectors.geometry import Vectors, geometry_of, select
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.ordered import ordered
+from orderparams.results.analyzed.optimum import Pruning, Removal
 
 Array = NDArray[np.float64]
 
@@ -24,49 +24,6 @@ ALL_SUBSETS = 6
 
 TOLERANCE = 1e-8
 """Of the expectations."""
-
-
-@dataclass(frozen=True)
-class Removal:
-    """Vectors removed (counted from 0), the risk of the rest as it is, and trained again.
-
-    Training has the weight decay of the problem, and ends in the minimum below.
-    """
-
-    learners: tuple[int, ...]
-    risk: float
-    reoptimized_risk: float
-
-
-@dataclass(frozen=True, eq=False)
-class Pruning:
-    """risk with all n vectors; removals of 0 … n−1, each the cheapest of its size; interaction.
-
-    ``exhaustive``: every subset was tried; otherwise vectors were removed greedily, one by one.
-    ``subsets``: the risk of every subset that was tried, by the vectors removed.
-    interaction (n, n) is E₋ᵢⱼ − E₋ᵢ − E₋ⱼ + E, how much worse it is to lose both vectors than each:
-    positive between copies that stand in for each other. Zero on the diagonal.
-    """
-
-    removals: tuple[Removal, ...]
-    exhaustive: bool
-    subsets: dict[tuple[int, ...], float]
-    interaction: Array
-
-    @property
-    def risk(self) -> float:
-        """The risk with all vectors."""
-        return self.removals[0].risk
-
-    def removable(self, cost: float, *, reoptimized: bool = False) -> int:
-        """How many vectors can go while the risk stays below (1 + cost) times that of all."""
-        limit = (1 + cost) * self.risk
-        counts = [
-            len(removal.learners)
-            for removal in self.removals
-            if (removal.reoptimized_risk if reoptimized else removal.risk) <= limit
-        ]
-        return max(counts, default=0)
 
 
 def left(problem: Problem, vectors: Vectors, removed: tuple[int, ...]) -> tuple[Landscape, Array]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.stability import (
-    Mode,
     growth_rate,
     near_interval,
     rate_along,
     spectrum,
     unstable,
 )
-from orderparams.analysis.stationary import StationaryPoint, nearest_stationary
+from orderparams.analysis.stationary import nearest_stationary
 from orderparams.models.vectors.geometry import Vectors, squares
 from orderparams.models.vectors.landscape import Landscape
+from orderparams.results.analyzed.rests import Growth, Mode, Rest, StationaryPoint
 from orderparams.results.trajectory import Trajectory
 
 Array = NDArray[np.float64]
@@ -28,41 +26,6 @@ sought; where they can grow, the point is unstable along the residual."""
 
 TINY = 1e-12
 """Overlaps below which the end of a run is K = 0."""
-
-
-@dataclass(frozen=True)
-class Growth:
-    """How a run moved along a mode while it was near: the slope of the logarithm of its deviation
-    from ``start`` to ``end`` with its standard error, and ``local``, the rate that the Hessian
-    where the run was closest predicts for it."""
-
-    rate: float
-    error: float
-    local: float
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, eq=False)
-class Rest:
-    """A stationary point that a run comes near, or where it began to specialize.
-
-    ``modes`` of the Hessian, the most unstable first; ``growth`` beside each of the unstable ones,
-    where it can be read off. ``distance`` is the least one of the run in overlaps from the point,
-    relative to those at the end, reached at ``time``; ``end`` that of the end of the run.
-    """
-
-    point: StationaryPoint
-    modes: tuple[Mode, ...]
-    growth: tuple[Growth | None, ...]
-    distance: float
-    time: float
-    end: float
-
-    @property
-    def unstable(self) -> tuple[Mode, ...]:
-        """The modes that grow."""
-        return self.modes[: len(self.growth)]
 
 
 def vectors_at(trajectory: Trajectory, index: int) -> Vectors:

@@ -10,6 +10,7 @@ from orderparams.analysis.simulated import replica_trajectory
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError
+from orderparams.results.analysis import Analysis
 from orderparams.results.files import open_group, read_attributes
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
@@ -22,13 +23,26 @@ INTEGRATED = 0.4
 """Part of the work that is about done with a new run."""
 
 
+def analyzed(source: Source) -> Analysis | None:
+    """What was found before: an analysis, in memory or in a file."""
+    if isinstance(source, Analysis):
+        return source
+    if not is_result(source):
+        return None
+    path = Path(cast(str, source))
+    if "analysis" not in read_attributes(path):
+        return None
+    found: Analysis = open_group(path, "analysis")
+    return found
+
+
 def run_of(
     source: Source, settings: Settings | None, replica: int, progress: Told
-) -> tuple[Trajectory, Told]:
+) -> tuple[Trajectory, int | None, Told]:
     """What a result is about, in memory or in a file; with settings, or of all else, a new run.
 
     ``replica`` counts from 1; of a comparison those in the largest dimension are taken. Beside it
-    the progress of what is left to do.
+    the replica where it is one, and the progress of what is left to do.
     """
     if settings is None:
         result: object = opened(Path(cast(str, source))) if is_result(source) else source
@@ -37,21 +51,23 @@ def run_of(
         if isinstance(result, Validation):
             result = result.simulations[max(result.simulations)]
         if isinstance(result, SimulationRun):
-            return replica_trajectory(result, replica - 1), progress
+            return replica_trajectory(result, replica - 1), replica, progress
+        number = result.replica if isinstance(result, Analysis) else None
         if not isinstance(result, Trajectory):
             result = getattr(result, "trajectory", None)
         if isinstance(result, Trajectory):
-            return result, progress
+            return result, number, progress
     problem = heed(load(source, settings=settings), "analyze", depth=4)
     told = part(progress, 0.0, INTEGRATED, "integrating the flow")
     run = solve(problem, progress=lambda fraction, risk: told(fraction, ""))
     if run.status == "interrupted":
         raise KeyboardInterrupt
-    return run, lambda done, what: progress(INTEGRATED + (1 - INTEGRATED) * done, what)
+    return run, None, lambda done, what: progress(INTEGRATED + (1 - INTEGRATED) * done, what)
 
 
-def opened(path: Path) -> Trajectory | SimulationRun:
-    """The simulation in a file, or else its trajectory."""
-    kind = "simulation" if "simulation" in read_attributes(path) else "trajectory"
-    found: Trajectory | SimulationRun = open_group(path, kind)
+def opened(path: Path) -> Trajectory | SimulationRun | Analysis:
+    """The simulation in a file, or else its analysis or trajectory."""
+    groups = read_attributes(path)
+    kind = next((name for name in ("simulation", "analysis") if name in groups), "trajectory")
+    found: Trajectory | SimulationRun | Analysis = open_group(path, kind)
     return found

@@ -3,65 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.stationary import StationaryPoint
-from orderparams.models.vectors.geometry import Geometry
 from orderparams.models.vectors.landscape import STEP, Landscape
+from orderparams.results.analyzed.rests import NEAR, Mode, StationaryPoint
 
 Array = NDArray[np.float64]
 
 DEGENERATE = 1e-5
 """Relative difference up to which two eigenvalues are one; above the error of the differences."""
-
-NEAR = 0.1
-"""A run is near a stationary point within this distance, relative to its overlaps at the end."""
-
-
-@dataclass(frozen=True, eq=False)
-class Mode:
-    """An eigenspace of the Hessian.
-
-    vectors (multiplicity, n) in the coordinates of the landscape. Of their squared length:
-    ``common`` is the part in which all vectors do the same; ``directions`` the part along each
-    direction of the geometry; ``residual`` outside all of them; the rest moves learned numbers.
-    """
-
-    eigenvalue: float
-    vectors: Array
-    common: float
-    directions: tuple[float, ...]
-    residual: float
-
-    @property
-    def rate(self) -> float:
-        """Growth rate of a small deviation in gradient flow; negative where it decays."""
-        return -self.eigenvalue
-
-    @property
-    def multiplicity(self) -> int:
-        """Dimension of the eigenspace."""
-        return len(self.vectors)
-
-    def describe(self, geometry: Geometry) -> str:
-        """In a few words: which vectors move, and where to."""
-        word = geometry.word
-        who = f"all {word}s" if self.common > 0.99 else f"{word}s {self.common:.0%} in common"
-        if self.common < 0.01:
-            who = f"between {word}s"
-        directions = [direction.name for direction in geometry.directions]
-        learned = 1.0 - sum(self.directions) - self.residual
-        parts = [*self.directions, self.residual, learned]
-        where = [*directions, "residual", geometry.numbers]
-        largest = np.argsort(parts)[::-1]
-        if parts[largest[0]] > 0.98:
-            name = where[largest[0]]
-            return f"{who}, " + (f"direction {name}" if largest[0] < len(directions) else name)
-        shown = [f"{where[i]} {parts[i]:.0%}" for i in largest[:2] if parts[i] > 0.02]
-        return f"{who}, {', '.join(shown)}"
 
 
 def spectrum(landscape: Landscape, point: StationaryPoint) -> tuple[Mode, ...]:

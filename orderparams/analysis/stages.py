@@ -7,64 +7,21 @@ of SGD and rescaled tasks are judged alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from orderparams.analysis.events import TOGETHER, Event, find_events, ratio, sides, spread
-from orderparams.analysis.plateaus import Plateau, find_plateaus, remaining_change
+from orderparams.analysis.events import TOGETHER, find_events, ratio, sides, spread
+from orderparams.analysis.plateaus import find_plateaus, remaining_change, without_turns
 from orderparams.models.vectors.geometry import Direction, geometry_of, squares
-from orderparams.results import schema
+from orderparams.results.analyzed.stages import Excursion, Stages
 from orderparams.results.trajectory import Trajectory
-from orderparams.storage.tree import Tree
 
 Array = NDArray[np.float64]
 
 ALIGNED = 0.6
 """Least cosine of a vector with the direction that it is said to follow."""
-
-
-@dataclass(frozen=True)
-class Excursion:
-    """A vector that followed one direction and turned to another, counted from 0 by ``learner``.
-
-    Its overlap with the first was largest, ``peak``, at ``peak_time``; from ``turn_time`` on it no
-    longer follows the first.
-    """
-
-    learner: int
-    origin: Direction
-    destination: Direction
-    peak: float
-    peak_time: float
-    turn_time: float
-
-
-@dataclass(frozen=True, eq=False)
-class Stages:
-    """What happened in a run.
-
-    events by half-time; plateaus; ``unspecialized``: first and last time at which all vectors are
-    the same but for TOGETHER, or None; excursions; groups of equal vectors at the end, largest
-    first; dormant ones, which have no overlap to speak of then. ``remaining`` is the change of the
-    risk in the last tenth of the run relative to its range in all of it.
-    """
-
-    directions: tuple[Direction, ...]
-    events: tuple[Event, ...]
-    plateaus: tuple[Plateau, ...]
-    unspecialized: tuple[float, float] | None
-    excursions: tuple[Excursion, ...]
-    groups: tuple[tuple[int, ...], ...]
-    dormant: tuple[int, ...]
-    remaining: float
-
-    @property
-    def specializations(self) -> tuple[Event, ...]:
-        """The events that make vectors differ."""
-        return tuple(event for event in self.events if not event.common)
 
 
 def find_stages(
@@ -78,10 +35,11 @@ def find_stages(
     groups, dormant = groups_of(positions[-1])
     plateaus = find_plateaus(time, risk)
     rests = [int(np.searchsorted(time, plateau.center)) for plateau in plateaus]
+    events = find_events(time, positions, length, risk, directions, rests)
     return Stages(
         directions=tuple(directions),
-        events=find_events(time, positions, length, risk, directions, rests),
-        plateaus=plateaus,
+        events=events,
+        plateaus=without_turns(plateaus, events, time, risk),
         unspecialized=unspecialized_phase(time, positions),
         excursions=find_excursions(time, positions, length, directions),
         groups=groups,
@@ -132,21 +90,28 @@ def find_excursions(
     apart = {d.name: spread(d.part(positions)) > TOGETHER for d in directions}
     found = []
     for learner in range(positions.shape[1]):
-        followed = [(d, side) for d in directions for side in sides(positions[:, learner], d)]
+        followed = [
+            (d, d.side(sign), side)
+            for d in directions
+            for sign, side in zip((1, -1), sides(positions[:, learner], d), strict=False)
+        ]
         long_enough = length[:, learner] > TOGETHER * length[-1, learner]
-        cosines = [ratio(side, length[:, learner]) for _, side in followed]
+        cosines = [ratio(side, length[:, learner]) for *_, side in followed]
         last = int(np.argmax([cosine[-1] for cosine in cosines]))
-        destination, final = followed[last]
+        destination, target, final = followed[last]
         if cosines[last][-1] < ALIGNED:
             continue
-        for (origin, side), cosine in zip(followed, cosines, strict=True):
+        for (origin, source, side), cosine in zip(followed, cosines, strict=True):
             alone = long_enough & apart[origin.name] & (cosine > ALIGNED)
             led = np.flatnonzero(alone & (side > final))
             if cosine[-1] > 0.5 * ALIGNED or len(led) == 0:
                 continue
             peak = int(led[side[led].argmax()])
             times = float(time[peak]), float(time[led[-1] + 1])
-            found.append(Excursion(learner, origin, destination, float(side[peak]), *times))
+            path = Excursion(
+                learner, origin, destination, float(side[peak]), *times, source, target
+            )
+            found.append(path)
     return tuple(found)
 
 
@@ -156,19 +121,3 @@ def stage_times(run: Trajectory) -> Array:
     for event in stages_of(run).specializations:
         half_times.setdefault(event.stage, []).append(event.half_time)
     return np.array([np.mean(half_times[stage]) for stage in sorted(half_times)])
-
-
-def stored(run: Trajectory, stages: Stages) -> Tree:
-    """The group /stages of a file: one row an event; vectors as overlaps are measured."""
-    geometry, known = geometry_of(run.problem), schema.stages(run.problem.model)
-    learner, *names = known
-    columns = {name: [getattr(event, name) for event in stages.events] for name in names}
-    columns[learner] = [event.learner + 1 for event in stages.events]
-    arrays = {name: np.array(columns[name]) for name in known}
-    arrays["target"] = np.array(columns["target"], dtype=object)
-    positions = arrays["vector"].reshape(-1, len(geometry.targets[0].basis))
-    arrays["vector"] = geometry.measured(positions)
-    return Tree(
-        variables={name: (known[name], arrays[name]) for name in known},
-        axis_names=schema.axis_names(schema.table(run.problem.model)),
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
@@ -11,14 +10,11 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
-from orderparams.models.interface import State
 from orderparams.models.vectors.geometry import Vectors
 from orderparams.models.vectors.landscape import ROUGH, Landscape, differentiate
+from orderparams.results.analyzed.rests import StationaryPoint
 
 Array = NDArray[np.float64]
-
-CONVERGED = 1e-7
-"""Residual below which a point counts as stationary."""
 
 SERVES = 0.7
 """Of a gradient, what a step may leave for the Hessian to serve on."""
@@ -38,37 +34,13 @@ PLATEAU = 1e3
 """Risk, above that at the start, of points outside the range of the expectations."""
 
 
-@dataclass(frozen=True, eq=False)
-class StationaryPoint:
-    """x of the landscape, the vectors there, their order parameters and all that is not learned as
-    ``state``, and the risk; ``residual`` is max |∂E/∂x|.
-
-    ``penalty`` is λ|K|²/2; with weight decay the point is one of the sum, the ``objective``.
-    """
-
-    x: Array
-    vectors: Vectors
-    state: State
-    risk: float
-    residual: float
-    penalty: float = 0.0
-
-    @property
-    def objective(self) -> float:
-        """What training lowers: the risk, and the penalty of weight decay."""
-        return self.risk + self.penalty
-
-    @property
-    def converged(self) -> bool:
-        """Whether the gradient vanishes to the accuracy of the expectations."""
-        return self.residual < CONVERGED
-
-    @classmethod
-    def at(cls, landscape: Landscape, x: Array) -> StationaryPoint:
-        """The point with its residual, whatever that is."""
-        risk, gradient = landscape.risk_and_gradient(x)
-        residual, vectors = float(np.abs(gradient).max()), landscape.vectors(x)
-        return cls(x, vectors, landscape.state(vectors), risk, residual, landscape.penalty(x))
+def point_at(landscape: Landscape, x: Array) -> StationaryPoint:
+    """The point with its residual, whatever that is."""
+    risk, gradient = landscape.risk_and_gradient(x)
+    residual, there = float(np.abs(gradient).max()), landscape.vectors(x)
+    vectors = there.with_residual(there.residual)  # as a file gives them, of no model
+    state, penalty = landscape.state(there), landscape.penalty(x)
+    return StationaryPoint(x, vectors, state, risk, residual, penalty)
 
 
 def root(
@@ -187,7 +159,7 @@ def descend(
 
 def nearest_stationary(landscape: Landscape, x: Array) -> StationaryPoint:
     """The stationary point that a second-order method reaches from x: a minimum or a saddle."""
-    return StationaryPoint.at(landscape, root(landscape.gradient, x, landscape.rough.gradient))
+    return point_at(landscape, root(landscape.gradient, x, landscape.rough.gradient))
 
 
 def nearest_minimum(landscape: Landscape, x: Array) -> StationaryPoint:
@@ -195,7 +167,7 @@ def nearest_minimum(landscape: Landscape, x: Array) -> StationaryPoint:
     lowest = descend(landscape.rough.value_and_gradient, x)
     polished = nearest_stationary(landscape, lowest)
     # Where the landscape is nearly flat the root may be a neighbouring saddle.
-    unpolished = StationaryPoint.at(landscape, lowest)
+    unpolished = point_at(landscape, lowest)
     return polished if polished.objective <= unpolished.objective + 1e-9 else unpolished
 
 
@@ -225,4 +197,4 @@ def unspecialized_point(landscape: Landscape) -> StationaryPoint:
     exact, rough = reduced(landscape), reduced(landscape.rough)
     z = descend(rough, copies.T @ start / count)
     z = root(lambda z: exact(z)[1], z, lambda z: rough(z)[1])
-    return StationaryPoint.at(landscape, copies @ z)
+    return point_at(landscape, copies @ z)

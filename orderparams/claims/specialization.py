@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import orderparams as op
 from orderparams.analysis.events import spread
-from orderparams.analysis.rests import Growth, Rest, examine, rest_near
+from orderparams.analysis.rests import examine, rest_near
 from orderparams.analysis.stability import growth_rate
 from orderparams.analysis.stages import stages_of
 from orderparams.analysis.stationary import nearest_minimum, unspecialized_point
@@ -17,6 +17,7 @@ from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import build_signal
 from orderparams.models.vectors.geometry import Geometry
 from orderparams.models.vectors.landscape import Landscape
+from orderparams.results.analyzed.rests import Growth, Rest
 from orderparams.results.evidence import Evidence, Panel, below, close, same
 from orderparams.results.trajectory import Trajectory
 

@@ -15,6 +15,7 @@ from orderparams.config.values import shown
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.models import registry
 from orderparams.results import schema
+from orderparams.results.analysis import Analysis, read_analysis
 from orderparams.results.evaluation import Evaluation, read_evaluation
 from orderparams.results.evidence import Evidence, read_evidence
 from orderparams.results.scan import Scan, read_scan
@@ -25,7 +26,9 @@ from orderparams.storage import hdf5
 from orderparams.storage.nodes import Node
 from orderparams.storage.schema import Known
 
-AnyResult: TypeAlias = Trajectory | SimulationRun | Validation | Scan | Evidence | Evaluation
+AnyResult: TypeAlias = (
+    Trajectory | SimulationRun | Validation | Scan | Evidence | Evaluation | Analysis
+)
 
 
 def trajectory_in(file: Node, problem: Problem) -> Trajectory:
@@ -45,6 +48,7 @@ READERS: dict[str, tuple[str, Callable[[Node, Problem], AnyResult]]] = {
     "comparison": ("validate", read_validation),
     "checks": ("reproduce", read_evidence),
     "simulation": ("simulate", simulation_in),
+    "analysis": ("analyze", read_analysis),
     "trajectory": ("solve", trajectory_in),
     "evaluation": ("evaluate", read_evaluation),
 }
@@ -107,8 +111,8 @@ def open_group(path: str | Path, name: str) -> Any:
 
 
 def open_result(path: str | Path) -> AnyResult:
-    """What a result file holds: a trajectory, a simulation, a validation, a scan, an evaluation, or
-    the evidence of a claim. :class:`FileError` if it cannot be read."""
+    """What a result file holds: a trajectory, an analysis, a simulation, a validation, a scan, an
+    evaluation, or the evidence of a claim. :class:`FileError` if it cannot be read."""
     if not isinstance(path, str | os.PathLike):
         raise ConfigurationError(f"expected the path of a result file, got {shown(path)}")
     with read(Path(path)) as file:

@@ -93,7 +93,7 @@ class Scan(Result):
                 attributes={
                     "action": self.action,
                     # What xarray takes as coordinates although they are not axes.
-                    "coordinates": " ".join(self.parameters.keys() - self.dimensions.keys()),
+                    "coordinates": " ".join(n for n in self.parameters if n not in axes),
                 },
             )
         }
@@ -155,7 +155,10 @@ class StoredPoints(Mapping[str, Tree]):
 def read_scan(file: Node, problem: Problem) -> Scan:
     """The scan in a file."""
     node = file["scan"]
-    keys = {name: str(node.about(name, "key")) for name in node if node.has(name, "key")}
+    # In the order in which they were varied, which a file keeps in its axes or its coordinates.
+    order = [*node.axes("status"), *str(node.attributes.get("coordinates", "")).split(), *node]
+    varied = [name for name in dict.fromkeys(order) if node.has(name, "key")]
+    keys = {name: str(node.about(name, "key")) for name in varied}
     names = SCAN | point(problem.model)
     return Scan(
         problem=problem,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 
+from orderparams.config import Problem
 from orderparams.models import registry
 from orderparams.models.parameters import OrderParameter
+from orderparams.results.analyzed import variables
 from orderparams.storage.schema import Known, Variable
 
 COMPARISON = {
@@ -50,6 +52,11 @@ def axis_names(parameters: Iterable[OrderParameter]) -> dict[str, str]:
     }
 
 
+def sizes(problem: Problem) -> dict[str, int]:
+    """Lengths of the axes of order parameters."""
+    return dict(registry.configuration(problem.model).sizes(problem))
+
+
 def risk(model: str, axes: tuple[str, ...]) -> Variable:
     """The population risk over some axes."""
     return Variable(axes, registry.configuration(model).RISK)
@@ -81,6 +88,7 @@ def point(model: str) -> dict[str, Variable]:
     found |= {
         "final_time": Variable((), "time t at the end of the run"),
         "stage_time": Variable(("stage",), "mean half-time of the specializations of a stage"),
+        "remaining": Variable((), "change of the risk in the last tenth of the run over its range"),
         "gradient_residual": Variable((), "largest derivative of the risk that is left"),
         "replica_risk": risk(model, ("replica",)),
     }
@@ -126,6 +134,7 @@ def stages(model: str) -> dict[str, Variable]:
         learner.name: Variable(("event",), learner.long_name),
         "target": Variable(("event",), f"{what}, with its side"),
         "vector": vector,
+        "change": Variable(("event", "coordinate"), "the same in orthonormal coordinates"),
         "stage": Variable(("event",), f"stage of specialization from 1; {zero}"),
         "start": Variable(("event",), "time at which 10 % of the change are done"),
         "half_time": Variable(("event",), "time at which half of the change is done"),
@@ -156,6 +165,7 @@ def known(model: str) -> Known:
         "point": point(model),
         "scan": SCAN | point(model),
         "evaluation": evaluation(model),
+        **variables.groups(table(model), {p.name: over(p) for p in table(model)}),
     }
     risks = references(model)
     return Known(groups, frozenset(risks).union(f"{name}_error" for name in risks))

@@ -140,18 +140,23 @@ def read_reached(file: Node) -> Reached | None:
     return Reached(time, vector, step, bool(extra))
 
 
-def read_courses(
-    node: Node, problem: Problem
-) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-    """Times, and all that is stored along them, with the lengths of the problem's axes."""
-    configuration = registry.configuration(problem.model)
-    for axis, size in configuration.sizes(problem).items():
+def check_axes(node: Node, problem: Problem) -> None:
+    """:class:`FileError` unless axes have the lengths that they should have by the problem."""
+    for axis, size in registry.configuration(problem.model).sizes(problem).items():
         for name in (axis, f"{axis}_2"):
             if name in node and node.length(name) != size:
                 raise FileError(
                     f"{node.place}/{name} is damaged: it has {node.length(name)} entries, and by "
                     f"its configuration it should have {size}"
                 )
+
+
+def read_courses(
+    node: Node, problem: Problem
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Times, and all that is stored along them, with the lengths of the problem's axes."""
+    check_axes(node, problem)
+    configuration = registry.configuration(problem.model)
     moving = [parameter.name for parameter in configuration.order_parameters(problem)]
     if missing := [name for name in moving if name not in node]:
         raise KeyError(f"{missing[0]} is missing in {node.place}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from orderparams.config import Problem, parse_toml
 from orderparams.config.toml import model_name
@@ -16,6 +16,8 @@ from orderparams.models.interface import State, model_of
 from orderparams.results.schema import axis_names, point, table
 from orderparams.storage.points import point_image
 from orderparams.storage.tree import Tree
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,13 @@ def image(outcome: Outcome, task: Task, seconds: float) -> bytes:
     return point_image(tree, outcome.groups if task.keep else {}, attributes)
 
 
+def remaining(time: Array, risk: Array) -> float:
+    """What was left to fall in the last tenth of a run; NaN where too few times tell."""
+    from orderparams.analysis.plateaus import FEWEST, remaining_change
+
+    return remaining_change(time, risk) if len(time) >= FEWEST else np.nan
+
+
 def solve(problem: Problem, start: State | None) -> Outcome:
     """The flow from the initial condition; its end, and the half-times of its stages."""
     from orderparams.analysis.stages import stage_times
@@ -74,6 +83,7 @@ def solve(problem: Problem, start: State | None) -> Outcome:
         "risk": run.risk[-1],
         "final_time": run.time[-1],
         "stage_time": stage_times(run),
+        "remaining": remaining(run.time, run.risk),
     }
     return Outcome("finished", values=values, groups=groups)
 
@@ -124,6 +134,7 @@ def simulate(problem: Problem, start: State | None) -> Outcome:
         "risk": run.risk[:, -1].mean(),
         "replica_risk": run.risk[:, -1],
         "final_time": run.time[-1],
+        "remaining": remaining(run.time, run.risk.mean(axis=0)),
     }
     return Outcome("finished", values=values, groups=groups)
 

@@ -38,15 +38,30 @@ AXES = {
     "curve": "what is drawn",
     "component": "component of the vector, counted from 1",
     "point": "points of the scan, counted from 1",
+    "plateau": "plateau of the risk, counted from 1",
+    "excursion": "excursion, counted from 1",
+    "basis": "basis vectors of the directions, counted from 1",
+    "coordinate": "orthonormal coordinates of the hidden directions, counted from 1",
+    "direction": "direction in the order of /directions, counted from 1",
+    "column": "columns of K, the hidden directions and then others, counted from 1",
+    "mode": "mode of the Hessian, the most unstable first, counted from 1",
+    "eigenvector": "vectors of all modes one after the other, counted from 1",
+    "search": "search for the optimum, the lowest first, counted from 1",
+    "removal": "how many are removed, and one more",
+    "subset": "subset that was removed, counted from 1",
 }
 """Long names of axes that are not those of order parameters."""
 
-TEXTS = {"target", "what", "expected", "found", "status", "message", "hash", "group"}
+TEXTS = {
+    *("target", "what", "expected", "found", "status", "message", "hash", "group"),
+    *("name", "origin", "destination"),
+}
 """Variables that hold texts; the others hold numbers."""
 
 KINDS = {
     *("trajectory", "simulation", "theory", "comparison", "stages", "checks", "point", "scan"),
-    "evaluation",
+    *("evaluation", "analysis", "plateaus", "excursions", "directions", "targets", "rest"),
+    *("optimum", "pruning"),
 }
 """Groups that hold results; after an underscore their names may go on, as in ``theory_250``."""
 
@@ -54,6 +69,7 @@ TEXT_ATTRIBUTES = {
     *("program", "version", "created", "command", "platform", "config", "seeds", "status"),
     *("message", "engine", "hash", "verdict", "doubt", "action", "coordinates", "key"),
     *("axis", "scales", "ticks", "units", "long_name"),
+    *("predicted_order", "observed_order", "floor_name", "floor_words"),
 }
 NUMBER_ATTRIBUTES = {
     *("schema_version", "seconds", "steps", "right_hand_sides", "jacobians"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -119,13 +120,36 @@ def through(first: str, last: str) -> str:
     return first if first.endswith(last) else f"{first} to {last}"
 
 
-def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Texts in columns of the screen, to the right of each."""
+def aligned(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] = ()
+) -> list[str]:
+    """Texts in columns of the screen, to the right of each but of those that are named."""
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    sides = ["<" if column in left else ">" for column in columns]
     return [
-        "  " + "  ".join(f"{text:>{width}}" for text, width in zip(row, widths, strict=True))
+        "  " + "  ".join(map(format, row, map("{}{}".format, sides, widths))).rstrip()
         for row in (columns, *rows)
     ]
+
+
+def page_tables(
+    parameters: Iterable[OrderParameter], state: Mapping[str, Any]
+) -> list[tuple[list[str], list[list[str]]]]:
+    """Order parameters for a page: columns and rows of a table for each kind of row."""
+    found = []
+    for word, groups in tables(parameters, state).items():
+        columns = [column for group in groups for column in group]
+        rows = [
+            [f"{i + 1}"] * bool(word) + [known(float(one.values[i])) for one in columns]
+            for i in range(len(columns[0].values))
+        ]
+        found.append(([word] * bool(word) + [one.sign for one in columns], rows))
+    return found
+
+
+def known(value: float) -> str:
+    """A number with four decimals; nothing where there is none."""
+    return f"{value:z.4f}" if math.isfinite(value) else ""
 
 
 def fitting(groups: Sequence[Sequence[T]], room: int) -> list[Sequence[T]]:

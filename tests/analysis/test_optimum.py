@@ -9,7 +9,6 @@ import pytest
 import orderparams as op
 from orderparams.analysis import optimum as module
 from orderparams.analysis.optimum import (
-    Optimum,
     exhausted,
     optimum,
     refined_minimum,
@@ -17,11 +16,12 @@ from orderparams.analysis.optimum import (
     search,
     starts_from,
 )
-from orderparams.analysis.stationary import StationaryPoint
 from orderparams.models.single_location.geometry import spread_draw
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.task import point_masses
 from orderparams.models.vectors.geometry import Floor, Vectors, resized
+from orderparams.results.analyzed.optimum import Optimum
+from orderparams.results.analyzed.rests import StationaryPoint
 
 ONE_SPIKE = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0]}},

@@ -8,10 +8,11 @@ import pytest
 
 import orderparams as op
 from orderparams.analysis import pruning as module
-from orderparams.analysis.pruning import Pruning, Removal, prune
+from orderparams.analysis.pruning import prune
 from orderparams.analysis.rests import vectors_at
 from orderparams.models.single_location.setup import Heads, initial_heads
 from orderparams.models.vectors.geometry import Vectors
+from orderparams.results.analyzed.optimum import Pruning, Removal
 
 OVERLAP = np.array([[1.5, 0.2], [-0.3, 1.0], [1.4, 0.3]])
 RESIDUAL = np.array([[0.3, 0.0, 0.0], [0.1, 0.2, 0.0], [0.0, 0.1, 0.4]])

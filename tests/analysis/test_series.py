@@ -1,14 +1,11 @@
 """Rises, noise, slopes and passages of series, each with its answer written down by hand."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from scipy import stats
 
 import orderparams as op
 from orderparams.analysis.events import (
-    Event,
     find_events,
     moves,
     numbered,
@@ -23,12 +20,13 @@ from orderparams.analysis.stages import (
     find_excursions,
     find_stages,
     groups_of,
-    stored,
     unspecialized_phase,
 )
 from orderparams.models.single_location.geometry import principal_directions
 from orderparams.models.single_location.task import gaussian
 from orderparams.models.vectors.geometry import Direction
+from orderparams.results.analyzed.stages import Event
+from orderparams.results.analyzed.trees import of_stages
 
 
 @pytest.mark.parametrize(
@@ -206,8 +204,14 @@ def test_a_turn_has_the_sign_of_the_change_and_is_stored_with_vectors_from_1():
     (event,) = stages.events
     assert (event.learner, event.target) == (1, "+2")
     np.testing.assert_allclose(event.vector, [0, 1])
+    assert (event.cosine_before, event.cosine_after) == pytest.approx((-(0.5**0.5), 0.2**0.5))
+    longest = np.array([8.0, 5.0]) ** 0.5  # overlaps relative to the length then, but to the last
+    times = [event.start, event.half_time, event.complete]
+    wanted = -2 / longest[0] + np.array([0.1, 0.5, 0.9]) * (2 / longest[0] + 1 / longest[1])
+    course = overlap[:, 1, 1] / np.maximum(np.linalg.norm(overlap[:, 1], axis=1), longest[1])
+    np.testing.assert_allclose(np.interp(times, time, course), wanted, atol=1e-9)
     problem = op.load("flipped-spikes", ["task.signal.strengths=[4, 4]"])
-    tree = stored(SimpleNamespace(problem=problem), stages)
+    tree = of_stages(problem, stages)
     values = {name: values for name, (_, values) in tree.variables.items()}
     assert values["head"].tolist() == [2]
     assert values["target"].tolist() == ["+2"]

@@ -10,7 +10,6 @@ import orderparams as op
 from orderparams.analysis import rests, stationary
 from orderparams.analysis.rests import examine, growth_along, relative_distance
 from orderparams.analysis.stability import (
-    Mode,
     clusters,
     growth_rate,
     near_interval,
@@ -19,17 +18,18 @@ from orderparams.analysis.stability import (
     unstable,
 )
 from orderparams.analysis.stationary import (
-    StationaryPoint,
     descend,
     nearest_minimum,
     nearest_stationary,
     newton_step,
+    point_at,
     root,
     unspecialized_point,
 )
 from orderparams.errors import SolverError
 from orderparams.models.vectors.geometry import Vectors
 from orderparams.models.vectors.landscape import Landscape, differentiate
+from orderparams.results.analyzed.rests import Mode, StationaryPoint
 from orderparams.results.trajectory import Trajectory
 
 FLIPPED = {
@@ -152,7 +152,7 @@ def test_shares_of_modes_are_those_of_projections(residual):
     x = landscape.point(landscape.flow.start) + 0.3 * np.random.default_rng(2).normal(
         size=heads * (width + 2)
     )
-    modes = spectrum(landscape, StationaryPoint.at(landscape, x))
+    modes = spectrum(landscape, point_at(landscape, x))
     everywhere = np.full((heads, heads), 1 / heads)
     common = np.zeros((len(x), len(x)))
     common[: heads * width, : heads * width] = np.kron(everywhere, np.eye(width))
@@ -470,7 +470,7 @@ def test_a_root_that_is_above_the_descent_is_another_point(monkeypatch, above, p
     landscape = SimpleNamespace(rough=SimpleNamespace(value_and_gradient=None))
     monkeypatch.setattr(stationary, "descend", lambda *_: "lowest")
     monkeypatch.setattr(stationary, "nearest_stationary", lambda *_: found["root"])
-    monkeypatch.setattr(StationaryPoint, "at", lambda _, x: found["descent"])
+    monkeypatch.setattr(stationary, "point_at", lambda _, x: found["descent"])
     expected = found["root" if polished else "descent"]
     assert nearest_minimum(landscape, np.zeros(1)) is expected
 
@@ -528,6 +528,6 @@ def test_where_a_run_is_beside_a_point():
 
 def test_a_state_is_its_own_residual():
     landscape = Landscape(problem_with("attention.heads=1"), residual=0)
-    point = StationaryPoint.at(landscape, np.array([1.0, 0.3]))
+    point = point_at(landscape, np.array([1.0, 0.3]))
     assert point.residual == np.abs(landscape.gradient(point.x)).max()
     assert not point.converged

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from orderparams.analysis.plateaus import AT_REST, find_plateaus
+from orderparams.analysis.plateaus import AT_REST, find_plateaus, without_turns
 from orderparams.analysis.stages import find_stages, groups_of
 from orderparams.models.single_location.geometry import (
     hidden_directions,
@@ -47,6 +47,28 @@ def lengths(overlap):
 def stages_of_arrays(overlap, risk, signal=SIGNAL, directions=None):
     directions = signal_directions(signal) if directions is None else directions
     return find_stages(TIME, overlap, lengths(overlap), risk, directions)
+
+
+def test_there_is_no_plateau_while_a_head_turns():
+    """The risk rests all the time after its fall; a head turns -2 → +2 in the middle of that."""
+    overlap = np.zeros((len(TIME), 2, 3))
+    overlap[:, :, 0] = 0.8
+    overlap[:, 1, 1] = 1.5 - 3 * step(600)
+    risk = 0.8 - 0.3 * step(100)
+    stages = stages_of_arrays(overlap, risk)
+    (event,) = stages.events
+    assert (event.target, event.learner) == ("-2", 1)
+    assert event.cosine_before == pytest.approx(-1.5 / 1.7, abs=1e-3)
+    assert event.half_time == pytest.approx(600, abs=0.5)
+    plateaus = [plateau for plateau in stages.plateaus if plateau.end > 200]
+    (before, after) = plateaus
+    assert before.end == pytest.approx(event.start, abs=2.5)
+    assert after.start == pytest.approx(event.complete, abs=2.5)
+    assert after.end == 1000
+    for plateau in plateaus:
+        assert plateau.start <= plateau.center <= plateau.end
+        assert plateau.level == pytest.approx(0.5, abs=1e-3)
+    assert without_turns(find_plateaus(TIME, risk), (), TIME, risk) == find_plateaus(TIME, risk)
 
 
 def test_planted_events_are_found_with_their_times():

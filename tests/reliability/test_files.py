@@ -48,6 +48,7 @@ def test_files_of_every_version_are_read(folder, path):
             "Validation": {"validation"},
             "Scan": {"scan", "paired"},
             "Evidence": {"claim"},
+            "Analysis": {"analysis"},
         }[type(result).__name__]
     )
     assert result.problem == op.load(path)
@@ -57,7 +58,7 @@ def test_files_of_every_version_are_read(folder, path):
 def test_a_fixture_of_each_kind_and_version():
     versions = {path.parent.name for path in FILES}
     assert versions == {f"version-{number}" for number in range(1, SCHEMA_VERSION + 1)}
-    assert len(FILES) == 8 * SCHEMA_VERSION
+    assert len(FILES) == 9 * SCHEMA_VERSION
 
 
 def test_a_stored_simulation_goes_on(folder):

@@ -57,7 +57,7 @@ def check_group(group, title):
 def check_groups(file):
     """All groups of a file, or of a point of a scan."""
     for name, group in file.items():
-        title = "/" + re.sub(r"_\d+$", "", name)
+        title = "/" + name.split("_")[0]
         if name == "checkpoint":
             paths = []
             group.visit(paths.append)
@@ -84,7 +84,9 @@ def test_the_page_names_everything_in_a_file(result_paths, name):
     ("title", "variables"),
     [
         *[(f"/{kind}", KNOWN[kind]) for kind in ("trajectory", "simulation", "stages", "checks")],
-        *[(f"/{kind}", KNOWN[kind]) for kind in ("scan", "evaluation")],
+        *[(f"/{kind}", KNOWN[kind]) for kind in ("scan", "evaluation", "analysis", "rest")],
+        *[(f"/{kind}", KNOWN[kind]) for kind in ("plateaus", "excursions", "directions")],
+        *[(f"/{kind}", KNOWN[kind]) for kind in ("targets", "optimum", "pruning")],
         ("Axes", AXES | schema.axis_names(PARAMETERS.values())),
     ],
 )
@@ -96,5 +98,5 @@ def test_all_kinds_of_files_are_looked_at(result_paths):
     seen = set()
     for path in result_paths.values():
         with h5py.File(path) as file:
-            seen |= {"/" + re.sub(r"_\d+$", "", name) for name in file}
+            seen |= {"/" + name.split("_")[0] for name in file}
     assert seen == {title for title in SECTIONS if title.startswith("/")}

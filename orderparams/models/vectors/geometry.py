@@ -126,6 +126,12 @@ class Direction:
         coordinates: Array = overlap @ self.basis
         return coordinates
 
+    def side(self, sign: float) -> str:
+        """Its name, and before it the side of it that is meant: none of more than one direction."""
+        if self.basis.shape[1] > 1:
+            return self.name
+        return f"{'+' if sign > 0 else '-'}{self.name}"
+
 
 def eigenspaces(covariance: Array, axes: Array) -> tuple[Direction, ...]:
     """The eigenspaces of a covariance (d, d), strongest first.

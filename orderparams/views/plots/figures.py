@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orderparams.config.values import shown
 from orderparams.errors import ConfigurationError, FileError, OrderparamsError
+from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.files import open_result
@@ -48,11 +49,16 @@ class Kind:
     several: bool = False
 
 
+def course_of(result: Any) -> Any:
+    """A result in time; of an analysis its run."""
+    return result.trajectory if isinstance(result, Analysis) else result
+
+
 KINDS: dict[str, Kind] = {
     "time": Kind(
         "order parameters and risk in time",
-        lambda results, request: plot_courses(*results, request=request),
-        (Trajectory, SimulationRun, Validation),
+        lambda results, request: plot_courses(*map(course_of, results), request=request),
+        (Trajectory, SimulationRun, Validation, Analysis),
         frozenset({"quantity", "log", "excess", "labels"}),
         several=True,
     ),

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.analysis.stages import Stages, stages_of
+from orderparams.analysis.stages import stages_of
 from orderparams.config import Problem
 from orderparams.config.sections import to_table
 from orderparams.config.titles import SILENT, same
@@ -20,6 +20,7 @@ from orderparams.errors import ConfigurationError, OrderparamsError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
 from orderparams.models.parameters import OrderParameter
+from orderparams.results.analyzed.stages import Stages
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation

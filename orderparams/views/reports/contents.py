@@ -12,6 +12,7 @@ from orderparams.config.titles import title_of
 from orderparams.config.values import toml_value
 from orderparams.config.words import describe
 from orderparams.provenance import version
+from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.files import open_result, read_attributes
@@ -34,6 +35,11 @@ KINDS = {
     Trajectory: Kind(
         "Order-parameter flow",
         findings.of_run,
+        "Order parameters and risk in time, with a triangle at half of each event; the end",
+    ),
+    Analysis: Kind(
+        "Analysis of a run",
+        findings.of_analysis,
         "Order parameters and risk in time, with a triangle at half of each event; the end",
     ),
     SimulationRun: Kind(

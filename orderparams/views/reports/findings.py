@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +11,19 @@ from numpy.typing import NDArray
 from orderparams.analysis.simulated import replica_trajectory
 from orderparams.analysis.stages import stages_of
 from orderparams.models import registry
-from orderparams.models.parameters import OrderParameter
 from orderparams.results import schema
+from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
-from orderparams.views import story
+from orderparams.views.reports.chapters import minus, sections, state
 from orderparams.views.reports.markup import items, paragraph, section, table, terms
+from orderparams.views.story.scans import at, results
+from orderparams.views.story.stages import happened
+from orderparams.views.story.tell import tell
 from orderparams.views.tables import noise_of, tables
 
 Array = NDArray[np.float64]
@@ -36,11 +38,6 @@ MOST_ENTRIES = 8
 def number(value: float, form: str = ".6f") -> str:
     """A number in a format, with minus signs instead of hyphens; empty where there is none."""
     return format(value, f"z{form}").replace("-", "−") if math.isfinite(value) else ""
-
-
-def setting(value: object) -> str:
-    """A varied value."""
-    return number(value, ".6g") if isinstance(value, float) else str(value)
 
 
 def rest(rows: int) -> str:
@@ -70,9 +67,15 @@ def of_run(run: Trajectory) -> list[str]:
         facts |= {called: number(level), f"above the {called}": number(run.risk[-1] - level)}
     return [
         section("Result", verdict(words, good=run.complete), terms(facts, "facts")),
-        *happened("What happened", run),
+        *sections(happened(run, stages_of(run))),
         section("Order parameters at the end", *state(run.order_parameters, run.state(-1))),
     ]
+
+
+def of_analysis(result: Analysis) -> list[str]:
+    """A run with all that was found beside it."""
+    end = state(result.order_parameters, result.trajectory.state(-1))
+    return [*sections(tell(result)), section("Order parameters at the end", *end)]
 
 
 def of_evaluation(result: Evaluation) -> list[str]:
@@ -121,7 +124,7 @@ def of_simulation(run: SimulationRun) -> list[str]:
     first = replica_trajectory(run, 0)
     return [
         section("Result", verdict(words, good=True), terms(facts, "facts")),
-        *happened("What happened in the first replica", first),
+        *sections(happened(first, stages_of(first), "What happened in the first replica")),
         section(
             "Order parameters of the first replica at the end",
             *state(first.order_parameters, first.state(-1)),
@@ -178,7 +181,7 @@ def part(resolution: float) -> str:
 
 
 def of_scan(scan: Scan) -> list[str]:
-    """A scan: how many points finished, and the numbers of each."""
+    """A scan: how many points finished, the best of them, and the numbers of each."""
     points = scan["status"].size
     finished, failed = scan.count("finished"), scan.count("failed")
     facts = {
@@ -190,6 +193,16 @@ def of_scan(scan: Scan) -> list[str]:
     words = (
         f"{finished} of {points} points finished." if finished < points else "All points finished."
     )
+    return [
+        section("Result", verdict(words, good=finished == points), terms(facts, "facts")),
+        *(sections([results(scan, MOST_ROWS)]) if finished else []),
+        section("Points", *points_of(scan)),
+        *ends(scan),
+    ]
+
+
+def points_of(scan: Scan) -> list[str]:
+    """All numbers of the points."""
     scalars = [
         name
         for name in schema.point(scan.problem.model)
@@ -199,16 +212,18 @@ def of_scan(scan: Scan) -> list[str]:
     for index in itertools.islice(np.ndindex(scan["status"].shape), MOST_ROWS):
         numbers = [number(float(scan[name][index]), ".6g") for name in scalars]
         rows.append(
-            [*where(scan, index), str(scan["status"][index]), *numbers, str(scan["message"][index])]
+            [
+                *map(minus, at(scan, index)),
+                str(scan["status"][index]),
+                *numbers,
+                str(scan["message"][index]),
+            ]
         )
-    columns = [*scan.parameters, "status", *(name.replace("_", " ") for name in scalars), "message"]
-    if not failed:
+    keys = scan.keys.values()
+    columns = [*keys, "status", *(name.replace("_", " ") for name in scalars), "message"]
+    if not scan.count("failed"):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return [
-        section("Result", verdict(words, good=finished == points), terms(facts, "facts")),
-        section("Points", table(columns, rows), rest(points)),
-        *ends(scan),
-    ]
+    return [table(columns, rows), rest(scan["status"].size)]
 
 
 def ends(scan: Scan) -> list[str]:
@@ -225,23 +240,14 @@ def ends(scan: Scan) -> list[str]:
     for word, groups in tables(parameters, arrays).items():
         columns = [column for group in groups for column in group[:MOST_ENTRIES]]
         rows = [
-            [*where(scan, index), *(entries(column.values[index]) for column in columns)]
+            [*map(minus, at(scan, index)), *(entries(column.values[index]) for column in columns)]
             for index in itertools.islice(np.ndindex(scan["status"].shape), MOST_ROWS)
         ]
         about = f"In a cell stand the values of each {word}, of replicas their means."
-        names = [*scan.parameters, *(column.sign for column in columns)]
+        names = [*scan.keys.values(), *(column.sign for column in columns)]
         parts = [paragraph(about)] * bool(word) + [table(names, rows), rest(scan["status"].size)]
         sections.append(section("Order parameters" + f" of each {word}" * bool(word), *parts))
     return sections
-
-
-def where(scan: Scan, index: tuple[int, ...]) -> list[str]:
-    """The varied values of a point."""
-    axes = list(scan.dimensions)
-    return [
-        setting(scan[name][index[axes.index(name)] if name in axes else index])
-        for name in scan.parameters
-    ]
 
 
 def entries(values: Array) -> str:
@@ -264,34 +270,3 @@ def of_claim(evidence: Evidence) -> list[str]:
     if evidence.trajectory is not None:
         sections += of_run(evidence.trajectory)[1:]
     return sections
-
-
-def state(parameters: Iterable[OrderParameter], values: Mapping[str, Array]) -> list[str]:
-    """Order parameters in tables, one for each kind of row."""
-    found = []
-    for word, groups in tables(parameters, values).items():
-        columns = [column for group in groups for column in group]
-        rows = [
-            [f"{i + 1}"] * bool(word) + [number(float(one.values[i]), ".4f") for one in columns]
-            for i in range(len(columns[0].values))
-        ]
-        found.append(table([word] * bool(word) + [one.sign for one in columns], rows))
-    return found
-
-
-def happened(title: str, run: Trajectory) -> list[str]:
-    """The stages of a run in a table and a few sentences, where its model has any."""
-    words = story.words_of(run.order_parameters)
-    if words is None:
-        return []
-    if few := story.too_few(len(run.time)):
-        return [section(title, paragraph(few))]
-    stages = stages_of(run)
-    about = (
-        f"A {words.learner} turns towards a {words.target}: the times at which 10 %, half and 90 % "
-        "of the change are done, with the cosine of both and the risk before and after it."
-    )
-    rows = [[cell.replace("-", "−") for cell in row] for row in story.rows(stages)]
-    told = [paragraph(about), table(story.columns(words), rows)] if rows else []
-    sentences = [*story.opening(stages, words), *story.course(stages, words)]
-    return [section(title, *told, items(sentences))]

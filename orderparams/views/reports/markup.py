@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -37,41 +36,65 @@ def terms(values: Mapping[str, str], kind: str = "") -> str:
     return f"<dl{attribute('class', kind)}>{rows}</dl>"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls by itself where the screen is narrow; numbers stand to the right."""
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[str] | None = None
+) -> str:
+    """A table; numbers stand to the right, or all columns but those that are to the ``left``. One
+    of many columns scrolls by itself, also by the keyboard; where the screen is too narrow for it,
+    a row is a list of its cells, each beside the name of its column."""
     kinds = [
-        "number" if all(NUMBER.fullmatch(row[number]) for row in rows) else ""
-        for number in range(len(columns))
+        "number" if is_number(column, [row[number] for row in rows], left) else ""
+        for number, column in enumerate(columns)
     ]
     head = "".join(
         f'<th scope="col"{attribute("class", kind)}>{escape(column)}</th>'
         for column, kind in zip(columns, kinds, strict=True)
     )
-    body = "".join(f"<tr>{''.join(map(cell, row, kinds))}</tr>" for row in rows)
-    return scrolling(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-
-
-def cell(text: str, kind: str) -> str:
-    """A cell of a table."""
-    return f"<td{attribute('class', kind)}>{escape(text)}</td>"
-
-
-def scrolling(content: str) -> str:
-    """Content that may be wider than the screen; the keyboard reaches it as well."""
+    body = "".join(f"<tr>{''.join(map(cell, columns, row, kinds))}</tr>" for row in rows)
+    kind = attribute("class", "narrow" if width_of(columns, rows) <= NARROW else "")
+    content = f"<table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="scrolling" tabindex="0">{content}</div>'
 
 
-READABLE = 0.7
-"""Least part of its own size to which a picture is scaled down."""
+NARROW = 36
+"""Signs beside each other that a phone has room for."""
+
+
+def width_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Signs that a table takes, with blanks between its columns."""
+    return sum(max(map(len, cells)) + 3 for cells in zip(columns, *rows, strict=True)) - 3
+
+
+def is_number(column: str, cells: Iterable[str], left: Sequence[str] | None) -> bool:
+    """Whether a column stands to the right."""
+    return all(map(NUMBER.fullmatch, cells)) if left is None else column not in left
+
+
+def cell(column: str, text: str, kind: str) -> str:
+    """A cell of a table, which knows the name of its column."""
+    return f"<td{attribute('class', kind)}{attribute('data-column', column)}>{escape(text)}</td>"
+
+
+PREAMBLE = re.compile(r"^.*?(?=<svg\b)", re.DOTALL)
+"""What stands before the picture in a file: declarations that a page does not take."""
+
+RECORD = re.compile(r"<metadata>.*?</metadata>\s*", re.DOTALL)
+"""Who wrote the picture, in a vocabulary that is named by addresses."""
+
+SPACES = re.compile(r"\s(?:xmlns(?::xlink)?|version)=\"[^\"]*\"")
+"""Attributes that a picture needs only in a file of its own."""
 
 
 def figure(svg: bytes, caption: str) -> str:
-    """A picture that is part of the page; where it would become too small, it scrolls."""
-    data = base64.b64encode(svg).decode()
-    size = re.search(rb'<svg [^>]*width="([\d.]+)pt"', svg)
-    least = attribute("style", f"min-width: {READABLE * float(size[1]):.0f}pt" if size else "")
-    picture = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(caption)}"{least}>'
-    return f"<figure>{scrolling(picture)}<figcaption>{escape(caption)}</figcaption></figure>"
+    """A picture that is part of the page, and as wide as there is room."""
+    picture = RECORD.sub("", PREAMBLE.sub("", svg.decode("utf-8")))
+    opening, rest = picture.split(">", 1)
+    opening = SPACES.sub("", opening)
+    name = attribute("aria-label", caption)
+    return (
+        f'<figure>{opening} role="img"{name}>{rest}'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
 
 
 def folded(summary: str, content: str) -> str:

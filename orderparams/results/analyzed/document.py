@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from orderparams.analysis.events import Event
-from orderparams.analysis.optimum import Optimum
-from orderparams.analysis.pruning import Pruning
-from orderparams.analysis.rests import Rest
-from orderparams.analysis.stages import Stages
-from orderparams.analysis.stationary import StationaryPoint
 from orderparams.models.vectors.geometry import Direction
+from orderparams.results.analyzed.optimum import Optimum, Pruning
+from orderparams.results.analyzed.rests import Rest, StationaryPoint
+from orderparams.results.analyzed.stages import Event, Stages
 
 
 def from_one(learners: Iterable[int]) -> list[int]:
@@ -37,7 +34,7 @@ def stages_table(stages: Stages, word: str) -> dict[str, Any]:
         "unspecialized": stages.unspecialized,
         "excursions": [
             renamed(excursion, "learner", word, excursion.learner + 1)
-            | {"origin": excursion.origin.name, "destination": excursion.destination.name}
+            | {"origin": excursion.source, "destination": excursion.target}
             for excursion in stages.excursions
         ],
         "groups": [from_one(group) for group in stages.groups],

@@ -1,0 +1,87 @@
+"""Why a run went as it did: the stationary points beside it, and how it left them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from orderparams.views.story.blocks import Block, Chapter, Table, sentences
+from orderparams.views.story.words import Words, explained, instant, listed, vector
+
+if TYPE_CHECKING:
+    from orderparams.results.analysis import Analysis
+    from orderparams.results.analyzed.rests import Growth, Mode, Rest
+
+MOST_MODES = 6
+
+
+def why(result: Analysis, words: Words) -> Chapter:
+    """The saddles: what they predict, and what was seen."""
+    blocks: list[Block] = []
+    several = len(result.pruning.removals) > 1
+    if result.problem.training.rule == "sgd":
+        blocks += sentences("Points and rates are those of the risk, without the noise of SGD.")
+    targets = {target.name for target in result.stages.directions}
+    own = [direction for direction in result.directions if direction.name not in targets]
+    blocks += sentences(*explained(own, words, sides=False))
+    if several:
+        blocks += sentences(
+            f"Below, modes are small deviations from a stationary point: between {words.learner}s "
+            "some move against others; x3 counts three of the same rate; residual lies outside "
+            "the hidden directions."
+        )
+        blocks += of_rest(f"All {words.learner}s equal", result.unspecialized, result)
+        first = next(one.name for one in result.order_parameters if one.crossed)
+        values = result.unspecialized.point.state[first][0]
+        blocks += sentences(
+            f"There every {words.learner} has the {words.measure}s {vector(values)}.",
+            f"Order of directions: predicted {listed(result.predicted_order) or 'none'}; observed "
+            f"{listed(result.observed_order) or 'none'}.",
+        )
+    for rest in result.rests:
+        blocks += of_rest(f"Behind plateau {plateau_of(rest, result)}", rest, result)
+    if not several and not result.rests:
+        blocks += sentences(
+            f"One {words.learner}, and no plateau on its way: the risk simply falls."
+        )
+    return Chapter("Why", blocks)
+
+
+def of_rest(title: str, rest: Rest, result: Analysis) -> list[Block]:
+    """A stationary point, how near the run came, and its unstable modes (or its two slowest)."""
+    if not rest.point.converged:
+        return sentences(f"{title}: no stationary point was found near.")
+    kind = "saddle" if rest.growth else "minimum"
+    what = f"risk {rest.point.risk:z.10f}, residual {rest.point.residual:.0e}"
+    shown = rest.modes[: max(len(rest.growth), 2)][:MOST_MODES]
+    return [
+        *sentences(f"{title}: a {kind}, {what}.", nearness(rest)),
+        mode_table(shown, rest.growth, result),
+    ]
+
+
+def plateau_of(rest: Rest, result: Analysis) -> int:
+    """The number of the plateau that is nearest in time to where the run is nearest."""
+    apart = [max(p.start - rest.time, rest.time - p.end) for p in result.stages.plateaus]
+    return apart.index(min(apart)) + 1
+
+
+def nearness(rest: Rest) -> str:
+    """How near the run came, and whether that is near enough for its modes to tell of the run."""
+    if rest.passed:
+        return f"The run is nearest at t = {instant(rest.time)}, {rest.distance:.1%} away."
+    return (
+        f"The run does not pass it: it comes no nearer than {rest.distance:.0%}, at t = "
+        f"{instant(rest.time)}, and the rates need not be its own."
+    )
+
+
+def mode_table(modes: Sequence[Mode], growth: Sequence[Growth | None], result: Analysis) -> Table:
+    """A mode a row: the rate there, what the Hessian at the run predicts, and what was seen."""
+    rows = []
+    for i, mode in enumerate(modes):
+        seen = growth[i] if i < len(growth) else None
+        rates = ("", "") if seen is None else (f"{seen.local:z.6f}", f"{seen.rate:z.6f}")
+        count = f" (x{mode.multiplicity})" if mode.multiplicity > 1 else ""
+        rows.append((f"{mode.rate:z.6f}", *rates, f"{mode.describe(result.geometry)}{count}"))
+    return Table(("growth rate", "at the run", "observed", "mode"), rows, left=("mode",))

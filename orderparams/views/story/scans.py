@@ -1,0 +1,161 @@
+"""What a scan came to: the best point, a table of the points, and which of them did not settle."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orderparams.results import schema
+from orderparams.results.analyzed.rests import CONVERGED
+from orderparams.views.story.blocks import Block, Chapter, Table, sentences
+from orderparams.views.story.words import counted, instant, listed
+
+if TYPE_CHECKING:
+    from orderparams.results.scan import Scan
+
+SETTLED = 0.01
+"""Change of the risk in the last tenth of a run, relative to its range, of one that has settled."""
+
+Index = tuple[int, ...]
+
+RULES = {
+    "remaining": (
+        SETTLED,
+        f"its risk changed by more than {SETTLED:.0%} of its range in the last tenth of the run",
+    ),
+    "gradient_residual": (
+        CONVERGED,
+        f"the search left a derivative of the risk above {CONVERGED:.0e}",
+    ),
+}
+"""Values by which a point did not settle: above which limit, and what that means."""
+
+
+def results(scan: Scan, most: int) -> Chapter:
+    """The best point and up to so many, the lowest risks if there are more, in the scan's order."""
+    points = list(np.ndindex(scan["status"].shape))
+    shown = chosen(scan, points, most)
+    blocks: list[Block] = [*sentences(best_words(scan)), table(scan, shown)]
+    blocks += sentences(left_out(scan, len(shown), len(points)), unsettled_words(scan))
+    return Chapter("Results", blocks)
+
+
+def chosen(scan: Scan, points: list[Index], most: int) -> list[Index]:
+    """Those that are shown."""
+    if len(points) <= most or "risk" not in scan.arrays:
+        return points[:most]
+    known = {index: float(scan["risk"][index]) for index in points}
+    order = sorted(points, key=lambda index: (math.isnan(known[index]), known[index]))
+    return sorted(order[:most])
+
+
+def left_out(scan: Scan, shown: int, count: int) -> str:
+    """What is said of points that are not shown."""
+    if shown == count:
+        return ""
+    which = "those of lowest risk" if "risk" in scan.arrays else "the first"
+    return f"Shown are {shown} of {count} points, {which}; the file has all."
+
+
+def best(scan: Scan) -> Index | None:
+    """The finished point of lowest risk."""
+    if "risk" not in scan.arrays:
+        return None
+    risk = np.where(scan["status"] == "finished", scan["risk"], np.nan)
+    if not np.isfinite(risk).any():
+        return None
+    return tuple(map(int, np.unravel_index(np.nanargmin(risk), risk.shape)))
+
+
+def best_words(scan: Scan) -> str:
+    """The best point in a sentence."""
+    index = best(scan)
+    if index is None:
+        return ""
+    where = listed(
+        [f"{key} = {text}" for key, text in zip(scan.keys.values(), at(scan, index), strict=True)]
+    )
+    words = f"The lowest risk is {scan['risk'][index]:z.6f}, at {where}"
+    for name, called in itertools.islice(schema.references(scan.problem.model).items(), 1):
+        if name in scan.arrays and math.isfinite(scan[name][index]):
+            words += f", {scan['risk'][index] - scan[name][index]:.2g} above the {called}"
+    return f"{words}{', and not settled' * (unsettled(scan, index) != '')}."
+
+
+def table(scan: Scan, points: Iterable[Index]) -> Table:
+    """A point a row: varied keys, risk, what that is compared with, stages, what is amiss."""
+    columns = dict(quantities(scan))
+    rows = [
+        (*at(scan, index), *(text(scan, index) for text in columns.values()), amiss(scan, index))
+        for index in points
+    ]
+    kept = [*scan.keys.values(), *columns, *([""] if any(row[-1] for row in rows) else [])]
+    words = [scan.keys[name] for name in scan.keys if scan[name].dtype == object]
+    return Table(kept, [row[: len(kept)] for row in rows], left=(*words, ""))
+
+
+def quantities(scan: Scan) -> Iterator[tuple[str, Any]]:
+    """What is told of each point, and how."""
+    references = list(schema.references(scan.problem.model).items())[:1]
+    for name, called in [("risk", "risk"), *references, ("least_pvalue", "p-value")]:
+        if name in scan.arrays:
+            form = "z.6f" if name != "least_pvalue" else ".2g"
+            yield called, lambda s, i, name=name, form=form: number(float(s[name][i]), form)
+    if "stage_time" in scan.arrays and np.isfinite(scan["stage_time"]).any():
+        yield "stages at t", lambda s, i: ", ".join(map(instant, finite(s["stage_time"][i])))
+
+
+def finite(values: Any) -> list[float]:
+    """Those that there are."""
+    return [float(value) for value in values if math.isfinite(value)]
+
+
+def number(value: float, form: str) -> str:
+    """A number, or nothing where there is none."""
+    return format(value, form) if math.isfinite(value) else ""
+
+
+def at(scan: Scan, index: Index) -> list[str]:
+    """The varied values of a point."""
+    axes = list(scan.dimensions)
+    found = (scan[name][index[axes.index(name)] if name in axes else index] for name in scan.keys)
+    return [f"{value:.6g}" if isinstance(value, float) else str(value) for value in found]
+
+
+def amiss(scan: Scan, index: Index) -> str:
+    """Why the numbers of a point are not what they should be; mostly nothing."""
+    status = str(scan["status"][index])
+    if status != "finished":
+        return status
+    if "agreement" in scan.arrays:
+        agreement = float(scan["agreement"][index])
+        return {1.0: "agree", 0.0: "disagree"}.get(agreement, "inconclusive")
+    return "not settled" * (unsettled(scan, index) != "")
+
+
+def unsettled(scan: Scan, index: Index) -> str:
+    """By which value a point did not settle; "" if it did, or nothing is known of that."""
+    for name, (limit, _) in RULES.items():
+        if name in scan.arrays and scan[name][index] > limit:
+            return name
+    return ""
+
+
+def unsettled_points(scan: Scan) -> list[int]:
+    """Numbers of the points that did not settle, from 1."""
+    points = enumerate(np.ndindex(scan["status"].shape), 1)
+    return [number for number, index in points if unsettled(scan, index)]
+
+
+def unsettled_words(scan: Scan) -> str:
+    """How many did not settle, and by which rule."""
+    names = {name for index in np.ndindex(scan["status"].shape) if (name := unsettled(scan, index))}
+    if not names:
+        return ""
+    count = counted(len(unsettled_points(scan)), "point")
+    rules = "; or ".join(words for name, (_, words) in RULES.items() if name in names)
+    return f"{count} did not settle: {rules}."

@@ -1,0 +1,37 @@
+"""The whole story of an analysis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from orderparams.config.words import describe
+from orderparams.views.story import points, worth
+from orderparams.views.story.blocks import Chapter, sentences
+from orderparams.views.story.opening import opening
+from orderparams.views.story.stages import happened
+from orderparams.views.story.words import Words, words_of
+
+if TYPE_CHECKING:
+    from orderparams.results.analysis import Analysis
+
+
+def tell(result: Analysis) -> list[Chapter]:
+    """Three sentences without a title, then what they rest on."""
+    words = cast(Words, words_of(result.order_parameters))  # without both there is no analysis
+    return [
+        Chapter("", sentences(*opening(result, words))),
+        *happened(result.trajectory, result.stages),
+        points.why(result, words),
+        worth.end(result),
+        worth.best(result),
+        worth.pruning(result, words),
+    ]
+
+
+def about(result: Analysis) -> dict[str, str]:
+    """What the run is of, in words."""
+    told = describe(result.problem, "sgd" if result.replica else None)
+    if result.replica:
+        replicas = result.problem.simulation.replicas
+        told = dict(told) | {"simulation": f"replica {result.replica} of {replicas}"}
+    return dict(told)

@@ -1,0 +1,158 @@
+"""What is left: where a run ends, what would be best, and who could go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orderparams.views.story.blocks import Block, Chapter, Table, Values, sentences
+from orderparams.views.story.words import Words, numbered
+
+if TYPE_CHECKING:
+    from orderparams.results.analysis import Analysis
+    from orderparams.results.analyzed.optimum import Optimum
+
+NOTHING = 1e-7
+"""Differences of risks below this are errors of the expectations."""
+
+CONVERGED = 1e-3
+"""Part of the fall of the risk that is left above a minimum where a run has converged."""
+
+SETTLED = 0.01
+"""Change of the risk in the last tenth of a run, relative to its range, of one that has settled."""
+
+
+def end(result: Analysis) -> Chapter:
+    """Where the run ends, and the stationary point that Newton's method reaches from there."""
+    run, final, floor = result.trajectory, result.final, result.optimum.floor
+    rows = [("risk", f"{run.risk[-1]:z.8f}", f"at t = {run.time[-1]:.6g}")]
+    if result.penalised:
+        rows.append(("objective", f"{result.objective:z.8f}", "with the penalty of weight decay"))
+    if floor.value != 0:
+        rows.append((floor.words.removeprefix("the "), f"{floor.value:z.8f}", "nothing is lower"))
+    numbers = Table(("", "at the end", ""), rows, left=("",))
+    if not final.point.converged:
+        return Chapter(
+            "The end",
+            [
+                numbers,
+                *sentences(
+                    "No stationary point was found near the end; the search for one stopped at a "
+                    f"slope of {final.point.residual:.0e}."
+                ),
+            ],
+        )
+    kind = "saddle" if final.growth else "minimum"
+    where = "nearby" if result.near_the_end else "next, but far"
+    text = f"A {kind} {where}: risk {final.point.risk:z.10f}, residual {final.point.residual:.0e}."
+    return Chapter("The end", [numbers, *sentences(text, ending(result))])
+
+
+def ending(result: Analysis) -> str:
+    """What keeps the run from the stationary point near its end."""
+    run, final = result.trajectory, result.final
+    if not result.near_the_end:
+        return f"The run comes no nearer to it than {final.distance:.0%}; it does not rest there."
+    if final.growth:
+        what = final.modes[0].describe(result.geometry)
+        return (
+            "The run is too short. It ends near a saddle, which it leaves at the rate "
+            f"{final.modes[0].rate:z.6f}: {what}."
+        )
+    above = result.objective - final.point.objective
+    if above <= CONVERGED * abs(run.risk[0] - run.risk[-1]):
+        return ""
+    if noisy(result) and result.stages.remaining < SETTLED:
+        name = "objective" if result.penalised else "risk"
+        return f"The noise of SGD keeps the {name} {above:.2e} above it."
+    return "The run did not converge: a longer one comes nearer."
+
+
+def noisy(result: Analysis) -> bool:
+    """Whether the run has noise of SGD, in theory or as a simulation."""
+    return result.problem.training.rule == "sgd" or not result.trajectory.engine
+
+
+def best(result: Analysis) -> Chapter:
+    """The lowest risk found beside the run and the floor; with weight decay, its own too."""
+    found, target = result.optimum, result.penalised
+    names = "; ".join(f"{one.symbol} {one.words}" for one in result.order_parameters)
+    blocks: list[Block] = []
+    if target is None:
+        blocks += sentences(lowest("risk", found.risk, found), above_floor(found), distance(result))
+    else:
+        text = lowest("risk, without weight decay,", found.risk, found)
+        blocks += sentences(text, above_floor(found))
+    blocks += [*sentences(f"There, of each row: {names}."), values(found, result)]
+    if target is not None:
+        more = target.risk - found.risk
+        blocks += sentences(
+            lowest("objective, risk + weight_decay |K|^2/2,", target.point.objective, target),
+            f"Its risk is {target.risk:z.10f}, {more:.3e} above the one without weight decay.",
+            distance(result),
+        )
+        blocks.append(values(target, result))
+    return Chapter("The optimum", blocks)
+
+
+def lowest(name: str, value: float, found: Optimum) -> str:
+    """The lowest value found, and what speaks for it."""
+    earned = "nothing is lower" if found.proven else "a lower one is not excluded"
+    return (
+        f"The lowest {name} found is {value:z.10f}, residual {found.point.residual:.0e}, reached "
+        f"in {found.found} of {len(found.values)} searches; {earned}."
+    )
+
+
+def above_floor(found: Optimum) -> str:
+    """How far the optimum is above what nothing is below."""
+    floor = found.floor
+    if found.proven:
+        return f"It is {floor.words}."
+    return f"It lies {found.risk - floor.value:.3e} above {floor.words}."
+
+
+def distance(result: Analysis) -> str:
+    """How far above what it aims at the run ends."""
+    missed = result.objective - result.target.point.objective
+    if missed <= 1e-8:
+        return "The run ends at this value."
+    return f"The run ends {missed:.3e} above it."
+
+
+def values(found: Optimum, result: Analysis) -> Values:
+    """The order parameters at a minimum."""
+    return Values(result.order_parameters, found.state)
+
+
+def pruning(result: Analysis, words: Words) -> Chapter:
+    """What each that learns is worth."""
+    found, who = result.pruning, words.learner
+    if len(found.removals) < 2:
+        return Chapter("Pruning", sentences(f"There is one {who} only."))
+    rows = []
+    for removal in found.removals:
+        gone = numbered(removal.learners) or "none"
+        gone = gone if len(gone) <= 24 else f"{len(removal.learners)} {who}s"
+        rows.append((gone, f"{removal.risk:z.6f}", f"{removal.reoptimized_risk:z.6f}"))
+    how = "all subsets" if found.exhaustive else "greedy"
+    removed = f"{who}s removed ({how})"
+    blocks: list[Block] = [Table((removed, "risk", "trained again"), rows, left=(removed,))]
+    if not found.exhaustive:
+        blocks += sentences(
+            f"{who.capitalize()}s were removed one by one; another choice may cost less."
+        )
+    for cost in (0.01, 0.1):
+        count, again = found.removable(cost), found.removable(cost, reoptimized=True)
+        blocks += sentences(
+            f"At {cost:.0%} more risk {count} can go; {again} if the rest is trained again."
+        )
+    if len(found.interaction) > 2 and found.interaction.max() > NOTHING:
+        pair = np.unravel_index(found.interaction.argmax(), found.interaction.shape)
+        both = numbered(sorted(map(int, pair)))
+        blocks += sentences(
+            f"{who.capitalize()}s {both} stand in for each other most: to lose both costs "
+            f"{found.interaction.max():.2e} more than to lose each alone."
+        )
+    return Chapter("Pruning", blocks)
