@@ -10,11 +10,11 @@ from reliability.mutations import FIXTURES
 
 from orderparams import compiled
 from orderparams.cli import options, screen
-from orderparams.cli.analyze import numbers
 from orderparams.cli.screen import WIDTH, columns, fitted
 from orderparams.cli.validate import summary as verdict
 from orderparams.models import registry
 from orderparams.results.files import open_result
+from orderparams.views.story.words import vector
 from orderparams.views.tables import state_table
 
 FILES = sorted(FIXTURES.glob("version-*/*.h5"))
@@ -109,7 +109,7 @@ def test_what_rounds_to_zero_has_no_sign(monkeypatch, result_paths):
     ):
         state = {"overlap": overlap * one, "self_overlap": length * one}
         assert state_table(parameters, state)[1].split() == cells
-    assert numbers([-1e-9, -1.0]) == "(0.000, -1.000)"
+    assert vector([-1e-9, -1.0]) == "(0.000, -1.000)"
     found = open_result(result_paths["validation"])
     for course in found.comparison.deviation.values():
         course *= -1e-30
