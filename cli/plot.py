@@ -19,6 +19,15 @@ def assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -
 
 
 THEMES = ("light", "dark", "grey")
+ENDINGS = ("png", "pdf", "svg", "gif", "mp4")
+
+
+def two(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, ...]:
+    """Two directions."""
+    try:
+        return tuple(map(int, given.split(","))) if given else ()
+    except ValueError:
+        raise click.BadParameter(f"{given!r} is not two directions, such as 1,2") from None
 
 
 @click.command()
@@ -35,12 +44,19 @@ THEMES = ("light", "dark", "grey")
     "--output",
     type=options.NewFile(),
     metavar="FIGURE",
-    help="Figure to write, .png, .pdf or .svg; left out, FILE with .png.",
+    help="Figure to write, .png, .pdf or .svg, or a film, .gif or .mp4; left out, FILE with .png.",
+)
+@click.option(
+    "--to",
+    type=click.Choice(ENDINGS),
+    metavar="|".join(ENDINGS),
+    help="Write FILE with this ending; gif and mp4 make a film of a figure that moves in time.",
 )
 @click.option(
     "--kind",
     metavar="NAME",
-    help="Which figure: time, scan or claim; left out, the one that suits the file.",
+    help="Which figure: time, phase or weights of a run, modes, growth or pruning of an analysis, "
+    "scan, claim; left out, the one that suits the file.",
 )
 @click.option(
     "--quantity",
@@ -96,8 +112,23 @@ THEMES = ("light", "dark", "grey")
     help="Of a scan, the axis of the figure, or twice for those of a map; left out, all that vary "
     "and are numbers.",
 )
+@click.option(
+    "--plane",
+    callback=two,
+    metavar="I,J",
+    help="Of a phase portrait, the two directions; left out, those of the largest variances.",
+)
+@click.option(
+    "--field",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Into a phase portrait, draw the velocities that head N would have, with the rest as at "
+    "the end.",
+)
 @options.force
-def plot(files: tuple[Path, ...], output: Path | None, force: bool, **settings: Any) -> None:
+def plot(
+    files: tuple[Path, ...], output: Path | None, to: str | None, force: bool, **settings: Any
+) -> None:
     """Draw a result file, or several in one figure.
 
     In time: order parameters and risk, lines for the theory; of a simulation its
@@ -106,20 +137,23 @@ def plot(files: tuple[Path, ...], output: Path | None, force: bool, **settings: 
     configurations. A scan: risk, final order parameters and stage times, lines
     over one varied parameter and maps over two; words, such as the activation,
     are told apart by colour, over seeds the median and the range are shown. A
-    claim: its curves.
+    claim: its curves. Other figures of the same files have names, for --kind.
 
     \b
     Examples:
       orderparams plot run.h5 -o run.pdf --size column
       orderparams plot short.h5 long.h5 --excess --log x
+      orderparams plot run.h5 --kind phase --to gif
       orderparams plot scan.h5 --over task.length --at attention.heads=4
     """
     from orderparams.storage.files import check_target, unused
-    from orderparams.storage.suffixes import FIGURES, check_suffix
+    from orderparams.storage.suffixes import FIGURES, FILMS, check_suffix
 
     idle.warned()
-    path = unused(files[0].with_suffix(".png")) if output is None else output
-    check_suffix(path, FIGURES, "a figure")
+    if to and output is not None:
+        raise click.UsageError("--to names the ending where no -o names the figure; leave one out")
+    path = unused(files[0].with_suffix(f".{to or 'png'}")) if output is None else output
+    check_suffix(path, (*FIGURES, *FILMS), "a figure")
     check_target(path, force=force)
 
     from orderparams.views.plots import plot_files

@@ -19,6 +19,7 @@ REMEDIES = {
     "solve": "orderparams solve {source} makes one",
     "result": "orderparams solve makes one",
     "make": "orderparams {command} makes one",
+    "analyze": "orderparams analyze FILE.h5 -o ANALYZED.h5 makes one",
     "again": "take another copy of it, or make it again",
     "presets": "orderparams presets two-stage > my.toml writes one to start from",
     "saad-solla": "orderparams presets saad-solla > my.toml writes one to start from",

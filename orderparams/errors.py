@@ -27,6 +27,7 @@ REMEDIES = {
     "solve": "orderparams.solve({source!r}).save(...) makes one",
     "result": "orderparams.solve(...).save(...) makes one",
     "make": "orderparams.{command}(...) makes one",
+    "analyze": "orderparams.analyze(...) makes one",
     "again": "take another copy of it, or make it again",
     "presets": 'orderparams.load("two-stage") is one to start from',
     "saad-solla": 'orderparams.load("saad-solla") is one to start from',

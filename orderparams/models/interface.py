@@ -83,6 +83,24 @@ class Evaluation:
     engine: str
 
 
+@dataclass(frozen=True, eq=False)
+class Example:
+    """What a layer attends to in one sequence, of which so many tokens are ``shown``.
+
+    shares (H, shown) of each head and attention (shown,), the weights of the tokens in the
+    prediction; ``other_shares`` (H,) and ``other_attention`` on the ``others`` tokens that are not
+    shown. ``informative`` counts from 0; ``signal`` (F,) is the amplitude θ that it carries.
+    """
+
+    signal: Array
+    informative: int
+    others: int
+    shares: Array
+    attention: Array
+    other_shares: Array
+    other_attention: float
+
+
 class Flow(Protocol):
     """The ordinary differential equation of a problem, dy/dt = derivative(t, y).
 
@@ -198,6 +216,10 @@ class Model(Protocol):
 
     def simulator(self, problem: Any, time: ArrayLike, /) -> Simulator:
         """Replicas at step zero, to be recorded at these times."""
+        ...
+
+    def examples(self, problem: Any, states: Sequence[State], /) -> list[list[Example]] | None:
+        """The attention at each of some states to the same sequences; None of a model without."""
         ...
 
     def starting_at(self, problem: Any, state: State, /) -> Problem:

@@ -9,6 +9,7 @@ from orderparams.errors import ConfigurationError
 
 RESULTS = (".h5", ".hdf5")
 FIGURES = (".png", ".pdf", ".svg")
+FILMS = (".gif", ".mp4")
 PAGES = (".html", ".htm")
 EXPORTS = {
     "csv": (".csv",),

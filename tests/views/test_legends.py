@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from views.analyses import students
 
 import orderparams as op
 from orderparams.models import registry
@@ -95,6 +96,17 @@ def test_nor_that_of_replicas_many_heads_or_several_runs_in_a_column(name):
 def test_nor_that_of_scans_comparisons_and_claims(result_paths, name, request_):
     with drawing():
         check(figure_of([op.open(result_paths[name])], request_))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nor_that_of_portraits_growth_and_pruning(size):
+    with drawing():
+        for kind in ("phase", "growth", "pruning"):
+            check(figure_of([students()], Request(kind=kind, size=SIZES[size])))
+        request = Request(kind="phase", size=SIZES[size])
+        start = {"initial": {"kind": "random", "variance": 0.01}, "attention.heads": 40}
+        check(figure_of([random_run("two-stage", **start)], request))
+        check(figure_of([random_run("saad-solla", 3)], request))
 
 
 def test_a_legend_over_data_is_seen():

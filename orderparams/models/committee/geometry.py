@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.expectations.laws import Mixture
 from orderparams.models.committee.parameters import STUDENT
 from orderparams.models.committee.sections import InitialConfig, Problem
 from orderparams.models.committee.setup import build
@@ -28,6 +29,7 @@ class StudentGeometry:
     (:class:`~orderparams.models.vectors.geometry.Geometry`)."""
 
     word, numbers = STUDENT.word, "second layer"
+    support_words = "teachers"
     floor = Floor("least_risk", "zero", 0.0)
 
     def __init__(self, problem: Problem) -> None:
@@ -42,6 +44,13 @@ class StudentGeometry:
             Direction(str(m + 1), axis[:, None], float((strength[m] ** 2).sum()))
             for m, axis in enumerate(axes)
         )
+
+    @property
+    def support(self) -> Mixture:
+        """The teachers, each a point."""
+        count, size = self.teachers.shape
+        none = np.broadcast_to(0.0, (count, size, size))
+        return Mixture(np.full(count, 1 / count), self.teachers, none)
 
     def positions(self, parameters: Mapping[str, Array]) -> Array:
         """m of R = m Bᵀ."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from numpy.typing import ArrayLike
 
@@ -44,6 +44,10 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     network = setup.network
     model = build_model(network.teachers, network.second_layer, network.noise, network.rectified)
     return replicas_of(problem, model, update_rule(problem), setup.start, time)
+
+
+def examples(problem: Problem, states: Sequence[State]) -> None:
+    """None: students attend to nothing."""
 
 
 def update_rule(problem: Problem) -> Rule:

@@ -49,9 +49,11 @@ class HeadGeometry:
     (:class:`~orderparams.models.vectors.geometry.Geometry`)."""
 
     word, numbers = HEAD.word, "bias or weights"
+    support_words = "support of the signal"
 
     def __init__(self, problem: Problem) -> None:
         self.problem, self.signal = problem, build_signal(problem.task.signal)
+        self.support = self.signal
         self.directions = principal_directions(self.signal)
         self.targets = signal_directions(self.signal)
 

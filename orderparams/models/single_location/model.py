@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from numpy.typing import ArrayLike
 
 from orderparams.config.values import Numbers
-from orderparams.models.interface import Reference, State
+from orderparams.models.interface import Example, Reference, State
 from orderparams.models.single_location.bayes.known import known_bayes_risk
 from orderparams.models.single_location.engines.auto import make_engine
+from orderparams.models.single_location.examples import attend_to_examples
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.geometry import HeadGeometry
 from orderparams.models.single_location.proportion import at_start, in_course
 from orderparams.models.single_location.sections import Problem
-from orderparams.models.single_location.setup import build
+from orderparams.models.single_location.setup import (
+    build,
+    build_activation,
+    build_task,
+    initial_heads,
+)
 from orderparams.models.single_location.sgd import UpdateRule, build_model
 from orderparams.models.vectors.replicas import Ensemble, replicas_of
 
@@ -54,6 +60,12 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     setup = build(problem)
     model = build_model(setup.task, setup.activation)
     return replicas_of(problem, model, update_rule(problem), setup.start, time)
+
+
+def examples(problem: Problem, states: Sequence[State]) -> list[list[Example]]:
+    """The attention at each of some states to the same example sequences."""
+    heads = [initial_heads(starting_at(problem, state)) for state in states]
+    return attend_to_examples(build_task(problem.task), build_activation(problem.attention), heads)
 
 
 def update_rule(problem: Problem) -> UpdateRule:

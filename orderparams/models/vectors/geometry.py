@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
+from orderparams.expectations.laws import Mixture
 from orderparams.models.interface import model_of
 
 Array = NDArray[np.float64]
@@ -180,6 +181,16 @@ class Geometry(Protocol):
     @property
     def targets(self) -> tuple[Direction, ...]:
         """What a vector can specialize on."""
+        ...
+
+    @property
+    def support(self) -> Mixture:
+        """Where what is hidden lies among the hidden directions."""
+        ...
+
+    @property
+    def support_words(self) -> str:
+        """What that is: "support of the signal"."""
         ...
 
     @property

@@ -20,15 +20,21 @@ from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
 from orderparams.storage.files import check_target
-from orderparams.storage.suffixes import FIGURES, check_suffix
+from orderparams.storage.suffixes import FIGURES, FILMS, check_suffix
 from orderparams.views.plots.claims import plot_evidence
 from orderparams.views.plots.courses import plot_courses
 from orderparams.views.plots.drawing import drawing
+from orderparams.views.plots.film import Film, save_film, writer_for
+from orderparams.views.plots.growth import plot_growth
 from orderparams.views.plots.layout import parse_size
+from orderparams.views.plots.modes import plot_modes
+from orderparams.views.plots.phase import film_phase, plot_phase
+from orderparams.views.plots.pruning import plot_pruning
 from orderparams.views.plots.request import ANY, LOGS, Request
 from orderparams.views.plots.scans import plot_scan
 from orderparams.views.plots.style import save_figure
 from orderparams.views.plots.themes import DEFAULT, first_line
+from orderparams.views.plots.weights import plot_weights
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +45,8 @@ class Kind:
     """A figure with a name: what draws it, of which results, and what can be asked of it.
 
     ``draw`` takes the results, a single one unless ``several``, and the request; ``takes`` are the
-    settings of :class:`Request` that change the figure, beside title and size.
+    settings of :class:`Request` that change the figure, beside title and size. ``film`` draws the
+    same in time, where it can be.
     """
 
     about: str
@@ -47,6 +54,11 @@ class Kind:
     of: tuple[type, ...]
     takes: frozenset[str] = frozenset()
     several: bool = False
+    film: Callable[[Sequence[Any], Request], Film] | None = None
+
+
+RUNS = (Trajectory, SimulationRun, Validation, Analysis)
+"""What has a course in time."""
 
 
 def course_of(result: Any) -> Any:
@@ -58,7 +70,7 @@ KINDS: dict[str, Kind] = {
     "time": Kind(
         "order parameters and risk in time",
         lambda results, request: plot_courses(*map(course_of, results), request=request),
-        (Trajectory, SimulationRun, Validation, Analysis),
+        RUNS,
         frozenset({"quantity", "log", "excess", "labels"}),
         several=True,
     ),
@@ -73,6 +85,33 @@ KINDS: dict[str, Kind] = {
         lambda results, request: plot_evidence(results[0], request),
         (Evidence,),
     ),
+    "phase": Kind(
+        "courses in the plane of two directions",
+        lambda results, request: plot_phase(results[0], request),
+        RUNS,
+        frozenset({"plane", "field"}),
+        film=lambda results, request: film_phase(results[0], request),
+    ),
+    "weights": Kind(
+        "attention to example sequences before and after",
+        lambda results, request: plot_weights(results[0], request),
+        RUNS,
+    ),
+    "modes": Kind(
+        "what moves in the modes at stationary points",
+        lambda results, request: plot_modes(results[0], request),
+        (Analysis,),
+    ),
+    "growth": Kind(
+        "the deviation from saddles, and the slope predicted",
+        lambda results, request: plot_growth(results[0], request),
+        (Analysis,),
+    ),
+    "pruning": Kind(
+        "the risk without some of what learns",
+        lambda results, request: plot_pruning(results[0], request),
+        (Analysis,),
+    ),
 }
 """Figures by their names. Where none is asked for, the first one that shows the result is drawn."""
 
@@ -83,6 +122,24 @@ def figure_of(results: Sequence[Any], request: Request) -> Figure:
     :class:`ConfigurationError` for a kind that there is not or that does not show them, for results
     that do not go together, and for what would change nothing.
     """
+    return KINDS[checked(results, request)].draw(results, request)
+
+
+def film_of(results: Sequence[Any], request: Request) -> Film:
+    """The same in time; also :class:`ConfigurationError` for a figure that does not move."""
+    name = checked(results, request)
+    film = KINDS[name].film
+    if film is None:
+        moving = [other for other, kind in KINDS.items() if kind.film]
+        raise ConfigurationError(
+            f"the figure {name} ({KINDS[name].about}) does not move; films are made of "
+            f"{listed(moving)}, other figures are .png, .pdf or .svg"
+        )
+    return film(results, request)
+
+
+def checked(results: Sequence[Any], request: Request) -> str:
+    """The name of the kind that is asked for, if it shows the results."""
     names = request.labels or tuple(f"result {i}" for i in range(1, len(results) + 1))
     name = chosen(results[0], request.kind, names[0])
     kind = KINDS[name]
@@ -105,7 +162,7 @@ def figure_of(results: Sequence[Any], request: Request) -> Figure:
             f"{idle[0]!r} changes nothing in the figure {name} ({kind.about}); it is for "
             f"{listed(others)}"
         )
-    return kind.draw(results, request)
+    return name
 
 
 def possible(result: Any, name: str) -> list[str]:
@@ -125,6 +182,10 @@ def chosen(result: Any, name: str, called: str) -> str:
     found = possible(result, called)
     if name and name not in KINDS:
         raise ConfigurationError(f"there is no figure {name!r}; it is one of {listed(KINDS)}")
+    if name and name not in found and KINDS[name].of == (Analysis,):
+        raise ConfigurationError(
+            f"the figure {name} is drawn of an analysis, and {called} holds none", "analyze"
+        )
     if name and name not in found:
         raise ConfigurationError(f"there is no figure {name} of {called}; there is {listed(found)}")
     return name or found[0]
@@ -150,6 +211,8 @@ def plot_results(
     at: Mapping[str, Any] | None = None,
     over: str | Sequence[str] = (),
     labels: Sequence[str] = (),
+    plane: Sequence[int] = (),
+    field: int | None = None,
     force: bool = False,
 ) -> Figure:
     """The figure of a result, or of several that are compared, written to ``path`` if there is one.
@@ -160,14 +223,16 @@ def plot_results(
     the heading, and "" leaves it out. ``size`` is "column", "page" or width and height in inches;
     ``style`` the path of a style sheet of matplotlib, ``theme`` one of THEMES. ``at`` and ``over``
     choose what is drawn of a scan. ``labels`` name several results, which by default are called by
-    what differs in their configurations. :class:`~orderparams.errors.ConfigurationError` for what
+    what differs in their configurations. ``plane`` are two directions and ``field`` what learns,
+    counted from 1, of a phase portrait; a ``path`` that ends in .gif or .mp4 makes it a film.
+    :class:`~orderparams.errors.ConfigurationError` for what
     makes no sense or would change nothing; an existing file is replaced with ``force`` alone.
     """
     several = list(results) if isinstance(results, list | tuple) else [results]
     if not several:
         raise ConfigurationError("there is nothing to plot: no result was given")
     if path is not None:
-        check_suffix(Path(path), FIGURES, "a figure")
+        check_suffix(Path(path), (*FIGURES, *FILMS), "a figure")
         check_target(Path(path), force=force)
     if log not in (None, *LOGS):
         raise ConfigurationError(f"log: {log!r} is not one of {listed(LOGS)}")
@@ -181,11 +246,18 @@ def plot_results(
         {key: str(value) for key, value in (at or {}).items()},
         (over,) if isinstance(over, str) else tuple(over),
         tuple(labels),
+        tuple(plane),
+        field or 0,
     )
     sheet = None if style is None else Path(style)
     with drawing(theme, sheet) as own, told_of(sheet):
         if request.size is None and "figure.figsize" in own:
             request = dataclasses.replace(request, size=tuple(own["figure.figsize"]))
+        if path is not None and Path(path).suffix.lower() in FILMS:
+            writer = writer_for(Path(path))
+            film = film_of(several, request)
+            save_film(film, Path(path), writer, force=force)
+            return film.figure
         figure = figure_of(several, request)
         if path is not None:
             save_figure(figure, Path(path), force=force)

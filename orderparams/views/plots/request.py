@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 LOGS = ("x", "y", "both")
 """Axes that can be asked to be logarithmic."""
@@ -21,7 +21,8 @@ class Request:
     draws the risk minus the one to compare with; ``title`` stands above in place of the heading,
     which "" leaves out; ``size`` is width and height in inches, the height None where the panels
     decide it. ``at`` and ``over`` choose what is drawn of a scan; ``labels`` are the names of
-    several results.
+    several results. ``plane`` are two directions, and ``field`` what learns, of a phase portrait,
+    counted from 1.
     """
 
     kind: str = ""
@@ -30,9 +31,11 @@ class Request:
     excess: bool = False
     title: str | None = None
     size: tuple[float, float | None] | None = None
-    at: Mapping[str, str] = field(default_factory=dict)
+    at: Mapping[str, str] = dataclasses.field(default_factory=dict)
     over: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    plane: tuple[int, ...] = ()
+    field: int = 0
 
     @property
     def given(self) -> list[str]:

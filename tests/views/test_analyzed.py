@@ -1,0 +1,110 @@
+"""Figures of an analysis: modes, growth and pruning show the numbers that were found."""
+
+import dataclasses
+
+import matplotlib
+import numpy as np
+import pytest
+from views.analyses import students
+
+from orderparams.analysis.along import course_along, shape_of
+from orderparams.errors import ConfigurationError
+from orderparams.views.plots import SETTINGS, save_figure
+from orderparams.views.plots.figures import figure_of
+from orderparams.views.plots.request import Request
+
+
+def figure(kind, result=None, **request):
+    return figure_of([result or students()], Request(kind=kind, **request))
+
+
+def lines(axes):
+    return {line.get_label(): line for line in axes.lines}
+
+
+@pytest.mark.parametrize("kind", ["modes", "growth", "pruning"])
+def test_they_are_of_an_analysis_alone(kind):
+    with pytest.raises(
+        ConfigurationError, match=f"{kind} is drawn of an analysis.*analyze.* makes one"
+    ):
+        figure(kind, students().trajectory)
+
+
+@pytest.mark.parametrize("kind", ["phase", "modes", "growth", "pruning"])
+def test_they_are_drawn_to_the_same_bytes(kind, tmp_path):
+    for name in ("a.svg", "b.svg"):
+        with matplotlib.rc_context(SETTINGS):
+            save_figure(figure(kind), tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_a_row_of_squares_for_each_stationary_point():
+    found = students()
+    panels = [axes for axes in figure("modes").axes if axes.images]
+    assert panels[0].get_ylabel() == "student"
+    labels = [part.get_suptitle() for part in panels[0].figure.figure.subfigs]
+    assert labels[0].startswith(f"all students equal: risk {found.unspecialized.point.risk:.4g}, ")
+    assert labels[-1].startswith("next to the end: ")
+    first, mode = panels[0], found.unspecialized.modes[0]
+    shape = shape_of(found.unspecialized, mode, found.trajectory)
+    expected = shape.overlaps / np.abs(shape.overlaps).max()
+    np.testing.assert_allclose(first.images[0].get_array()[:, :2], expected)
+    rate, _, words = first.get_title().partition("\n")
+    assert rate.startswith(f"rate {mode.rate:+.3g}")
+    assert words.replace("\n", " ") == mode.describe(found.geometry)
+    assert [text.get_text() for text in first.get_xticklabels()][:2] == ["1", "2"]
+    signs = {(round(text.get_position()[1]), round(text.get_position()[0])): text.get_text()
+             for text in first.texts}  # fmt: skip
+    for place, sign in signs.items():
+        assert (sign == "+") == (expected[place] > 0)
+    assert signs
+
+
+def test_growth_is_drawn_with_the_slope_of_the_rate():
+    """Oracle of the slope: the logarithm of the dashed line rises by the rate times the time."""
+    found = students()
+    first = figure("growth").axes[0]
+    assert first.get_yscale() == "log"
+    mode = found.unspecialized.unstable[0]
+    course = course_along(found.unspecialized, mode, found.trajectory)
+    drawn, dashed = first.lines[:2]
+    shown = np.isin(found.trajectory.time, drawn.get_xdata())
+    np.testing.assert_allclose(drawn.get_ydata(), course.amplitude[shown])
+    time, slope = dashed.get_xdata(), np.log(dashed.get_ydata())
+    np.testing.assert_allclose(np.diff(slope) / np.diff(time), mode.rate, rtol=1e-9)
+    assert f"rate {mode.rate:.4g}" in drawn.get_label().replace("\n", " ")
+
+
+def test_where_nothing_grows_there_is_no_growth():
+    found = students()
+    stable = dataclasses.replace(found.final, growth=())
+    calm = dataclasses.replace(found, unspecialized=stable, rests=(), final=stable)
+    with pytest.raises(ConfigurationError, match="there is no growth to draw"):
+        figure("growth", calm)
+
+
+def test_pruning_has_both_curves_and_the_lines_of_what_they_cost():
+    found = students()
+    above, below = figure("pruning").axes
+    removals = found.pruning.removals
+    drawn = lines(above)
+    np.testing.assert_array_equal(
+        drawn["as it is"].get_ydata(), [removal.risk for removal in removals]
+    )
+    np.testing.assert_array_equal(
+        drawn["the rest trained again"].get_ydata(), [one.reoptimized_risk for one in removals]
+    )
+    assert drawn["+1 %"].get_ydata()[0] == pytest.approx(1.01 * found.pruning.risk)
+    assert drawn["+10 %"].get_ydata()[0] == pytest.approx(1.1 * found.pruning.risk)
+    assert drawn["lower bound: zero"].get_ydata()[0] == 0.0
+    assert below.get_yscale() == "log"
+    texts = [text.get_text() for text in above.get_xticklabels()]
+    assert texts[0] == "0\n"
+    assert texts[1] == f"1\n{removals[1].learners[0] + 1}"
+
+
+def test_one_head_cannot_be_pruned():
+    found = students()
+    pruning = dataclasses.replace(found.pruning, removals=found.pruning.removals[:1])
+    with pytest.raises(ConfigurationError, match="there is one student, and none to remove"):
+        figure("pruning", dataclasses.replace(found, pruning=pruning))
