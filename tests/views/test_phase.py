@@ -116,7 +116,7 @@ def test_replicas_are_thin_lines_and_the_theory_goes_through_them():
 def test_the_field_is_that_of_the_velocities(heads):
     """Streamlines begin and end along the velocities that the analysis gives there."""
     axes = drawn(heads, field=2)
-    assert axes.collections[0].get_label() == "velocity of head 2, the rest as at the end"
+    assert axes.collections[0].get_label() == "velocity of head 2,\nthe rest as at the end"
     segments = [part for part in axes.collections[0].get_segments() if len(part) > 3]
     middle = np.array([part[len(part) // 2 - 1 :][:2] for part in segments[::5]])
     plane = plane_of(heads.problem, heads.overlap[-1])

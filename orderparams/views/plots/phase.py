@@ -283,7 +283,7 @@ def draw_field(axes: Axes, run: Trajectory, plane: Plane, learner: int, word: st
     streams = axes.streamplot(
         x, y, u, v, color=faint(), linewidth=0.6, arrowsize=0.6, density=0.6, zorder=0
     )
-    streams.lines.set_label(f"velocity of {word} {learner}, the rest as at the end")
+    streams.lines.set_label(f"velocity of {word} {learner},\nthe rest as at the end")
 
 
 def name_courses(axes: Axes, names: Names) -> None:
