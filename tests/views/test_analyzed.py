@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from views.analyses import students
 
+import orderparams as op
 from orderparams.analysis.along import course_along, shape_of
 from orderparams.errors import ConfigurationError
 from orderparams.views.plots import SETTINGS, save_figure
@@ -31,10 +32,11 @@ def test_they_are_of_an_analysis_alone(kind):
 
 
 @pytest.mark.parametrize("kind", ["phase", "modes", "growth", "pruning"])
-def test_they_are_drawn_to_the_same_bytes(kind, tmp_path):
-    for name in ("a.svg", "b.svg"):
+def test_they_are_drawn_of_a_file_to_the_same_bytes(kind, tmp_path):
+    students().save(tmp_path / "analyzed.h5")
+    for name, result in (("a.svg", students()), ("b.svg", op.open(tmp_path / "analyzed.h5"))):
         with matplotlib.rc_context(SETTINGS):
-            save_figure(figure(kind), tmp_path / name)
+            save_figure(figure(kind, result), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
