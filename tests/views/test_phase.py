@@ -104,6 +104,7 @@ def test_replicas_are_thin_lines_and_the_theory_goes_through_them():
     courses = [line for line in axes.lines if len(line.get_xdata()) == 4]
     thin = [line for line in courses if line.get_linewidth() == THIN]
     assert len(thin) == 3 * len(simulation.risk)
+    assert "SGD" in axes.figure.get_suptitle()
     np.testing.assert_array_equal(thin[1].get_xdata(), simulation["overlap"][0, :, 1, 0])
     validation = op.validate(problem, settings={"training.rule": "sgd"}, dimensions=[40, 50])
     courses = [line for line in drawn(validation).lines if len(line.get_xdata()) > 1]

@@ -74,7 +74,7 @@ def lines_of(place: Place, analysis: Analysis) -> list[Line]:
     pairs = list(zip(rest.unstable, rest.growth, strict=True))
     pairs = [(mode, growth) for mode, growth in pairs if followed(mode)][:MOST_MODES]
     lines = [Line(mode, course_along(rest, mode, run), growth) for mode, growth in pairs]
-    return [line for line in lines if line.course.near and line.course.amplitude.any()]
+    return [line for line in lines if line.course.amplitude[list(line.course.near)].any()]
 
 
 def draw_saddle(axes: Axes, place: Place, lines: list[Line], analysis: Analysis) -> None:
@@ -110,5 +110,6 @@ def predicted(at: Array, time: Array, amplitude: Array, near: range, rate: float
     saddle."""
     t, y = time[near.start : near.stop], amplitude[near.start : near.stop]
     middle = np.exp(np.log(y[y > 0]).mean())
-    course: Array = middle * np.exp(rate * (at - t[y > 0].mean()))
+    with np.errstate(over="ignore"):
+        course: Array = middle * np.exp(rate * (at - t[y > 0].mean()))
     return course

@@ -21,7 +21,7 @@ from orderparams.views.plots.film import Film
 from orderparams.views.plots.legends import strip
 from orderparams.views.plots.request import Request
 from orderparams.views.plots.style import faint, heading, ink, line_style
-from orderparams.views.plots.subject import overlaps_of, run_of
+from orderparams.views.plots.subject import overlaps_of, rule_of, run_of
 from orderparams.views.story.words import instant
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def draw_portrait(result: Any, request: Request) -> Portrait:
     draw_rests(axes, result, main, plane)
     name_courses(axes, names)
     label(axes, main, plane)
-    heading(figure, problem, title=request.title)
+    heading(figure, problem, rule_of(result), title=request.title)
     strip(figure)
     if height is None:
         tighten(figure, axes)

@@ -22,6 +22,11 @@ def run_of(result: Any) -> Trajectory:
     return run
 
 
+def rule_of(result: Any) -> str | None:
+    """How what is drawn has learned, where that is not the configuration's rule."""
+    return "sgd" if isinstance(result, SimulationRun) else None
+
+
 def overlaps_of(run: Trajectory) -> OrderParameter:
     """The order parameter that stages tell of."""
     return next(one for one in run.order_parameters if one.crossed)

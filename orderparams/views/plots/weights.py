@@ -12,7 +12,7 @@ from orderparams.errors import ConfigurationError
 from orderparams.models.interface import Example, model_of
 from orderparams.views.plots.request import Request
 from orderparams.views.plots.style import colour, diverging, heading, ink
-from orderparams.views.plots.subject import overlaps_of, run_of
+from orderparams.views.plots.subject import overlaps_of, rule_of, run_of
 from orderparams.views.story.words import instant
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def plot_weights(result: Any, request: Request) -> Figure:
     others = any(one.others for one in found[0])
     more = "; +: the sum over so many others" if others else ""
     figure.supxlabel(f"token; ▼ and the frame mark the informative one{more}", fontsize=7)
-    heading(figure, run.problem, title=request.title)
+    heading(figure, run.problem, rule_of(result), title=request.title)
     return figure
 
 
