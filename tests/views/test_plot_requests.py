@@ -174,6 +174,7 @@ def test_quantities_are_chosen_by_name(runs, simulation, committee):
         ),
         ({"quantity": "bias"}, "bias does not change here; there is overlap, self_overlap, risk"),
         ({"quantity": "overlap", "excess": True}, "'excess' is of the risk, which is not among"),
+        ({"labels": ["a", "b"]}, "labels: 2 names of 1 results; each has one"),
         ({"log": "z"}, "log: 'z' is not one of x, y, both"),
         ({"kind": "pie"}, "there is no figure 'pie'; it is one of time, scan, claim"),
         ({"kind": "scan"}, "there is no figure scan of result 1; there is time"),
@@ -307,7 +308,8 @@ def test_requests_know_what_was_asked_for():
     assert all(kind.takes <= fields for kind in KINDS.values())
 
 
-def test_the_command_takes_all_of_it(run, result_paths, runs, tmp_path):
+def test_the_command_takes_all_of_it(run, result_paths, runs, committee, tmp_path):
+    committee.save(tmp_path / "ss.h5")
     for length, result in runs.items():
         result.save(tmp_path / f"{length}.h5")
     options = ["--excess", "--log", "x", "--title", "", "--size", "column", "--theme", "grey"]
@@ -320,6 +322,7 @@ def test_the_command_takes_all_of_it(run, result_paths, runs, tmp_path):
         (["3.h5", "--at", "heads=1"], "'at' changes nothing in the figure time"),
         (["3.h5", result_paths["solve"]], "draw it by itself"),
         (["3.h5", "--theme", "pink"], "--theme: 'pink' is not one of light, dark, grey"),
+        (["ss.h5", "--excess"], "; --log y shows the risk itself on a logarithmic axis"),
         (["3.h5", "--kind", "pie"], "there is no figure 'pie'"),
     ):
         status, out, err = run("plot", *words, "-o", "b.png")

@@ -119,8 +119,7 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
         sources = [source.after_start() for source in sources]
         if request.log and any(source.time.max() <= 0 for source in sources):
             raise ConfigurationError(
-                f"log={request.log!r}: there is no time after t = 0, for which a logarithmic axis "
-                "has no place"
+                "there is no time after t = 0, for which a logarithmic axis has no place"
             )
     return Courses(
         tuple(results), tuple(sources), parts, tuple(map(tuple, rows)), tuple(below), end, request

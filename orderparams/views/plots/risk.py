@@ -27,8 +27,7 @@ def check_excess(sources: Sequence[Source]) -> None:
             of = f" of {source.label}" if source.label else ""
             why = "is not known here" if source.references else "is not defined for this model"
             raise ConfigurationError(
-                f"there is no excess risk{of}: a risk to compare with {why}; log='y' shows the "
-                "risk itself on a logarithmic axis"
+                f"there is no excess risk{of}: a risk to compare with {why}", "log risk"
             )
 
 
