@@ -273,8 +273,8 @@ def test_more_heads_than_colours_are_named_in_groups_of_copies():
     pace = np.linspace(4.0, 8.0, 12)
     overlap = np.tanh(time[:, None] / pace)[..., None] * ends
     state = {"overlap": overlap, "self_overlap": np.einsum("thf,tgf->thg", overlap, overlap)}
-    settings = {"attention.heads": 12, "task.signal": {"kind": "spikes", "strengths": [4.0, 1.0]}}
-    problem = op.load({**settings, "output": {"points": 41}})
+    signal = {"kind": "spikes", "strengths": [4.0, 1.0]}
+    problem = op.load({"task": {"signal": signal}, "attention": {"heads": 12}})
     figure = plot_courses(op.Trajectory(problem, time, state, np.exp(-time)))
     named = [text.get_text() for text in figure_names(figure)]
     assert named[:3] == ["heads 1–5, copies", "heads 6–9, copies", "heads 10–12, copies"]
