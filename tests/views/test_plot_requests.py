@@ -141,6 +141,18 @@ def test_excess_is_the_risk_above_the_one_to_compare_with(runs):
         assert any(np.array_equal(values, run.risk - run.bayes_risk) for values in drawn)
 
 
+def test_a_panel_without_a_risk_says_why(runs):
+    unknown = dataclasses.replace(runs[3], risk=np.full(5, np.nan))
+    below = dataclasses.replace(runs[3], risk=np.full(5, 0.1))
+    for run, excess, why in (
+        (unknown, False, "not known"),
+        (unknown, True, "not known"),
+        (below, True, "never above the one to compare with"),
+    ):
+        (axes,) = plot_results(run, quantity="risk", excess=excess).axes
+        assert [text.get_text() for text in axes.texts] == [why]
+
+
 def test_there_is_no_excess_where_there_is_nothing_to_compare_with(runs, committee):
     unknown = dataclasses.replace(runs[3], references={})
     for run, why in ((committee, "is not defined for this model"), (unknown, "is not ")):
@@ -337,3 +349,10 @@ def test_drawing_leaves_nothing_behind(runs):
     with drawing("grey"):
         pass
     assert dict(matplotlib.rcParams) == before
+
+
+def test_a_sign_that_the_font_has_not_is_told_once(run, runs, tmp_path):
+    runs[3].save(tmp_path / "3.h5")
+    status, _, err = run("plot", "3.h5", "--title", "\u65e5\u672c", "--quantity", "risk")
+    assert (status, err.count("\n")) == (0, 2)
+    assert "missing from font(s) DejaVu Sans; a style sheet with font.family" in err

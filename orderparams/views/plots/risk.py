@@ -61,10 +61,18 @@ def draw_risks(
             values = np.where(values > 0, values, np.nan)
         label = source.label if apart else "" if source.replicas else "risk"
         draw_line(axes, source.time, values, style, label, part)
+    if not any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in axes.lines):
+        why = "never above the one to compare with" if risen(sources) else "not known"
+        axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center")
     if not excess:
         draw_references(axes, sources, apart=apart)
     if log:
         upright(axes)
+
+
+def risen(sources: Sequence[Source]) -> bool:
+    """Whether a risk is known at some time."""
+    return any(np.isfinite(source.risk).any() for source in sources)
 
 
 def draw_references(axes: Axes, sources: Sequence[Source], *, apart: bool) -> None:
