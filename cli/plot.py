@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -158,5 +159,15 @@ def plot(
 
     from orderparams.views.plots import plot_files
 
-    plot_files(files, path, force=force, **settings)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.filterwarnings("default", message="Glyph")
+        plot_files(files, path, force=force, **settings)
+    if heard:
+        click.echo(f"orderparams: warning: {told(str(heard[0].message))}", err=True)
     click.echo(f"written to {path}", err=True)
+
+
+def told(warning: str) -> str:
+    """A warning of matplotlib, with what helps where a sign is not in the font."""
+    helps = "; a style sheet with font.family: and one that has it helps (--style FILE)"
+    return warning.rstrip(".") + helps * warning.startswith("Glyph")

@@ -25,6 +25,7 @@ REMEDIES = {
     "saad-solla": "orderparams presets saad-solla > my.toml writes one to start from",
     "dimensions": "for example --dimensions 250,1000",
     "choose": "choose with --over {over}, or fix the others with --at {name}={value}",
+    "log risk": "--log y shows the risk itself on a logarithmic axis",
     "fix": "fix parameters with --at KEY=VALUE",
     "cluster": "dask scheduler --scheduler-file {path} makes it",
 }

@@ -33,6 +33,7 @@ REMEDIES = {
     "saad-solla": 'orderparams.load("saad-solla") is one to start from',
     "dimensions": "for example dimensions=[250, 1000]",
     "choose": "choose with over={over!r}, or fix the others with at={{{name!r}: {value!r}}}",
+    "log risk": "log='y' shows the risk itself on a logarithmic axis",
     "fix": "fix parameters with at={{name: value}}",
     "cluster": "dask scheduler --scheduler-file {path} makes it",
 }

@@ -118,12 +118,12 @@ def test_logarithmic_axes(runs, committee):
         figure = plot_results(run, log="both")
         time = [axes for axes in figure.axes if axes.get_xlabel().startswith("time")]
         assert all(axes.get_xscale() == axes.get_yscale() == "log" for axes in time)
-        assert time[0].get_xlim()[0] == run.time[1]
+        assert time[0].get_xlim()[0] == pytest.approx(run.time[1])
         assert "symlog" not in {axes.get_yscale() for axes in plot_results(run, log="x").axes}
         (first, *_) = time
         drawn = [line.get_ydata() for line in first.lines]
         assert any(
-            np.array_equal(values, np.abs(run.parameters[first_name(run)][:, 0, 0]))
+            np.array_equal(values, np.abs(run.parameters[first_name(run)][1:, 0, 0]))
             for values in drawn
         )
 
@@ -139,6 +139,18 @@ def test_excess_is_the_risk_above_the_one_to_compare_with(runs):
     drawn = [line.get_ydata() for line in axes.lines]
     for run in runs.values():
         assert any(np.array_equal(values, run.risk - run.bayes_risk) for values in drawn)
+
+
+def test_a_panel_without_a_risk_says_why(runs):
+    unknown = dataclasses.replace(runs[3], risk=np.full(5, np.nan))
+    below = dataclasses.replace(runs[3], risk=np.full(5, 0.1))
+    for run, excess, why in (
+        (unknown, False, "not known"),
+        (unknown, True, "not known"),
+        (below, True, "never above the one to compare with"),
+    ):
+        (axes,) = plot_results(run, quantity="risk", excess=excess).axes
+        assert [text.get_text() for text in axes.texts] == [why]
 
 
 def test_there_is_no_excess_where_there_is_nothing_to_compare_with(runs, committee):
@@ -174,6 +186,7 @@ def test_quantities_are_chosen_by_name(runs, simulation, committee):
         ),
         ({"quantity": "bias"}, "bias does not change here; there is overlap, self_overlap, risk"),
         ({"quantity": "overlap", "excess": True}, "'excess' is of the risk, which is not among"),
+        ({"labels": ["a", "b"]}, "labels: 2 names of 1 results; each has one"),
         ({"log": "z"}, "log: 'z' is not one of x, y, both"),
         ({"kind": "pie"}, "there is no figure 'pie'; it is one of time, scan, claim"),
         ({"kind": "scan"}, "there is no figure scan of result 1; there is time"),
@@ -307,7 +320,8 @@ def test_requests_know_what_was_asked_for():
     assert all(kind.takes <= fields for kind in KINDS.values())
 
 
-def test_the_command_takes_all_of_it(run, result_paths, runs, tmp_path):
+def test_the_command_takes_all_of_it(run, result_paths, runs, committee, tmp_path):
+    committee.save(tmp_path / "ss.h5")
     for length, result in runs.items():
         result.save(tmp_path / f"{length}.h5")
     options = ["--excess", "--log", "x", "--title", "", "--size", "column", "--theme", "grey"]
@@ -320,6 +334,7 @@ def test_the_command_takes_all_of_it(run, result_paths, runs, tmp_path):
         (["3.h5", "--at", "heads=1"], "'at' changes nothing in the figure time"),
         (["3.h5", result_paths["solve"]], "draw it by itself"),
         (["3.h5", "--theme", "pink"], "--theme: 'pink' is not one of light, dark, grey"),
+        (["ss.h5", "--excess"], "; --log y shows the risk itself on a logarithmic axis"),
         (["3.h5", "--kind", "pie"], "there is no figure 'pie'"),
     ):
         status, out, err = run("plot", *words, "-o", "b.png")
@@ -334,3 +349,10 @@ def test_drawing_leaves_nothing_behind(runs):
     with drawing("grey"):
         pass
     assert dict(matplotlib.rcParams) == before
+
+
+def test_a_sign_that_the_font_has_not_is_told_once(run, runs, tmp_path):
+    runs[3].save(tmp_path / "3.h5")
+    status, _, err = run("plot", "3.h5", "--title", "\u65e5\u672c", "--quantity", "risk")
+    assert (status, err.count("\n")) == (0, 2)
+    assert "missing from font(s) DejaVu Sans; a style sheet with font.family" in err

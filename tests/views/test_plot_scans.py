@@ -9,8 +9,12 @@ from views import fake
 import orderparams as op
 from orderparams.cli.main import orderparams
 from orderparams.config import to_toml
+from orderparams.config.words import symbols
 from orderparams.errors import ConfigurationError, FileError
+from orderparams.results.comparison import FALSE_ALARM
 from orderparams.views.plots import SETTINGS, plot_file, plot_scan, save_figure
+from orderparams.views.plots.naming import assigned, in_words
+from orderparams.views.plots.quantities import ranks
 
 AXES = {
     "attention.activation": np.array(["softmax", "softmax-1"], dtype=object),
@@ -189,3 +193,79 @@ def test_the_command_fixes_and_chooses(tmp_path):
     wrong = CliRunner().invoke(orderparams, [*command, "--force", "--at", "softmax"])
     assert wrong.exit_code == 2
     assert "'softmax' is not KEY=VALUE" in wrong.output
+
+
+def test_heads_are_told_apart_by_their_rank():
+    """In colour of a single line, else in dashes and markers; and they are named."""
+    one = plot_scan(scan("task.noise"))
+    panel = one.axes[1]
+    lines = {line.get_label(): line for line in panel.lines}
+    assert list(lines) == ["largest head", "2nd head"]
+    assert len({line.get_color() for line in lines.values()}) == 2
+    assert "2nd head" in [text.get_text() for text in one.legends[0].get_texts()]
+    several = plot_scan(scan("attention.activation", "task.noise")).axes[1]
+    largest, second = several.lines[:2]
+    assert largest.get_color() == second.get_color()
+    assert largest.get_linestyle() != second.get_linestyle()
+    assert largest.get_marker() != second.get_marker()
+    assert {"largest head", "2nd head"} <= drawn(several).keys()
+
+
+def test_many_heads_are_named_once_and_no_name_is_missing():
+    assert ranks(2, "head") == ("largest head", "2nd head")
+    many = ranks(30, "student")
+    assert len(many) == 30
+    assert list(dict.fromkeys(many))[-2:] == ["7th student", "other students"]
+
+
+def test_words_stand_at_their_axis_and_no_points_are_the_same():
+    panel = plot_scan(scan("attention.activation")).axes[1]
+    assert panel.get_xlabel() == "activation"
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == ["softmax", "softmax-1"]
+    points = [(x, y) for line in panel.lines for x, y in zip(*line.get_data(), strict=True)]
+    assert len({x for x, _ in points}) == len(points) == 4, "beside each other"
+    assert len({line.get_marker() for line in panel.lines}) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("task.signal.strengths[0]", "strength ν₁"),
+        ("task.signal.strengths", "strengths ν"),
+        ("attention.head_weights[1]", "head weight 2"),
+        ("initial.overlap[0][2]", "overlap 1 3"),
+        ("task.signal.kind", "signal kind"),
+        ("initial.seed", "initial seed"),
+        ("training.learning_rate", "learning rate γ"),
+    ],
+)
+def test_keys_are_told_in_words(key, words):
+    assert in_words(key, symbols(op.load("two-stage"))) == words
+
+
+def test_what_is_no_word_has_its_name():
+    assert assigned("activation", "softmax-1") == "softmax-1"
+    assert assigned("strengths ν", "[4, 1]") == "strengths ν = [4, 1]"
+    assert assigned("length L", np.int64(8)) == "length L = 8"
+    assert assigned("warm start", "true") == "warm start = true"
+
+
+def test_p_values_have_the_line_of_the_false_alarm(result_paths):
+    figure = plot_file(result_paths["validate"])
+    (panel,) = (axes for axes in figure.axes if axes.get_ylabel() == "p-value")
+    assert set(drawn(panel)["false alarm, 1 %"]) == {FALSE_ALARM}
+    names = [text.get_text() for text in panel.get_legend().get_texts()]
+    assert {"order parameters", "loss", "false alarm, 1 %"} <= set(names)
+
+
+def test_lines_that_coincide_are_both_seen():
+    """Equal values of two lines: the later is narrower, its markers are smaller, and the reference
+    lies over both in a colour of its own."""
+    given = scan("attention.activation", "task.noise")
+    given["risk"][1] = given["risk"][0]
+    given["bayes_risk"][:] = given["risk"]
+    below, over, reference = plot_scan(given).axes[0].lines[:3]
+    np.testing.assert_array_equal(below.get_ydata(), over.get_ydata())
+    assert below.get_linewidth() > over.get_linewidth() > reference.get_linewidth()
+    assert below.get_markersize() > over.get_markersize()
+    assert reference.get_color() not in (below.get_color(), over.get_color())

@@ -264,3 +264,20 @@ def test_a_file_without_a_scan_has_nothing_to_choose(run_file):
         ConfigurationError, match=r"'at' changes nothing in the figure time .* it is for scan"
     ):
         plot_file(run_file, {"heads": "2"})
+
+
+def test_more_heads_than_colours_are_named_in_groups_of_copies():
+    """Twelve heads that end in three places on different ways."""
+    time = np.linspace(0.0, 100.0, 41)
+    ends = np.repeat([[2.0, 0.0], [0.0, 2.0], [0.0, -2.0]], [5, 4, 3], axis=0)
+    pace = np.linspace(4.0, 8.0, 12)
+    overlap = np.tanh(time[:, None] / pace)[..., None] * ends
+    state = {"overlap": overlap, "self_overlap": np.einsum("thf,tgf->thg", overlap, overlap)}
+    signal = {"kind": "spikes", "strengths": [4.0, 1.0]}
+    problem = op.load({"task": {"signal": signal}, "attention": {"heads": 12}})
+    figure = plot_courses(op.Trajectory(problem, time, state, np.exp(-time)))
+    named = [text.get_text() for text in figure_names(figure)]
+    assert named[:3] == ["heads 1–5, copies", "heads 6–9, copies", "heads 10–12, copies"]
+    lines = [one for one in figure.axes[0].lines if len(one.get_ydata()) == 41]
+    colours = [one.get_color() for one in lines]
+    assert [len(set(colours[a:b])) for a, b in ((0, 5), (5, 9), (9, 12), (0, 12))] == [1, 1, 1, 3]

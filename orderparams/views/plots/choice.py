@@ -211,8 +211,8 @@ def with_logs(choice: Choice, log: str) -> Choice:
             if not parameter.numeric or parameter.values.min() <= 0:
                 values = shown(np.unique(parameter.values))
                 raise ConfigurationError(
-                    f"log={log!r}: {parameter.label} is {values}, and a logarithmic axis has place "
-                    "for positive numbers alone"
+                    f"{parameter.label} is {values}, and a logarithmic axis has place for positive "
+                    "numbers alone"
                 )
             over[i] = dataclasses.replace(parameter, asked=True)
     return dataclasses.replace(choice, over=tuple(over))

@@ -72,13 +72,6 @@ class Courses:
         return len(self.sources) > 1 and Part.ALONE in self.parts
 
     @property
-    def log_x(self) -> bool:
-        """Whether the axis of time is logarithmic."""
-        alone = isinstance(self.results[0], Trajectory) and len(self.results) == 1
-        spaced = alone and self.problem.output.spacing == "log"
-        return spaced or self.request.log in ("x", "both")
-
-    @property
     def log_y(self) -> bool:
         """Whether those of order parameters and risk are."""
         return self.request.log in ("y", "both")
@@ -122,9 +115,23 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
     alone = isinstance(results[0], Trajectory) and len(results) == 1
     end = crossed[0] if alone and crossed and not request.quantity else None
     rows = rows_of(parameters, sizes_of(source.problem for source in sources))
+    if on_log_time(results, request):
+        sources = [source.after_start() for source in sources]
+        if request.log and any(source.time.max() <= 0 for source in sources):
+            raise ConfigurationError(
+                "there is no time after t = 0, for which a logarithmic axis has no place"
+            )
     return Courses(
         tuple(results), tuple(sources), parts, tuple(map(tuple, rows)), tuple(below), end, request
     )
+
+
+def on_log_time(results: Sequence[Course], request: Request) -> bool:
+    """Whether the axis of time is logarithmic: where this was asked for, and of a single run whose
+    times are spaced so."""
+    (first, *others) = results
+    alone = isinstance(first, Trajectory) and not others
+    return request.log in ("x", "both") or (alone and first.problem.output.spacing == "log")
 
 
 def plot_courses(*results: Course, request: Request = PLAIN) -> Figure:
@@ -153,8 +160,10 @@ def draw_courses(figure: Figure | SubFigure, drawn: Courses) -> None:
             draw_matrix(figure.add_subplot(spots[1]), drawn.end, run[drawn.end.name][-1])
     for one in axes:
         one.margins(x=0)
-    if drawn.log_x:
-        from_first(axes[0], drawn.sources)
+    if on_log_time(drawn.results, drawn.request):
+        times = np.concatenate([source.time for source in drawn.sources])
+        if times.min() > 0:
+            ticks.to_log(axes[0].xaxis, times.min(), times.max())
     if drawn.sources[0].replicas:
         draw_key(axes[0], drawn.sources[0].replicas, drawn.parts[0])
     legends.strip(figure, told(drawn))
@@ -290,15 +299,6 @@ BELOW: Mapping[str, Callable[[Axes, Courses], None]] = {
     "z_score": draw_z,
 }
 """Panels below those of order parameters."""
-
-
-def from_first(axes: Axes, sources: Sequence[Source]) -> None:
-    """A logarithmic axis of time, from the first time that it can show."""
-    times = np.concatenate([source.time for source in sources])
-    if (positive := times[times > 0]).size > 1:
-        low, high = positive.min(), positive.max()
-        ticks.to_log(axes.xaxis, low, high)
-        axes.set_xlim(low, high)
 
 
 def draw_matrix(axes: Axes, parameter: OrderParameter, values: Array) -> None:

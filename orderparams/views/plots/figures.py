@@ -231,6 +231,10 @@ def plot_results(
     several = list(results) if isinstance(results, list | tuple) else [results]
     if not several:
         raise ConfigurationError("there is nothing to plot: no result was given")
+    if labels and len(labels) != len(several):
+        raise ConfigurationError(
+            f"labels: {len(labels)} names of {len(several)} results; each has one"
+        )
     if path is not None:
         check_suffix(Path(path), (*FIGURES, *FILMS), "a figure")
         check_target(Path(path), force=force)

@@ -118,8 +118,7 @@ def of_risk(choice: Choice, risk: Array, reference: Reference, *, excess: bool) 
         return Quantity("risk", "risk", "risk E", risk[..., None])
     if reference is None:
         raise ConfigurationError(
-            "there is no excess risk: the scan has no risk to compare with; log='y' shows the risk "
-            "itself on a logarithmic axis"
+            "there is no excess risk: the scan has no risk to compare with", "log risk"
         )
     name, words = reference
     values = (risk - choice.arrays[name])[..., None]

@@ -27,8 +27,7 @@ def check_excess(sources: Sequence[Source]) -> None:
             of = f" of {source.label}" if source.label else ""
             why = "is not known here" if source.references else "is not defined for this model"
             raise ConfigurationError(
-                f"there is no excess risk{of}: a risk to compare with {why}; log='y' shows the "
-                "risk itself on a logarithmic axis"
+                f"there is no excess risk{of}: a risk to compare with {why}", "log risk"
             )
 
 
@@ -62,10 +61,18 @@ def draw_risks(
             values = np.where(values > 0, values, np.nan)
         label = source.label if apart else "" if source.replicas else "risk"
         draw_line(axes, source.time, values, style, label, part)
+    if not any(np.isfinite(np.asarray(line.get_ydata(), float)).any() for line in axes.lines):
+        why = "never above the one to compare with" if risen(sources) else "not known"
+        axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center")
     if not excess:
         draw_references(axes, sources, apart=apart)
     if log:
         upright(axes)
+
+
+def risen(sources: Sequence[Source]) -> bool:
+    """Whether a risk is known at some time."""
+    return any(np.isfinite(source.risk).any() for source in sources)
 
 
 def draw_references(axes: Axes, sources: Sequence[Source], *, apart: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ Course: TypeAlias = Trajectory | SimulationRun | Validation
 MOST_KEYS, MOST_LETTERS = 3, 48
 """Keys and letters of a label: more are not read."""
 
+FEW = 20
+"""Replicas in which copies are the same."""
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -62,6 +66,20 @@ class Source:
         found = list(self.references.items())[:1]
         return found[0] if found and np.isfinite(found[0][1]) else None
 
+    def after_start(self) -> Source:
+        """The same without times that a logarithmic axis cannot show, unless it knows no others."""
+        kept = self.time > 0
+        if not kept.any():
+            return self
+        where = (slice(None),) * bool(self.replicas) + (kept,)
+        return dataclasses.replace(
+            self,
+            time=self.time[kept],
+            state={name: values[where] for name, values in self.state.items()},
+            risk=self.risk[where],
+            loss=None if self.loss is None else self.loss[where],
+        )
+
     def names(self, parameter: OrderParameter) -> Names:
         """How the lines of an order parameter are drawn and called."""
         if not parameter.axes:
@@ -69,7 +87,8 @@ class Source:
         axis = parameter.axes[0]
         moving = registry.configuration(self.problem.model).order_parameters(self.problem)
         alike = [p for p in moving if p.axes and p.axes[0].name == axis.name]
-        lines = [np.moveaxis(p.lines(self.state[p.name]), -2, 0) for p in alike]
+        some = slice(FEW if self.replicas else None)  # replicas, which are enough to tell
+        lines = [np.moveaxis(p.lines(self.state[p.name][some]), -2, 0) for p in alike]
         courses = np.concatenate([line.reshape(len(line), -1) for line in lines], axis=1)
         learns = any(p.crossed for p in alike)
         return names_of(axis.word, np.nan_to_num(courses), lambda: self.ends(len(courses), learns))

@@ -1,6 +1,7 @@
 """Looks of figures: matplotlib's settings for all of them, those of each theme, and style sheets.
 
-Colours are those of Okabe and Ito, which colour-blind readers tell apart. Grey ones are shades that
+Colours are those of Okabe and Ito, which colour-blind readers tell apart, with a dark red for the
+yellow, which is too pale for lines on white. Grey ones are shades that
 a grey print keeps; dashes and widths tell lines apart there.
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 
 from orderparams.errors import ConfigurationError, FileError, reason
 
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255"]
 BRIGHT = ["#56B4E9", "#E69F00", "#2FC79A", "#F0A6CF", "#F0E442", "#4C9AE0", "#FFFFFF", "#FF7F50"]
 GREYS = ["#000000", "#707070", "#A8A8A8", "#404040"]
 
