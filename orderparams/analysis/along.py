@@ -47,12 +47,12 @@ class Course:
 class Shape:
     """One deviation of unit length along a mode, and what changes by it.
 
-    overlaps (n, M) as they are measured; ``outside`` (n,), the length of the change in directions
+    ``measured`` (n, M), of the overlaps; ``outside`` (n,), the length of the change in directions
     other than the hidden ones, None where there are none; ``numbers`` (n,) that are learned beside
     the vectors, in their units.
     """
 
-    overlaps: Array
+    measured: Array
     outside: Array | None
     numbers: Mapping[str, Array]
 

@@ -58,12 +58,12 @@ def test_the_run_says_what_a_mode_of_several_dimensions_moves(planted):
     shape = shape_of(rest, rest.modes[0], run)
     assert shape.outside is None
     assert not shape.numbers
-    np.testing.assert_allclose(shape.overlaps, parting, atol=0.05)
+    np.testing.assert_allclose(shape.measured, parting, atol=0.05)
     back = dataclasses.replace(
         run, parameters=run.parameters | {"overlap": 2 * rest_overlap(rest) - run["overlap"]}
     )
     np.testing.assert_allclose(
-        shape_of(rest, rest.modes[0], back).overlaps, -shape.overlaps, atol=0.1
+        shape_of(rest, rest.modes[0], back).measured, -shape.measured, atol=0.1
     )
 
 
@@ -83,12 +83,12 @@ def test_without_a_run_the_growth_of_one_weight_stands_for_a_mode(planted):
         },
     )
     shape = shape_of(rest, rest.modes[0], still)
-    row, column = np.unravel_index(np.argmax(shape.overlaps), shape.overlaps.shape)
+    row, column = np.unravel_index(np.argmax(shape.measured), shape.measured.shape)
     unit = np.zeros((COUNT, COUNT))
     unit[row, column] = 1.0
     projector = np.eye(COUNT) - 1 / COUNT
     expected = projector @ unit @ projector
-    np.testing.assert_allclose(shape.overlaps, expected / np.linalg.norm(expected), atol=1e-6)
+    np.testing.assert_allclose(shape.measured, expected / np.linalg.norm(expected), atol=1e-6)
 
 
 def test_what_lies_outside_of_all_directions_has_no_shape(planted):

@@ -49,7 +49,7 @@ def test_a_row_of_squares_for_each_stationary_point():
     assert labels[-1].startswith("next to the end: ")
     first, mode = panels[0], found.unspecialized.modes[0]
     shape = shape_of(found.unspecialized, mode, found.trajectory)
-    expected = shape.overlaps / np.abs(shape.overlaps).max()
+    expected = shape.measured / np.abs(shape.measured).max()
     np.testing.assert_allclose(first.images[0].get_array()[:, :2], expected)
     rate, _, words = first.get_title().partition("\n")
     assert rate.startswith(f"rate {mode.rate:+.3g}")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from orderparams.analysis.along import Shape, shape_of
 from orderparams.models import registry
+from orderparams.models.parameters import OrderParameter
 from orderparams.views.plots.request import Request
 from orderparams.views.plots.style import diverging, heading
 from orderparams.views.story.words import instant
@@ -71,7 +72,8 @@ def plot_modes(analysis: Analysis, request: Request) -> Figure:
             if number % columns == 0:
                 axes.set_ylabel(analysis.geometry.word)
     heading(figure, analysis.problem, title=request.title)
-    figure.supxlabel(legend(several, round(FINE * width)), fontsize=7)
+    main = next(one for one in analysis.order_parameters if one.crossed)
+    figure.supxlabel(legend(main, several, round(FINE * width)), fontsize=7)
     return figure
 
 
@@ -140,7 +142,7 @@ def columns_of(shape: Shape, analysis: Analysis) -> tuple[Array, list[str]]:
     """Values (n, columns), and what stands below each column."""
     known = registry.configuration(analysis.problem.model).PARAMETERS
     signs = {parameter.name: parameter.sign for parameter in known}
-    columns = [*shape.overlaps.T]
+    columns = [*shape.measured.T]
     names = [str(number + 1) for number in range(len(columns))]
     if shape.outside is not None:
         columns.append(shape.outside)
@@ -150,10 +152,11 @@ def columns_of(shape: Shape, analysis: Analysis) -> tuple[Array, list[str]]:
     return np.column_stack(columns), names
 
 
-def legend(several: bool, width: int) -> str:
+def legend(parameter: OrderParameter, several: bool, width: int) -> str:
     """What the squares are, and what stands for a mode of several dimensions."""
     up, down = ("white", "black") if diverging() == "gray" else ("red", "blue")
-    lines = [f"squares: change of the overlap with each direction, {up} (+) up, {down} (−) down"]
+    words, word = parameter.words, parameter.axes[1].word
+    lines = [f"squares: change of the {words} with each {word}, {up} (+) up, {down} (−) down"]
     if several:
         lines.append(
             "of a mode of several dimensions (×): what the run took of it, or one weight's growth"

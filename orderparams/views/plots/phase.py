@@ -148,7 +148,7 @@ def draw_portrait(result: Any, request: Request) -> Portrait:
 
 
 def copies_in(run: Trajectory) -> tuple[Groups, Sequence[int]]:
-    """Those that are equal at the end of a run, and those without overlap then."""
+    """Those that are equal at the end of a run, and those that are next to nothing then."""
     stages = stages_of(run)
     return stages.groups, stages.dormant
 
