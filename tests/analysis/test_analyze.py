@@ -283,7 +283,7 @@ def test_weight_decay_is_compared_like_with_like(command):
     assert status == 0
     out = " ".join(out.split())
     assert "A minimum nearby: risk 0.2107415" in out
-    assert "0.1941239737, residual" in out
+    assert "0.1941239737, slope" in out
     assert "without weight decay" in out
     assert "Its risk is 0.2107415" in out
     assert "The run ends at this value" in out
