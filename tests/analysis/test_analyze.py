@@ -192,6 +192,9 @@ def test_an_analysis_is_made_anew_if_asked_or_where_settings_change_the_run(
         with pytest.raises(ZeroDivisionError):
             op.analyze("found.h5", **settings)
     assert len(made) == 4
+    analysis.trajectory.save(tmp_path / "run.h5")
+    with pytest.raises(ZeroDivisionError):
+        command("run.h5", "--anew")
     status, _, err = command("found.h5", "--replica", "1")
     assert status == 2
     assert "--replica" in err

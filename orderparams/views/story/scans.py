@@ -13,12 +13,10 @@ from orderparams.results import schema
 from orderparams.results.analyzed.rests import CONVERGED
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
 from orderparams.views.story.words import counted, instant, listed
+from orderparams.views.story.worth import SETTLED
 
 if TYPE_CHECKING:
     from orderparams.results.scan import Scan
-
-SETTLED = 0.01
-"""Change of the risk in the last tenth of a run, relative to its range, of one that has settled."""
 
 Index = tuple[int, ...]
 
