@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orderparams.results.analysis import Analysis
     from orderparams.results.trajectory import Trajectory
 
+UNANALYZED = "there is no stored analysis, and the run is analyzed in any case"
 STORED = "the stored analysis is shown, and nothing is computed"
 
 
@@ -79,6 +80,8 @@ def analyze(
     warnings = idle.warned()
     if kind == "analysis" and not anew:
         warnings += shown_again(config)
+    elif anew and kind != "analysis":
+        warnings += given.warned({"--anew": UNANALYZED}, "analyze")
     if is_file(config, assignments):
         source: Path | Trajectory = Path(config)
     else:

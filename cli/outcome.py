@@ -178,5 +178,6 @@ def told(result: Scan) -> list[str]:
     """What the points came to."""
     from orderparams.views.story.scans import results
     from orderparams.views.story.screen import lines
+    from orderparams.views.tables import WIDTH
 
-    return lines([results(result, MOST_POINTS)])
+    return lines([results(result, MOST_POINTS, WIDTH)])

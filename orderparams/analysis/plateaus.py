@@ -29,6 +29,9 @@ LEAVING = 2.0
 AT_END = 0.1
 """Over a plateau that lasts to the end the series changes by less than this part of its range."""
 
+SHORTEST = 2
+"""Steps between stored times that a plateau takes at least: noise makes shorter ones."""
+
 PART = 0.1
 """Of a plateau, the least part without a turn that counts as one."""
 
@@ -63,7 +66,8 @@ def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
 def without_turns(
     plateaus: Sequence[Plateau], events: Sequence[Event], time: Array, risk: Array
 ) -> tuple[Plateau, ...]:
-    """What is left of plateaus while no vector turns: parts of at least PART of each.
+    """What is left of plateaus while no vector turns: parts of at least PART of each, and of
+    SHORTEST steps.
 
     A vector turns from 10 % to 90 % of an event that changes its cosine by LEAST_MOVE.
     """
@@ -80,7 +84,7 @@ def without_turns(
         edges = np.flatnonzero(np.diff(np.pad(inside, 1).astype(int))).reshape(-1, 2)
         for first, last in edges - [0, 1]:
             long_enough = time[last] - time[first] >= PART * (plateau.end - plateau.start)
-            if last > first and long_enough:
+            if last >= first + SHORTEST and long_enough:
                 found.append(part_of(plateau, time[first : last + 1], risk[first : last + 1]))
     return tuple(found)
 

@@ -192,6 +192,9 @@ def test_an_analysis_is_made_anew_if_asked_or_where_settings_change_the_run(
         with pytest.raises(ZeroDivisionError):
             op.analyze("found.h5", **settings)
     assert len(made) == 4
+    analysis.trajectory.save(tmp_path / "run.h5")
+    with pytest.raises(ZeroDivisionError):
+        command("run.h5", "--anew")
     status, _, err = command("found.h5", "--replica", "1")
     assert status == 2
     assert "--replica" in err
@@ -283,7 +286,7 @@ def test_weight_decay_is_compared_like_with_like(command):
     assert status == 0
     out = " ".join(out.split())
     assert "A minimum nearby: risk 0.2107415" in out
-    assert "0.1941239737, residual" in out
+    assert "0.1941239737, slope" in out
     assert "without weight decay" in out
     assert "Its risk is 0.2107415" in out
     assert "The run ends at this value" in out

@@ -226,7 +226,7 @@ def test_unequal_points_need_learned_biases():
     learned = optimum(op.load(SPIKES, [signal, "attention.bias=learned"]))
     assert norm.risk > norm.floor.value + 1e-3
     assert learned.risk == pytest.approx(learned.floor.value, abs=1e-8)
-    bias = learned.point.vectors.bias[np.argsort(learned.point.vectors.overlap[:, 1])]
+    bias = learned.point.vectors.numbers["bias"][np.argsort(learned.point.vectors.overlap[:, 1])]
     assert bias[0] - bias[1] == pytest.approx(np.log(4), abs=1e-3)  # one constant cancels
 
 
@@ -244,7 +244,7 @@ def test_learned_head_weights_lower_the_risk_and_make_its_gradient_vanish():
             ONE_SPIKE,
             [
                 *base,
-                f"attention.head_weights=[{0.999 * heads.head_weights[0]}]",
+                f"attention.head_weights=[{0.999 * heads.numbers['head_weight'][0]}]",
                 f"initial={{kind='explicit', overlap=[[{heads.overlap[0, 0]}]],"
                 f"self_overlap=[[{heads.self_overlap[0, 0]}]]}}",
             ],
@@ -274,7 +274,7 @@ def test_optima_along_the_number_of_heads_never_rise():
     plain = ["attention.activation=softmax", "attention.head_weights=mean"]
     curve = followed(op.load(SPIKES, [*plain, f"attention.heads={heads}"]) for heads in (1, 2))
     assert curve[1].risk <= curve[0].risk + 1e-9
-    assert [len(found.point.vectors.bias) for found in curve] == [1, 2]
+    assert [len(found.point.vectors.numbers["bias"]) for found in curve] == [1, 2]
 
 
 def test_a_problem_with_other_directions_gives_no_start():

@@ -59,7 +59,7 @@ def test_the_best_point_and_all_points_in_the_order_of_the_keys():
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"remaining": [[0.0101, 0.0099], [np.nan, 0.0]]}, "1 point did not settle: its risk"),
+        ({"remaining": [[0.0101, 0.0099], [np.nan, 0.0]]}, "1 point did not settle: the risk"),
         ({"gradient_residual": [[2e-7, 1e-8], [np.nan, 0.0]]}, "1 point did not settle: the sear"),
     ],
 )
@@ -72,6 +72,14 @@ def test_points_that_did_not_settle_are_marked_with_the_rule(values, words):
     risk = np.array([[0.125, 0.25], [np.nan, 0.75]])
     best = told(dataclasses.replace(scan, arrays=dict(scan.arrays) | {"risk": risk}))[1][0]
     assert best.endswith("the Bayes risk, and not settled.")
+
+
+def test_keys_are_short_where_the_screen_is_narrow():
+    blocks = scans.results(scan_of(), 16, 60).blocks
+    (table,) = (block for block in blocks if isinstance(block, Table))
+    assert table.columns[:2] == ["length", "activation"]
+    assert scans.width_of(table) == max(map(len, screen.block_lines(table)))
+    assert told(scan_of())[0].columns[:2] == ["task.length", "attention.activation"]
 
 
 def test_of_many_points_the_lowest_risks_are_shown_in_their_order():

@@ -45,12 +45,12 @@ KINDS = {
     SimulationRun: Kind(
         "Simulation of SGD",
         findings.of_simulation,
-        "Order parameters and risk in time; of replicas bands are the range, thin lines the median",
+        "Order parameters and risk in time: of the replicas the mean and, as bands, the range",
     ),
     Validation: Kind(
         "Theory and simulation",
         findings.of_validation,
-        "Order parameters and risk in time: lines are the theory, bands the range of the replicas",
+        "Order parameters and risk in time, the theory dashed; deviations in standard errors",
     ),
     Scan: Kind("Scan", findings.of_scan, "What the points came to, over the varied parameters"),
     Evaluation: Kind("Order-parameter flow at one point", findings.of_evaluation, ""),

@@ -29,7 +29,8 @@ def what(result: Analysis, words: Words) -> str:
     if too_few(len(time)):
         return f"Too few times are stored to tell what the {who}s did; {fell}."
     if count == 1:
-        grew = [f"{e.target} (t = {instant(e.half_time)})" for e in stages.events]
+        known = [(along(e.direction, words), instant(e.half_time)) for e in stages.events]
+        grew = [f"{name} (t = {time})" for name, time in known]
         moved = f"turned to {listed(grew)}" if grew else "turned nowhere"
         return f"The one {who} {moved}, and {fell}."
     all_of_them = f"all {count} {who}s"
@@ -89,7 +90,7 @@ def why(result: Analysis, words: Words) -> str:
     if rest.time == result.time[0]:
         where = "at which the run began"
     seen = next((one for one in rest.growth if one is not None), None)
-    observed = f" (observed {seen.rate:.4g})" if seen else ""
+    observed = f" (observed {seen.rate:.4g})" if seen and seen.rate > 0 else ""
     return f"{saddle}, {where}; there {growing(result, words, apart[0].rate, observed)}."
 
 

@@ -19,6 +19,9 @@ def why(result: Analysis, words: Words) -> Chapter:
     """The saddles: what they predict, and what was seen."""
     blocks: list[Block] = []
     several = len(result.pruning.removals) > 1
+    blocks += sentences(
+        "The slope of a stationary point is the largest derivative that is left where it was found."
+    )
     if result.problem.training.rule == "sgd":
         blocks += sentences("Points and rates are those of the risk, without the noise of SGD.")
     targets = {target.name for target in result.stages.directions}
@@ -52,7 +55,7 @@ def of_rest(title: str, rest: Rest, result: Analysis) -> list[Block]:
     if not rest.point.converged:
         return sentences(f"{title}: no stationary point was found near.")
     kind = "saddle" if rest.growth else "minimum"
-    what = f"risk {rest.point.risk:z.10f}, residual {rest.point.residual:.0e}"
+    what = f"risk {rest.point.risk:z.10f}, slope {rest.point.residual:.0e}"
     shown = rest.modes[: max(len(rest.growth), 2)][:MOST_MODES]
     return [
         *sentences(f"{title}: a {kind}, {what}.", nearness(rest)),

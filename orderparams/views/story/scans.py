@@ -13,19 +13,17 @@ from orderparams.results import schema
 from orderparams.results.analyzed.rests import CONVERGED
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
 from orderparams.views.story.words import counted, instant, listed
+from orderparams.views.story.worth import SETTLED
 
 if TYPE_CHECKING:
     from orderparams.results.scan import Scan
-
-SETTLED = 0.01
-"""Change of the risk in the last tenth of a run, relative to its range, of one that has settled."""
 
 Index = tuple[int, ...]
 
 RULES = {
     "remaining": (
         SETTLED,
-        f"its risk changed by more than {SETTLED:.0%} of its range in the last tenth of the run",
+        f"the risk changed by more than {SETTLED:.0%} of its range in the last tenth of the run",
     ),
     "gradient_residual": (
         CONVERGED,
@@ -35,11 +33,17 @@ RULES = {
 """Values by which a point did not settle: above which limit, and what that means."""
 
 
-def results(scan: Scan, most: int) -> Chapter:
-    """The best point and up to so many, the lowest risks if there are more, in the scan's order."""
+def results(scan: Scan, most: int, room: int | None = None) -> Chapter:
+    """The best point and up to so many, the lowest risks if there are more, in the scan's order.
+
+    Keys have their short names in a table that is else wider than the ``room``.
+    """
     points = list(np.ndindex(scan["status"].shape))
     shown = chosen(scan, points, most)
-    blocks: list[Block] = [*sentences(best_words(scan)), table(scan, shown)]
+    found = table(scan, shown, scan.keys.values())
+    if room is not None and width_of(found) > room:
+        found = table(scan, shown, scan.keys)
+    blocks: list[Block] = [*sentences(best_words(scan)), found]
     blocks += sentences(left_out(scan, len(shown), len(points)), unsettled_words(scan))
     return Chapter("Results", blocks)
 
@@ -86,15 +90,21 @@ def best_words(scan: Scan) -> str:
     return f"{words}{', and not settled' * (unsettled(scan, index) != '')}."
 
 
-def table(scan: Scan, points: Iterable[Index]) -> Table:
+def width_of(table: Table) -> int:
+    """Columns of a screen that a table takes."""
+    return sum(2 + max(map(len, cells)) for cells in zip(table.columns, *table.rows, strict=True))
+
+
+def table(scan: Scan, points: Iterable[Index], keys: Iterable[str]) -> Table:
     """A point a row: varied keys, risk, what that is compared with, stages, what is amiss."""
     columns = dict(quantities(scan))
     rows = [
         (*at(scan, index), *(text(scan, index) for text in columns.values()), amiss(scan, index))
         for index in points
     ]
-    kept = [*scan.keys.values(), *columns, *([""] if any(row[-1] for row in rows) else [])]
-    words = [scan.keys[name] for name in scan.keys if scan[name].dtype == object]
+    names = dict(zip(scan.keys, keys, strict=True))
+    kept = [*names.values(), *columns, *([""] if any(row[-1] for row in rows) else [])]
+    words = [names[name] for name in names if scan[name].dtype == object]
     return Table(kept, [row[: len(kept)] for row in rows], left=(*words, ""))
 
 

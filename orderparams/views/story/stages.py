@@ -52,7 +52,8 @@ def together(stages: Stages, words: Words) -> list[str]:
     if stages.unspecialized is not None:
         span = " to ".join(map(instant, stages.unspecialized))
         lines.append(f"All {words.learner}s are the same (within 10 %) from t = {span}.")
-    if not stages.specializations:
+    several = sum(map(len, stages.groups)) + len(stages.dormant) > 1
+    if several and not stages.specializations:
         lines.append(
             f"No {words.learner} specialized: no {words.measure} grew that the {words.learner}s "
             "do not share."

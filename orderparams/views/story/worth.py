@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orderparams.views.story.blocks import Block, Chapter, Table, Values, sentences
-from orderparams.views.story.words import Words, numbered
+from orderparams.views.story.words import Words, listed, numbered
 
 if TYPE_CHECKING:
     from orderparams.results.analysis import Analysis
@@ -45,7 +45,7 @@ def end(result: Analysis) -> Chapter:
         )
     kind = "saddle" if final.growth else "minimum"
     where = "nearby" if result.near_the_end else "next, but far"
-    text = f"A {kind} {where}: risk {final.point.risk:z.10f}, residual {final.point.residual:.0e}."
+    text = f"A {kind} {where}: risk {final.point.risk:z.10f}, slope {final.point.residual:.0e}."
     return Chapter("The end", [numbers, *sentences(text, ending(result))])
 
 
@@ -77,14 +77,14 @@ def noisy(result: Analysis) -> bool:
 def best(result: Analysis) -> Chapter:
     """The lowest risk found beside the run and the floor; with weight decay, its own too."""
     found, target = result.optimum, result.penalised
-    names = "; ".join(f"{one.symbol} {one.words}" for one in result.order_parameters)
+    names = listed([f"{one.symbol} is the {one.words}" for one in result.order_parameters])
     blocks: list[Block] = []
     if target is None:
         blocks += sentences(lowest("risk", found.risk, found), above_floor(found), distance(result))
     else:
         text = lowest("risk, without weight decay,", found.risk, found)
         blocks += sentences(text, above_floor(found))
-    blocks += [*sentences(f"There, of each row: {names}."), values(found, result)]
+    blocks += [*sentences(f"There, {names}."), values(found, result)]
     if target is not None:
         more = target.risk - found.risk
         blocks += sentences(
@@ -100,7 +100,7 @@ def lowest(name: str, value: float, found: Optimum) -> str:
     """The lowest value found, and what speaks for it."""
     earned = "nothing is lower" if found.proven else "a lower one is not excluded"
     return (
-        f"The lowest {name} found is {value:z.10f}, residual {found.point.residual:.0e}, reached "
+        f"The lowest {name} found is {value:z.10f}, slope {found.point.residual:.0e}, reached "
         f"in {found.found} of {len(found.values)} searches; {earned}."
     )
 
