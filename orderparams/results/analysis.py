@@ -104,6 +104,11 @@ class Analysis(Measured):
         """Whether the run ends near the stationary point that was reached from its end."""
         return self.final.end < NEAR
 
+    def plateau_of(self, rest: Rest) -> int:
+        """The number, from 1, of the plateau nearest in time to where the run is nearest to it."""
+        apart = [max(p.start - rest.time, rest.time - p.end) for p in self.stages.plateaus]
+        return apart.index(min(apart)) + 1
+
     @property
     def predicted_order(self) -> tuple[str, ...]:
         """Names of the directions along which equal vectors part, the fastest first."""

@@ -82,7 +82,7 @@ def places_of(analysis: Analysis) -> list[Place]:
     words = f"all {analysis.geometry.word}s equal"
     several = len(analysis.pruning.removals) > 1
     first = [Place(words, analysis.unspecialized)] if several else []
-    between = [Place(f"plateau {i}", rest) for i, rest in enumerate(analysis.rests, 1)]
+    between = [Place(f"plateau {analysis.plateau_of(rest)}", rest) for rest in analysis.rests]
     found = [*first, *between, Place("next to the end", analysis.final)]
     return [place for place in found if place.rest.point.converged] or found[-1:]
 

@@ -42,7 +42,7 @@ def why(result: Analysis, words: Words) -> Chapter:
             f"{listed(result.observed_order) or 'none'}.",
         )
     for rest in result.rests:
-        blocks += of_rest(f"Behind plateau {plateau_of(rest, result)}", rest, result)
+        blocks += of_rest(f"Behind plateau {result.plateau_of(rest)}", rest, result)
     if not several and not result.rests:
         blocks += sentences(
             f"One {words.learner}, and no plateau on its way: the risk simply falls."
@@ -61,12 +61,6 @@ def of_rest(title: str, rest: Rest, result: Analysis) -> list[Block]:
         *sentences(f"{title}: a {kind}, {what}.", nearness(rest)),
         mode_table(shown, rest.growth, result),
     ]
-
-
-def plateau_of(rest: Rest, result: Analysis) -> int:
-    """The number of the plateau that is nearest in time to where the run is nearest."""
-    apart = [max(p.start - rest.time, rest.time - p.end) for p in result.stages.plateaus]
-    return apart.index(min(apart)) + 1
 
 
 def nearness(rest: Rest) -> str:
