@@ -1,7 +1,7 @@
 """The documentation as a site, by Sphinx: ``sphinx-build -W docs site``.
 
-Pages are plain Markdown that reads well without it; what only the site has, the help of commands and
-the docstrings, stands in blocks ``{eval-rst}``. Nothing is fetched when the site is built or read.
+Pages are plain Markdown that reads well without it; what only the site has, the help of commands
+and the docstrings, stands in blocks ``{eval-rst}``. Nothing is fetched when it is built or read.
 """
 
 import re
@@ -29,9 +29,8 @@ highlight_language = "text"
 smartquotes = False  # --vary is no dash
 
 autodoc_class_signature = "separated"
-autodoc_default_options = {
-    "exclude-members": "__init__, __new__, attributes, course, ended, facts, groups, heading, main, rows",
-}
+INTERNAL = "__init__ __new__ attributes course ended facts groups heading main rows"
+autodoc_default_options = {"exclude-members": INTERNAL.replace(" ", ", ")}
 autodoc_member_order = "bysource"
 autodoc_type_aliases = {name: name for name in ("ArrayLike", "Settings", "Source", "State")}
 autodoc_typehints_format = "short"
