@@ -17,13 +17,13 @@ copyright = author = "The orderparams developers"
 release = metadata.version("orderparams")
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_click",
     "sphinxcontrib.bibtex",
 ]
-source_suffix = {".md": "markdown"}
+nb_execution_mode = "off"  # notebooks carry what they show
 myst_heading_anchors = 3
 highlight_language = "text"
 smartquotes = False  # --vary is no dash

@@ -1,6 +1,7 @@
 """Draws the figures of the gallery anew: ``python docs/gallery.py [FIGURE.png]...``.
 
-In docs/gallery.md each figure stands below the commands that draw it.
+On its pages a figure stands below the commands that draw it. Commands without a figure make files
+for those that follow.
 """
 
 import re
@@ -10,34 +11,41 @@ import sys
 import tempfile
 from pathlib import Path
 
-PAGE = Path(__file__).with_name("gallery.md")
-ENTRY = re.compile(r"^```sh\n(.*?)^```\n+!\[[^\]]*\]\((\S+)\)$", re.MULTILINE | re.DOTALL)
+DOCS = Path(__file__).parent
+PAGES = ("gallery.md",)
+BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:\n!\[[^\]]*\]\((\S+)\))?", re.MULTILINE | re.DOTALL)
 
 
-def commands() -> dict[str, str]:
-    """The commands of every figure, by its name."""
-    return {figure: script for script, figure in ENTRY.findall(PAGE.read_text("utf-8"))}
+def blocks(page: str) -> list[tuple[str, str]]:
+    """Commands and the name of the figure below them, empty without one, from top to bottom."""
+    return BLOCK.findall((DOCS / page).read_text("utf-8"))
 
 
-def draw(figure: str, script: str) -> None:
-    """Run the commands in a folder of their own, and keep the figure."""
+def draw(page: str, asked: set[str]) -> None:
+    """Run the commands of a page in a folder, and keep the figures that are asked for."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, check=True)
-        drawn = next(Path(folder).rglob(figure), None)
-        if drawn is None:
-            sys.exit(f"{PAGE.name}: the commands above {figure} draw no {figure}")
-        shutil.copyfile(drawn, PAGE.with_name(figure))
+        for script, figure in blocks(page):
+            if figure and figure not in asked:
+                continue
+            print(figure or script.strip(), flush=True)
+            subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, check=True)
+            drawn = next(Path(folder).rglob(figure), None) if figure else None
+            if drawn:
+                shutil.copyfile(drawn, DOCS / figure)
+            elif figure:
+                sys.exit(f"{page}: the commands above {figure} draw no {figure}")
 
 
-def main(asked: list[str]) -> None:
-    """Draw the figures that are asked for, or all."""
-    known = commands()
-    for figure in asked:
-        if figure not in known:
-            sys.exit(f"{PAGE.name} has no figure {figure}; it has {', '.join(known)}")
-    for figure in asked or known:
-        print(figure, flush=True)
-        draw(figure, known[figure])
+def main(names: list[str]) -> None:
+    """Draw the figures of these names, or all."""
+    known = {page: {figure for _, figure in blocks(page) if figure} for page in PAGES}
+    unknown = {*names}.difference(*known.values())
+    if unknown:
+        sys.exit(f"no figure of {', '.join(PAGES)} is called {', '.join(sorted(unknown))}")
+    for page, figures in known.items():
+        asked = figures & {*names} if names else figures
+        if asked:
+            draw(page, asked)
 
 
 if __name__ == "__main__":
