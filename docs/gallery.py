@@ -21,19 +21,27 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return BLOCK.findall((DOCS / page).read_text("utf-8"))
 
 
+def run(script: str, folder: str) -> None:
+    """Run commands in a folder; the first that fails ends all."""
+    if subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder).returncode:
+        sys.exit(f"failed:\n{script}")
+
+
 def draw(page: str, asked: set[str]) -> None:
-    """Run the commands of a page in a folder, and keep the figures that are asked for."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Draw the figures of a page that are asked for, each in a folder of its own."""
+    with tempfile.TemporaryDirectory() as shared:
         for script, figure in blocks(page):
-            if figure and figure not in asked:
-                continue
-            print(figure or script.strip(), flush=True)
-            subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, check=True)
-            drawn = next(Path(folder).rglob(figure), None) if figure else None
-            if drawn:
-                shutil.copyfile(drawn, DOCS / figure)
-            elif figure:
-                sys.exit(f"{page}: the commands above {figure} draw no {figure}")
+            if not figure:
+                run(script, shared)
+            elif figure in asked:
+                print(figure, flush=True)
+                with tempfile.TemporaryDirectory() as folder:
+                    shutil.copytree(shared, folder, dirs_exist_ok=True)
+                    run(script, folder)
+                    drawn = next(Path(folder).rglob(figure), None)
+                    if drawn is None:
+                        sys.exit(f"{page}: the commands above {figure} do not draw it")
+                    shutil.copyfile(drawn, DOCS / figure)
 
 
 def main(names: list[str]) -> None:

@@ -24,8 +24,8 @@ def files_of(name, arguments, made):
     if name == "reproduce":
         return {f"{claim.name}.png" for claim in select(given["names"])}
     if name == "plot":
-        assert str(given["file"]) in made
-        return {str(output or given["file"].with_suffix(".png"))}
+        assert {*map(str, given["files"])} <= made
+        return {str(output or given["files"][0].with_suffix(".png"))}
     if name == "scan":
         plan = {key: given[key] for key in PLAN}
         assert make_plan(given["config"], given["assignments"], None, bar=None, **plan)
