@@ -1,7 +1,6 @@
-"""Draws the figures of the gallery anew: ``python docs/gallery.py [FIGURE.png]...``.
+"""Draws the figures of these pages anew: ``python docs/gallery.py [FIGURE.png]...``.
 
-On its pages a figure stands below the commands that draw it. Commands without a figure make files
-for those that follow.
+All of them stand in docs/gallery.md, each below the commands that draw it.
 """
 
 import re
@@ -12,48 +11,34 @@ import tempfile
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-PAGES = ("gallery.md",)
-BLOCK = re.compile(r"^```sh\n(.*?)^```\n(?:\n!\[[^\]]*\]\((\S+)\))?", re.MULTILINE | re.DOTALL)
+ENTRY = re.compile(r"^```sh\n(.*?)^```\n\n!\[[^\]]*\]\((\S+)\)$", re.MULTILINE | re.DOTALL)
 
 
-def blocks(page: str) -> list[tuple[str, str]]:
-    """Commands and the name of the figure below them, empty without one, from top to bottom."""
-    return BLOCK.findall((DOCS / page).read_text("utf-8"))
+def entries() -> dict[str, str]:
+    """The commands of every figure, by its name."""
+    text = (DOCS / "gallery.md").read_text("utf-8")
+    return {figure: script for script, figure in ENTRY.findall(text)}
 
 
-def run(script: str, folder: str) -> None:
-    """Run commands in a folder; the first that fails ends all."""
-    if subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder).returncode:
-        sys.exit(f"failed:\n{script}")
+def draw(figure: str, script: str) -> None:
+    """Run the commands in a folder of their own, and keep the figure."""
+    with tempfile.TemporaryDirectory() as folder:
+        ended = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder)
+        drawn = next(Path(folder).rglob(figure), None)
+        if ended.returncode or drawn is None:
+            sys.exit(f"{figure} is not drawn by\n{script}")
+        shutil.copyfile(drawn, DOCS / figure)
 
 
-def draw(page: str, asked: set[str]) -> None:
-    """Draw the figures of a page that are asked for, each in a folder of its own."""
-    with tempfile.TemporaryDirectory() as shared:
-        for script, figure in blocks(page):
-            if not figure:
-                run(script, shared)
-            elif figure in asked:
-                print(figure, flush=True)
-                with tempfile.TemporaryDirectory() as folder:
-                    shutil.copytree(shared, folder, dirs_exist_ok=True)
-                    run(script, folder)
-                    drawn = next(Path(folder).rglob(figure), None)
-                    if drawn is None:
-                        sys.exit(f"{page}: the commands above {figure} do not draw it")
-                    shutil.copyfile(drawn, DOCS / figure)
-
-
-def main(names: list[str]) -> None:
-    """Draw the figures of these names, or all."""
-    known = {page: {figure for _, figure in blocks(page) if figure} for page in PAGES}
-    unknown = {*names}.difference(*known.values())
-    if unknown:
-        sys.exit(f"no figure of {', '.join(PAGES)} is called {', '.join(sorted(unknown))}")
-    for page, figures in known.items():
-        asked = figures & {*names} if names else figures
-        if asked:
-            draw(page, asked)
+def main(asked: list[str]) -> None:
+    """Draw the figures that are asked for, or all."""
+    known = entries()
+    for figure in asked:
+        if figure not in known:
+            sys.exit(f"gallery.md has no {figure}; it has {', '.join(known)}")
+    for figure in asked or known:
+        print(figure, flush=True)
+        draw(figure, known[figure])
 
 
 if __name__ == "__main__":
