@@ -18,10 +18,20 @@ def test_hooks_run_what_ci_checks():
     assert {*checks} <= {*hooks}
 
 
+def setup():
+    parser = configparser.ConfigParser()
+    parser.read_string(text("setup.cfg"))
+    return parser
+
+
+def test_every_room_is_installed():
+    rooms = {path.parent.relative_to(ROOT) for path in ROOT.glob("orderparams/**/*.py")}
+    names = {".".join(room.parts) for room in rooms} | {"orderparams.cli", "orderparams.data"}
+    assert {*setup()["options"]["packages"].split()} == names
+
+
 def test_there_is_one_version():
-    setup = configparser.ConfigParser()
-    setup.read_string(text("setup.cfg"))
-    version = setup["metadata"]["version"]
+    version = setup()["metadata"]["version"]
     assert f"\nversion: {version}\n" in text("CITATION.cff")
     assert f"version = {{{version}}}" in text("docs/references.md")
     assert f"\n## {version}" in text("CHANGELOG.md")
