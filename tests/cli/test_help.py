@@ -37,6 +37,12 @@ def test_every_command_has_an_example(name):
         assert shlex.join(words) in shown
 
 
+@pytest.mark.parametrize("name", orderparams.commands)
+def test_every_option_says_what_it_does(name):
+    for option in orderparams.commands[name].params:
+        assert isinstance(option, click.Argument) or option.help, option.name
+
+
 def test_every_summary_fits_its_line():
     _, commands = orderparams.get_help(PROGRAM).split("Commands:\n")
     assert "..." not in commands
