@@ -18,7 +18,7 @@ def presets(name: str | None) -> None:
       orderparams presets
       orderparams presets two-stage > my.toml
     """
-    from orderparams.presets import preset_names, preset_text
+    from orderparams.shipped import preset_names, preset_text
     from orderparams.sources import load
 
     if name is not None:

@@ -19,7 +19,6 @@ from orderparams.config.values import nearest, shortened, shown
 from orderparams.errors import ConfigurationError, FileError, reason
 from orderparams.models import registry
 from orderparams.phases import LOG
-from orderparams.presets import DEFAULT_PRESET, preset_names, preset_text
 from orderparams.recognition import (
     EMPTY,
     FOLDER,
@@ -30,6 +29,7 @@ from orderparams.recognition import (
     kind_of_content,
     neighbours,
 )
+from orderparams.shipped import DEFAULT_PRESET, preset_names, preset_text
 from orderparams.standard_input import NAME
 from orderparams.storage.suffixes import RESULTS as RESULT_SUFFIXES
 
