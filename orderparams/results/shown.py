@@ -5,9 +5,15 @@ from __future__ import annotations
 import html
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import orderparams
 from orderparams.config import Problem
 from orderparams.config.words import describe
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_LINES = 12
 WIDTH = 100
@@ -31,6 +37,13 @@ class Shown(ABC):
         """What it is of."""
         title = " ".join(self.problem.title.split())
         return f"{type(self).__name__}{f' {title!r}' if title else ''}"
+
+    def plot(self, path: str | Path | None = None, **options: Any) -> Figure:
+        """Draw it, and write the figure to a path if one is given.
+
+        ``options`` are those of :func:`orderparams.plot`.
+        """
+        return orderparams.plot(self, path, **options)
 
     def __repr__(self) -> str:
         rows = [shortened(f"  {key:<12}{text}") for key, text in self.rows()]
