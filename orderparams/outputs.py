@@ -13,7 +13,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast
 
 from orderparams.config.plain import plain
 from orderparams.config.toml import Settings
@@ -21,6 +21,7 @@ from orderparams.config.unused import heed
 from orderparams.config.values import choice, shown
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.exports import export_file
+from orderparams.results.appearance import Appearance
 from orderparams.results.files import open_result, read
 from orderparams.results.result import Result
 from orderparams.results.shown import Shown
@@ -29,7 +30,7 @@ from orderparams.scans.axes import shown as written
 from orderparams.sources import Source, is_result, load
 from orderparams.storage.files import atomic, check_target
 from orderparams.storage.suffixes import EXPORTS, FIGURES, PAGES, RESULTS, check_suffix
-from orderparams.views.plots import drawing, plot_result, save_figure, show_figures
+from orderparams.views.plots import plot_files, plot_results, show_figures
 from orderparams.views.reports.contents import report_page
 from orderparams.views.reports.figure import figure_of
 
@@ -194,32 +195,54 @@ def export(
     return place
 
 
+def chosen(at: Mapping[str, Any] | None) -> dict[str, str]:
+    """Values of a scan as they are written after ``--at``."""
+    if at is not None and not isinstance(at, Mapping):
+        raise ConfigurationError(
+            f'at: expected a table such as {{"attention.heads": 4}}, got {shown(at)}'
+        )
+    return {key: written(plain(value)) for key, value in (at or {}).items()}
+
+
 def plot(
-    source: Source,
+    source: Source | Sequence[Source],
     path: Target | None = None,
     *,
-    at: Mapping[str, Any] | None = None,
-    over: str | Sequence[str] = (),
     settings: Settings | None = None,
     force: bool = False,
     progress: Listener = None,
+    **appearance: Unpack[Appearance],
 ) -> Figure:
-    """Draw a result, as a figure of matplotlib that notebooks show.
+    """Draw a result, or several in one figure of matplotlib, which notebooks show.
 
     Parameters
     ----------
     source, settings
-        A result, or a problem in any form and changes to it, which is solved first.
+        A result, or a problem in any form and changes to it, which is solved first; or a list of
+        such, to be compared.
     path
         A file to write as well; its ending, .png, .pdf or .svg, chooses the format.
-    at
-        Of a scan, draw the points with these values: ``{"attention.heads": 4}``.
-    over
-        Of a scan, the keys at the axes of the figure.
     force
         True replaces an existing file.
     progress
         True shows how far the flow is that is solved first.
+    kind
+        Which figure, such as "time", "scan" or "claim"; left out, the one that suits the result.
+    quantity
+        Only this is drawn: names of order parameters, "risk", and others.
+    log, excess
+        Logarithmic axes, "x", "y" or "both"; True draws the risk minus the one to compare with.
+    title
+        In place of the heading, which "" leaves out.
+    size
+        "column" (3.4 inches wide), "page" (7), or width and height in inches.
+    style, theme
+        The path of a style sheet of matplotlib; "light", "dark" or "grey".
+    at, over
+        Of a scan, draw the points with these values, ``{"attention.heads": 4}``, and the keys at
+        the axes of the figure.
+    labels
+        Names of several results; left out, what differs in their configurations.
 
     Returns
     -------
@@ -228,34 +251,31 @@ def plot(
     Raises
     ------
     ConfigurationError
-        Where there is nothing to draw, or without matplotlib.
+        Where there is nothing to draw, for what would change nothing, or without matplotlib.
     FileError
         Where the file exists or cannot be written; before any work is done.
 
     Examples
     --------
     >>> run = op.solve("single-head", settings={"training.duration": 20})
-    >>> figure = op.plot(run, "run.png")
-    >>> figure.savefig("run-again.pdf")
+    >>> figure = op.plot(run, "run.png", size="column")
+    >>> other = op.solve("single-head", settings={"training.duration": 20, "task.length": 8})
+    >>> figure = op.plot([run, other], excess=True)
+    >>> figure.savefig("two.pdf")
     """
     place = None if path is None else target(path, FIGURES, "a figure", force=force)
-    result = made(source, settings, progress)
-    with drawing():
-        opened = open_result(result) if isinstance(result, Path) else result
-        figure = plot_result(opened, chosen(at), [over] if isinstance(over, str) else over)
-        if place is not None:
-            save_figure(figure, place)
-        show_figures()
+    results = []
+    for one in cast(list[Source], source if isinstance(source, list | tuple) else [source]):
+        results.append(made(one, settings, progress))
+    appearance["at"] = chosen(appearance.get("at"))
+    files = [result for result in results if isinstance(result, Path)]
+    if results and len(files) == len(results):
+        figure = plot_files(files, place, force=force, **appearance)
+    else:
+        opened = [open_result(one) if isinstance(one, Path) else one for one in results]
+        figure = plot_results(opened, place, force=force, **appearance)
+    show_figures()
     return figure
-
-
-def chosen(at: Mapping[str, Any] | None) -> dict[str, str]:
-    """Values of a scan as they are written after ``--at``."""
-    if at is not None and not isinstance(at, Mapping):
-        raise ConfigurationError(
-            f'at: expected a table such as {{"attention.heads": 4}}, got {shown(at)}'
-        )
-    return {key: written(plain(value)) for key, value in (at or {}).items()}
 
 
 def report(

@@ -13,6 +13,8 @@ import pytest
 import result_files
 
 import orderparams as op
+from orderparams.results.appearance import Appearance
+from orderparams.views.plots import plot_results
 
 ROOT = Path(__file__).parents[1]
 SMALL = {"training.duration": 2, "output.points": 5}
@@ -43,6 +45,12 @@ def test_importing_it_loads_nothing():
     assert done.stdout == "set()\n"
 
 
+def test_a_figure_can_be_asked_for_all_that_the_shell_can():
+    asked = inspect.signature(plot_results).parameters
+    own = {name for name, one in asked.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert own - {"force"} == Appearance.__annotations__.keys()
+
+
 @pytest.mark.parametrize("name", [name for name in op.__all__ if name != "__version__"])
 def test_it_has_an_example_that_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -68,7 +76,10 @@ def test_every_argument_of_a_function_is_explained():
         function = getattr(op, name)
         if inspect.isfunction(function) and name not in ("open", "presets"):
             text = inspect.getdoc(function).partition("Parameters\n")[2].partition("Examples\n")[0]
-            for argument in inspect.signature(function).parameters:
+            arguments = dict(inspect.signature(function).parameters)
+            if arguments.pop("appearance", None):
+                arguments |= Appearance.__annotations__
+            for argument in arguments:
                 assert argument in text.replace(",", " ").split(), f"{name} does not say {argument}"
 
 
@@ -149,7 +160,7 @@ BAD = {
     "no format": (lambda: op.export("single-head", "run.xls"), "has the ending .csv"),
     "an unknown format": (lambda: op.export("single-head", "run", to="xls"), "to: expected one of"),
     "a missing format": (lambda: op.export("single-head", "run"), "to: expected"),
-    "values of no scan": (lambda: op.plot("single-head", at={"a": 1}), "chosen of a scan"),
+    "values of no scan": (lambda: op.plot("single-head", at={"a": 1}), "changes nothing in"),
     "values that are none": (lambda: op.plot("single-head", at=3), "at: expected a table"),
     "no result": (lambda: op.plot(3), "expected a preset's name, a path"),
     "a run that fails": (

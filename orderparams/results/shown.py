@@ -6,11 +6,12 @@ import html
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import orderparams
 from orderparams.config import Problem
 from orderparams.config.words import describe
+from orderparams.results.appearance import Appearance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,12 +39,15 @@ class Shown(ABC):
         title = " ".join(self.problem.title.split())
         return f"{type(self).__name__}{f' {title!r}' if title else ''}"
 
-    def plot(self, path: str | Path | None = None, **options: Any) -> Figure:
-        """Draw it, and write the figure to a path if one is given.
-
-        ``options`` are those of :func:`orderparams.plot`.
-        """
-        return orderparams.plot(self, path, **options)
+    def plot(
+        self,
+        path: str | Path | None = None,
+        *,
+        force: bool = False,
+        **appearance: Unpack[Appearance],
+    ) -> Figure:
+        """Draw it, as :func:`orderparams.plot` does, and write the figure if a path is given."""
+        return orderparams.plot(self, path, force=force, **appearance)
 
     def __repr__(self) -> str:
         rows = [shortened(f"  {key:<12}{text}") for key, text in self.rows()]
