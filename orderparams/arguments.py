@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 from orderparams.config.plain import plain
@@ -33,6 +35,35 @@ def probability(value: Any, name: str) -> float:
     found = plain(value)
     if not isinstance(found, float) or not 0 < found < 1:
         raise ConfigurationError(f"{name}: expected a number between 0 and 1, got {shown(value)}")
+    return found
+
+
+def flag(value: Any, name: str) -> bool:
+    """True or False."""
+    if not isinstance(found := plain(value), bool):
+        raise ConfigurationError(f"{name}: expected True or False, got {value!r:.60}")
+    return found
+
+
+def path(value: Any, what: str) -> Path:
+    """The path of ``what`` is read or written."""
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+        raise ConfigurationError(f"expected the path of {what}, got {shown(value)}")
+    return Path(value)
+
+
+def text(value: Any, name: str) -> str:
+    """A text."""
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{name}: expected a text, got {shown(value)}")
+    return value
+
+
+def texts(value: Any, name: str) -> list[str]:
+    """A text, or several."""
+    found = [value] if isinstance(value, str) else plain(value)
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ConfigurationError(f"{name}: expected a text or a list of texts, got {shown(value)}")
     return found
 
 

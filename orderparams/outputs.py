@@ -11,17 +11,17 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast
+from typing import TYPE_CHECKING, TypeAlias, Unpack, cast
 
-from orderparams.config.plain import plain
+from orderparams import arguments
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
-from orderparams.config.values import choice, shown
+from orderparams.config.values import choice
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.exports import export_file
-from orderparams.results.appearance import Appearance
+from orderparams.results.appearance import Appearance, checked
 from orderparams.results.files import open_result, read
 from orderparams.results.result import Result
 from orderparams.results.shown import Shown
@@ -61,11 +61,9 @@ def made(source: Source, settings: Settings | None, progress: Listener) -> Shown
 
 def target(path: Target, endings: Sequence[str], what: str, *, force: bool) -> Path:
     """The path of a file to write, checked before any work is done."""
-    if not isinstance(path, str | os.PathLike) or not isinstance(os.fspath(path), str):
-        raise ConfigurationError(f"expected the path of {what} to write, got {shown(path)}")
+    found = arguments.path(path, f"{what} to write")
     if str(path).endswith("/"):
         raise ConfigurationError(f"{path} names a directory; name a file in it")
-    found = Path(path)
     check_suffix(found, endings, what)
     check_target(found, force=force)
     return found
@@ -195,15 +193,6 @@ def export(
     return place
 
 
-def chosen(at: Mapping[str, Any] | None) -> dict[str, str]:
-    """Values of a scan as they are written after ``--at``."""
-    if at is not None and not isinstance(at, Mapping):
-        raise ConfigurationError(
-            f'at: expected a table such as {{"attention.heads": 4}}, got {shown(at)}'
-        )
-    return {key: written(plain(value)) for key, value in (at or {}).items()}
-
-
 def plot(
     source: Source | Sequence[Source],
     path: Target | None = None,
@@ -264,16 +253,19 @@ def plot(
     >>> figure.savefig("two.pdf")
     """
     place = None if path is None else target(path, FIGURES, "a figure", force=force)
+    asked = checked(appearance)
+    asked["at"] = {key: written(value) for key, value in (asked.get("at") or {}).items()}
     results = []
     for one in cast(list[Source], source if isinstance(source, list | tuple) else [source]):
         results.append(made(one, settings, progress))
-    appearance["at"] = chosen(appearance.get("at"))
+    if len(asked.get("labels", results)) != len(results):
+        raise ConfigurationError(f"labels: expected a name for each result, {len(results)} in all")
     files = [result for result in results if isinstance(result, Path)]
     if results and len(files) == len(results):
-        figure = plot_files(files, place, force=force, **appearance)
+        figure = plot_files(files, place, force=force, **asked)
     else:
         opened = [open_result(one) if isinstance(one, Path) else one for one in results]
-        figure = plot_results(opened, place, force=force, **appearance)
+        figure = plot_results(opened, place, force=force, **asked)
     show_figures()
     return figure
 

@@ -162,6 +162,23 @@ BAD = {
     "a missing format": (lambda: op.export("single-head", "run"), "to: expected"),
     "values of no scan": (lambda: op.plot("single-head", at={"a": 1}), "changes nothing in"),
     "values that are none": (lambda: op.plot("single-head", at=3), "at: expected a table"),
+    "a size that is none": (lambda: op.plot("single-head", size=(1,)), "size: expected"),
+    "a title that is none": (lambda: op.plot("single-head", title=3), "title: expected a text"),
+    "quantities that are none": (
+        lambda: op.plot("single-head", quantity=[1]),
+        "quantity: expected",
+    ),
+    "excess in words": (lambda: op.plot("single-head", excess="yes"), "excess: expected"),
+    "no style": (lambda: op.plot("single-head", style=3), "expected the path of a style sheet"),
+    "a misspelt option": (lambda: op.plot("single-head", tile=""), "did you mean 'title'"),
+    "too many labels": (
+        lambda: op.plot(op.evaluate("single-head"), labels=["a", "b"]),
+        "labels: expected a name for each result, 1 in all",
+    ),
+    "an output that is none": (
+        lambda: op.scan("single-head", {"initial.seed": [1]}, output=3),
+        "expected the path of a result file to write",
+    ),
     "no result": (lambda: op.plot(3), "expected a preset's name, a path"),
     "a run that fails": (
         lambda: op.export("single-head", "a.csv", settings={"integrator.max_steps": 1}),

@@ -110,6 +110,9 @@ def scan(
     """
     workers = None if workers is None else arguments.count(workers, "workers")
     timeout = None if timeout is None else arguments.seconds(timeout, "timeout")
+    file = None if output is None else arguments.path(output, "a result file to write")
+    if scheduler_file is not None:
+        scheduler_file = arguments.path(scheduler_file, "Dask's scheduler file")
     arguments.function(on_point, "on_point")
     options = {
         "vary": vary, "action": action, "mode": mode, "points": points, "seed": seed,
@@ -120,14 +123,13 @@ def scan(
         report = reporter("checking", told)
         plan = make_plan(base_table(source), given, settings, report, place=place_of(source))
         keys = given_to(plan, source, setting_keys(listed(settings)))
-        file = None if scheduler_file is None else Path(scheduler_file)
-        machine = Machine(workers, timeout, scheduler, file)
-        idle = {} if output is not None else {"resume": resume, "force": force}
+        machine = Machine(workers, timeout, scheduler, scheduler_file)
+        idle = {} if file is not None else {"resume": resume, "force": force}
         unwritten = {name: "nothing is written without output" for name in idle if idle[name]}
         warn(sentence("this scan", ignored_in(plan, keys) | machine.ignored | unwritten))
-        if output is not None:
+        if file is not None:
             return run_plan(
-                plan, Path(output), machine,
+                plan, file, machine,
                 resume=resume, force=force, on_point=on_point, on_progress=told,
             )  # fmt: skip
         with tempfile.TemporaryDirectory() as temporary:
