@@ -29,7 +29,7 @@ from orderparams.run.solve import Progress, solve
 from orderparams.scans.axes import shown as written
 from orderparams.sources import Source, is_result, load
 from orderparams.storage.files import atomic, check_target
-from orderparams.storage.suffixes import EXPORTS, FIGURES, PAGES, RESULTS, check_suffix
+from orderparams.storage.suffixes import EXPORTS, FIGURES, FILMS, PAGES, RESULTS, check_suffix
 from orderparams.views.plots import plot_files, plot_results, show_figures
 from orderparams.views.reports.contents import report_page
 from orderparams.views.reports.figure import figure_of
@@ -210,13 +210,15 @@ def plot(
         A result, or a problem in any form and changes to it, which is solved first; or a list of
         such, to be compared.
     path
-        A file to write as well; its ending, .png, .pdf or .svg, chooses the format.
+        A file to write as well; its ending, .png, .pdf or .svg, chooses the format, and .gif or
+        .mp4 makes a film of a figure that moves in time.
     force
         True replaces an existing file.
     progress
         True shows how far the flow is that is solved first.
     kind
-        Which figure, such as "time", "scan" or "claim"; left out, the one that suits the result.
+        Which figure: "time", "scan", "claim", "phase", "weights", and of an analysis "modes",
+        "growth" or "pruning"; left out, the one that suits the result.
     quantity
         Only this is drawn: names of order parameters, "risk", and others.
     log, excess
@@ -232,6 +234,9 @@ def plot(
         the axes of the figure.
     labels
         Names of several results; left out, what differs in their configurations.
+    plane, field
+        Of a phase portrait, its two directions, ``(1, 2)``, and what learns whose velocities are
+        drawn; counted from 1.
 
     Returns
     -------
@@ -252,16 +257,14 @@ def plot(
     >>> figure = op.plot([run, other], excess=True)
     >>> figure.savefig("two.pdf")
     """
-    place = None if path is None else target(path, FIGURES, "a figure", force=force)
+    place = None if path is None else target(path, (*FIGURES, *FILMS), "a figure", force=force)
     asked = checked(appearance)
     asked["at"] = {key: written(value) for key, value in (asked.get("at") or {}).items()}
     results = []
     for one in cast(list[Source], source if isinstance(source, list | tuple) else [source]):
         results.append(made(one, settings, progress))
-    if len(asked.get("labels", results)) != len(results):
-        raise ConfigurationError(f"labels: expected a name for each result, {len(results)} in all")
     files = [result for result in results if isinstance(result, Path)]
-    if results and len(files) == len(results):
+    if results and len(files) == len(results) and "labels" not in asked:
         figure = plot_files(files, place, force=force, **asked)
     else:
         opened = [open_result(one) if isinstance(one, Path) else one for one in results]

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import result_files
+from matplotlib.text import Text
 
 import orderparams as op
 from orderparams.results.appearance import Appearance
@@ -150,6 +151,20 @@ def test_values_and_keys_of_a_scan_are_given_as_python_has_them(result_paths):
     assert len(by_number.axes) == len(by_text.axes)
 
 
+def test_files_and_results_are_compared_in_one_figure(result_paths):
+    """Named as they are asked to be, or files by their names."""
+    files = [result_paths["run"], result_paths["simulation"]]
+    for source, asked in (
+        (files, {"labels": ["flow", "replicas"]}),
+        ([op.open(files[0]), files[1]], {"labels": ["flow", "replicas"]}),
+        (files, {}),
+    ):
+        figure = op.plot(source, **asked)
+        told = " ".join(text.get_text() for text in figure.findobj(Text))
+        for name in asked.get("labels", ["run", "simulation"]):
+            assert name in told
+
+
 BAD = {
     "a path that is none": (
         lambda: op.save("single-head", 3),
@@ -170,10 +185,12 @@ BAD = {
     ),
     "excess in words": (lambda: op.plot("single-head", excess="yes"), "excess: expected"),
     "no style": (lambda: op.plot("single-head", style=3), "expected the path of a style sheet"),
+    "no plane": (lambda: op.plot("single-head", plane=1), "plane: expected two directions"),
+    "no analysis": (lambda: op.plot("single-head", kind="modes"), r"orderparams.analyze\("),
     "a misspelt option": (lambda: op.plot("single-head", tile=""), "did you mean 'title'"),
     "too many labels": (
         lambda: op.plot(op.evaluate("single-head"), labels=["a", "b"]),
-        "labels: expected a name for each result, 1 in all",
+        "labels: 2 names of 1 results",
     ),
     "an output that is none": (
         lambda: op.scan("single-head", {"initial.seed": [1]}, output=3),

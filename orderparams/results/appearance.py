@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-from orderparams.arguments import flag, path, text, texts
+from orderparams.arguments import count, flag, path, text, texts
 from orderparams.config.plain import plain
 from orderparams.config.values import nearest, shown
 from orderparams.errors import ConfigurationError
@@ -26,6 +26,8 @@ class Appearance(TypedDict, total=False):
     at: Mapping[str, Any] | None
     over: str | Sequence[str]
     labels: Sequence[str]
+    plane: tuple[int, int]
+    field: int | None
 
 
 def size(value: Any, name: str) -> str | tuple[float, float]:
@@ -39,6 +41,16 @@ def size(value: Any, name: str) -> str | tuple[float, float]:
             f"{shown(value)}"
         )
     return found[0], found[1]
+
+
+def plane(value: Any, name: str) -> tuple[int, int]:
+    """Two directions, counted from 1."""
+    found = plain(value)
+    if not isinstance(found, list) or len(found) != 2:
+        raise ConfigurationError(
+            f"{name}: expected two directions such as (1, 2), got {shown(value)}"
+        )
+    return count(found[0], name), count(found[1], name)
 
 
 def values(value: Any, name: str) -> dict[str, Any]:
@@ -57,6 +69,8 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "size": size,
     "style": lambda value, _: path(value, "a style sheet"),
     "at": values,
+    "plane": plane,
+    "field": count,
 }
 
 
