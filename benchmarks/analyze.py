@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from orderparams.presets import preset_names
+from orderparams.shipped import preset_names
 
 WORKS = ("flow", "stationary", "optimum", "pruning")
 REPETITIONS = 3

@@ -154,7 +154,7 @@ def script(shell: str, command: click.Command) -> str:
 
 def configurations(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
     """Presets, TOML and result files, and folders, that begin with what was typed."""
-    from orderparams.presets import preset_names
+    from orderparams.shipped import preset_names
 
     paths = sorted(glob.glob(glob.escape(os.path.expanduser(typed)) + "*"))
     presets = [name for name in preset_names() if name.startswith(typed)]
@@ -164,7 +164,7 @@ def configurations(_: click.Context, __: click.Parameter, typed: str) -> list[st
 
 def presets(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
     """Presets that begin with what was typed."""
-    from orderparams.presets import preset_names
+    from orderparams.shipped import preset_names
 
     return [name for name in preset_names() if name.startswith(typed)]
 

@@ -33,7 +33,7 @@ def export(file: Path, to: str, output: Path | None, force: bool) -> None:
       orderparams export run.h5 --to csv
       orderparams export scan.h5 --to netcdf -o scan.nc
     """
-    from orderparams.export import ENDINGS, export_file
+    from orderparams.exports import ENDINGS, export_file
     from orderparams.storage.files import check_target, unused
 
     idle.warned()

@@ -59,13 +59,7 @@ class Screen:
             f"what has finished is kept, go on with orderparams scan --resume -o {self.output}"
         )
         if self.bar is not None:
-            text = f"{now.done} of {now.points} points "
-            if now.phase == "running":
-                failed = f", {now.failed} failed" if now.failed else ""
-                text += f"done{failed}, {now.running} running"
-            else:
-                text += "collected"
-            self.bar(now.done / now.points, text)
+            self.bar(now.done / now.points, now.words)
 
     def point(self, point: Point, reply: Reply) -> None:
         self.done += 1

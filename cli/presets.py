@@ -18,11 +18,11 @@ def presets(name: str | None) -> None:
       orderparams presets
       orderparams presets two-stage > my.toml
     """
-    from orderparams.presets import preset_names, preset_text
-    from orderparams.sources import load
+    from orderparams import shipped
 
     if name is not None:
-        click.echo(preset_text(name), nl=False)
+        click.echo(shipped.preset_text(name), nl=False)
         return
-    width = max(map(len, preset_names())) + 2
-    show(f"{preset:<{width}}{load(preset).title}" for preset in preset_names())
+    titles = shipped.presets()
+    width = max(map(len, titles)) + 2
+    show(f"{preset:<{width}}{title}" for preset, title in titles.items())

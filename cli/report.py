@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from functools import partial
 from pathlib import Path
 
 import click
 
-from orderparams import interruption
 from orderparams.cli import completion, idle, options
 from orderparams.cli.screen import note
 
@@ -43,33 +39,17 @@ def report(file: Path, output: Path | None, force: bool) -> None:
     check_suffix(path, PAGES, "a report")
     check_target(path, force=force)
 
+    from orderparams.cli.remedies import REMEDIES
+    from orderparams.errors import ConfigurationError
     from orderparams.views.reports.contents import report_page
+    from orderparams.views.reports.figure import figure_of
 
-    page = report_page(file, figure_of(file))
+    figure = None
+    try:
+        figure = figure_of(file)
+    except ConfigurationError as error:
+        note(f"no figure: {error.told(REMEDIES)}")
+    page = report_page(file, figure)
     with atomic(path, force=force) as temporary:
         temporary.write_text(page, "utf-8")
     click.echo(f"written to {path}", err=True)
-
-
-def figure_of(file: Path) -> bytes | None:
-    """The figure of a result file as SVG, None where it cannot be drawn."""
-    from orderparams.errors import ConfigurationError, FileError
-    from orderparams.views.plots import drawing, installed, plot_file, save_figure
-
-    if not installed():
-        click.echo("no figure: it needs pip install 'orderparams[plot]'", err=True)
-        return None
-    try:
-        with (
-            drawing(),
-            tempfile.TemporaryDirectory() as folder,
-            interruption.undoing(partial(shutil.rmtree, folder, ignore_errors=True)),
-        ):
-            picture = Path(folder) / "figure.svg"
-            save_figure(plot_file(file), picture)
-            return picture.read_bytes()
-    except ConfigurationError as error:  # such as a scan over more than a figure shows
-        note(f"no figure: {error}")
-    except FileError:  # nothing to draw; what cannot be read is refused with the page
-        pass
-    return None

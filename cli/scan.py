@@ -204,8 +204,8 @@ def warned(
 ) -> list[str]:
     """Warnings of a plan, which are printed as one line."""
     from orderparams.config.toml import setting_keys
-    from orderparams.presets import DEFAULT_PRESET
     from orderparams.scans.unused import given_to, ignored_in
+    from orderparams.shipped import DEFAULT_PRESET
 
     keys = given_to(plan, config or DEFAULT_PRESET, setting_keys(assignments))
     options = idle.found(click.get_current_context())

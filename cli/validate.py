@@ -109,7 +109,7 @@ def validate(
             rule=rule,
             false_alarm=false_alarm,
             workers=workers,
-            report=line,
+            progress=line,
         )
     options.save(result.save, path, force=force)
     interruption.advise(f"{path} is complete")

@@ -1,8 +1,8 @@
 """Exact high-dimensional dynamics of multi-head attention, and of the soft committee machine.
 
 >>> import orderparams as op
->>> trajectory = op.solve("two-stage", settings={"attention.heads": 8})
->>> trajectory.save("run.h5")
+>>> run = op.solve("single-head", settings={"training.duration": 20})
+>>> figure = op.plot(run, "run.png")
 
 Every function takes the name of a preset, a path, a table, a problem or a result, and settings.
 """
@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from orderparams.errors import IgnoredSettingWarning as IgnoredSettingWarning
     from orderparams.errors import OrderparamsError as OrderparamsError
     from orderparams.errors import SolverError as SolverError
+    from orderparams.outputs import export as export
+    from orderparams.outputs import plot as plot
+    from orderparams.outputs import report as report
+    from orderparams.outputs import save as save
     from orderparams.results.analysis import Analysis as Analysis
     from orderparams.results.evaluation import Evaluation as Evaluation
-    from orderparams.results.files import open_result as open  # noqa: F401
+    from orderparams.results.evidence import Evidence as Evidence
+    from orderparams.results.files import open_result as open
     from orderparams.results.scan import Scan as Scan
     from orderparams.results.simulation import SimulationRun as SimulationRun
     from orderparams.results.trajectory import Trajectory as Trajectory
@@ -32,41 +37,80 @@ if TYPE_CHECKING:
     from orderparams.run.simulate import simulate as simulate
     from orderparams.run.solve import solve as solve
     from orderparams.run.validate import validate as validate
-    from orderparams.scans.run import scan as scan
+    from orderparams.scans.scan import scan as scan
+    from orderparams.shipped import presets as presets
     from orderparams.sources import load as load
+
+    __version__: str
 
 if not os.path.isdir(os.path.join(__path__[0], "cli")):
     # A checkout: cli/ and data/, which an installation has inside, stand beside this folder.
     __path__.append(os.path.dirname(__path__[0]))
 
 _HOMES = {
-    "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
-    "Problem": ("config", "Problem"),
     "Analysis": ("results.analysis", "Analysis"),
-    "Evaluation": ("results.evaluation", "Evaluation"),
-    "Trajectory": ("results.trajectory", "Trajectory"),
-    "SimulationRun": ("results.simulation", "SimulationRun"),
-    "Validation": ("results.validation", "Validation"),
-    "Scan": ("results.scan", "Scan"),
     "ConfigurationError": ("errors", "ConfigurationError"),
+    "Evaluation": ("results.evaluation", "Evaluation"),
+    "Evidence": ("results.evidence", "Evidence"),
     "FileError": ("errors", "FileError"),
+    "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
     "OrderparamsError": ("errors", "OrderparamsError"),
+    "Problem": ("config", "Problem"),
+    "Scan": ("results.scan", "Scan"),
+    "SimulationRun": ("results.simulation", "SimulationRun"),
     "SolverError": ("errors", "SolverError"),
+    "Trajectory": ("results.trajectory", "Trajectory"),
+    "Validation": ("results.validation", "Validation"),
     "analyze": ("analysis.analyze", "analyze"),
     "evaluate": ("run.evaluate", "evaluate"),
+    "export": ("outputs", "export"),
     "load": ("sources", "load"),
     "open": ("results.files", "open_result"),
-    "scan": ("scans.run", "scan"),
+    "plot": ("outputs", "plot"),
+    "presets": ("shipped", "presets"),
+    "report": ("outputs", "report"),
+    "save": ("outputs", "save"),
+    "scan": ("scans.scan", "scan"),
     "simulate": ("run.simulate", "simulate"),
     "solve": ("run.solve", "solve"),
     "validate": ("run.validate", "validate"),
 }
 
-__all__ = list(_HOMES)
+__all__ = [
+    "Analysis",
+    "ConfigurationError",
+    "Evaluation",
+    "Evidence",
+    "FileError",
+    "IgnoredSettingWarning",
+    "OrderparamsError",
+    "Problem",
+    "Scan",
+    "SimulationRun",
+    "SolverError",
+    "Trajectory",
+    "Validation",
+    "__version__",
+    "analyze",
+    "evaluate",
+    "export",
+    "load",
+    "open",
+    "plot",
+    "presets",
+    "report",
+    "save",
+    "scan",
+    "simulate",
+    "solve",
+    "validate",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Public names, imported at first use: importing the package itself costs nothing."""
+    if name == "__version__":
+        return importlib.import_module(f"{__name__}.provenance").version()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, attribute = _HOMES[name]

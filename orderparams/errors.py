@@ -44,6 +44,14 @@ class OrderparamsError(Exception):
     """Base of every error that is answered by one message instead of a traceback.
 
     ``remedy`` is a key of REMEDIES, or none; ``values`` fill its words.
+
+    Examples
+    --------
+    >>> try:
+    ...     op.load("two-stag")
+    ... except op.OrderparamsError as error:
+    ...     print(str(error).rpartition("; ")[2])
+    did you mean 'two-stage'?
     """
 
     exit_status = 1
@@ -67,6 +75,14 @@ class ConfigurationError(OrderparamsError, ValueError):
 
     ``errors`` are all that were found, this one alone or several; ``partial`` is what could be read
     nevertheless, for checks that can go on with it.
+
+    Examples
+    --------
+    >>> op.load("two-stage", settings={"attention.heads": 0, "task.lenght": 3})
+    Traceback (most recent call last):
+    orderparams.errors.ConfigurationError: two-stage: 2 errors
+      unknown key 'task.lenght'; did you mean 'task.length'?
+      attention.heads: expected a whole number from 1 to 256, got 0
     """
 
     exit_status = 2
@@ -107,19 +123,46 @@ MOST_ERRORS = 10
 
 
 class SolverError(OrderparamsError, ArithmeticError):
-    """The integration or an expectation could not be completed."""
+    """The integration or an expectation could not be completed.
+
+    Examples
+    --------
+    >>> few = {"integrator.max_steps": 2}
+    >>> op.solve("single-head", settings=few).status  # the run so far
+    'failed'
+    >>> op.plot("single-head", settings=few)
+    Traceback (most recent call last):
+    orderparams.errors.SolverError: the run did not finish: ...
+    """
 
     exit_status = 3
 
 
 class FileError(OrderparamsError, OSError):
-    """A file could not be read or written."""
+    """A file could not be read or written.
+
+    Examples
+    --------
+    >>> op.open("nowhere.h5")
+    Traceback (most recent call last):
+    orderparams.errors.FileError: ...nowhere.h5...
+    """
 
     exit_status = 5
 
 
 class IgnoredSettingWarning(UserWarning):
-    """Settings were given that change nothing."""
+    """Settings were given that change nothing.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     start = op.evaluate("single-head", settings={"simulation.dimension": 50})
+    >>> told[0].category is op.IgnoredSettingWarning
+    True
+    """
 
 
 def reason(error: OSError) -> str:

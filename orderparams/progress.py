@@ -1,20 +1,28 @@
-"""How far a run is: one rewritten line on a terminal, a line now and then in a log."""
+"""How far a run is: one rewritten line on a terminal, a bar in a notebook, a line now and then in a
+log."""
 
 from __future__ import annotations
 
 import contextlib
+import html
 import math
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import TextIO
+from collections.abc import Callable, Iterator
+from typing import TextIO, TypeVar
 
-from orderparams import interruption
+from orderparams import interruption, notebook
+from orderparams.config.values import shown
+from orderparams.errors import ConfigurationError
 
 LOG_INTERVAL = 60.0  # seconds between lines where the output is not a terminal
 SCREEN_INTERVAL = 0.1
+MOMENT = 0.5
+"""Seconds of work before a notebook shows a bar."""
+
+Listener = TypeVar("Listener", bound=Callable[..., object])
 
 
 def duration(seconds: float) -> str:
@@ -37,7 +45,7 @@ class ProgressLine:
     def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
         self.stream = sys.stderr if stream is None else stream
         self.quiet = quiet or self.stream is None
-        self.terminal = not self.quiet and self.stream.isatty()
+        self.terminal = not self.quiet and self.rewrites()
         self.started = self.shown = time.monotonic()
         self.fraction = 0.0
         self.last = ""
@@ -48,6 +56,10 @@ class ProgressLine:
             self.resources.enter_context(interruption.undoing(self.clear))
         elif not self.quiet:
             threading.Thread(target=self.repeat, daemon=True).start()
+
+    def rewrites(self) -> bool:
+        """Whether what is shown can be replaced."""
+        return self.stream.isatty()
 
     def __enter__(self) -> ProgressLine:
         return self
@@ -68,11 +80,14 @@ class ProgressLine:
         if 0 < fraction < 1:
             left = f"  {duration((now - self.started) * (1 - fraction) / fraction)} left"
         if self.terminal:
-            filled = round(20 * fraction)
-            line = f"[{'#' * filled}{'.' * (20 - filled)}] {fraction:4.0%}  {text}{left}"
-            self.show(line)
+            self.draw(fraction, f"{text}{left}")
         else:
             self.write(f"{fraction:4.0%}  {text}{left}\n")
+
+    def draw(self, fraction: float, text: str) -> None:
+        """Show a bar with a text."""
+        filled = round(20 * fraction)
+        self.show(f"[{'#' * filled}{'.' * (20 - filled)}] {fraction:4.0%}  {text}")
 
     def step(self, text: str) -> None:
         """What is done next, of a work whose length is not known."""
@@ -116,6 +131,35 @@ class ProgressLine:
         self.resources.close()
 
 
+class NotebookLine(ProgressLine):
+    """The same below the cell of a notebook, once a work takes longer than a moment."""
+
+    def __init__(self) -> None:
+        self.place: notebook.Place | None = None
+        super().__init__()
+        self.shown = self.started + MOMENT - SCREEN_INTERVAL
+
+    def rewrites(self) -> bool:
+        """Always."""
+        return True
+
+    def draw(self, fraction: float, text: str) -> None:
+        """Show a bar with a text."""
+        bar = f"<progress value='{fraction:.3f}' max='1'></progress>"
+        self.put(f"{fraction:.0%}  {text}", f"{bar} <code>{html.escape(text)}</code>")
+
+    def show(self, line: str) -> None:
+        """Show a text, or with an empty one nothing."""
+        self.put(line, f"<code>{html.escape(line)}</code>" if line else "")
+
+    def put(self, text: str, page: str) -> None:
+        """Replace what is shown; where nothing was, nothing is taken away."""
+        if self.place is None and text:
+            self.place = notebook.Place()
+        if self.place is not None:
+            self.place.put(text, page)
+
+
 def shown_on(line: ProgressLine, duration: float) -> Callable[[float, float], None]:
     """The progress of a flow on a line: the time, and the risk once it is known."""
 
@@ -124,3 +168,40 @@ def shown_on(line: ProgressLine, duration: float) -> Callable[[float, float], No
         line(fraction, f"t = {fraction * duration:.4g}{known}")
 
     return progress
+
+
+def steps_on(line: ProgressLine) -> Callable[[int, int], None]:
+    """The progress of a simulation on a line: the steps that are done."""
+
+    def progress(done: int, total: int) -> None:
+        line(done / total, f"step {done} of {total}")
+
+    return progress
+
+
+@contextlib.contextmanager
+def heard(
+    progress: bool | Listener | None, on: Callable[[ProgressLine], Listener]
+) -> Iterator[Listener | None]:
+    """Whom a verb tells how far it is: the function that was given as ``progress``; for True, what
+    ``on`` makes of a line on the screen, which also says that kernels are compiled; else nobody.
+
+    However the work ends, the line is gone then.
+    """
+    if not progress:
+        yield None
+    elif progress is not True:
+        if not callable(progress):
+            raise ConfigurationError(
+                f"progress: expected True, False or a function to call, got {shown(progress)}"
+            )
+        yield progress
+    else:
+        from orderparams.compiled import on_compiling
+
+        with NotebookLine() if notebook.shell() else ProgressLine() as line:
+            on_compiling[:] = [lambda _: line.step("compiling kernels, once")]
+            try:
+                yield on(line)
+            finally:
+                on_compiling.clear()

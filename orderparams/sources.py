@@ -19,7 +19,6 @@ from orderparams.config.values import nearest, shortened, shown
 from orderparams.errors import ConfigurationError, FileError, reason
 from orderparams.models import registry
 from orderparams.phases import LOG
-from orderparams.presets import DEFAULT_PRESET, preset_names, preset_text
 from orderparams.recognition import (
     EMPTY,
     FOLDER,
@@ -30,6 +29,7 @@ from orderparams.recognition import (
     kind_of_content,
     neighbours,
 )
+from orderparams.shipped import DEFAULT_PRESET, preset_names, preset_text
 from orderparams.standard_input import NAME
 from orderparams.storage.suffixes import RESULTS as RESULT_SUFFIXES
 
@@ -190,10 +190,29 @@ def load(
 ) -> Problem:
     """A validated problem from a preset's name, a TOML or result file, a table or a result.
 
-    ``settings`` change it: a table of dotted keys, ``{"attention.heads": 8}``, or texts
-    ``KEY=VALUE`` as for ``orderparams solve``; so do ``overrides``, before them. A problem without
-    settings is returned as it is. Raises :class:`ConfigurationError`, with all that is wrong, or
-    :class:`FileError`.
+    Parameters
+    ----------
+    source
+        The name of a preset, the path of a TOML or result file, ``-`` for standard input, a table
+        (dict), a problem, which is returned as it is without settings, or a result.
+    overrides, settings
+        Changes, in this order: a table of dotted keys, ``{"attention.heads": 8}``, or texts
+        ``KEY=VALUE`` as for ``orderparams solve``.
+
+    Raises
+    ------
+    ConfigurationError
+        With all that is wrong.
+    FileError
+        Where a file cannot be read.
+
+    Examples
+    --------
+    >>> problem = op.load("two-stage", settings={"attention.heads": 8})
+    >>> problem.attention.heads
+    8
+    >>> op.load(problem, settings=["attention.heads=2", "task.length=16"]).task.length
+    16
     """
     if isinstance(source, Problem) and overrides is None and settings is None:
         return source

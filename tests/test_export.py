@@ -18,7 +18,7 @@ import xarray
 import orderparams as op
 from orderparams.config import to_toml
 from orderparams.errors import FileError
-from orderparams.export import ENDINGS, WRITERS, export_file
+from orderparams.exports import ENDINGS, WRITERS, export_file
 from orderparams.storage import groups
 from orderparams.storage.attributes import plain
 from orderparams.storage.nodes import loaded, write_tree
@@ -234,7 +234,7 @@ def test_python_holds_no_more_than_pieces(tmp_path, monkeypatch, to):
 GROWTH = """
     import resource, sys
     from pathlib import Path
-    from orderparams.export import export_file
+    from orderparams.exports import export_file
 
     def peak():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,8 @@
-"""The house: imports run downhill, no circles; names of order parameters stay with their models."""
+"""The house: imports run downhill, no circles; names of order parameters stay with their models.
+
+What a result offers as a method, ``run.plot()``, is the public verb ``orderparams.plot``: it is
+asked for by that name when it is called, and imported then (orderparams/__init__.py).
+"""
 
 import ast
 import re
@@ -26,7 +30,7 @@ FLOORS = (
     ),
     ("models.registry", "models.parameters"),
     ("config",),
-    ("presets", "provenance", "progress", "standard_input", "kernel_log"),
+    ("arguments", "shipped", "provenance", "progress", "notebook", "standard_input", "kernel_log"),
     ("storage",),
     ("expectations",),
     ("models.interface",),
@@ -36,8 +40,9 @@ FLOORS = (
     ("sources",),
     ("run",),
     ("analysis",),
-    ("claims", "scans", "doctor", "export"),
+    ("claims", "scans", "doctor", "exports"),
     ("views",),
+    ("outputs",),
     ("cli",),
     ("__init__", "__main__"),
 )

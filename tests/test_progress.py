@@ -2,10 +2,14 @@
 
 import io
 import math
+import sys
+import types
 
 import pytest
 
-from orderparams import progress
+import orderparams as op
+from orderparams import compiled, progress
+from orderparams.errors import ConfigurationError
 from orderparams.progress import ProgressLine, duration
 
 
@@ -68,3 +72,89 @@ def test_a_risk_is_shown_once_it_is_known(clock):
         [" 25%", "t = 10"],
     ]
     assert log.getvalue().count("risk") == 1
+
+
+class Display:
+    """What a cell displays, one after the other."""
+
+    def __init__(self):
+        self.shown = []
+
+    def update(self, data, raw):
+        assert raw
+        self.shown.append(data)
+
+
+@pytest.fixture
+def cell(monkeypatch):
+    """A notebook's cell, as IPython shows itself where one runs."""
+    display = Display()
+    shell = types.SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    found = types.SimpleNamespace(display=lambda *_, **__: display)
+    monkeypatch.setitem(sys.modules, "IPython.display", found)
+    return display
+
+
+def test_a_notebook_shows_a_bar_that_is_gone_in_the_end(cell, clock, capsys):
+    def work(told):
+        for done in (0.1, 0.5):
+            clock[0] += 1
+            told(done, "a < b")
+
+    with progress.heard(True, lambda line: line) as told:
+        work(told)
+    assert [data["text/plain"].split("  ")[:2] for data in cell.shown] == [
+        ["10%", "a < b"],
+        ["50%", "a < b"],
+        [""],
+    ]
+    assert (
+        "<progress value='0.500' max='1'></progress> <code>a &lt; b" in cell.shown[1]["text/html"]
+    )
+    assert cell.shown[-1]["text/html"] == ""
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, ValueError])
+def test_a_work_that_is_given_up_leaves_no_bar(cell, clock, stop):
+    with pytest.raises(stop), progress.heard(True, lambda line: line) as told:
+        clock[0] += 1
+        told(0.5, "half")
+        raise stop
+    assert cell.shown[-1]["text/plain"] == ""
+    assert not compiled.on_compiling
+
+
+def test_short_work_shows_nothing_in_a_notebook(cell, clock):
+    with progress.heard(True, lambda line: line) as told:
+        told(0.5, "half")
+    assert not cell.shown
+
+
+VERBS = {
+    "solve": op.solve,
+    "evaluate": op.evaluate,
+    "simulate": op.simulate,
+    "validate": lambda source, **options: op.validate(source, dimensions=[20, 40], **options),
+    "analyze": op.analyze,
+    "scan": lambda source, **options: op.scan(source, {"initial.seed": [0]}, workers=1, **options),
+    "save": lambda source, **options: op.save(source, "run.h5", **options),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_says_how_far_it_is(verb, cell, monkeypatch, tmp_path):
+    """True shows it; nothing is left of it afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(progress, "MOMENT", 0.0)
+    monkeypatch.setattr(progress, "SCREEN_INTERVAL", 0.0)
+    small = {"training.duration": 1, "output.points": 5, "simulation.replicas": 2}
+    VERBS[verb]("single-head", settings=small | {"simulation.dimension": 40}, progress=True)
+    assert any(data["text/plain"] for data in cell.shown)
+    assert cell.shown[-1]["text/plain"] == ""
+
+
+def test_what_is_no_listener_is_refused():
+    with pytest.raises(ConfigurationError, match="progress: expected True, False or a function"):
+        op.evaluate("single-head", progress="yes")

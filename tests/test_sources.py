@@ -4,6 +4,7 @@ import inspect
 import itertools
 import math
 import pathlib
+import tempfile
 from collections import deque
 from decimal import Decimal
 from fractions import Fraction
@@ -28,6 +29,16 @@ TABLE = {
 }
 
 
+def output(verb, ending):
+    """What makes something of a source, in a folder that is thrown away."""
+
+    def made(source, settings=None):
+        with tempfile.TemporaryDirectory() as folder:
+            return getattr(op, verb)(source, f"{folder}/made{ending}", settings=settings)
+
+    return made
+
+
 def scan(source, settings=None):
     return op.scan(source, {"initial.seed": [0]}, action="evaluate", settings=settings)
 
@@ -40,6 +51,10 @@ VERBS = {
     "validate": op.validate,
     "analyze": op.analyze,
     "scan": scan,
+    "save": output("save", ".h5"),
+    "export": output("export", ".csv"),
+    "plot": output("plot", ".svg"),
+    "report": output("report", ".html"),
 }
 
 
@@ -58,7 +73,8 @@ def sources(tmp_path):
 
 def test_every_verb_takes_a_source_and_settings():
     """And no other public function takes a problem."""
-    verbs = {name for name in op.__all__ if inspect.isfunction(getattr(op, name))} - {"open"}
+    verbs = {name for name in op.__all__ if inspect.isfunction(getattr(op, name))}
+    verbs -= {"open", "presets"}
     assert verbs == VERBS.keys()
     for verb in verbs:
         assert {"source", "settings"} <= inspect.signature(getattr(op, verb)).parameters.keys()

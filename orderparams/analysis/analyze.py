@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from orderparams import arguments
 from orderparams.analysis.course import Told, part, untold
 from orderparams.analysis.optimum import optimum
 from orderparams.analysis.pruning import prune
@@ -16,6 +17,7 @@ from orderparams.analysis.stationary import unspecialized_point
 from orderparams.config.toml import Settings
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.ordered import ordered
+from orderparams.progress import heard
 from orderparams.results.analysis import Analysis
 from orderparams.results.analyzed.rests import NEAR, Rest
 from orderparams.results.analyzed.stages import Stages
@@ -33,19 +35,52 @@ def analyze(
     replica: int = 1,
     workers: int = 1,
     anew: bool = False,
-    progress: Told = untold,
+    progress: Told | bool | None = None,
 ) -> Analysis:
     """Stages, stability, optimum and pruning of a run.
 
-    A trajectory, of a simulation this ``replica``, or such a result's file is analyzed as it is;
-    all else that :func:`orderparams.load` takes, and what has ``settings``, is solved first. An
-    analysis, or a file of one, is returned as it was stored, unless its run is to be analyzed
-    ``anew``. It is made by so many ``workers`` (threads), which does not change the result.
-    ``progress`` is called with the fraction done and what is being done.
+    A trajectory, of a simulation one replica, or such a result's file is analyzed as it is; all
+    else that :func:`orderparams.load` takes, and what has ``settings``, is solved first. An
+    analysis, or a file of one, is returned as it was stored.
+
+    Parameters
+    ----------
+    source, settings
+        A result, or a problem in any form and changes to it.
+    replica
+        Of a simulation, which replica; counted from 1.
+    workers
+        Threads. The result does not depend on their number.
+    anew
+        True analyzes the run of an analysis again.
+    progress
+        True shows how far the work is. A function is called with the fraction done and what is
+        being done.
+
+    Raises
+    ------
+    ConfigurationError
+        Where the problem has no meaning, or the source is no single run, such as a scan.
+
+    Examples
+    --------
+    >>> run = op.solve("single-head", settings={"training.duration": 30, "output.points": 30})
+    >>> found = op.analyze(run)
+    >>> [event.target for event in found.stages.events]
+    ['+1']
+    >>> bool(found.optimum.risk < run.risk[-1])
+    True
     """
+    replica, workers = arguments.count(replica, "replica"), arguments.count(workers, "workers")
     if settings is None and not anew and (stored := analyzed(source)) is not None:
         return stored
-    run, number, progress = run_of(source, settings, replica, progress)
+    with heard(progress, lambda line: line) as listener:
+        run, number, told = run_of(source, settings, replica, listener or untold)
+        return analysis_of(run, number, workers, told)
+
+
+def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Told) -> Analysis:
+    """The same of one run, which is that of a replica where there is a ``number``."""
     problem, everywhere = run.problem, Landscape(run.problem)
     symmetric, stages = everywhere.with_residual(0), stages_of(run)
     told = part(progress, 0.0, STATIONARY, "stationary points and their stability")

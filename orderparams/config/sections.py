@@ -196,6 +196,14 @@ class Problem:
     Each model has a dataclass of its own, with its sections in the order in which they are written;
     what stands here all of them have. ``given`` tells what of it was not filled in; it is no part
     of the configuration.
+
+    Examples
+    --------
+    >>> problem = op.load("two-stage")
+    >>> problem.attention.heads, problem.training.duration
+    (4, 4000.0)
+    >>> op.load(problem, settings={"attention.heads": 4}) == problem
+    True
     """
 
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]

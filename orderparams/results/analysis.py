@@ -37,6 +37,15 @@ class Analysis(Measured):
     are named by; optimum: the lowest risk, without weight decay; penalised: with weight decay, the
     lowest E + λ|K|²/2, else None. ``replica``, counted from 1, is that of the simulation which the
     run is, else None. Order parameters are read as those of the run.
+
+    Examples
+    --------
+    >>> run = op.solve("single-head", settings={"training.duration": 30, "output.points": 30})
+    >>> found = op.analyze(run)
+    >>> found.trajectory is run, found.observed_order
+    (True, ())
+    >>> sorted(found.document())[:3]
+    ['bayes_risk', 'directions', 'final']
     """
 
     main: ClassVar[str] = "trajectory"

@@ -33,6 +33,14 @@ class Evaluation(Measured):
     the gradient where SGD has noise, else None. ``error_estimate`` is that of risk and gradient,
     ``noise_error`` that of V. ``known`` are the references with their errors, NaN where they cannot
     be had. ``tolerance`` is what was asked for, None for sampling.
+
+    Examples
+    --------
+    >>> start = op.evaluate("two-stage")
+    >>> start.gradient["overlap"].shape, start.velocity["overlap"].shape  # head, feature
+    ((4, 3), (4, 3))
+    >>> start.risk > start.bayes_risk
+    True
     """
 
     main: ClassVar[str] = "evaluation"

@@ -87,7 +87,16 @@ class Panel:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evidence(Result):
-    """Checks, and the panels and the trajectory that they were read off."""
+    """Checks, and the panels and the trajectory that they were read off.
+
+    ``orderparams reproduce`` writes it to files, and :func:`orderparams.open` reads it.
+
+    Examples
+    --------
+    >>> run = op.solve("single-head", settings={"training.duration": 5})
+    >>> op.Evidence(run.problem, checks=(), trajectory=run).holds
+    True
+    """
 
     main: ClassVar[str] = "checks"
 

@@ -112,7 +112,20 @@ def open_group(path: str | Path, name: str) -> Any:
 
 def open_result(path: str | Path) -> AnyResult:
     """What a result file holds: a trajectory, an analysis, a simulation, a validation, a scan, an
-    evaluation, or the evidence of a claim. :class:`FileError` if it cannot be read."""
+    evaluation, or the evidence of a claim.
+
+    Raises
+    ------
+    FileError
+        Where the file cannot be read, or holds no result.
+
+    Examples
+    --------
+    >>> run = op.solve("single-head", settings={"training.duration": 5})
+    >>> run.save("run.h5")
+    >>> bool((op.open("run.h5").risk == run.risk).all())
+    True
+    """
     if not isinstance(path, str | os.PathLike):
         raise ConfigurationError(f"expected the path of a result file, got {shown(path)}")
     with read(Path(path)) as file:

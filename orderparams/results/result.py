@@ -11,11 +11,13 @@ from orderparams.models import registry
 from orderparams.models.interface import OWN, Named
 from orderparams.models.parameters import OrderParameter
 from orderparams.provenance import provenance
+from orderparams.results import frame
 from orderparams.results.dataset import dataset
 from orderparams.results.shown import Shown
 from orderparams.storage.tree import Tree
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
 
 
@@ -24,6 +26,9 @@ class Result(Shown):
 
     main: ClassVar[str]
     """The group of a file that it is about."""
+
+    along: ClassVar[tuple[str, ...]] = ()
+    """Axes of the rows of a data frame, where not those that all variables share."""
 
     @property
     def order_parameters(self) -> tuple[OrderParameter, ...]:
@@ -71,6 +76,19 @@ class Result(Shown):
         :class:`~orderparams.errors.ConfigurationError` without xarray.
         """
         return dataset(self.groups()[self.main])
+
+    def to_dataframe(self, *, tidy: bool = False) -> pandas.DataFrame:
+        """The main group as pandas' DataFrame.
+
+        A row a time, of a simulation a replica and a time, of a scan a point; an entry of an order
+        parameter is a column, such as ``overlap_1_2``. ``tidy``: a row a number, with its place, as
+        ``orderparams export --to csv`` writes it. What has no such rows, such as p-values, is in
+        the tidy form only. :class:`~orderparams.errors.ConfigurationError` without pandas.
+        """
+        group = self.groups()[self.main]
+        if tidy:
+            return frame.tidy(group)
+        return frame.wide(group, self.along or frame.common_axes(group))
 
 
 class Measured(Named, Result):

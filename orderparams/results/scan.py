@@ -33,6 +33,14 @@ class Scan(Result):
     point did not finish or has shorter axes than others) and ``status``, ``message``,
     ``seconds``, ``hash`` of each point. ``problem`` is the configuration before it was varied,
     ``config`` the same as TOML text with the table ``[scan]``.
+
+    Examples
+    --------
+    >>> found = op.scan("two-stage", {"attention.heads": [1, 2]}, action="evaluate", workers=1)
+    >>> found.count("finished"), found.failures
+    (2, {})
+    >>> bool(found.to_xarray().risk.sel(heads=2) == found["risk"][1])
+    True
     """
 
     main: ClassVar[str] = "scan"

@@ -5,9 +5,16 @@ from __future__ import annotations
 import html
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
+import orderparams
 from orderparams.config import Problem
 from orderparams.config.words import describe
+from orderparams.results.appearance import Appearance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_LINES = 12
 WIDTH = 100
@@ -31,6 +38,16 @@ class Shown(ABC):
         """What it is of."""
         title = " ".join(self.problem.title.split())
         return f"{type(self).__name__}{f' {title!r}' if title else ''}"
+
+    def plot(
+        self,
+        path: str | Path | None = None,
+        *,
+        force: bool = False,
+        **appearance: Unpack[Appearance],
+    ) -> Figure:
+        """Draw it, as :func:`orderparams.plot` does, and write the figure if a path is given."""
+        return orderparams.plot(self, path, force=force, **appearance)
 
     def __repr__(self) -> str:
         rows = [shortened(f"  {key:<12}{text}") for key, text in self.rows()]

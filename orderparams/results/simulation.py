@@ -31,6 +31,13 @@ class SimulationRun(Measured):
     each of them, NaN where it is not known. ``status`` is "finished", "interrupted", or "failed"
     where SGD diverged, and ``message`` says why. ``checkpoint`` is what an interrupted run goes on
     from, or None.
+
+    Examples
+    --------
+    >>> small = {"simulation.dimension": 50, "simulation.replicas": 3, "training.duration": 2}
+    >>> run = op.simulate("single-head", settings=small | {"output.points": 5})
+    >>> run.loss.shape, run.end(0)["overlap"].shape
+    ((3, 5), (1, 1))
     """
 
     main: ClassVar[str] = "simulation"

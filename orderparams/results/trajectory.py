@@ -53,6 +53,16 @@ class Trajectory(Measured):
     ``message`` says why. ``engine`` names how the expectations were taken; ``statistics`` counts
     the integrator's work; ``seconds`` is wall time. ``reached`` is what the run goes on from, None
     where it is not known.
+
+    Examples
+    --------
+    >>> run = op.solve("single-head", settings={"training.duration": 5, "output.points": 6})
+    >>> run["overlap"].shape, run.risk.shape  # time, head, feature
+    ((6, 1, 1), (6,))
+    >>> run.bayes_risk == run.references["bayes_risk"]
+    True
+    >>> run.to_dataframe().columns.tolist()
+    ['overlap_1_1', 'self_overlap_1_1', 'risk']
     """
 
     main: ClassVar[str] = "trajectory"

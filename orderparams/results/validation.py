@@ -42,9 +42,17 @@ class Validation(Named, Result):
     parameters of the two largest dimensions, extrapolated in 1/D, and with them the measured loss
     against the risk, whose own p-value is ``loss_pvalue``. ``scaling`` is the fall of the spread
     with D.
+
+    Examples
+    --------
+    >>> small = {"simulation.replicas": 4, "training.duration": 1, "output.points": 4}
+    >>> found = op.validate("single-head", settings=small, dimensions=[20, 80])
+    >>> sorted(found.simulations), found["overlap"].shape
+    ([20, 80], (4, 1, 1))
     """
 
     main: ClassVar[str] = "comparison"
+    along: ClassVar[tuple[str, ...]] = ("time",)
 
     problem: Problem
     simulations: dict[int, SimulationRun]

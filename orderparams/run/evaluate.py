@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,9 +12,17 @@ from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import model_of
-from orderparams.phases import phase
+from orderparams.phases import steps
+from orderparams.progress import heard
 from orderparams.results.evaluation import Evaluation
 from orderparams.sources import Source, load
+
+Step = Callable[[str], None]
+"""Called with what is done next."""
+
+
+def unheard(what: str) -> None:
+    """Nobody listens."""
 
 
 @contextlib.contextmanager
@@ -27,18 +35,40 @@ def start_in_range(problem: Problem) -> Iterator[None]:
         raise ConfigurationError(f"the start is out of range: {error}; {remedy}") from None
 
 
-def evaluate(source: Source, *, settings: Settings | None = None) -> Evaluation:
+def evaluate(
+    source: Source, *, settings: Settings | None = None, progress: Step | bool | None = None
+) -> Evaluation:
     """Risk, gradient and velocity of a problem at its initial condition.
 
-    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
+    Parameters
+    ----------
+    source, settings
+        A problem in any form, and changes to it, as :func:`orderparams.load` takes them.
+    progress
+        True shows what is being done. A function is called with it when it begins.
+
+    Raises
+    ------
+    ConfigurationError
+        Where the problem has no meaning, or its expectations at the start cannot be had.
+
+    Examples
+    --------
+    >>> start = op.evaluate("two-stage", settings={"attention.heads": 2})
+    >>> start.velocity["overlap"].shape  # head, feature
+    (2, 3)
+    >>> round(start.risk, 6)
+    0.750647
     """
     problem = heed(load(source, settings=settings), "evaluate")
     model = model_of(problem)
-    with phase("building the flow"):
+    with heard(progress, lambda line: line.step) as told, steps(told or unheard) as begin:
+        begin("building the flow")
         flow = model.flow(problem)
-    with phase("risk, gradient and velocity"), start_in_range(problem):
-        found = flow.evaluate(flow.initial_state)
-    with phase("risks to compare with"):
+        begin("risk, gradient and velocity")
+        with start_in_range(problem):
+            found = flow.evaluate(flow.initial_state)
+        begin("risks to compare with")
         known = model.references(problem)
     return Evaluation(
         problem=problem,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams import interruption
+from orderparams import arguments, interruption
 from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
@@ -18,6 +18,7 @@ from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Flow, Progress, Records, model_of
 from orderparams.ordered import ordered
 from orderparams.phases import phase
+from orderparams.progress import heard, steps_on
 from orderparams.results.simulation import SimulationRun
 from orderparams.run.evaluate import start_in_range
 from orderparams.run.solve import output_times
@@ -90,22 +91,61 @@ def simulate(
     settings: Settings | None = None,
     workers: int = 1,
     risks: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     checkpoint: Checkpoint | None = None,
     interval: float = 60.0,
     resume: SimulationRun | None = None,
 ) -> SimulationRun:
     """Run one-pass SGD at finite dimension, many replicas (theory 6).
 
-    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
-    The result does not depend on the number of ``workers`` (threads). Without ``risks`` the
-    population risk, which SGD does not need, is left unknown but at the end. ``progress`` is called
-    with the steps done and their total; ``checkpoint`` every ``interval`` seconds with the run so
-    far. An interrupt returns the run so far, with status "interrupted"; given as ``resume`` with
-    the same problem it is continued to the bits of an uninterrupted run.
+    An interrupt returns the run so far, with the status "interrupted".
+
+    Parameters
+    ----------
+    source, settings
+        A problem in any form, and changes to it, as :func:`orderparams.load` takes them.
+    workers
+        Threads. The result does not depend on their number.
+    risks
+        False leaves the population risk, which SGD does not need, unknown but at the end.
+    progress
+        True shows how far the run is. A function is called with the steps done and their total.
+    checkpoint, interval
+        A function that is called every ``interval`` seconds with the run so far.
+    resume
+        An interrupted run of the same problem, continued to the bits of an uninterrupted one.
+
+    Raises
+    ------
+    ConfigurationError
+        Where the problem has no meaning or does not fit into memory.
+
+    Examples
+    --------
+    >>> small = {"simulation.dimension": 50, "simulation.replicas": 3, "training.duration": 2}
+    >>> run = op.simulate("single-head", settings=small | {"output.points": 5})
+    >>> run["overlap"].shape  # replica, time, head, feature
+    (3, 5, 1, 1)
     """
-    problem, started = heed(load(source, settings=settings), "simulate"), clock.monotonic()
-    before = 0.0
+    arguments.function(checkpoint, "checkpoint")
+    workers = arguments.count(workers, "workers")
+    interval = arguments.seconds(interval, "interval")
+    problem = heed(load(source, settings=settings), "simulate")
+    with heard(progress, steps_on) as told:
+        return run(problem, workers, risks, told, checkpoint, interval, resume)
+
+
+def run(
+    problem: Problem,
+    workers: int,
+    risks: bool,
+    told: Progress | None,
+    checkpoint: Checkpoint | None,
+    interval: float,
+    resume: SimulationRun | None,
+) -> SimulationRun:
+    """The same of a problem."""
+    started, before = clock.monotonic(), 0.0
     model = model_of(problem)
     times = output_times(problem.output, problem.training.duration)
     with phase("building the simulation"):
@@ -138,8 +178,8 @@ def simulate(
     def report(done: int, total: int) -> None:
         nonlocal saved
         interruption.check()
-        if progress is not None:
-            progress(done, total)
+        if told is not None:
+            told(done, total)
         if checkpoint is not None and clock.monotonic() - saved > interval:
             checkpoint(so_far("interrupted"))
             saved = clock.monotonic()

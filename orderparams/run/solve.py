@@ -15,13 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from orderparams import interruption, memory
+from orderparams import arguments, interruption, memory
+from orderparams.config import Problem
 from orderparams.config.sections import IntegratorConfig, OutputConfig
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Flow, model_of
 from orderparams.phases import phase
+from orderparams.progress import heard, shown_on
 from orderparams.results.schema import table
 from orderparams.results.trajectory import Reached, Trajectory
 from orderparams.run.evaluate import start_in_range
@@ -178,7 +180,7 @@ def solve(
     *,
     settings: Settings | None = None,
     times: ArrayLike | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     max_seconds: float = np.inf,
     checkpoint: Checkpoint | None = None,
     interval: float = 60.0,
@@ -186,22 +188,64 @@ def solve(
 ) -> Trajectory:
     """Integrate the order-parameter flow of a problem (theory 4).
 
-    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
-    :class:`ConfigurationError` for more than fits into memory, and for a duration that cannot be
-    integrated. Never raises for a flow that cannot be continued, nor for an interrupt: the
-    trajectory then holds what was reached and its ``status`` is "failed" or "interrupted".
-    ``times``, increasing from 0, are stored instead of those of the configuration. ``progress`` is
-    called before every right-hand side, ``checkpoint`` every ``interval`` seconds with the run so
-    far. ``resume`` is a run of the same problem, but for duration, output and limits, that is
-    continued (docs/configuration.md says to which bits); it is returned if nothing is left to do.
+    Never raises for a flow that cannot be continued, nor for an interrupt: the trajectory then
+    holds what was reached and its ``status`` is "failed" or "interrupted".
+
+    Parameters
+    ----------
+    source, settings
+        A problem in any form, and changes to it, as :func:`orderparams.load` takes them.
+    times
+        Stored instead of the times of the configuration; increasing from 0.
+    progress
+        True shows how far the run is. A function is called before every right-hand side, with the
+        fraction that is done and the last known risk.
+    max_seconds
+        Wall time after which the run stops and keeps what it reached.
+    checkpoint, interval
+        A function that is called every ``interval`` seconds with the run so far.
+    resume
+        A run of the same problem, but for duration, output and limits, that is continued
+        (docs/configuration.md says to which bits); it is returned if nothing is left to do.
+
+    Raises
+    ------
+    ConfigurationError
+        Where the problem has no meaning, does not fit into memory, or lasts too long.
+
+    Examples
+    --------
+    >>> run = op.solve("single-head", settings={"training.duration": 20})
+    >>> run.status, float(run.time[-1])
+    ('finished', 20.0)
+    >>> longer = op.solve("single-head", settings={"training.duration": 40}, resume=run)
+    >>> bool(longer.risk[-1] < run.risk[-1])
+    True
     """
-    problem, started = heed(load(source, settings=settings), "solve"), clock.monotonic()
-    model = model_of(problem)
-    with phase("building the flow"):
-        flow = model.flow(problem)
+    arguments.function(checkpoint, "checkpoint")
+    max_seconds = arguments.seconds(max_seconds, "max_seconds")
+    interval = arguments.seconds(interval, "interval")
+    problem = heed(load(source, settings=settings), "solve")
     if times is None:
         times = output_times(problem.output, problem.training.duration)
     times = checked_times(times)
+    with heard(progress, lambda line: shown_on(line, float(times[-1]))) as told:
+        return run(problem, times, told, max_seconds, checkpoint, interval, resume)
+
+
+def run(
+    problem: Problem,
+    times: Array,
+    told: Progress | None,
+    max_seconds: float,
+    checkpoint: Checkpoint | None,
+    interval: float,
+    resume: Trajectory | None,
+) -> Trajectory:
+    """The same of a problem at given times."""
+    model, started = model_of(problem), clock.monotonic()
+    with phase("building the flow"):
+        flow = model.flow(problem)
     end = float(times[-1])
     check_duration(end, flow, problem.integrator)
     learner = table(problem.model)[0].axes[0].word
@@ -253,13 +297,14 @@ def solve(
         interruption.check()
         if clock.monotonic() - started > max_seconds:
             raise SolverError(f"the limit of {max_seconds:g} seconds was reached")
-        if progress is not None:
-            progress(time / end, record.risk)
+        if told is not None:
+            told(time / end, record.risk)
 
     due = times[times > record.last]
     remedy = model.remedy(problem, sgd=problem.training.rule == "sgd")
     with phase(f"integrating to t = {end:g}"), interruption.keeping(), record:
-        run = so_far(integrate(flow, state, due, problem.integrator, record, watch, pulse, remedy))
-    if progress is not None:
-        progress(run.time[-1] / end, record.risk)
-    return run
+        ending = integrate(flow, state, due, problem.integrator, record, watch, pulse, remedy)
+        found = so_far(ending)
+    if told is not None:
+        told(found.time[-1] / end, record.risk)
+    return found

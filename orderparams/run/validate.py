@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from orderparams import arguments
 from orderparams.config import Problem
 from orderparams.config.plain import plain
 from orderparams.config.sections import check_of
@@ -19,6 +20,7 @@ from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
 from orderparams.phases import phase
+from orderparams.progress import heard
 from orderparams.results.comparison import FALSE_ALARM, extremes
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -238,17 +240,47 @@ def validate(
     false_alarm: float = FALSE_ALARM,
     workers: int = 1,
     risks: bool = True,
-    report: Report | None = None,
+    progress: Report | bool | None = None,
 ) -> Validation:
     """Simulate in two or more dimensions, solve the theory from the same starts, and compare.
 
-    ``source`` and ``settings`` are what :func:`orderparams.load` takes.
-    The theory is that of SGD at the configuration's learning rate, V included, unless ``rule`` is
-    "gradient-flow". Without ``risks`` the population risk of the replicas, which no verdict needs,
-    is left unknown but at the end. ``report`` is called with the fraction done and what is being
-    done. Raises :class:`ConfigurationError` for fewer than two replicas or dimensions,
-    :class:`SolverError` if the theory cannot be solved.
+    Parameters
+    ----------
+    source, settings
+        A problem in any form, and changes to it, as :func:`orderparams.load` takes them.
+    dimensions
+        Where SGD is simulated; left out, ``simulation.dimension`` and a quarter of it.
+    start
+        "replica": the theory starts from each replica's own state; "mean": from their mean.
+    rule
+        "sgd": the theory has the noise term V of the learning rate; "gradient-flow": it has not.
+    false_alarm
+        Probability with which a right theory is rejected.
+    workers
+        Threads. The result does not depend on their number.
+    risks
+        False leaves the population risk of the replicas, which no verdict needs, unknown but at
+        the end.
+    progress
+        True shows how far the work is. A function is called with the fraction done and what is
+        being done.
+
+    Raises
+    ------
+    ConfigurationError
+        Where the problem has no meaning, or for fewer than two replicas or dimensions.
+    SolverError
+        Where the theory cannot be solved.
+
+    Examples
+    --------
+    >>> small = {"simulation.replicas": 4, "training.duration": 1, "output.points": 4}
+    >>> found = op.validate("single-head", settings=small, dimensions=[20, 80])
+    >>> found.verdict in ("agree", "disagree", "inconclusive")
+    True
     """
+    workers = arguments.count(workers, "workers")
+    false_alarm = arguments.probability(false_alarm, "false_alarm")
     problem = load(source, settings=settings)
     choice("replica", "mean")(start, "start")
     check_of("training.rule", type(problem))(rule, "rule")
@@ -269,6 +301,21 @@ def validate(
             f"simulation.replicas = {problem.simulation.replicas}: a comparison needs at least 2 "
             "replicas, for there is no spread without them"
         )
+    with heard(progress, lambda line: line) as told:
+        return validated(problem, sizes, start, false_alarm, workers, risks, told, bool(dimensions))
+
+
+def validated(
+    problem: Problem,
+    sizes: Sequence[int],
+    start: str,
+    false_alarm: float,
+    workers: int,
+    risks: bool,
+    told: Report | None,
+    chosen: bool,
+) -> Validation:
+    """The same of a problem in these dimensions, ``chosen`` unless they are those of its own."""
     total = float(sum(sizes))
     simulations: dict[int, SimulationRun] = {}
     theory: dict[int, list[Trajectory]] = {}
@@ -276,14 +323,14 @@ def validate(
         finished = sum(simulations)
 
         def progress(done: int, steps: int, size: int = dimension, before: int = finished) -> None:
-            if report is not None:
-                report((before + size * done / steps) / total, f"simulation, D = {size}")
+            if told is not None:
+                told((before + size * done / steps) / total, f"simulation, D = {size}")
 
         setting = in_dimension(problem, dimension)
         try:
             run = simulate(setting, workers=workers, risks=risks, progress=progress)
         except ConfigurationError as error:
-            part = dimensions is None and dimension < problem.simulation.dimension
+            part = not chosen and dimension < problem.simulation.dimension
             quarter = ", a quarter of simulation.dimension" if part else ""
             raise error.within(f"validation in D = {dimension}{quarter}") from None
         if run.status == "interrupted":
@@ -291,8 +338,8 @@ def validate(
         if run.status == "failed":
             raise SolverError(run.message)
         simulations[dimension] = run
-        if report is not None:
-            report((finished + dimension) / total, f"theory, D = {dimension}")
+        if told is not None:
+            told((finished + dimension) / total, f"theory, D = {dimension}")
         with phase(f"theory from the starts in D = {dimension}"):
             theory[dimension] = theory_of(problem, run, start, theory.values())
     with phase("the verdict"):

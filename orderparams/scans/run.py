@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from orderparams import interruption
-from orderparams.config.plain import plain
-from orderparams.config.toml import Settings, listed, setting_keys
-from orderparams.config.unused import sentence, warn
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.phases import LOG, phase
 from orderparams.processors import processors
@@ -25,12 +20,10 @@ from orderparams.results.files import open_group
 from orderparams.results.scan import Scan, save_scan
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
-from orderparams.scans.plan import Plan, base_table, make_plan
+from orderparams.scans.plan import Plan
 from orderparams.scans.points import Point, Report
 from orderparams.scans.pools import DaskPool, LocalPool, Pool, disconnected
-from orderparams.scans.unused import given_to, ignored_in
 from orderparams.scans.worker import OnCompiling, Reply, Task, failed
-from orderparams.sources import Source, place_of
 from orderparams.storage.files import check_target
 from orderparams.storage.points import Record, read_image
 from orderparams.storage.rescue import save_somewhere
@@ -50,6 +43,15 @@ class Progress:
     failed: int = 0
     running: int = 0
     phase: str = "running"
+
+    @property
+    def words(self) -> str:
+        """How far it is, in a few words."""
+        text = f"{self.done} of {self.points} points "
+        if self.phase != "running":
+            return text + {"checking": "checked", "collecting": "collected"}[self.phase]
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{text}done{failed}, {self.running} running"
 
 
 OnPoint = Callable[[Point, Reply], None]
@@ -325,57 +327,3 @@ def same_plan(scan: Scan, plan: Plan) -> bool:
         and ("group" in scan.arrays) == plan.settings.trajectories
         and scan["hash"].ravel().tolist() == [point.hash for point in plan.points]
     )
-
-
-def scan(
-    source: Source,
-    vary: Mapping[str, Any],
-    *,
-    settings: Settings | None = None,
-    output: str | Path | None = None,
-    action: str | None = None,
-    mode: str | None = None,
-    points: int | None = None,
-    seed: int | None = None,
-    trajectories: bool | None = None,
-    warm_start: str | None = None,
-    workers: int | None = None,
-    timeout: float | None = None,
-    scheduler: str | None = None,
-    scheduler_file: str | Path | None = None,
-    resume: bool = False,
-    force: bool = False,
-    on_point: OnPoint | None = None,
-    on_progress: OnProgress | None = None,
-) -> Scan:
-    """Run a scan over ``vary``: configuration keys → lists, or texts as for ``--vary``.
-
-    ``source`` and ``settings`` are what :func:`orderparams.load` takes. What is left out is as the
-    table ``[scan]`` of the source has it.
-    ``scan(problem, {"attention.heads": [1, 2, 4], "task.length": "log:4:4000:7"})``. With
-    ``output`` the result is written there and unfinished work can be resumed; see
-    :func:`run_plan`, and :class:`Machine` for what says where the points run. Raises
-    :class:`ConfigurationError` or :class:`FileError`; points that fail are marked in the result.
-    """
-    options = {
-        "vary": vary, "action": action, "mode": mode, "points": points, "seed": seed,
-        "trajectories": trajectories, "warm_start": warm_start,
-    }  # fmt: skip
-    given = {key: plain(value) for key, value in options.items() if value is not None}
-    report = reporter("checking", on_progress)
-    plan = make_plan(base_table(source), given, settings, report, place=place_of(source))
-    keys = given_to(plan, source, setting_keys(listed(settings)))
-    file = None if scheduler_file is None else Path(scheduler_file)
-    machine = Machine(workers, timeout, scheduler, file)
-    idle = {} if output is not None else {"resume": resume, "force": force}
-    unwritten = {name: "nothing is written without output" for name in idle if idle[name]}
-    warn(sentence("this scan", ignored_in(plan, keys) | machine.ignored | unwritten))
-    if output is not None:
-        return run_plan(
-            plan, Path(output), machine,
-            resume=resume, force=force, on_point=on_point, on_progress=on_progress,
-        )  # fmt: skip
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Folder(Path(temporary))
-        run_points(plan, plan.chains, folder, machine, on_point, on_progress)
-        return collect(plan, folder, reporter("collecting", on_progress))

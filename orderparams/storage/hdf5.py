@@ -16,8 +16,8 @@ from orderparams import interruption
 from orderparams.config.values import nearest
 from orderparams.errors import FileError, OrderparamsError, reason
 from orderparams.phases import LOG
-from orderparams.presets import preset_names
 from orderparams.recognition import EMPTY, FOLDER, HDF5, TABLE, kind_of, neighbours
+from orderparams.shipped import preset_names
 from orderparams.storage.attributes import attribute, plain
 from orderparams.storage.files import atomic, destination, remove_leftovers
 from orderparams.storage.inspection import check_attributes, inspect

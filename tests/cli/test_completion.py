@@ -20,8 +20,8 @@ from orderparams.cli.scan import ACTIONS as OFFERED
 from orderparams.config import override, parse, to_table
 from orderparams.config.values import toml_value
 from orderparams.errors import ConfigurationError
-from orderparams.presets import preset_names
 from orderparams.scans.actions import ACTIONS
+from orderparams.shipped import preset_names
 from orderparams.sources import read_table
 
 AT_REST = "integrator.stop_at_rest"

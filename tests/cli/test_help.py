@@ -9,7 +9,7 @@ import click
 import pytest
 
 from orderparams.cli.main import orderparams
-from orderparams.presets import preset_names
+from orderparams.shipped import preset_names
 from orderparams.sources import load
 
 

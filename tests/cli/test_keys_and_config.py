@@ -10,7 +10,7 @@ from orderparams.cli.screen import columns
 from orderparams.config import parse, parse_toml
 from orderparams.config.keys import keys
 from orderparams.models import registry
-from orderparams.presets import preset_names
+from orderparams.shipped import preset_names
 from orderparams.sources import load
 
 

@@ -14,7 +14,7 @@ import pytest
 import orderparams as op
 from orderparams.cli.main import orderparams
 from orderparams.config import parse, parse_toml
-from orderparams.presets import preset_text
+from orderparams.shipped import preset_text
 from orderparams.sources import load
 
 CONFIG = """

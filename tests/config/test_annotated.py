@@ -8,7 +8,7 @@ from orderparams.config import parse, parse_toml, to_toml
 from orderparams.config.annotated import annotated, tables
 from orderparams.config.unused import defaults, leaves
 from orderparams.models import registry
-from orderparams.presets import preset_names
+from orderparams.shipped import preset_names
 from orderparams.sources import load
 
 MIXTURE = [

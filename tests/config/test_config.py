@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from orderparams.config import override, parse, parse_toml, to_table, to_toml
 from orderparams.config.sections import known_keys, problem_type
 from orderparams.errors import ConfigurationError
-from orderparams.presets import preset_names
 from orderparams.run.solve import solve
+from orderparams.shipped import preset_names
 from orderparams.sources import load
 
 SPIKES = {"kind": "spikes", "strengths": [4.0, 1.0]}

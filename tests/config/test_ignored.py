@@ -7,7 +7,7 @@ import pytest
 
 import orderparams as op
 from orderparams.config.unused import ignored
-from orderparams.presets import preset_names
+from orderparams.shipped import preset_names
 from orderparams.sources import load, read_table
 
 QUICK = """

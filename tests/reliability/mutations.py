@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 
 from orderparams.config import to_toml
-from orderparams.presets import preset_names
+from orderparams.shipped import preset_names
 from orderparams.sources import load
 from orderparams.storage.seal import LENGTH
 

@@ -14,8 +14,8 @@ from reliability.shell import check_refusal, command, contents
 from orderparams.config import override, parse, parse_toml, to_toml
 from orderparams.config.sections import known_keys, problem_type
 from orderparams.errors import ConfigurationError
-from orderparams.presets import preset_names
 from orderparams.scans.axes import read_axes
+from orderparams.shipped import preset_names
 from orderparams.sources import load, read_table
 
 COMMANDS = (

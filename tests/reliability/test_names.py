@@ -34,7 +34,7 @@ WORK = (
     "run.simulate.simulate",
     "run.validate.validate",
     "scans.run.run_points",
-    "export.export_file",
+    "exports.export_file",
     "views.plots.plot_files",
     "views.reports.contents.report_page",
 )

@@ -112,7 +112,7 @@ def deviation(run):
 def test_the_two_largest_dimensions_are_compared(stage):
     told = []
     found = validate(op.load(TABLE), dimensions=[400, 100, 200], workers=3, false_alarm=0.05,
-                     report=lambda *step: told.append(step))  # fmt: skip
+                     progress=lambda *step: told.append(step))  # fmt: skip
     assert [entry[0] for entry in stage.simulated] == [100, 200, 400]
     assert [entry[2] for entry in stage.simulated] == [3, 3, 3]
     assert len({entry[1] for entry in stage.simulated}) == 3

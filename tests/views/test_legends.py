@@ -9,7 +9,7 @@ from views.analyses import students
 import orderparams as op
 from orderparams.models import registry
 from orderparams.models.interface import Records
-from orderparams.presets import preset_names
+from orderparams.shipped import preset_names
 from orderparams.views.plots import drawing
 from orderparams.views.plots.figures import figure_of
 from orderparams.views.plots.request import PLAIN, Request

@@ -17,8 +17,8 @@ import result_files
 import orderparams as op
 from orderparams.analysis.stages import stages_of
 from orderparams.cli.main import main
-from orderparams.cli.report import figure_of
 from orderparams.views.reports.contents import report_page
+from orderparams.views.reports.figure import figure_of
 from orderparams.views.reports.findings import of_validation
 from orderparams.views.reports.markup import table
 

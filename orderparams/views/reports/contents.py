@@ -58,10 +58,11 @@ KINDS = {
 }
 
 
-def report_page(path: Path, figure: bytes | None = None) -> str:
+def report_page(path: Path, figure: bytes | None = None, *, stored: bool = True) -> str:
     """The HTML page about a result file, with its figure as SVG.
 
-    The same file and program give the same bytes. :class:`~orderparams.errors.FileError` if the
+    The same file and program give the same bytes. Unless the file is ``stored``, and not only made
+    for the page, its name is not told. :class:`~orderparams.errors.FileError` if the
     file cannot be read.
     """
     result = open_result(path)
@@ -74,12 +75,19 @@ def report_page(path: Path, figure: bytes | None = None) -> str:
     drawn = []
     if figure is not None:
         drawn = [markup.section("Figure", markup.figure(figure, kind.caption))]
+    source = f" from {path.name}" if stored else ""
     return markup.page(
         title_of(result.problem.title, varied) or path.stem,
         f"{kind.name} {path.stem}" if isinstance(result, Evidence) else kind.name,
         " ".join(f"{text[0].upper()}{text[1:]}." for text in words.values()),
-        [first, *drawn, *others, settings(attributes["config"]), provenance(path, attributes)],
-        f"Written by orderparams {version()} from {path.name}.",
+        [
+            first,
+            *drawn,
+            *others,
+            settings(attributes["config"]),
+            provenance(path if stored else None, attributes),
+        ],
+        f"Written by orderparams {version()}{source}.",
     )
 
 
@@ -104,12 +112,13 @@ def setting_groups(
             yield from setting_groups(value, f"{path}.{key}" if path else key)
 
 
-def provenance(path: Path, attributes: Mapping[str, Any]) -> str:
-    """Who made the file, when, with what, and what is in it."""
+def provenance(path: Path | None, attributes: Mapping[str, Any]) -> str:
+    """Who made the file, when, with what, and what is in it; the checksum of a ``path``."""
     keys = ("status", "command", "created", "version", "platform", "seeds", "schema_version")
     record = {key.replace("_", " "): str(attributes[key]) for key in keys if attributes[key] != ""}
-    with path.open("rb") as file:
-        record["SHA-256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    if path is not None:
+        with path.open("rb") as file:
+            record["SHA-256"] = hashlib.file_digest(file, "sha256").hexdigest()
     rows = []
     for name, group in attributes.items():
         if isinstance(group, dict):

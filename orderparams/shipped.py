@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
+from orderparams.config import parse_toml
 from orderparams.config.values import nearest
 from orderparams.errors import ConfigurationError
 
@@ -29,3 +30,16 @@ def preset_text(name: str) -> str:
             + (f"; did you mean {close!r}?" if close else "")
         )
     return (resources.files("orderparams.data") / "presets" / f"{name}.toml").read_text("utf-8")
+
+
+def presets() -> dict[str, str]:
+    """The shipped configurations: their names, and what they are in a few words.
+
+    Examples
+    --------
+    >>> op.presets()["single-head"]
+    'One head, one spike: softmax attains the Bayes risk'
+    >>> op.load("single-head").attention.heads
+    1
+    """
+    return {name: str(parse_toml(preset_text(name))["title"]) for name in preset_names()}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from orderparams.errors import ConfigurationError
-from orderparams.export.archive import write_npz
-from orderparams.export.documents import write_json
-from orderparams.export.tidy import write_csv
+from orderparams.exports.archive import write_npz
+from orderparams.exports.documents import write_json
+from orderparams.exports.tidy import write_csv
 from orderparams.results.files import read
 from orderparams.storage.files import atomic, remove_leftovers
 from orderparams.storage.netcdf import write_netcdf

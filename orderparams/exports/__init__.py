@@ -4,6 +4,6 @@ No writer holds more in memory than a piece of the numbers (``storage.groups.PIE
 and labels of one group.
 """
 
-from orderparams.export.formats import ENDINGS, WRITERS, export_file
+from orderparams.exports.formats import ENDINGS, WRITERS, export_file
 
 __all__ = ["ENDINGS", "WRITERS", "export_file"]

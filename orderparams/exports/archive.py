@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.export.documents import json_text
+from orderparams.exports.documents import json_text
 from orderparams.storage.groups import File, Stored, groups
 
 
