@@ -85,8 +85,10 @@ def checking(bar: ProgressLine | None) -> Callable[[int, int], None] | None:
 
 def describe(plan: Plan) -> list[str]:
     """The plan for reading: its size, and the first points."""
+    from orderparams.config.words import counted
+
     size = " x ".join(map(str, plan.shape))
-    lines = [f"  {len(plan.points)} points ({size}), each to {plan.settings.action}"]
+    lines = [f"  {counted(len(plan.points), 'point')} ({size}), each to {plan.settings.action}"]
     for axis in plan.axes:
         lines.append(f"  {axis.key} as axis {axis.name}")
     lines += ["", "  point  hash              varied settings"]

@@ -100,13 +100,15 @@ def simulate(
 
 def summary(run: SimulationRun) -> list[str]:
     """What was simulated, in lines of at most 80 columns."""
+    from orderparams.config.words import counted
+
     problem, settings, records = run.problem, run.problem.simulation, run.records
     steps = int(records.step[-1])
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem, "sgd")]
     lines += [
         f"  simulation {settings.backend}, D = {settings.dimension}, "
-        f"{settings.replicas} replica{'s' * (settings.replicas > 1)} of {steps} steps",
+        f"{counted(settings.replicas, 'replica')} of {counted(steps, 'step')}",
         "",
     ]
     if run.status == "finished":

@@ -131,14 +131,16 @@ MOST_ROWS = 8
 
 def summary(result: Validation) -> list[str]:
     """The verdict and what it rests on, in lines of at most 80 columns."""
+    from orderparams.config.words import counted
+
     problem, comparison, fall = result.problem, result.comparison, result.scaling
     sizes = list(result.simulations)
     rows = result.extremes
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem)]
     lines += [
-        f"  simulation {problem.simulation.backend}, {problem.simulation.replicas} replicas at "
-        f"D = {', '.join(map(str, sizes))}",
+        f"  simulation {problem.simulation.backend}, "
+        f"{counted(problem.simulation.replicas, 'replica')} at D = {', '.join(map(str, sizes))}",
         "",
         f"  simulation - theory, extrapolated in 1/D from D = {sizes[-2]} and {sizes[-1]},",
         f"  where it is largest; the {min(MOST_ROWS, len(rows))} least probable of {len(rows)} "

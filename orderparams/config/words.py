@@ -61,3 +61,8 @@ def of_training(problem: Problem, rule: str) -> Words:
     if training.weight_decay:
         pieces.append(("training.weight_decay", f"weight decay {training.weight_decay:g}"))
     return [*pieces, ("training.duration", f"to t = {training.duration:g}")]
+
+
+def counted(count: int, word: str) -> str:
+    """A number of things."""
+    return f"{count} {word}{'s' * (count != 1)}"

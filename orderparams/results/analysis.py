@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
+from orderparams.config.words import counted
 from orderparams.models.interface import State
 from orderparams.models.vectors.geometry import Direction, Geometry, geometry_of, squares
 from orderparams.results.analyzed import document, reading, trees
@@ -184,10 +185,12 @@ class Analysis(Measured):
     def facts(self) -> dict[str, str]:
         """How the run ended, what happened in it, and what would be best."""
         run, stages, best = self.trajectory, self.stages, self.optimum
+        events = counted(len(stages.events), "event")
+        plateaus = counted(len(stages.plateaus), "plateau")
         turns = f": {', '.join(self.observed_order)}" if self.observed_order else ""
         return {
             "run": f"{run.status} at t = {run.time[-1]:g}, risk {span(run.risk)}",
-            "stages": f"{len(stages.events)} events, {len(stages.plateaus)} plateaus{turns}",
+            "stages": f"{events}, {plateaus}{turns}",
             "optimum": f"risk {best.risk:.6g}, {best.found} of {len(best.values)} searches",
         }
 

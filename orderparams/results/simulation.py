@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
+from orderparams.config.words import counted
 from orderparams.models.interface import Records, State
 from orderparams.results.result import Measured, shapes, span
 from orderparams.results.schema import axis_names, replicas, table
@@ -97,10 +98,12 @@ class SimulationRun(Measured):
 
     def facts(self) -> dict[str, str]:
         """Replicas, times, order parameters, and how it ended."""
-        replicas, settings = len(self.risk), self.problem.simulation
+        settings = self.problem.simulation
+        replicas = counted(len(self.risk), "replica")
+        steps = counted(int(self.records.step[-1]), "step")
         return {
-            "simulation": f"{replicas} replicas, D = {settings.dimension}, {settings.backend}",
-            "times": f"{len(self.time)}, {span(self.time)}, {int(self.records.step[-1])} steps",
+            "simulation": f"{replicas}, D = {settings.dimension}, {settings.backend}",
+            "times": f"{len(self.time)}, {span(self.time)}, {steps}",
             "parameters": shapes(self.parameters),
             "risk": f"{span(self.risk.mean(0))}, mean over replicas",
             "status": f"{self.status}{': ' * bool(self.message)}{self.message}",

@@ -79,7 +79,7 @@ def test_texts_in_columns():
     ]
 
 
-@pytest.mark.parametrize("folder", ["cli", "export", "views"])
+@pytest.mark.parametrize("folder", ["cli", "exports", "views"])
 def test_no_order_parameter_is_named(folder):
     """In a string, an attribute, a variable or a sentence of the help."""
     tables = [registry.configuration(model).PARAMETERS for model in registry.names()]

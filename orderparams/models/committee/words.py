@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orderparams.config.values import Numbers
-from orderparams.config.words import Words, of_training
+from orderparams.config.words import Words, counted, of_training
 from orderparams.models.committee.sections import Problem
 
 
@@ -14,11 +14,6 @@ def describe(problem: Problem, rule: str) -> dict[str, Words]:
         "network": of_students(problem),
         "training": of_training(problem, rule),
     }
-
-
-def counted(count: int, what: str) -> str:
-    """A number of things."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def layer(choice: str | Numbers) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.config.words import counted
 from orderparams.views.plots.copies import Names
 from orderparams.views.plots.sources import mean
 from orderparams.views.plots.style import STYLES, deep, faint, ink, line_style
@@ -95,11 +96,12 @@ def draw_key(axes: Axes, replicas: int, part: Part) -> None:
     """What each kind of line is, for the legend alone."""
     nothing = np.empty(0)
     some = f"{MOST_REPLICAS} of " * (replicas > MOST_REPLICAS)
+    bundle = f"{some}{counted(replicas, 'replica')}, range"
     wide: dict[str, Any] = (
         {"linewidth": MEAN * width(), "alpha": PALE} if part is Part.BELOW else {}
     )
     axes.plot(nothing, nothing, color=ink(), label="mean of replicas", **wide)
     thin: dict[str, Any] = {"linewidth": THIN * width(), "alpha": PALE}
-    axes.plot(nothing, nothing, color=ink(), label=f"{some}{replicas} replicas, range", **thin)
+    axes.plot(nothing, nothing, color=ink(), label=bundle, **thin)
     if part is Part.BELOW:
         axes.plot(nothing, nothing, color=ink(), linestyle=STYLES[1], label="theory")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from orderparams.analysis.plane import Plane, plane_of
 from orderparams.analysis.stages import stages_of
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.models.vectors.field import velocities
 from orderparams.models.vectors.geometry import geometry_of
@@ -230,7 +231,7 @@ def draw_courses(axes: Axes, courses: Courses, names: Names) -> list[Line2D]:
     for name, face in (("start", axes.get_facecolor()), ("end", ink())):
         axes.plot([], [], "o", markersize=5, color=ink(), markerfacecolor=face, label=name)
     if not courses.theory:
-        axes.plot([], [], color=ink(), linewidth=THIN, label=f"{len(courses.paths)} replicas")
+        axes.plot([], [], color=ink(), linewidth=THIN, label=counted(len(courses.paths), "replica"))
     return lines
 
 

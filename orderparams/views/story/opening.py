@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orderparams.config.words import counted
 from orderparams.views.story.stages import too_few
-from orderparams.views.story.words import Words, along, counted, instant, listed
+from orderparams.views.story.words import Words, along, instant, listed
 
 if TYPE_CHECKING:
     from orderparams.results.analysis import Analysis

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from orderparams.config.words import counted
 from orderparams.results import schema
 from orderparams.results.analyzed.rests import CONVERGED
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
-from orderparams.views.story.words import counted, instant, listed
+from orderparams.views.story.words import instant, listed
 from orderparams.views.story.worth import SETTLED
 
 if TYPE_CHECKING:

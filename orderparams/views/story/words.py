@@ -36,11 +36,6 @@ def numbered(entries: Iterable[int]) -> str:
     return ", ".join(str(entry + 1) for entry in entries)
 
 
-def counted(count: int, word: str) -> str:
-    """A number of things."""
-    return f"{count} {word}{'s' * (count != 1)}"
-
-
 def listed(texts: Sequence[str]) -> str:
     """Texts as a sentence enumerates them."""
     return " and ".join(filter(None, [", ".join(texts[:-1]), *texts[-1:]]))
