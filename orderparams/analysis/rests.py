@@ -13,8 +13,7 @@ from orderparams.analysis.stability import (
     unstable,
 )
 from orderparams.analysis.stationary import nearest_stationary
-from orderparams.models.interface import State
-from orderparams.models.vectors.geometry import Vectors, residual_factor, squares
+from orderparams.models.vectors.geometry import Vectors, squares
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.analyzed.rests import Growth, Mode, Rest, StationaryPoint
 from orderparams.results.trajectory import Trajectory
@@ -26,7 +25,7 @@ GROWN = 0.1
 sought; where they can grow, the point is unstable along the residual."""
 
 TINY = 1e-12
-"""Lengths below which the end of a run is K = 0."""
+"""Overlaps below which the end of a run is K = 0."""
 
 
 def vectors_at(trajectory: Trajectory, index: int) -> Vectors:
@@ -38,27 +37,11 @@ def vectors_at(trajectory: Trajectory, index: int) -> Vectors:
 def relative_distance(
     landscape: Landscape, trajectory: Trajectory, point: StationaryPoint
 ) -> Array:
-    """Distances (T,) of the vectors from those of a point, relative to their lengths at the end.
-
-    As far as order parameters tell: of what lies outside the hidden directions, S = q − m mᵀ, only
-    the Gram matrix is known, and the distance is the least that vectors with it can have.
-    """
-    m, s = parted(landscape, trajectory.parameters)
-    there, residual = parted(landscape, point.state)
-    factor = residual_factor(residual)
-    shared = np.linalg.eigvalsh(factor @ s @ factor)  # Procrustes: tr (S₀^½ S S₀^½)^½ is most
-    outside = np.trace(s, axis1=1, axis2=2) + np.trace(residual)
-    outside = outside - 2 * np.sqrt(np.maximum(shared, 0.0)).sum(axis=1)
-    squared = ((m - there) ** 2).sum(axis=(1, 2)) + np.maximum(outside, 0.0)
-    length = np.sqrt(squares(trajectory.parameters)[-1].sum())
-    distance: Array = np.sqrt(squared) / max(float(length), TINY)
+    """Distances (T,) in overlaps from a point, relative to the overlaps at the end."""
+    positions = landscape.geometry.positions(trajectory.parameters)
+    apart = np.linalg.norm(positions - landscape.geometry.positions(point.state), axis=(1, 2))
+    distance: Array = apart / max(float(np.linalg.norm(positions[-1])), TINY)
     return distance
-
-
-def parted(landscape: Landscape, parameters: State) -> tuple[Array, Array]:
-    """Overlaps m (…, n, d) with the hidden directions, and the residual S (…, n, n)."""
-    m = landscape.geometry.positions(parameters)
-    return m, parameters["self_overlap"] - m @ np.swapaxes(m, -1, -2)
 
 
 def examine(landscape: Landscape, point: StationaryPoint, trajectory: Trajectory) -> Rest:
