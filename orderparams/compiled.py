@@ -76,6 +76,9 @@ SETTINGS: dict[str, Any] = {
 }
 """All that a kernel would otherwise inherit from the one in the course of which it is compiled."""
 
+MACHINERY = {__name__, keep_by_flags.__module__}
+"""Modules that decide how every kernel is compiled."""
+
 CHOSEN: set[Callable[..., Any]] = set()
 """What :func:`chosen_by_type` has decorated."""
 
@@ -118,7 +121,7 @@ def source_hash(module: str) -> str:
     package = module.split(".")[0]
     digest = hashlib.sha256(Path(str(loaded.__file__)).read_bytes())
     digest.update(repr((platform.python_version(), numba.__version__, np.__version__)).encode())
-    used = {__name__}
+    used = set() if module in MACHINERY else set(MACHINERY)
     for name, value in vars(loaded).items():
         if isinstance(value, Dispatcher | numba_extending._Intrinsic) or (
             isinstance(value, FunctionType) and value in CHOSEN

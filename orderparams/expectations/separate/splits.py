@@ -91,7 +91,7 @@ def smoothing_polynomial(variance: float, accuracy: float) -> Array2:
 
 
 @part(fastmath=FAST)
-def narrow_rows(scale: Array1, x: Array1, polynomial: Array2, out: Array3) -> None:
+def lightly_smoothed(scale: Array1, x: Array1, polynomial: Array2, out: Array3) -> None:
     """E over a small e of f and f⁽¹⁾ at τ + x + e: fills out (2, len(x), n)."""
     count, size = out.shape[1:]
     rates, zeroth, first = np.empty((count, size)), np.empty(size), np.empty(size)
@@ -146,7 +146,7 @@ def conditional_rows(
     out = np.zeros((2, count, scale.size))
     if rest < NARROW:
         x = progression(spacing * first, spacing, count)
-        narrow_rows(scale, x, smoothing_polynomial(rest**2, np.exp(-digits)), out)
+        lightly_smoothed(scale, x, smoothing_polynomial(rest**2, np.exp(-digits)), out)
         return out
     own, _ = gaussian_rule(rest, 4, digits)
     step = own[1] - own[0]
