@@ -77,6 +77,21 @@ def test_growth_is_drawn_with_the_slope_of_the_rate():
     assert f"rate {mode.rate:.4g}" in drawn.get_label().replace("\n", " ")
 
 
+def test_growth_between_times_far_apart_is_still_seen():
+    """A single time is near the saddle; of the others each stands for five."""
+    found = students()
+    run, saddle = found.trajectory, found.unspecialized
+    near = course_along(saddle, saddle.unstable[0], run).near
+    kept = [near[0], *range(near[-1] + 1, len(run.time), 5)]
+    state = {name: values[kept] for name, values in run.parameters.items()}
+    coarse = op.Trajectory(run.problem, run.time[kept], state, run.risk[kept])
+    axes = figure("growth", dataclasses.replace(found, trajectory=coarse)).axes[0]
+    drawn = axes.lines[0]
+    assert len(drawn.get_xdata()) >= 4
+    assert drawn.get_marker() == "o"
+    assert axes.get_xlim()[1] >= drawn.get_xdata()[-1]
+
+
 def test_where_nothing_grows_there_is_no_growth():
     found = students()
     stable = dataclasses.replace(found.final, growth=())

@@ -31,6 +31,11 @@ FOLDS = 3.0
 """Shown before and after a run is near a saddle: as long as that takes, and as a deviation along
 the fastest mode takes for so many factors of e."""
 
+FEWEST = 4
+"""Times after a run is near a saddle that are shown at least, however far apart they are."""
+
+MARKED = 12
+"""Times up to which each is marked."""
 
 BEYOND = 1.5
 """How far slopes go on above and below an amplitude, as a factor."""
@@ -83,14 +88,17 @@ def draw_saddle(axes: Axes, place: Place, lines: list[Line], analysis: Analysis)
     time = run.time
     first, last = time[near[0]], time[near[-1]]
     around = max(last - first, FOLDS / max(line.mode.rate for line in lines))
-    seen = (time >= first - around) & (time <= last + around)
+    start, end = max(time[0], first - around), min(time[-1], last + around)
+    end = max(end, time[near[-1] : near[-1] + FEWEST + 1][-1])
+    seen = (time >= start) & (time <= end)
+    marker = "o" if seen.sum() <= MARKED else None
     axes.axvspan(first, last, color=faint(), alpha=0.35, linewidth=0, label="near the saddle")
     for number, (mode, course, growth) in enumerate(lines):
         style, amplitude = line_style(number), course.amplitude
         shown = seen & (amplitude > 0)
         observed = "" if growth is None else f", observed {growth.rate:.4g}"
         name = f"{mode.describe(analysis.geometry)}:\nrate {mode.rate:.4g}{observed}"
-        axes.plot(time[shown], amplitude[shown], label=name, **style)
+        axes.plot(time[shown], amplitude[shown], label=name, marker=marker, markersize=3, **style)
         slope = predicted(time[shown], time, amplitude, near, mode.rate)
         inside = (slope > amplitude[shown].min() / BEYOND) & (
             slope < amplitude[shown].max() * BEYOND
@@ -98,7 +106,7 @@ def draw_saddle(axes: Axes, place: Place, lines: list[Line], analysis: Analysis)
         axes.plot(time[shown][inside], slope[inside], **SLOPE, color=ink())
     axes.plot([], [], **SLOPE, color=ink(), label="slope of the rate")
     axes.set_yscale("log")
-    axes.set_xlim(max(time[0], first - around), min(time[-1], last + around))
+    axes.set_xlim(start, end)
     axes.set(xlabel=time_label(analysis.problem), ylabel="deviation along the mode")
     axes.legend(
         title=told(place), loc="lower left", bbox_to_anchor=(0, 1), alignment="left", **BESIDE
