@@ -75,7 +75,8 @@ def two(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, 
 @click.option(
     "--excess",
     is_flag=True,
-    help="The risk minus the Bayes risk, on a logarithmic axis.",
+    help="The risk minus the Bayes risk, or minus the floor of a model without one, zero of the "
+    "committee machine; on a logarithmic axis.",
 )
 @click.option("--title", metavar="TEXT", help="In place of title and settings; '' leaves them out.")
 @click.option(

@@ -23,23 +23,22 @@ Array = NDArray[np.float64]
 def check_excess(sources: Sequence[Source]) -> None:
     """:class:`ConfigurationError` where there is nothing to subtract from the risk."""
     for source in sources:
-        if source.reference is None:
+        if source.lowest is None:
             of = f" of {source.label}" if source.label else ""
-            why = "is not known here" if source.references else "is not defined for this model"
             raise ConfigurationError(
-                f"there is no excess risk{of}: a risk to compare with {why}", "log risk"
+                f"there is no excess risk{of}: a risk to compare with is not known here", "log risk"
             )
 
 
 def level(source: Source, *, excess: bool) -> float:
     """What is subtracted from the risk."""
-    return source.reference[1] if excess and source.reference is not None else 0.0
+    return source.lowest[1] if excess and source.lowest is not None else 0.0
 
 
 def label_of(sources: Sequence[Source], *, excess: bool) -> str:
     """What stands at the axis."""
-    reference = sources[0].reference
-    return f"E − {reference[0]}" if excess and reference is not None else "risk E"
+    lowest = sources[0].lowest
+    return f"E − {lowest[0]}" if excess and lowest is not None else "risk E"
 
 
 def draw_risks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from orderparams.views.plots.lines import on_axis, width
 from orderparams.views.plots.maps import draw_maps, failures, maps_of, rows_of
 from orderparams.views.plots.quantities import Quantity, Reference, quantiles, quantities
 from orderparams.views.plots.request import PLAIN, Request
+from orderparams.views.plots.sources import floor_of
 from orderparams.views.plots.style import MARKERS, STYLES, colour, deep, heading, ink, line_style
 from orderparams.views.plots.ticks import label_axis, positions, upright
 
@@ -30,6 +32,9 @@ Array = NDArray[np.float64]
 
 HEIGHT, WIDTH = 1.75, 2.0
 """Inches of a panel; it is wider where there is room."""
+
+FLOOR = "floor"
+"""Name of what an excess risk is above in a model that has no risk to compare with."""
 
 BESIDE = 0.4
 """Distance between the first and the last of the points at one word, which stand beside each
@@ -55,6 +60,10 @@ def plot_scan(
     reference = next(
         ((name, words) for name, words in known.items() if name in choice.arrays), None
     )
+    if request.excess and reference is None and (floor := floor_of(scan.problem)):
+        words, value = floor
+        choice = replace(choice, arrays={**choice.arrays, FLOOR: np.array(value)})
+        reference = FLOOR, words
     found = quantities(choice, table(scan.problem.model), reference, request)
     if flat:
         rows = [Row((1.0,) * len(found), HEIGHT, WIDTH)]

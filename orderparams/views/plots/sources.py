@@ -21,6 +21,7 @@ from orderparams.errors import ConfigurationError, OrderparamsError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
 from orderparams.models.parameters import OrderParameter
+from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results.analyzed.stages import Stages
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -65,6 +66,11 @@ class Source:
         """The first risk to compare with, where it is known."""
         found = list(self.references.items())[:1]
         return found[0] if found and np.isfinite(found[0][1]) else None
+
+    @cached_property
+    def lowest(self) -> tuple[str, float] | None:
+        """What an excess risk is above: the reference, of a model that has none the floor."""
+        return self.reference or floor_of(self.problem)
 
     def after_start(self) -> Source:
         """The same without times that a logarithmic axis cannot show, unless it knows no others."""
@@ -139,6 +145,17 @@ def computed(problem: Problem) -> dict[str, float]:
     except OrderparamsError:
         return {}
     return {called[name]: reference.value for name, reference in known.items()}
+
+
+def floor_of(problem: Problem) -> tuple[str, float] | None:
+    """The risk that nothing is below, of a model that has no risk to compare with."""
+    if registry.configuration(problem.model).REFERENCES:
+        return None
+    try:
+        floor = geometry_of(problem).floor
+    except OrderparamsError:
+        return None
+    return (floor.words, floor.value) if np.isfinite(floor.value) else None
 
 
 def of_theory(flows: Sequence[Trajectory], label: str = "") -> Source:
