@@ -36,4 +36,14 @@ def info(file: Path, as_json: bool) -> None:
         for variable, shape in group.pop("variables").items():
             lines.append(f"  {variable:<28}{' x '.join(map(str, shape)) or 'one number'}")
         lines += [f"  {key:<28}{value}" for key, value in group.items() if value != ""]
-    show([*lines, "", "configuration", "", *config.splitlines()])
+    told = findings(file) if "analysis" in groups else []
+    show([*lines, *told, "", "configuration", "", *config.splitlines()])
+
+
+def findings(file: Path) -> list[str]:
+    """What an analysis found, as lines: its sentences, the optimum, and rates."""
+    from orderparams.results.files import open_group
+    from orderparams.views.story import screen
+    from orderparams.views.story.tell import summary
+
+    return screen.lines(summary(open_group(file, "analysis")))

@@ -250,3 +250,11 @@ def test_python_dash_m():
         [sys.executable, "-m", "orderparams", "presets"], capture_output=True, text=True, check=True
     )
     assert "two-stage" in answer.stdout
+
+
+def test_info_of_an_analysis_tells_what_it_found(run, result_paths):
+    status, out, _ = run("info", result_paths["analysis"])
+    assert status == 0
+    for words in ("the risk went from", "The lowest risk found is", "Growth rates where all"):
+        assert words in " ".join(out.split())
+    assert "the risk went from" not in run("info", result_paths["run"])[1]

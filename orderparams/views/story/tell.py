@@ -28,6 +28,19 @@ def tell(result: Analysis) -> list[Chapter]:
     ]
 
 
+def summary(result: Analysis) -> list[Chapter]:
+    """The three sentences, the optimum and, of several, the rates where all are equal."""
+    words = cast(Words, words_of(result.order_parameters))
+    found, rest = result.optimum, result.unspecialized
+    known = rest.point.converged and len(result.pruning.interaction) > 1
+    rates = ", ".join(f"{mode.rate:.6f}" for mode in rest.unstable) if known else ""
+    told = f"Growth rates where all {words.learner}s are equal: {rates}." if rates else ""
+    return [
+        Chapter("", sentences(*opening(result, words))),
+        Chapter("", sentences(worth.lowest("risk", found.risk, found), told)),
+    ]
+
+
 def about(result: Analysis) -> dict[str, str]:
     """What the run is of, in words."""
     told = describe(result.problem, "sgd" if result.replica else None)
