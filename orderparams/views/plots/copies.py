@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse.csgraph import connected_components
 
 Array = NDArray[np.float64]
@@ -18,8 +19,9 @@ MOST = 8
 MOST_TOLD = 32
 """Lines that colours and dashes can tell apart."""
 
-SAME = 1e-3
-"""Largest distance of two courses that are one, as a part of the largest value."""
+SAME, SEEN = 1e-3, 0.02
+"""Largest distance of two courses that are one, and that of their ends from which on they are seen
+apart, as parts of the range of a panel."""
 
 MOST_RANGES = 5
 """Ranges of numbers that are told; of more there are only the first."""
@@ -40,16 +42,19 @@ def plain(word: str, count: int) -> Names:
 
 
 def names_of(word: str, courses: Array, ends: Callable[[], tuple[Groups, Sequence[int]]]) -> Names:
-    """Names of lines with these courses (N, …): equal ones are copies.
+    """Names of lines with these courses (N, …, T, K), in parts of what panels show: equal ones are
+    copies.
 
     If there are more than MOST others, those are copies that are equal at the end; ``ends`` gives
-    groups of them, and those that are next to nothing.
+    groups of them, of which those are parted that are seen apart, and those that are next to
+    nothing.
     """
     groups = equal(courses)
     idle: Sequence[int] = ()
     if len(groups) > MOST:
         found, idle = ends()
-        groups = sorted(map(tuple, found))
+        last = courses[..., -1, :].reshape(len(courses), -1)
+        groups = sorted(part for group in found for part in parted(group, last))
     return named(word, groups, len(courses), idle)
 
 
@@ -57,9 +62,26 @@ def equal(courses: Array) -> list[tuple[int, ...]]:
     """Groups of lines (N, …) that are the same, by the first of each."""
     lines = courses.reshape(len(courses), -1)
     apart = np.array([np.abs(lines - line).max(axis=1) for line in lines])
-    count, labels = connected_components(apart <= SAME * np.abs(lines).max(), directed=False)
+    count, labels = connected_components(apart <= SAME, directed=False)
     groups = [tuple(map(int, np.flatnonzero(labels == label))) for label in range(count)]
     return sorted(groups)
+
+
+def parted(group: Sequence[int], last: Array) -> list[tuple[int, ...]]:
+    """A group in parts whose ends (N, K) are nowhere seen apart, be it by many small steps."""
+    members = np.asarray(group)
+    if len(members) < 2:
+        return [tuple(map(int, members))]
+    tree = linkage(last[members], "complete", metric="chebyshev")
+    labels = fcluster(tree, SEEN, criterion="distance")
+    return [tuple(map(int, members[labels == label])) for label in np.unique(labels)]
+
+
+def in_range(values: Array, *, together: bool) -> Array:
+    """Lines (…, line, panel) as parts of the range of each panel, or of all that share an axis."""
+    axes = None if together else tuple(range(values.ndim - 1))
+    low, high = np.nanmin(values, axis=axes), np.nanmax(values, axis=axes)
+    return np.asarray(values / np.where(high > low, high - low, 1.0))
 
 
 def named(word: str, groups: Groups, count: int, idle: Sequence[int] = ()) -> Names:

@@ -17,7 +17,7 @@ from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
-from orderparams.views.plots.copies import Names, names_of
+from orderparams.views.plots.copies import Names, in_range, names_of
 from orderparams.views.plots.film import Film
 from orderparams.views.plots.legends import strip
 from orderparams.views.plots.request import Request
@@ -134,9 +134,8 @@ def draw_portrait(result: Any, request: Request) -> Portrait:
     if request.field:
         draw_field(axes, run, plane, request.field, main.axes[0].word)
     draw_support(axes, plane, geometry_of(problem).support_words)
-    names = names_of(
-        main.axes[0].word, np.moveaxis(courses[-1].paths[0], 1, 0), lambda: copies_in(run)
-    )
+    paths = in_range(courses[-1].paths[0], together=True)
+    names = names_of(main.axes[0].word, np.moveaxis(paths, 1, 0), lambda: copies_in(run))
     lines = [draw_courses(axes, each, names) for each in courses]
     draw_rests(axes, result, main, plane)
     name_courses(axes, names)

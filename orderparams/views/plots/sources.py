@@ -26,7 +26,7 @@ from orderparams.results.analyzed.stages import Stages
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
-from orderparams.views.plots.copies import Groups, Names, names_of
+from orderparams.views.plots.copies import Groups, Names, in_range, names_of
 from orderparams.views.plots.naming import assigned, in_words
 
 Array = NDArray[np.float64]
@@ -94,10 +94,13 @@ class Source:
         moving = registry.configuration(self.problem.model).order_parameters(self.problem)
         alike = [p for p in moving if p.axes and p.axes[0].name == axis.name]
         some = slice(FEW if self.replicas else None)  # replicas, which are enough to tell
-        lines = [np.moveaxis(p.lines(self.state[p.name][some]), -2, 0) for p in alike]
-        courses = np.concatenate([line.reshape(len(line), -1) for line in lines], axis=1)
+        parts = [
+            in_range(np.nan_to_num(p.lines(self.state[p.name][some])), together=p.crossed)
+            for p in alike
+        ]
+        courses = np.moveaxis(np.concatenate(parts, axis=-1), -2, 0)
         learns = any(p.crossed for p in alike)
-        return names_of(axis.word, np.nan_to_num(courses), lambda: self.ends(len(courses), learns))
+        return names_of(axis.word, courses, lambda: self.ends(len(courses), learns))
 
     def ends(self, count: int, learns: bool) -> tuple[Groups, Sequence[int]]:
         """Groups of equal lines at the end, and those that are next to nothing, as stages tell."""
