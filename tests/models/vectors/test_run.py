@@ -98,7 +98,8 @@ def test_measured_loss_follows_the_population_risk():
 def test_an_interrupted_run_resumes_to_the_same_bits(backend, tmp_path, monkeypatch):
     from orderparams.models.vectors import replicas
 
-    monkeypatch.setattr(replicas, "SLICE", 1e-4)
+    monkeypatch.setattr(replicas, "SLICE", 0.0)
+    monkeypatch.setattr(replicas, "FIRST", 1)
     setting = problem(f"simulation.backend={backend}")
     calls = []
 
