@@ -29,6 +29,12 @@ LEAVING = 2.0
 AT_END = 0.1
 """Over a plateau that lasts to the end the series changes by less than this part of its range."""
 
+FALLS = 0.5
+"""Over a plateau a series that has a floor loses less than this part of its height above it."""
+
+ERRORS = 1e-7
+"""Risks above the floor below this are errors of the expectations."""
+
 SHORTEST = 2
 """Steps between stored times that a plateau takes at least: noise makes shorter ones."""
 
@@ -36,8 +42,11 @@ PART = 0.1
 """Of a plateau, the least part without a turn that counts as one."""
 
 
-def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
-    """Plateaus of a series (T,) in order of time; the first and the last may touch the ends."""
+def find_plateaus(time: Array, series: Array, floor: float | None = None) -> tuple[Plateau, ...]:
+    """Plateaus of a series (T,) in order of time; the first and the last may touch the ends.
+
+    One with a ``floor`` that still falls many times nearer to it does not rest there.
+    """
     total = np.ptp(series)
     if len(series) < FEWEST or total == 0:
         return ()
@@ -57,6 +66,9 @@ def find_plateaus(time: Array, series: Array) -> tuple[Plateau, ...]:
         slowest = np.flatnonzero(rest[start + 1 : end + 2] == rest[high])
         center = start + int(slowest[len(slowest) // 2])
         rests = end < len(series) - 1 or abs(level[end] - level[start]) < AT_END * total
+        if floor is not None:
+            first, last = level[start] - floor, level[end] - floor
+            rests &= abs(first - last) <= max(FALLS * max(first, last), ERRORS)
         if start < end and rests:
             rested = (time[start], time[end], time[center], level[center])
             plateaus.append(Plateau(*map(float, rested)))

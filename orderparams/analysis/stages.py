@@ -30,10 +30,12 @@ def find_stages(
     length: Array,
     risk: Array,
     directions: Sequence[Direction],
+    floor: float | None = None,
 ) -> Stages:
-    """Stages from stored times (T,), positions (T, n, d), lengths (T, n), risk (T,)."""
+    """Stages from stored times (T,), positions (T, n, d), lengths (T, n), risk (T,) and its
+    ``floor``."""
     groups, dormant = groups_of(positions[-1])
-    plateaus = find_plateaus(time, risk)
+    plateaus = find_plateaus(time, risk, floor)
     rests = [int(np.searchsorted(time, plateau.center)) for plateau in plateaus]
     events = find_events(time, positions, length, risk, directions, rests)
     return Stages(
@@ -57,6 +59,7 @@ def stages_of(trajectory: Trajectory) -> Stages:
         np.sqrt(squares(trajectory.parameters)),
         trajectory.risk,
         geometry.targets,
+        floor=0.0,
     )
 
 

@@ -272,6 +272,18 @@ def test_five_times_may_hold_a_plateau_and_four_may_not():
     assert plateau.level == 0.0
 
 
+@pytest.mark.parametrize("floor", [0.0, 0.3])
+def test_what_still_falls_many_times_nearer_to_its_floor_does_not_rest(floor):
+    """A risk that falls 27 times from t = 110 to 150, though by little of its whole range."""
+    time = np.linspace(0, 150, 301)
+    falling = np.where(time < 50, 1.0, np.exp(-(time - 50) * np.log(27) / 40))
+    first, _ = find_plateaus(time, floor + falling)
+    assert find_plateaus(time, floor + falling, floor) == (first,)
+    resting = floor + np.maximum(falling, 1e-3)
+    assert len(find_plateaus(time, resting)) == 2
+    assert find_plateaus(time, resting, floor - 0.1) == find_plateaus(time, resting)
+
+
 @pytest.mark.parametrize(("left", "found"), [(0.29, True), (0.31, False)])
 def test_an_excursion_leaves_its_direction_whichever_it_is_and_whoever_else_is_lost(left, found):
     """Head 2 follows direction 2 further than it ends along direction 1, where its cosine with
