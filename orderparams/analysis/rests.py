@@ -13,7 +13,7 @@ from orderparams.analysis.stability import (
     unstable,
 )
 from orderparams.analysis.stationary import nearest_stationary
-from orderparams.models.vectors.geometry import Vectors, squares
+from orderparams.models.vectors.geometry import Vectors, distances, squares
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.analyzed.rests import Growth, Mode, Rest, StationaryPoint
 from orderparams.results.trajectory import Trajectory
@@ -25,7 +25,7 @@ GROWN = 0.1
 sought; where they can grow, the point is unstable along the residual."""
 
 TINY = 1e-12
-"""Overlaps below which the end of a run is K = 0."""
+"""Lengths below which the end of a run is K = 0."""
 
 
 def vectors_at(trajectory: Trajectory, index: int) -> Vectors:
@@ -37,10 +37,10 @@ def vectors_at(trajectory: Trajectory, index: int) -> Vectors:
 def relative_distance(
     landscape: Landscape, trajectory: Trajectory, point: StationaryPoint
 ) -> Array:
-    """Distances (T,) in overlaps from a point, relative to the overlaps at the end."""
-    positions = landscape.geometry.positions(trajectory.parameters)
-    apart = np.linalg.norm(positions - landscape.geometry.positions(point.state), axis=(1, 2))
-    distance: Array = apart / max(float(np.linalg.norm(positions[-1])), TINY)
+    """Distances (T,) of the vectors from those of a point, relative to their lengths at the end."""
+    apart = distances(landscape.geometry, trajectory.parameters, point.state)
+    length = np.sqrt(squares(trajectory.parameters)[-1].sum())
+    distance: Array = apart / max(float(length), TINY)
     return distance
 
 

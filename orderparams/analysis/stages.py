@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
 
 from orderparams.analysis.events import TOGETHER, find_events, ratio, sides, spread
 from orderparams.analysis.plateaus import find_plateaus, remaining_change, without_turns
@@ -42,7 +43,7 @@ def find_stages(
         directions=tuple(directions),
         events=events,
         plateaus=without_turns(plateaus, events, time, risk),
-        unspecialized=unspecialized_phase(time, positions),
+        unspecialized=unspecialized_phase(time, positions, directions),
         excursions=find_excursions(time, positions, length, directions),
         groups=groups,
         dormant=dormant,
@@ -63,27 +64,47 @@ def stages_of(trajectory: Trajectory) -> Stages:
     )
 
 
-def unspecialized_phase(time: Array, positions: Array) -> tuple[float, float] | None:
-    """The longest interval in which the vectors differ by less than TOGETHER."""
+def unspecialized_phase(
+    time: Array, positions: Array, directions: Sequence[Direction]
+) -> tuple[float, float] | None:
+    """The longest interval in which the vectors differ by less than TOGETHER.
+
+    It ends where they begin to part in any direction: where they differ there by more than that
+    part of what they ever differ.
+    """
     if positions.shape[1] == 1:
         return None
     together = (spread(positions) < TOGETHER) & positions.any(axis=(1, 2))
+    longest = rms(positions).max()
+    for direction in directions:
+        part = direction.part(positions)
+        apart = rms(part - part.mean(axis=1, keepdims=True))
+        if apart.max() > TOGETHER * longest:
+            together &= apart < TOGETHER * apart.max()
     edges = np.flatnonzero(np.diff(np.pad(together, 1).astype(int)))
     intervals = [(float(time[i]), float(time[j - 1])) for i, j in edges.reshape(-1, 2)]
     return max(intervals, key=lambda interval: interval[1] - interval[0], default=None)
 
 
+def rms(vectors: Array) -> Array:
+    """Root-mean-square length (T,) of vectors (T, n, k)."""
+    length: Array = np.sqrt((vectors**2).sum(axis=2).mean(axis=1))
+    return length
+
+
 def groups_of(positions: Array) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]:
-    """Groups of equal vectors (n, d) up to TOGETHER, and the dormant ones."""
+    """Groups of vectors (n, d) of which any two are equal up to TOGETHER, and the dormant ones."""
     sizes = np.linalg.norm(positions, axis=1)
     dormant = sizes <= TOGETHER * sizes.max()
-    apart = np.linalg.norm(positions[:, None] - positions, axis=2)
-    linked = apart <= TOGETHER * np.maximum.outer(sizes, sizes)
-    linked[dormant] = linked[:, dormant] = False
-    count, labels = connected_components(linked, directed=False)
-    groups = [tuple(map(int, np.flatnonzero(labels == label))) for label in range(count)]
-    awake = [group for group in groups if not dormant[group[0]]]
-    return tuple(sorted(awake, key=len, reverse=True)), tuple(map(int, np.flatnonzero(dormant)))
+    awake = np.flatnonzero(~dormant)
+    apart = np.linalg.norm(positions[awake, None] - positions[awake], axis=2)
+    apart /= np.maximum.outer(sizes, sizes)[np.ix_(awake, awake)]
+    labels = np.ones(len(awake), int)
+    if len(awake) > 1:
+        tree = linkage(squareform(apart, checks=False), "complete")
+        labels = fcluster(tree, TOGETHER, "distance")
+    groups = sorted(tuple(map(int, awake[labels == label])) for label in np.unique(labels))
+    return tuple(sorted(groups, key=len, reverse=True)), tuple(map(int, np.flatnonzero(dormant)))
 
 
 def find_excursions(
@@ -110,6 +131,8 @@ def find_excursions(
             if cosine[-1] > 0.5 * ALIGNED or len(led) == 0:
                 continue
             peak = int(led[side[led].argmax()])
+            if side[peak:].max() > (1 + TOGETHER) * side[peak]:  # it goes on along with another
+                continue
             times = float(time[peak]), float(time[led[-1] + 1])
             path = Excursion(
                 learner, origin, destination, float(side[peak]), *times, source, target

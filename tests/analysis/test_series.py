@@ -228,7 +228,7 @@ def test_heads_are_together_up_to_a_tenth(apart):
     length = np.linalg.norm(overlap, axis=2)
     events = find_events(time, overlap, length, 1 - time, [LINE])
     assert {e.common for e in events} == {apart < 0.1}
-    assert unspecialized_phase(time, overlap) == ((0.1, 10.0) if apart < 0.1 else None)
+    assert unspecialized_phase(time, overlap, [LINE]) == ((0.1, 10.0) if apart < 0.1 else None)
     groups, dormant = groups_of(overlap[-1] * [1.0, 0.5])  # 2a relative to the larger
     assert (len(groups), dormant) == (2, ())
 
@@ -237,19 +237,28 @@ def test_the_unspecialized_phase_is_the_longest():
     time = np.arange(9.0)
     apart = np.array([0, 0, 1, 0, 0, 0, 1, 0, 1], dtype=float)
     overlap = np.stack([np.ones(9), 1 + apart], axis=1)[:, :, None]
-    assert unspecialized_phase(time, overlap) == (3.0, 5.0)
-    assert unspecialized_phase(time, overlap[:, :1]) is None
-    assert unspecialized_phase(time, 0 * overlap) is None
+    assert unspecialized_phase(time, overlap, []) == (3.0, 5.0)
+    assert unspecialized_phase(time, overlap[:, :1], []) is None
+    assert unspecialized_phase(time, 0 * overlap, []) is None
 
 
-def test_groups_by_the_larger_of_two_heads_and_by_chains():
+def test_vectors_begin_to_part_where_a_tenth_of_it_is_done():
+    """Though all have far more in common than they will ever differ by."""
+    time = np.linspace(0, 10, 101)
+    overlap = np.ones((101, 2, 2))
+    overlap[:, :, 1] = 0.2 * (time / 10)[:, None] * [1, -1]
+    assert unspecialized_phase(time, overlap, [LINE]) == (0.0, 0.9)
+    assert unspecialized_phase(time, overlap / [1, 4], [LINE]) == (0.0, 10.0)  # they never do
+
+
+def test_any_two_of_a_group_are_equal_by_the_larger_of_them():
     def groups(*sizes):
         return groups_of(np.array(sizes)[:, None])
 
     assert groups(1.0, 1.099) == (((0, 1),), ())
     assert groups(1.0, 0.9) == (((0, 1),), ())
     assert groups(1.0, 0.89) == (((0,), (1,)), ())
-    assert groups(1.0, 1.09, 1.18) == (((0, 1, 2),), ())
+    assert groups(1.0, 1.09, 1.18) == (((1, 2), (0,)), ())
     assert groups(1.0, 0.1) == (((0,),), (1,))
     assert groups(1.0, 0.11) == (((0,), (1,)), ())
     assert groups(3.0, 1.0, 1.0) == (((1, 2), (0,)), ())
@@ -301,6 +310,20 @@ def test_an_excursion_leaves_its_direction_whichever_it_is_and_whoever_else_is_l
     for one in excursions:
         assert (one.learner, one.origin.name, one.destination.name) == (1, "2", "1")
         assert (one.peak, one.peak_time, one.turn_time) == (2.5, 2.0, 6.0)
+
+
+def test_a_vector_that_comes_back_to_a_direction_made_no_excursion_along_it():
+    time = np.linspace(0, 10, 11)
+    overlap = np.ones((11, 2, 2))
+    overlap[:, 0] = np.stack([np.linspace(0.1, 2.0, 11), np.linspace(0, 9.0, 11)], axis=1)
+    overlap[2:4, 0] = [0.5, 0.2]
+    overlap[-1, 0, 0] = 0.3
+    directions = [Direction(str(f + 1), np.eye(2)[:, [f]], 1.0) for f in range(2)]
+    length = np.linalg.norm(overlap, axis=2)
+    assert find_excursions(time, overlap, length, directions) == ()
+    overlap[4:-1, 0, 0] = 0.3
+    (one,) = find_excursions(time, overlap, np.linalg.norm(overlap, axis=2), directions)
+    assert (one.source, one.peak, one.target) == ("+1", 0.5, "+2")
 
 
 @pytest.mark.parametrize(("size", "names"), [(0.5e-9, ["1+2", "3"]), (2e-9, ["1", "2", "3"])])

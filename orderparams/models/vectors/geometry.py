@@ -101,6 +101,31 @@ def squares(parameters: Mapping[str, Array]) -> Array:
     return diagonal
 
 
+def parted(geometry: Geometry, parameters: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Overlaps m (…, n, d) with the hidden directions, and the residual S (…, n, n)."""
+    m = geometry.positions(parameters)
+    return m, parameters["self_overlap"] - m @ np.swapaxes(m, -1, -2)
+
+
+def distances(
+    geometry: Geometry, parameters: Mapping[str, Array], state: Mapping[str, Array]
+) -> Array:
+    """Distances (T,) of vectors with order parameters (T, …) from those of one state.
+
+    As far as order parameters tell: of what lies outside the hidden directions only the Gram matrix
+    S is known, and the distance is the least that vectors with it can have,
+    tr S + tr S₀ − 2 tr (S₀^½ S S₀^½)^½ (Procrustes).
+    """
+    m, s = parted(geometry, parameters)
+    there, residual = parted(geometry, state)
+    factor = residual_factor(residual)
+    shared = np.sqrt(np.maximum(np.linalg.eigvalsh(factor @ s @ factor), 0.0)).sum(axis=1)
+    outside = np.trace(s, axis1=1, axis2=2) + np.trace(residual) - 2 * shared
+    squared = ((m - there) ** 2).sum(axis=(1, 2)) + np.maximum(outside, 0.0)
+    distance: Array = np.sqrt(squared)
+    return distance
+
+
 def select(vectors: Vectors, chosen: NDArray[np.int64]) -> Vectors:
     """Some of the vectors, possibly repeated, in the given order."""
     rows = vectors.residual[chosen]

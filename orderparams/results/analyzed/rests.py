@@ -16,7 +16,8 @@ CONVERGED = 1e-7
 """Residual below which a point counts as stationary."""
 
 NEAR = 0.1
-"""A run is near a stationary point within this distance, relative to its overlaps at the end."""
+"""A run is near a stationary point within this distance, relative to the length of its vectors at
+the end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +107,8 @@ class Rest:
     """A stationary point that a run comes near, or where it began to specialize.
 
     ``modes`` of the Hessian, the most unstable first; ``growth`` beside each of the unstable ones,
-    where it can be read off. ``distance`` is the least one of the run in overlaps from the point,
-    relative to those at the end, reached at ``time``; ``end`` that of the end of the run.
+    where it can be read off. ``distance`` is the least one of the run's vectors from the point,
+    relative to their length at the end, reached at ``time``; ``end`` that of the end of the run.
     """
 
     point: StationaryPoint

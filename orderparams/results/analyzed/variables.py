@@ -30,7 +30,7 @@ GROWTH = {
 """Of each mode; the run may not be seen to leave along it."""
 
 NUMBERS = {
-    "nearest_distance": "least distance of the run in overlaps, relative to those at its end",
+    "nearest_distance": "least distance of the run's vectors, relative to their length at its end",
     "nearest_time": "time at which the run is nearest",
     "end_distance": "the same distance at the end of the run",
     "unstable": "number of modes that grow",

@@ -24,6 +24,11 @@ def why(result: Analysis, words: Words) -> Chapter:
     )
     if result.problem.training.rule == "sgd":
         blocks += sentences("Points and rates are those of the risk, without the noise of SGD.")
+    if several or result.rests:
+        blocks += sentences(
+            f"How far a run is from one is that of all {words.learner}s' vectors, as overlaps and "
+            "self-overlaps tell it, in parts of their length at the end of the run."
+        )
     targets = {target.name for target in result.stages.directions}
     own = [direction for direction in result.directions if direction.name not in targets]
     blocks += sentences(*explained(own, words, sides=False))
