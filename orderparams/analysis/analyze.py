@@ -113,7 +113,7 @@ def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Tol
 def rests_of(
     everywhere: Landscape, run: Trajectory, stages: Stages, workers: int, told: Told
 ) -> tuple[Rest, tuple[Rest, ...], Rest]:
-    """The unspecialized point, those behind the other plateaus before the end, and the final one.
+    """The unspecialized point, other ones behind plateaus before the end, and the final one.
 
     The first and the last are made side by side, then the others.
     """
@@ -136,4 +136,8 @@ def rests_of(
     apart = relative_distance(symmetric, run, found[0].point)
     indices = [index for index in indices if apart[index] > NEAR]
     add(ordered(near, indices, workers))
-    return found[0], tuple(found[2:]), found[1]
+    several = found[0].point.vectors.count > 1  # else it is nothing of its own
+    others = [
+        rest for rest in found[2:] if not (several and rest.is_at(found[0], symmetric.geometry))
+    ]
+    return found[0], tuple(others), found[1]

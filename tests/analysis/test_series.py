@@ -315,8 +315,8 @@ def test_an_excursion_leaves_its_direction_whichever_it_is_and_whoever_else_is_l
 def test_a_vector_that_comes_back_to_a_direction_made_no_excursion_along_it():
     time = np.linspace(0, 10, 11)
     overlap = np.ones((11, 2, 2))
-    overlap[:, 0] = np.stack([np.linspace(0.1, 2.0, 11), np.linspace(0, 9.0, 11)], axis=1)
-    overlap[2:4, 0] = [0.5, 0.2]
+    overlap[:, 0] = np.stack([np.linspace(0.1, 2.0, 11), np.linspace(0.4, 4.0, 11)], axis=1)
+    overlap[2:4, 0] = [[0.5, 0.1], [0.2, 0.5]]
     overlap[-1, 0, 0] = 0.3
     directions = [Direction(str(f + 1), np.eye(2)[:, [f]], 1.0) for f in range(2)]
     length = np.linalg.norm(overlap, axis=2)

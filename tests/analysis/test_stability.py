@@ -418,7 +418,8 @@ def test_rates_before_the_split_are_those_of_the_hessian():
     """Two-stage preset: heads part along 2 and 3 at the rates where the run is, to 5 %.
 
     The run passes the unspecialized point at 1 to 2 % in overlaps, with residuals of 0.05: its
-    vectors pass at 4 % of their length. The point's own rates differ from those on the way by that much, here by less than 10 %.
+    vectors pass at 4 % of their length. The point's own rates differ from those on the way by
+    that much, here by less than 10 %.
     """
     problem = op.load("two-stage", ["training.duration=200", "output.points=41"])
     run = op.solve(problem)

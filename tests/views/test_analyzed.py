@@ -12,6 +12,7 @@ from orderparams.analysis.along import course_along, shape_of
 from orderparams.errors import ConfigurationError
 from orderparams.views.plots import SETTINGS, save_figure
 from orderparams.views.plots.figures import figure_of
+from orderparams.views.plots.modes import places_of
 from orderparams.views.plots.request import Request
 
 
@@ -38,6 +39,17 @@ def test_they_are_drawn_of_a_file_to_the_same_bytes(kind, tmp_path):
         with matplotlib.rc_context(SETTINGS):
             save_figure(figure(kind, result), tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_a_stationary_point_is_drawn_once():
+    """Where a run has not left the saddle, that is also what is found from its end."""
+    found = students()
+    first, last = found.unspecialized, found.final
+    assert first.is_at(first, found.geometry)
+    assert not last.is_at(first, found.geometry)
+    assert len(places_of(found)) == len(found.rests) + 2
+    again = dataclasses.replace(found, final=dataclasses.replace(first, distance=0.5))
+    assert [place.rest for place in places_of(again)] == [first, *found.rests]
 
 
 def test_a_row_of_squares_for_each_stationary_point():

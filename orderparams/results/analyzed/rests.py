@@ -8,12 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.models.interface import State
-from orderparams.models.vectors.geometry import Geometry, Vectors
+from orderparams.models.vectors.geometry import Geometry, Vectors, distances, squares
 
 Array = NDArray[np.float64]
 
 CONVERGED = 1e-7
 """Residual below which a point counts as stationary."""
+
+SAME = 0.01
+"""Points are one within this part of their length: along modes that hardly grow or decay they are
+known no better."""
 
 NEAR = 0.1
 """A run is near a stationary point within this distance, relative to the length of its vectors at
@@ -127,3 +131,9 @@ class Rest:
     def passed(self) -> bool:
         """Whether it is a stationary point, and the run came near it."""
         return self.point.converged and self.distance < NEAR
+
+    def is_at(self, other: Rest, geometry: Geometry) -> bool:
+        """Whether both are one point."""
+        state, there = self.point.state, other.point.state
+        apart = distances(geometry, {name: values[None] for name, values in state.items()}, there)
+        return bool(apart[0] <= SAME * np.sqrt(squares(there).sum()))

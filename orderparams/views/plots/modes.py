@@ -83,7 +83,9 @@ def places_of(analysis: Analysis) -> list[Place]:
     several = len(analysis.pruning.removals) > 1
     first = [Place(words, analysis.unspecialized)] if several else []
     between = [Place(f"plateau {analysis.plateau_of(rest)}", rest) for rest in analysis.rests]
-    found = [*first, *between, Place("next to the end", analysis.final)]
+    end, found = Place("next to the end", analysis.final), [*first, *between]
+    if not any(end.rest.is_at(place.rest, analysis.geometry) for place in found):
+        found.append(end)
     return [place for place in found if place.rest.point.converged] or found[-1:]
 
 
