@@ -12,7 +12,6 @@ from orderparams.models.single_location.geometry import (
     signal_directions,
 )
 from orderparams.models.single_location.task import flipped_spikes, gaussian, hypercube, spikes
-from orderparams.models.vectors.geometry import eigenspaces
 
 TIME = np.linspace(0, 1000, 401)
 SIGNAL = hypercube([1.5, 0, 0], [0, 2.56, 1.0])
@@ -274,19 +273,6 @@ def test_directions_are_the_eigenspaces_of_the_covariance():
     full = principal_directions(gaussian([0, 0], np.eye(2) + 3 * np.outer(angle, angle)))
     assert [direction.name for direction in full] == ["p1", "p2"]
     assert abs(full[0].basis[:, 0] @ angle) == pytest.approx(1)
-
-
-def test_eigenspaces_are_named_by_axes_that_span_them():
-    """Axes at 60° have their sum and difference as eigenspaces, and name none of them."""
-    angle = np.array([0.5, np.sqrt(0.75)])
-    axes = np.array([[1.0, 0.0, 0.0], [*angle, 0.0], [0.0, 0.0, 1.0]])
-    found = eigenspaces(axes.T @ np.diag([1.0, 1.0, 4.0]) @ axes, axes)
-    assert [direction.name for direction in found] == ["3", "p2", "p3"]
-    assert [direction.variance for direction in found] == pytest.approx([4, 1.5, 0.5])
-    between = found[2].basis[:, 0]
-    assert abs(between @ (axes[0] - axes[1])) == pytest.approx(1)
-    whole = np.concatenate([direction.basis for direction in found], axis=1)
-    np.testing.assert_allclose(whole @ whole.T, np.eye(3), atol=1e-12)
 
 
 def test_points_on_the_axes_single_the_axes_out():

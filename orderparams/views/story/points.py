@@ -26,8 +26,8 @@ def why(result: Analysis, words: Words) -> Chapter:
         blocks += sentences("Points and rates are those of the risk, without the noise of SGD.")
     if several or result.rests:
         blocks += sentences(
-            f"How far a run is from one is that of all {words.learner}s' vectors, as overlaps and "
-            "self-overlaps tell it, in parts of their length at the end of the run."
+            f"How far a run is from one is the distance of the {words.learner}s' vectors, the "
+            "least that their order parameters allow, in parts of their length at the end."
         )
     targets = {target.name for target in result.stages.directions}
     own = [direction for direction in result.directions if direction.name not in targets]
