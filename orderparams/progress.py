@@ -76,13 +76,18 @@ class ProgressLine:
         if self.quiet or now - self.shown < (SCREEN_INTERVAL if self.terminal else LOG_INTERVAL):
             return
         self.shown = now
-        left = ""
-        if 0 < fraction < 1:
-            left = f"  {duration((now - self.started) * (1 - fraction) / fraction)} left"
+        said = "  ".join(filter(None, [text, self.left(now)]))
         if self.terminal:
-            self.draw(fraction, f"{text}{left}")
+            self.draw(fraction, said)
         else:
-            self.write(f"{fraction:4.0%}  {text}{left}\n")
+            self.write(f"{fraction:4.0%}  {said}\n")
+
+    def left(self, now: float) -> str:
+        """The time that is left, empty where that cannot be told."""
+        if not 0 < self.fraction < 1:
+            return ""
+        seconds = (now - self.started) * (1 - self.fraction) / self.fraction
+        return f"{duration(seconds)} left"
 
     def draw(self, fraction: float, text: str) -> None:
         """Show a bar with a text."""
@@ -101,7 +106,10 @@ class ProgressLine:
             now = time.monotonic()
             if now - self.shown >= LOG_INTERVAL and self.last:
                 self.shown = now
-                self.write(f"{self.last}  {duration(now - self.started)} so far\n")
+                so_far = f"{duration(now - self.started)} so far"
+                done = f"{self.fraction:.0%}" if self.fraction else ""
+                said = filter(None, [done, self.last, so_far, self.left(now)])
+                self.write("  ".join(said) + "\n")
 
     def write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -52,6 +52,22 @@ def test_a_log_gets_a_line_a_minute(clock):
     assert len(lines) == 5
 
 
+@pytest.mark.parametrize(
+    ("fraction", "expected"),
+    [(0.0, "search  1 min 01 s so far"), (0.25, "25%  search  1 min 01 s so far  3 min 03 s left")],
+)
+def test_a_log_is_told_how_long_a_silent_work_goes_on(fraction, expected, clock):
+    log = io.StringIO()
+    line = ProgressLine(log)
+    line(fraction, "search")
+    line.closed.set()  # the thread that repeats, which waits in seconds of the real clock
+    clock[0] += 61
+    waits = iter([False, True])
+    line.closed = types.SimpleNamespace(wait=lambda _: next(waits))
+    line.repeat()
+    assert log.getvalue() == f"{expected}\n"
+
+
 def test_durations_in_words():
     assert [duration(s) for s in (0.4, 59.6, 200, 7500)] == [
         "0 s",
