@@ -89,6 +89,31 @@ def test_names_of_files_are_labels_where_configurations_do_not_tell(runs):
     assert labels_of(seeds) == ["expectation seed = 0", "expectation seed = 1"]
 
 
+def test_a_run_that_is_given_twice_has_two_names(runs):
+    assert labels_of([runs[3]] * 2, ["a", "a"]) == ["a, no. 1", "a, no. 2"]
+    assert len([name for name in names(plot_results([runs[3]] * 2)) if "result" in name]) == 2
+
+
+def test_risks_to_compare_with_are_told_apart_as_their_runs_are(runs):
+    strong = op.solve("single-head", settings={**SETTINGS, "task.signal.strengths": [9.0]})
+    figure = plot_results([runs[3], strong])
+    risk = panel(figure, "risk E")
+    dashed = [one for one in risk.lines if str(one.get_label()).startswith("Bayes risk")]
+    assert [one.get_ydata()[0] for one in dashed] == [runs[3].bayes_risk, strong.bayes_risk]
+    assert len({one.get_label() for one in dashed} & set(names(figure))) == 2
+    risk = panel(plot_results([runs[3]] * 2), "risk E")
+    (dashed,) = (one for one in risk.lines if one.get_label() == "Bayes risk")
+    assert dashed.get_color() not in [one.get_color() for one in risk.lines if one is not dashed]
+
+
+def test_a_heading_says_what_differs_where_the_names_do_not(committee):
+    settings = {"training.duration": 2, "output.points": 5}
+    other = op.solve("overparameterized", settings=settings)
+    heading = plot_results([committee, other]).get_suptitle()
+    assert "network: erf" in heading
+    assert "different: noise σ 0, 0.1; students K 2, 3" in heading
+
+
 def test_a_simulation_and_its_theory_lie_over_each_other(runs, simulation):
     for results in ([runs[3], simulation], [simulation, runs[3]]):
         figure = plot_results(results)

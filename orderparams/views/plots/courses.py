@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.config.sections import to_table
 from orderparams.config.words import symbols
 from orderparams.errors import ConfigurationError
 from orderparams.models.parameters import OrderParameter
@@ -21,10 +22,18 @@ from orderparams.views.plots.copies import Names
 from orderparams.views.plots.deviations import VERDICTS, draw_deviations
 from orderparams.views.plots.layout import Row, blank, fitted, place
 from orderparams.views.plots.lines import Part, draw_key, draw_line, draw_lines, on_axis
+from orderparams.views.plots.naming import assigned, in_words
 from orderparams.views.plots.panels import Panel, chosen, rows_of, sizes_of
 from orderparams.views.plots.request import PLAIN, Request
 from orderparams.views.plots.risk import check_excess, draw_plateaus, draw_risks, label_of
-from orderparams.views.plots.sources import Course, Source, differing, paired, sources_of
+from orderparams.views.plots.sources import (
+    Course,
+    Source,
+    differing,
+    flat,
+    paired,
+    sources_of,
+)
 from orderparams.views.plots.style import diverging, faint, heading, ink, line_style
 
 if TYPE_CHECKING:
@@ -186,9 +195,25 @@ def head(figure: Figure | SubFigure, drawn: Courses) -> None:
         varied = differing(problems)
         if len({one.title for one in problems}) > 1:
             problem = dataclasses.replace(problem, title="")
-    last = VERDICTS[drawn.results[0].verdict] if isinstance(drawn.results[0], Validation) else ""
+    last = difference(drawn.sources, varied) if drawn.apart else ""
+    if isinstance(drawn.results[0], Validation):
+        last = VERDICTS[drawn.results[0].verdict]
     rule = "sgd" if all(isinstance(result, SimulationRun) for result in drawn.results) else None
     heading(figure, problem, rule, varied, last, drawn.request.title)
+
+
+def difference(sources: Sequence[Source], keys: Sequence[str]) -> str:
+    """Which keys differ, with values that are numbers or words, where names do not tell them."""
+    known, tables = symbols(sources[0].problem), [flat(to_table(s.problem)) for s in sources]
+    words = []
+    for key in keys:
+        name, values = in_words(key, known), [table.get(key) for table in tables]
+        if all(assigned(name, v) in s.label for s, v in zip(sources, values, strict=True)):
+            return ""
+        plain = all(isinstance(value, int | float | str) for value in values)
+        texts = (f"{v:g}" if isinstance(v, float) else str(v) for v in values)
+        words.append(f"{name} {', '.join(texts)}" if plain else name)
+    return f"different: {'; '.join(words)}" if words else ""
 
 
 def time_label(problem: Problem) -> str:

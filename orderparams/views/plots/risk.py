@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from orderparams.errors import ConfigurationError
 from orderparams.views.plots.lines import Part, draw_line, width
 from orderparams.views.plots.sources import Source
-from orderparams.views.plots.style import STYLES, WIDE, colour, ink, line_style, quiet
+from orderparams.views.plots.style import STYLES, WIDE, colour, deep, ink, line_style, quiet
 from orderparams.views.plots.ticks import upright
 
 if TYPE_CHECKING:
@@ -75,22 +75,20 @@ def risen(sources: Sequence[Source]) -> bool:
 
 
 def draw_references(axes: Axes, sources: Sequence[Source], *, apart: bool) -> None:
-    """The risk to compare with of each source, once where it is the same: dashes over the risk."""
-    drawn: list[float] = []
+    """The risk to compare with of each source, dashed over the risk: once where it is the same for
+    all, else in the colour and with the name of its source."""
+    levels: list[tuple[Source, Any, str, float]] = []
     for number, source in enumerate(sources):
-        if source.reference is None:
-            continue
-        name, value = source.reference
-        if any(np.isclose(value, other, rtol=1e-6) for other in drawn):
-            continue
-        drawn.append(value)
-        own = colour(number) if apart else quiet()
+        if source.reference is not None:
+            levels.append((source, deep(colour(number)), *source.reference))
+    shared = all(np.isclose(level[-1], levels[0][-1], rtol=1e-6) for level in levels)
+    for source, own, name, value in levels[:1] if shared else levels:
         axes.axhline(
             value,
-            color=own,
+            color=quiet() if shared else own,
             linestyle=STYLES[1],
             linewidth=0.8 * width(),
-            label=name if len(drawn) == 1 else None,
+            label=name if shared or not apart else f"{name}, {source.label}",
             zorder=3,
         )
 

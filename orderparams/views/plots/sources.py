@@ -264,9 +264,18 @@ def labels_of(results: Sequence[Course], names: Sequence[str] = ()) -> list[str]
         labels = names if len(keys) or not mixed(results) else [""] * len(results)
     if mixed(results):
         labels = [joined(label, result) for label, result in zip(labels, results, strict=True)]
-    if len(set(labels)) < len(labels):
-        labels = [f"{label} ({name})" for label, name in zip(labels, names, strict=True)]
-    return list(labels)
+    return distinct(labels, names)
+
+
+def distinct(labels: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The same labels; where some are equal with the names of results, and numbers where these are
+    equal too."""
+    found = list(labels)
+    if len(set(found)) < len(found) and found != list(names):
+        found = [f"{label} ({name})" for label, name in zip(found, names, strict=True)]
+    if len(set(found)) < len(found):
+        found = [f"{label}, no. {number}" for number, label in enumerate(found, 1)]
+    return found
 
 
 def mixed(results: Sequence[Course]) -> bool:

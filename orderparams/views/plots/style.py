@@ -7,7 +7,7 @@ print tells them apart, and in width, so that of those that coincide all are see
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,11 +113,20 @@ def heading(
 ) -> None:
     """Title and settings of a problem above a figure, without those that are ``varied``, and a
     ``last`` line; or the ``title`` that was asked for."""
-    words = describe(problem, rule, varied)
-    lines = [title_of(problem.title, varied), *words.values(), last] if title is None else [title]
+    words = about(describe(problem, rule, varied), describe(problem, rule))
+    lines = [title_of(problem.title, varied), *words, last] if title is None else [title]
     if text := "\n".join(line for line in lines if line):
         figure.suptitle(text, parse_math=False)
         fold(figure)
+
+
+def about(words: Mapping[str, str], whole: Mapping[str, str]) -> list[str]:
+    """What is left of words about each part of a problem, behind the name of the part where those
+    that begin the ``whole`` and say what it is are gone."""
+    return [
+        text if whole[part].split(", ")[0] == text.split(", ")[0] else f"{part}: {text}"
+        for part, text in words.items()
+    ]
 
 
 def headline(figure: Any) -> Any:
