@@ -22,6 +22,7 @@ from orderparams.views.plots import (
     sources,
 )
 from orderparams.views.plots.deviations import VERDICTS
+from orderparams.views.plots.request import Request
 
 QUICK = ["training.duration=2", "output.points=5", "expectation.tolerance=1e-5"]
 
@@ -129,6 +130,32 @@ def test_a_validation_has_a_panel_of_standardised_deviations_and_the_verdict(sma
     comparison = run.comparison
     chance = 2 * stats.t.sf(limit.get_ydata()[0], comparison.degrees)
     assert chance * comparison.judged == pytest.approx(comparison.false_alarm)
+
+
+def test_the_mean_of_replicas_covers_none_of_them():
+    """It is thin and darker, and dashed as in the legend: no solid replicas fill its gaps."""
+    settings = {**SHORT, "simulation.dimension": 50, "attention.heads": 2}
+    run = op.simulate("single-head", settings=settings)
+    overlap, *_ = plot_courses(run).axes
+    mean = line(overlap, "head 2")
+    replicas = [one for one in overlap.lines if one.get_alpha()]
+    assert mean.get_linewidth() < matplotlib.rcParams["lines.linewidth"]
+    assert mean.get_color() not in [one.get_color() for one in replicas]
+    assert len({one.get_linestyle() for one in replicas}) == 2
+
+
+def test_colours_of_deviations_mean_nothing_else_and_the_verdict_stands_once(small):
+    _, run = small
+    figure = plot_courses(run)
+    overlap, _, deviations = figure.axes
+    z = [one.get_color() for one in deviations.lines if one.get_label().startswith("z of")]
+    assert len(z) == 2
+    assert line(overlap, "head 1").get_color() not in z
+    assert VERDICTS[run.verdict] not in figure.get_suptitle()
+    alone = plot_courses(run, request=Request(quantity=("z_score",)))
+    assert "theory" not in [text.get_text() for text in figure_names(alone)]
+    without = plot_courses(run, request=Request(quantity=("overlap",)))
+    assert VERDICTS[run.verdict] in without.get_suptitle()
 
 
 SHORT = {"training.duration": 2, "output.points": 5, "expectation.tolerance": 1e-5}

@@ -173,7 +173,7 @@ def draw_courses(figure: Figure | SubFigure, drawn: Courses) -> None:
         times = np.concatenate([source.time for source in drawn.sources])
         if times.min() > 0:
             ticks.to_log(axes[0].xaxis, times.min(), times.max())
-    if drawn.sources[0].replicas:
+    if drawn.sources[0].replicas and (drawn.rows or drawn.below != ("z_score",)):
         draw_key(axes[0], drawn.sources[0].replicas, drawn.parts[0])
     legends.strip(figure, told(drawn))
 
@@ -188,7 +188,8 @@ def told(drawn: Courses) -> str:
 
 
 def head(figure: Figure | SubFigure, drawn: Courses) -> None:
-    """The heading: what all have in common, and the verdict of a validation."""
+    """The heading: what all have in common, and the verdict of a validation where no panel of
+    deviations says it."""
     problems = [source.problem for source in drawn.sources]
     problem, varied = problems[0], []
     if len(drawn.results) > 1:
@@ -196,7 +197,7 @@ def head(figure: Figure | SubFigure, drawn: Courses) -> None:
         if len({one.title for one in problems}) > 1:
             problem = dataclasses.replace(problem, title="")
     last = difference(drawn.sources, varied) if drawn.apart else ""
-    if isinstance(drawn.results[0], Validation):
+    if isinstance(drawn.results[0], Validation) and "z_score" not in drawn.below:
         last = VERDICTS[drawn.results[0].verdict]
     rule = "sgd" if all(isinstance(result, SimulationRun) for result in drawn.results) else None
     heading(figure, problem, rule, varied, last, drawn.request.title)
@@ -315,7 +316,9 @@ def draw_z(axes: Axes, drawn: Courses) -> None:
     """Standardised deviations of a validation."""
     (result,) = drawn.results
     assert isinstance(result, Validation)
-    draw_deviations(axes, result)
+    used = [source.names(p).styles for source in drawn.sources for p in result.order_parameters]
+    numbers = [number for styles in used for number in styles if number is not None]
+    draw_deviations(axes, result, max(numbers, default=-1) + 1 if drawn.rows else 0)
 
 
 BELOW: Mapping[str, Callable[[Axes, Courses], None]] = {

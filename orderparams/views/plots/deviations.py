@@ -35,14 +35,15 @@ def threshold(result: Validation) -> float:
     return float(-stdtrit(comparison.degrees, chance / 2))
 
 
-def draw_deviations(axes: Axes, result: Validation) -> None:
-    """z(t) of every number, a colour for each order parameter, between the thresholds."""
+def draw_deviations(axes: Axes, result: Validation, first: int = 0) -> None:
+    """z(t) of every number, a colour for each order parameter, from the ``first`` that means
+    nothing else in the figure, between the thresholds."""
     comparison = result.comparison
     time = result.simulations[max(result.simulations)].time
     limit = threshold(result)
     finite = [z[np.isfinite(z)] for z in comparison.z_score.values()]
     largest = max(limit, *(float(np.abs(z).max(initial=0.0)) for z in finite))
-    for number, parameter in enumerate(result.order_parameters):
+    for number, parameter in enumerate(result.order_parameters, first):
         z = comparison.z_score[parameter.name]
         style = line_style(number) | {"linewidth": 0.6 * width(), "linestyle": STYLES[0]}
         for i, index in enumerate(parameter.entries(z.shape[1:])):
@@ -59,6 +60,6 @@ def draw_deviations(axes: Axes, result: Validation) -> None:
             linewidth=0.8 * width(),
             label=f"threshold ({chance})" if side > 0 else None,
         )
-    axes.set(ylabel="z = deviation / error", title=VERDICTS[result.verdict])
+    axes.set(ylabel="deviation z,\nin errors", title=VERDICTS[result.verdict])
     if limit > WIDE_RANGE:
         axes.set_yscale("symlog", linthresh=1.0)

@@ -25,6 +25,9 @@ MOST_REPLICAS = 20
 THIN, MEAN = 0.4, 2.4
 """Width of a replica's line, and of their mean below the theory, as multiples of others'."""
 
+AMONG = 0.6
+"""Width of their mean where it lies over them and must not cover them."""
+
 PALE, SHADE = 0.5, 0.15
 """Opacity of these lines, and of the range."""
 
@@ -82,6 +85,9 @@ def draw_line(
         return
     colour = style["color"]
     thin = {"color": colour, "linewidth": THIN * width(), "alpha": PALE}
+    if part is Part.ALONE:
+        thin["linestyle"] = style["linestyle"]  # solid ones would fill the gaps of their mean
+        style |= {"color": deep(colour), "linewidth": AMONG * width()}
     axes.plot(time, course[:MOST_REPLICAS].T, **thin)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # nothing is known: NaN
@@ -98,7 +104,9 @@ def draw_key(axes: Axes, replicas: int, part: Part) -> None:
     some = f"{MOST_REPLICAS} of " * (replicas > MOST_REPLICAS)
     bundle = f"{some}{counted(replicas, 'replica')}, range"
     wide: dict[str, Any] = (
-        {"linewidth": MEAN * width(), "alpha": PALE} if part is Part.BELOW else {}
+        {"linewidth": MEAN * width(), "alpha": PALE}
+        if part is Part.BELOW
+        else {"linewidth": AMONG * width()}
     )
     axes.plot(nothing, nothing, color=ink(), label="mean of replicas", **wide)
     thin: dict[str, Any] = {"linewidth": THIN * width(), "alpha": PALE}
