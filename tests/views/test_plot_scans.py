@@ -1,5 +1,7 @@
 """Scans: what is drawn over what, the names of lines, and what cannot be drawn."""
 
+import dataclasses
+
 import matplotlib
 import numpy as np
 import pytest
@@ -196,7 +198,7 @@ def test_the_command_fixes_and_chooses(tmp_path):
 
 
 def test_heads_are_told_apart_by_their_rank():
-    """In colour of a single line, else in dashes and markers; and they are named."""
+    """In colour of a single line, else in dashes and filling; and they are named."""
     one = plot_scan(scan("task.noise"))
     panel = one.axes[1]
     lines = {line.get_label(): line for line in panel.lines}
@@ -207,7 +209,7 @@ def test_heads_are_told_apart_by_their_rank():
     largest, second = several.lines[:2]
     assert largest.get_color() == second.get_color()
     assert largest.get_linestyle() != second.get_linestyle()
-    assert largest.get_marker() != second.get_marker()
+    assert largest.get_fillstyle() != second.get_fillstyle()
     assert {"largest head", "2nd head"} <= drawn(several).keys()
 
 
@@ -225,6 +227,30 @@ def test_words_stand_at_their_axis_and_no_points_are_the_same():
     points = [(x, y) for line in panel.lines for x, y in zip(*line.get_data(), strict=True)]
     assert len({x for x, _ in points}) == len(points) == 4, "beside each other"
     assert len({line.get_marker() for line in panel.lines}) == 2
+
+
+def test_a_marker_means_a_line_in_every_panel():
+    figure = plot_scan(scan("attention.activation", "task.noise"))
+    for axes in figure.axes:
+        for number, name in enumerate(("softmax", "softmax-1")):
+            own = figure.axes[0].lines[number]
+            same = [one for one in axes.lines if one.get_color() == own.get_color()]
+            curves = [one for one in same if one.get_marker() not in ("None", "", "x")]
+            assert {one.get_marker() for one in curves} == {own.get_marker()}, (name, axes)
+    assert "each panel" in figure.legends[0].get_title().get_text()
+
+
+@pytest.mark.parametrize(
+    ("action", "title"),
+    [("optimum", "overlap at the optimum"), ("evaluate", "overlap at the start")],
+)
+def test_what_was_not_trained_is_not_said_to_be(action, title):
+    given = dataclasses.replace(scan("task.noise"), action=action)
+    given.arrays["bias"] = np.zeros((4, 2))
+    figure = plot_scan(given)
+    assert "gradient flow" not in figure.get_suptitle()
+    assert figure.axes[1].get_title() == f"{title}, direction 1"
+    assert not any("bias" in axes.get_title() for axes in figure.axes), "it is not learned"
 
 
 @pytest.mark.parametrize(

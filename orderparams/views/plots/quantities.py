@@ -27,6 +27,10 @@ LEAST = 1e-300
 MOST_RANKS = 8
 """Lines of an order parameter that have names of their own, by their rank."""
 
+FINAL = "final {}"
+PLACES = {"evaluate": "{} at the start", "optimum": "{} at the optimum"}
+"""Where order parameters are those of an action, which is at the end otherwise."""
+
 TESTS = {"least_pvalue": "order parameters", "loss_pvalue": "loss"}
 
 
@@ -57,8 +61,9 @@ def quantities(
     parameters: Sequence[OrderParameter],
     reference: Reference,
     request: Request = PLAIN,
+    action: str = "solve",
 ) -> list[Quantity]:
-    """Those that are known somewhere, or of them those that are asked for.
+    """Those that are known somewhere after an ``action``, or of them those that are asked for.
 
     :class:`ConfigurationError` for what there is not, :class:`FileError` if nothing is known.
     """
@@ -78,7 +83,7 @@ def quantities(
     single = any(not p.crossed and p.prominent and np.isfinite(ends[p]).any() for p in ends)
     for parameter, array in ends.items():
         if parameter.crossed or single or parameter.name in request.quantity:
-            found += final(parameter, array)
+            found += final(parameter, array, PLACES.get(action, FINAL))
     if (times := known("stage_time")) is not None and times.shape[-1]:
         names = tuple(f"stage {stage + 1}" for stage in range(times.shape[-1]))
         title, names = ("stages", names) if len(names) > 1 else (names[0], ())
@@ -126,16 +131,16 @@ def of_risk(choice: Choice, risk: Array, reference: Reference, *, excess: bool) 
     return Quantity("risk", "excess risk", f"E − {words}", values, logarithmic=True)
 
 
-def final(parameter: OrderParameter, values: Array) -> list[Quantity]:
-    """An order parameter (…, own axes) at the end: a panel each of its panels, in which lines are
-    in the order of their values."""
+def final(parameter: OrderParameter, values: Array, place: str = FINAL) -> list[Quantity]:
+    """An order parameter (…, own axes) at a ``place``, which titles tell: a panel each of its
+    panels, in which lines are in the order of their values."""
     lines = -np.sort(-parameter.lines(values), axis=-2)
     word = parameter.axes[0].word if parameter.axes else ""
     label = f"{parameter.words} {parameter.sign}"
     largest = f"largest |{parameter.sign}|" + f" of a {word}" * bool(word)
     found = []
     for i in range(min(lines.shape[-1], MOST_PANELS)):
-        title = f"final {parameter.words}"
+        title = place.format(parameter.words)
         if parameter.crossed:
             title += f", {parameter.axes[1].word} {i + 1}"
         names = ranks(lines.shape[-2], word)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.models import registry
+from orderparams.models.parameters import OrderParameter
 from orderparams.results.comparison import FALSE_ALARM
 from orderparams.results.scan import Scan
 from orderparams.results.schema import table
@@ -35,6 +36,16 @@ HEIGHT, WIDTH = 1.75, 2.0
 
 FLOOR = "floor"
 """Name of what an excess risk is above in a model that has no risk to compare with."""
+
+FILLINGS = ("full", "none", "left", "right", "top", "bottom")
+"""Parts of a marker that are filled."""
+
+RANKED = "ranks in the order of the values of each panel"
+LEARNED = "learned"
+"""What keys are where an order parameter moves that is fixed otherwise."""
+
+TRAINED = ("solve", "simulate", "validate")
+"""Actions whose points are trained."""
 
 BESIDE = 0.4
 """Distance between the first and the last of the points at one word, which stand beside each
@@ -64,7 +75,7 @@ def plot_scan(
         words, value = floor
         choice = replace(choice, arrays={**choice.arrays, FLOOR: np.array(value)})
         reference = FLOOR, words
-    found = quantities(choice, table(scan.problem.model), reference, request)
+    found = quantities(choice, changing(scan, request), reference, request, scan.action)
     if flat:
         rows = [Row((1.0,) * len(found), HEIGHT, WIDTH)]
         figure = blank(rows, request)
@@ -73,13 +84,27 @@ def plot_scan(
         rows = rows_of(choice, shown)
         figure = blank(rows, request)
     rule = "sgd" if scan.action in ("simulate", "validate") else None
-    heading(figure, scan.problem, rule, tuple(scan.keys.values()), choice.fixed, request.title)
+    idle = () if scan.action in TRAINED else ("training",)
+    varied = tuple(scan.keys.values())
+    heading(figure, scan.problem, rule, varied, choice.fixed, request.title, idle)
     if flat:
         draw_panels(figure, choice, found, reference, rows, log=request.log in ("y", "both"))
     else:
         draw_maps(figure, choice, shown, rows)
-    legends.strip(figure)
+    ranked = flat and any(quantity.ranks and quantity.curves for quantity in found)
+    legends.strip(figure, RANKED if ranked else "")
     return fitted(figure, request)
+
+
+def changing(scan: Scan, request: Request) -> list[OrderParameter]:
+    """Order parameters that move at some point, and those that are asked for."""
+    moving = registry.configuration(scan.problem.model).order_parameters(scan.problem)
+    learned = any(LEARNED in values for values in scan.parameters.values())
+    return [
+        one
+        for one in table(scan.problem.model)
+        if one in moving or learned or one.name in request.quantity
+    ]
 
 
 def draw_panels(
@@ -116,7 +141,8 @@ def draw_panels(
 def draw_quantity(axes: Axes, choice: Choice, quantity: Quantity, *, log: bool) -> None:
     """Lines of the median and bands of the range; what is not known is a gap.
 
-    Colours tell lines apart, and dashes and markers their curves; colours too of a single line.
+    Colours and markers tell lines apart, and dashes and filling their curves; colours and markers
+    too of a single line.
     """
     x = positions(choice.over[0])
     order = np.argsort(x, kind="stable")
@@ -153,16 +179,21 @@ def named(choice: Choice, quantity: Quantity, number: int, curve: int) -> str | 
 
 def style_of(choice: Choice, quantity: Quantity, number: int, curve: int) -> dict[str, Any]:
     """Colour, dashes, width, marker of one curve of a line; the first are wide and large, so that
-    those that coincide with them are seen."""
+    those that coincide with them are seen.
+
+    Of several lines colour and marker tell the line in every panel, dashes and filling its curve.
+    """
     several = len(choice.lines) > 1
-    style = line_style(number if several or not quantity.curves else curve)
+    own = number if several or not quantity.curves else curve
+    style = line_style(own)
     if several:
         style["linestyle"] = STYLES[curve % len(STYLES) if quantity.curves else 0]
     if not connected(choice):
         style["linestyle"] = "none"
+    style["marker"] = MARKERS[own % len(MARKERS)]
+    style["fillstyle"] = FILLINGS[curve % len(FILLINGS) if several else 0]
     kind = curve if quantity.curves else number
-    size = max(2.5, 4.5 - 0.5 * (kind + number))
-    return style | {"marker": MARKERS[kind % len(MARKERS)], "markersize": size}
+    return style | {"markersize": max(2.5, 4.5 - 0.5 * (kind + number))}
 
 
 def beside(choice: Choice, place: int, count: int) -> float:

@@ -110,10 +110,11 @@ def heading(
     varied: Collection[str] = (),
     last: str = "",
     title: str | None = None,
+    idle: Collection[str] = (),
 ) -> None:
-    """Title and settings of a problem above a figure, without those that are ``varied``, and a
-    ``last`` line; or the ``title`` that was asked for."""
-    words = about(describe(problem, rule, varied), describe(problem, rule))
+    """Title and settings of a problem above a figure, without those that are ``varied`` and those
+    in sections that are ``idle``, and a ``last`` line; or the ``title`` that was asked for."""
+    words = about(describe(problem, rule, (*varied, *idle)), describe(problem, rule))
     lines = [title_of(problem.title, varied), *words, last] if title is None else [title]
     if text := "\n".join(line for line in lines if line):
         figure.suptitle(text, parse_math=False)
