@@ -397,3 +397,31 @@ def test_a_sign_that_the_font_has_not_is_told_once(run, runs, tmp_path):
     status, _, err = run("plot", "3.h5", "--title", "\u65e5\u672c", "--quantity", "risk")
     assert (status, err.count("\n")) == (0, 2)
     assert "missing from font(s) DejaVu Sans; a style sheet with font.family" in err
+
+
+def test_a_logarithmic_axis_of_even_times_says_where_it_begins(runs):
+    assert "from t = 0.5 on: earlier" in plot_results(runs[3], log="x").get_suptitle()
+    assert "earlier" not in plot_results(runs[3]).get_suptitle()
+
+
+def test_all_texts_follow_the_size_of_a_style_sheet(runs, tmp_path):
+    style = tmp_path / "large.mplstyle"
+    style.write_text("font.size: 12\nxtick.labelsize: 5\n")
+    axes = plot_results(runs[3], style=style).axes[0]
+    assert axes.yaxis.label.get_size() == 12
+    assert axes.get_yticklabels()[0].get_size() == pytest.approx(10.5)
+    assert axes.get_xticklabels()[0].get_size() == 5
+
+
+def test_a_figure_with_panels_of_a_few_pixels_is_refused(runs, committee, tmp_path):
+    for run in (runs[3], committee):
+        with pytest.raises(ConfigurationError, match=r"no room .* 3\.4,1\.4 inches"):
+            plot_results(run, tmp_path / "a.png", size=(3.4, 1.4), quantity="overlap")
+
+
+def test_a_matrix_is_as_dark_as_its_theme(committee):
+    for theme, dark in (("light", False), ("dark", True)):
+        (image,) = (
+            axes.images[0] for axes in plot_results(committee, theme=theme).axes if axes.images
+        )
+        assert (sum(image.get_cmap()(0.5)[:3]) < 1) == dark

@@ -305,6 +305,9 @@ def test_more_heads_than_colours_are_named_in_groups_of_copies():
     figure = plot_courses(op.Trajectory(problem, time, state, np.exp(-time)))
     named = [text.get_text() for text in figure_names(figure)]
     assert named[:3] == ["heads 1–5, copies", "heads 6–9, copies", "heads 10–12, copies"]
+    (matrix,) = (axes for axes in figure.axes if axes.images)
+    assert len(matrix.get_yticks()) == 6
+    assert not matrix.texts
     lines = [one for one in figure.axes[0].lines if len(one.get_ydata()) == 41]
     colours = [one.get_color() for one in lines]
     assert [len(set(colours[a:b])) for a, b in ((0, 5), (5, 9), (9, 12), (0, 12))] == [1, 1, 1, 3]

@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-MOST_TICKS, MOST_WRITTEN = 12, 40
-"""Ticks of an axis of a matrix, and entries in which their values are written."""
+MOST_TICKS, MOST_ROWS, MOST_WRITTEN = 12, 8, 40
+"""Ticks of a matrix along and across, which are rows that have room for their values, and entries
+in which these are written."""
 
 HIGH, LOW = 1.75, 1.5
 """Inches of a panel of order parameters with two axes, and of others."""
@@ -199,8 +200,18 @@ def head(figure: Figure | SubFigure, drawn: Courses) -> None:
     last = difference(drawn.sources, varied) if drawn.apart else ""
     if isinstance(drawn.results[0], Validation) and "z_score" not in drawn.below:
         last = VERDICTS[drawn.results[0].verdict]
+    last = "\n".join(filter(None, (last, unseen(drawn))))
     rule = "sgd" if all(isinstance(result, SimulationRun) for result in drawn.results) else None
     heading(figure, problem, rule, varied, last, drawn.request.title)
+
+
+def unseen(drawn: Courses) -> str:
+    """What a logarithmic axis does not show of runs with evenly spaced times."""
+    first = min(source.time.min() for source in drawn.sources)
+    even = all(source.problem.output.spacing != "log" for source in drawn.sources)
+    if not even or first <= 0 or not on_log_time(drawn.results, drawn.request):
+        return ""
+    return f'from t = {first:.3g} on: earlier times are stored with output.spacing = "log"'
 
 
 def difference(sources: Sequence[Source], keys: Sequence[str]) -> str:
@@ -277,7 +288,8 @@ def draw_events(axes: Axes, drawn: Courses, panel: Panel) -> None:
     if source.stages is None or lines is None:
         return
     for event in source.stages.events:
-        if event.direction.basis[panel.number].any():
+        shown = event.half_time >= source.time[0]
+        if shown and event.direction.basis[panel.number].any():
             height = np.interp(event.half_time, source.time, lines[:, event.learner])
             number = names.styles[event.learner]
             axes.plot(
@@ -337,9 +349,10 @@ def draw_matrix(axes: Axes, parameter: OrderParameter, values: Array) -> None:
     lines, panels = parameter.axes[0].word, parameter.axes[1].word
     axes.set(title=f"{parameter.words} at the end", xlabel=panels, ylabel=lines)
     for axis, count in zip((axes.yaxis, axes.xaxis), values.shape, strict=True):
-        shown = range(0, count, -(-count // MOST_TICKS))
+        most = MOST_ROWS if axis is axes.yaxis else MOST_TICKS
+        shown = range(0, count, -(-count // most))
         axis.set_ticks(shown, [str(number + 1) for number in shown])
-    if values.size <= MOST_WRITTEN:
+    if values.size <= MOST_WRITTEN and len(values) <= MOST_ROWS:
         for (row, column), value in np.ndenumerate(values):
             shade = image.to_rgba(np.array(value))
             dark = np.dot(shade[:3], (0.3, 0.59, 0.11)) < 0.5

@@ -83,10 +83,19 @@ def quiet() -> tuple[float, float, float]:
     return between(ink(), matplotlib.rcParams["axes.facecolor"])
 
 
-def diverging() -> str:
-    """Colours of numbers with a sign: blue below and red above zero, or from black to white."""
-    import matplotlib
+DARK = 1.0
+"""Sum of red, green and blue below which a ground is dark."""
 
+
+def diverging() -> Any:
+    """Colours of numbers with a sign: blue below and red above zero, which is white, or dark where
+    panels are; or from black to white."""
+    import matplotlib
+    from matplotlib.colors import LinearSegmentedColormap, to_rgb
+
+    ground = matplotlib.rcParams["axes.facecolor"]
+    if sum(to_rgb(ground)) < DARK:
+        return LinearSegmentedColormap.from_list("night", ["#56B4E9", ground, "#FF6B5B"])
     return "gray" if matplotlib.rcParams["image.cmap"] in ("gray", "grey") else "RdBu_r"
 
 
@@ -156,6 +165,9 @@ def fold(figure: Figure | SubFigure) -> None:
 CRAMPED = "constrained_layout not applied"
 """How matplotlib's warning begins that there is no room."""
 
+BAR, SMALL = "<colorbar>", 0.3
+"""Label that matplotlib gives a bar of colours, and inches of a panel in which nothing is seen."""
+
 FULL = 0.96
 """The part of a figure's width that its texts take at most."""
 
@@ -168,11 +180,8 @@ def settle(figure: Figure) -> None:
         try:
             figure.draw_without_rendering()
         except UserWarning:
-            width, height = figure.get_size_inches()
-            raise ConfigurationError(
-                f"there is no room for its panels in a figure of {width:g},{height:g} inches; give "
-                "more, or column or page, whose height the panels decide"
-            ) from None
+            raise no_room(figure) from None
+    check_room(figure)
     figure.set_layout_engine("none")
     for part in (figure, *figure.subfigs):
         for text in part.texts:
@@ -182,6 +191,27 @@ def settle(figure: Figure) -> None:
         part.bbox_relative.set_points(np.round(part.bbox_relative.get_points(), DIGITS))
     for axes in figure.axes:
         axes.set_position(np.round(axes.get_position().bounds, DIGITS))
+
+
+def check_room(figure: Figure) -> None:
+    """:class:`ConfigurationError` where some panel is so small that nothing is seen in it."""
+    sides = [
+        side
+        for axes in figure.axes
+        if axes.get_label() != BAR
+        for side in (axes.bbox.width, axes.bbox.height)
+    ]
+    if sides and min(sides) < SMALL * figure.dpi:
+        raise no_room(figure)
+
+
+def no_room(figure: Figure) -> ConfigurationError:
+    """The error of a figure that is too small for its panels."""
+    width, height = figure.get_size_inches()
+    return ConfigurationError(
+        f"there is no room for its panels in a figure of {width:g},{height:g} inches; give "
+        "more, or column or page, whose height the panels decide"
+    )
 
 
 def save_figure(figure: Figure, path: Path, *, force: bool = True) -> None:

@@ -53,6 +53,18 @@ PDF carries its fonts as TrueType, of which texts can be searched and edited; SV
 its signs, which look the same where the font is not installed.
 """
 
+SIZE = "font.size"
+SIZES = (
+    "figure.titlesize",
+    "axes.titlesize",
+    "axes.labelsize",
+    "xtick.labelsize",
+    "ytick.labelsize",
+    "legend.fontsize",
+    "legend.title_fontsize",
+)
+"""Sizes of texts that follow the first where a style sheet gives it alone."""
+
 NIGHT, CHALK = "#14171A", "#E6E6E6"
 
 THEMES: dict[str, dict[str, Any]] = {
@@ -88,7 +100,15 @@ def settings_of(theme: str, style: Path | None) -> tuple[dict[str, Any], dict[st
     """
     if theme not in THEMES:
         raise ConfigurationError(f"there is no theme {theme!r}; it is one of {', '.join(THEMES)}")
-    return SETTINGS | THEMES[theme], {} if style is None else sheet(style)
+    added = {} if style is None else sheet(style)
+    own = SETTINGS | THEMES[theme]
+    if SIZE in added:  # sizes of other texts are parts of this one
+        own |= {
+            name: own[name] * added[SIZE] / own[SIZE]
+            for name in own
+            if name in SIZES and name not in added
+        }
+    return own, added
 
 
 def sheet(path: Path) -> dict[str, Any]:
