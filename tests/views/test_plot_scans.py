@@ -229,6 +229,22 @@ def test_words_stand_at_their_axis_and_no_points_are_the_same():
     assert len({line.get_marker() for line in panel.lines}) == 2
 
 
+def test_the_range_over_seeds_is_a_bar_at_a_word_and_named():
+    figure = plot_scan(scan("attention.activation", "initial.seed"))
+    bars = figure.axes[0].collections[0].get_segments()
+    assert [sorted(bar[:, 1]) for bar in bars] == [[0.0, 200.0], [1000.0, 1200.0]]
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "range of 3 seeds, with the median" in named
+
+
+def test_seeds_alone_are_points_with_their_median_and_range():
+    figure = plot_scan(scan("initial.seed"))
+    risk = figure.axes[0]
+    assert risk.lines[0].get_linestyle() == "None"
+    assert any(set(one.get_ydata()) == {1000.0} for one in risk.lines)
+    assert {"median of 3 seeds", "range"} <= {t.get_text() for t in figure.legends[0].get_texts()}
+
+
 def test_a_marker_means_a_line_in_every_panel():
     figure = plot_scan(scan("attention.activation", "task.noise"))
     for axes in figure.axes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,9 @@ FILLINGS = ("full", "none", "left", "right", "top", "bottom")
 RANKED = "ranks in the order of the values of each panel"
 LEARNED = "learned"
 """What keys are where an order parameter moves that is fixed otherwise."""
+
+FAINT = 0.2
+"""Opacity of a band; a bar has twice of it."""
 
 TRAINED = ("solve", "simulate", "validate")
 """Actions whose points are trained."""
@@ -125,6 +129,8 @@ def draw_panels(
             draw_reference(axes, choice, reference)
         if quantity.name == "pvalue":
             draw_alarm(axes)
+        if choice.over[0].seed and quantity.values.shape[1] == 1:
+            draw_medians(axes, choice, quantity, log=scaled)
         mark_failures(axes, choice)
         label_axis(axes.xaxis, choice.over[0])
         axes.margins(x=0.05 if choice.over[0].numeric else 0.2)
@@ -158,13 +164,45 @@ def draw_quantity(axes: Axes, choice: Choice, quantity: Quantity, *, log: bool) 
             )
             if quantity.values.shape[1] > 1:
                 band = (low[number, :, curve], high[number, :, curve])
-                axes.fill_between(
-                    x[order] + shift, *band, color=style["color"], alpha=0.2, linewidth=0
-                )
+                draw_range(axes, choice, x[order] + shift, band, style["color"])
+    if (samples := quantity.values.shape[1]) > 1:
+        name = f"range of {sampled(choice, samples)}, with the median"
+        axes.fill_between([], [], [], color=ink(), alpha=FAINT, linewidth=0, label=name)
     if len(choice.lines) > 1:
         for curve, name in enumerate(dict.fromkeys(quantity.curves)):
             style = style_of(choice, quantity, 0, curve) | {"color": ink()}
             axes.plot([], [], label=name, **style)
+
+
+def draw_medians(axes: Axes, choice: Choice, quantity: Quantity, *, log: bool) -> None:
+    """The median and the range over the seeds of the axis, of each curve."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # no seed is known: NaN
+        spread = np.nanquantile(quantity.values[:, 0], [0, 0.5, 1], axis=1)
+    low, middle, high = on_axis(spread, log=log)
+    count = len(choice.over[0].values)
+    for number, curve in np.ndindex(middle.shape):
+        own = style_of(choice, quantity, number, curve)["color"]
+        axes.axhspan(low[number, curve], high[number, curve], color=own, alpha=FAINT / 2, zorder=0)
+        axes.axhline(middle[number, curve], color=own, linewidth=0.8 * width())
+    axes.plot([], [], color=ink(), linewidth=0.8 * width(), label=f"median of {count} seeds")
+    axes.fill_between([], [], [], color=ink(), alpha=FAINT / 2, linewidth=0, label="range")
+
+
+def draw_range(axes: Axes, choice: Choice, x: Array, band: tuple[Array, Array], own: Any) -> None:
+    """A band along a line; of single points a bar for each."""
+    if connected(choice):
+        axes.fill_between(x, *band, color=own, alpha=FAINT, linewidth=0)
+    else:
+        axes.vlines(x, *band, color=own, alpha=2 * FAINT, linewidth=2 * width())
+
+
+def sampled(choice: Choice, samples: int) -> str:
+    """What the samples of a point are."""
+    seeds = choice.arrays["status"].shape[1]
+    if samples == seeds:
+        return f"{seeds} seeds"
+    return f"{samples // seeds} replicas" + f" of {seeds} seeds" * (seeds > 1)
 
 
 def named(choice: Choice, quantity: Quantity, number: int, curve: int) -> str | None:
@@ -204,8 +242,8 @@ def beside(choice: Choice, place: int, count: int) -> float:
 
 
 def connected(choice: Choice) -> bool:
-    """Whether values lie along a line: not those of words, nor of scattered points."""
-    return choice.grid and choice.over[0].numeric
+    """Whether values lie along a line: not those of words, seeds, nor scattered points."""
+    return choice.grid and choice.over[0].numeric and not choice.over[0].seed
 
 
 def draw_reference(axes: Axes, choice: Choice, reference: Reference) -> None:
