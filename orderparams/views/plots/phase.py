@@ -21,7 +21,7 @@ from orderparams.views.plots.copies import Names, in_range, names_of
 from orderparams.views.plots.film import Film
 from orderparams.views.plots.legends import strip
 from orderparams.views.plots.request import Request
-from orderparams.views.plots.style import faint, heading, ink, line_style
+from orderparams.views.plots.style import faint, heading, ink, line_style, quiet
 from orderparams.views.plots.subject import overlaps_of, rule_of, run_of
 from orderparams.views.story.words import instant
 
@@ -56,6 +56,9 @@ figure."""
 MARGIN = 0.14
 """Around all that is drawn, in units of its extent."""
 
+NOW: dict[str, Any] = {"marker": "D", "linestyle": "none", "markeredgecolor": "white"}
+"""How the head of a moving course differs from its start and end."""
+
 THIN = 0.6
 """Width of the course of a replica."""
 
@@ -88,7 +91,7 @@ def plot_phase(result: Any, request: Request) -> Figure:
 
 def film_phase(result: Any, request: Request) -> Film:
     """The same in time."""
-    portrait = draw_portrait(result, request)
+    portrait = draw_portrait(result, request, moving=True)
     time = portrait.courses[-1].time
     frames = np.unique(np.linspace(0, len(time) - 1, FRAMES).round().astype(int))
     clock = portrait.axes.set_title("", fontsize=8)
@@ -113,12 +116,12 @@ def trail(axes: Axes, line: Line2D) -> tuple[Line2D, Line2D]:
     path.update_from(line)
     line.set_alpha(0.2 * (line.get_alpha() or 1))
     colour, width = line.get_color(), line.get_linewidth()
-    (head,) = axes.plot([], [], "o", color=colour, markersize=4 + width, zorder=4)
+    (head,) = axes.plot([], [], color=colour, markersize=4 + width, zorder=6, **NOW)
     return path, head
 
 
-def draw_portrait(result: Any, request: Request) -> Portrait:
-    """All but the arrows."""
+def draw_portrait(result: Any, request: Request, *, moving: bool = False) -> Portrait:
+    """All but the arrows; the legend names what is ``moving``."""
     from matplotlib.figure import Figure
 
     run = run_of(result)
@@ -139,6 +142,8 @@ def draw_portrait(result: Any, request: Request) -> Portrait:
     lines = [draw_courses(axes, each, names) for each in courses]
     draw_rests(axes, result, main, plane)
     name_courses(axes, names)
+    if moving:
+        axes.plot([], [], color=quiet(), markersize=5, label="now", **NOW)
     label(axes, main, plane)
     heading(figure, problem, rule_of(result), title=request.title)
     strip(figure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +33,9 @@ MOST_NAMED = 6
 
 LEAST = 1e-12
 """How far above the least risk a point on the logarithmic axis is at least."""
+
+SEEN = 0.01
+"""Part of a panel by which two lines differ that are seen apart."""
 
 WIDE = 10
 """Ratio of the largest and the least from which on there is such an axis."""
@@ -81,7 +85,8 @@ def risks_of(analysis: Analysis) -> dict[str, Array]:
 def draw_risk(
     axes: Axes, analysis: Analysis, reference: float = 0.0, least: float = -np.inf
 ) -> None:
-    """Curves and the lines of COSTS, above a reference, and no lower than the ``least``."""
+    """Curves and the lines of COSTS, above a reference; what is not above the ``least`` is marked
+    below. Lines that coincide are one."""
     counts = [len(removal.learners) for removal in analysis.pruning.removals]
     for number, (name, risk) in enumerate(risks_of(analysis).items()):
         style: dict[str, Any] = {
@@ -89,12 +94,36 @@ def draw_risk(
             "markersize": 4,
             "linestyle": ("-", "--")[number],
         }
-        shown = np.maximum(risk - reference, least)
+        above = risk - reference
+        shown = np.where(above > least, above, np.nan)
         axes.plot(counts, shown, color=colour(2 * number), label=name, **style)
-    for cost, dashes in COSTS.items():
-        level = (1 + cost) * analysis.pruning.risk - reference
-        label = f"+{100 * cost:.0f} %"
-        axes.axhline(level, color=ink(), linestyle=dashes, linewidth=0.8, label=label, zorder=0)
+        below = np.asarray(counts)[above <= least]
+        if len(below):
+            axes.plot(
+                below, np.zeros(len(below)), "v", color=colour(2 * number), markersize=5,
+                label=f"below {least:g}", clip_on=False, transform=axes.get_xaxis_transform(),
+            )  # fmt: skip
+    levels = {cost: (1 + cost) * analysis.pruning.risk - reference for cost in COSTS}
+    if not seen_apart(analysis, [*levels.values()], reference, least):
+        levels.pop(max(levels))
+    for cost, level in levels.items():
+        both = f" to +{100 * max(COSTS):.0f}" if len(levels) < len(COSTS) else ""
+        label = f"+{100 * cost:.0f}{both} %"
+        if level > least:
+            axes.axhline(
+                level, color=ink(), linestyle=COSTS[cost], linewidth=0.8, label=label, zorder=0
+            )
+
+
+def seen_apart(analysis: Analysis, levels: Sequence[float], reference: float, least: float) -> bool:
+    """Whether the first and the last of levels differ by what can be seen in a panel, which is
+    logarithmic where there is a ``least``."""
+    risks = np.concatenate([*risks_of(analysis).values()]) - reference
+    values = np.array([*levels, *risks[np.isfinite(risks)]])
+    if np.isfinite(least):
+        values = np.log(np.maximum(values, least))
+    extent = float(values.max() - values.min())
+    return bool(abs(values[len(levels) - 1] - values[0]) > SEEN * extent)
 
 
 def name_removals(axes: Axes, analysis: Analysis) -> None:
