@@ -139,6 +139,7 @@ def test_a_film_shows_what_has_been_until_its_time(heads, tmp_path, monkeypatch)
     moving.show(2)
     axes = moving.figure.axes[0]
     assert axes.get_title() == "t = 1"
+    assert "now" in [text.get_text() for text in moving.figure.legends[0].get_texts()]
     trails = [line for line in axes.lines if len(line.get_xdata()) == 3]
     np.testing.assert_array_equal(trails[0].get_xdata(), heads.overlap[:3, 0, 1])
     monkeypatch.setattr(phase, "FRAMES", 2)

@@ -199,7 +199,7 @@ def draw_range(axes: Axes, choice: Choice, x: Array, band: tuple[Array, Array], 
 
 def sampled(choice: Choice, samples: int) -> str:
     """What the samples of a point are."""
-    seeds = choice.arrays["status"].shape[1]
+    seeds = int(choice.arrays["status"].shape[1])
     if samples == seeds:
         return f"{seeds} seeds"
     return f"{samples // seeds} replicas" + f" of {seeds} seeds" * (seeds > 1)
