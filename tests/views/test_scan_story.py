@@ -57,6 +57,18 @@ def test_the_best_point_and_all_points_in_the_order_of_the_keys():
 
 
 @pytest.mark.parametrize(
+    ("least", "shown"),
+    [(2e-4, "0.000200"), (2.5e-5, "2.500e-05"), (1e-12, "0.000000")],
+)
+def test_small_risks_keep_their_digits(least, shown):
+    """Those below the error of the expectations have none."""
+    risk = np.array([[0.5, 0.25], [np.nan, least]])
+    table, texts = told(scan_of(risk=risk))
+    assert [row[2] for row in table.rows][-1] == shown
+    assert texts[0].startswith(f"The lowest risk is {shown}, at ")
+
+
+@pytest.mark.parametrize(
     ("values", "words"),
     [
         ({"remaining": [[0.0101, 0.0099], [np.nan, 0.0]]}, "1 point did not settle: the risk"),

@@ -14,12 +14,15 @@ from orderparams.results import schema
 from orderparams.results.analyzed.rests import CONVERGED
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
 from orderparams.views.story.words import instant, listed
-from orderparams.views.story.worth import SETTLED
+from orderparams.views.story.worth import NOTHING, SETTLED
 
 if TYPE_CHECKING:
     from orderparams.results.scan import Scan
 
 Index = tuple[int, ...]
+
+SMALL = 1e-4
+"""Risks below this have too few digits with six decimals."""
 
 RULES = {
     "remaining": (
@@ -84,7 +87,7 @@ def best_words(scan: Scan) -> str:
     where = listed(
         [f"{key} = {text}" for key, text in zip(scan.keys.values(), at(scan, index), strict=True)]
     )
-    words = f"The lowest risk is {scan['risk'][index]:z.6f}, at {where}"
+    words = f"The lowest risk is {scan['risk'][index]:{form_of(scan, 'risk')}}, at {where}"
     for name, called in itertools.islice(schema.references(scan.problem.model).items(), 1):
         if name in scan.arrays and math.isfinite(scan[name][index]):
             words += f", {scan['risk'][index] - scan[name][index]:.2g} above the {called}"
@@ -114,10 +117,16 @@ def quantities(scan: Scan) -> Iterator[tuple[str, Any]]:
     references = list(schema.references(scan.problem.model).items())[:1]
     for name, called in [("risk", "risk"), *references, ("least_pvalue", "p-value")]:
         if name in scan.arrays:
-            form = "z.6f" if name != "least_pvalue" else ".2g"
+            form = form_of(scan, name) if name != "least_pvalue" else ".2g"
             yield called, lambda s, i, name=name, form=form: number(float(s[name][i]), form)
     if "stage_time" in scan.arrays and np.isfinite(scan["stage_time"]).any():
         yield "stages at t", lambda s, i: ", ".join(map(instant, finite(s["stage_time"][i])))
+
+
+def form_of(scan: Scan, name: str) -> str:
+    """How risks are written: with six decimals, or with powers where too few digits were left."""
+    values = np.abs(finite(scan[name].flat))
+    return ".3e" if ((values > NOTHING) & (values < SMALL)).any() else "z.6f"
 
 
 def finite(values: Any) -> list[float]:
