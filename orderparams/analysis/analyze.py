@@ -136,8 +136,7 @@ def rests_of(
     apart = relative_distance(symmetric, run, found[0].point)
     indices = [index for index in indices if apart[index] > NEAR]
     add(ordered(near, indices, workers))
-    several = found[0].point.vectors.count > 1  # else it is nothing of its own
-    others = [
-        rest for rest in found[2:] if not (several and rest.is_at(found[0], symmetric.geometry))
-    ]
-    return found[0], tuple(others), found[1]
+    first, final, *others = found
+    if first.point.vectors.count > 1:  # else it is nothing of its own
+        others = [rest for rest in others if not rest.is_at(first, symmetric.geometry)]
+    return first, tuple(others), final
