@@ -68,7 +68,7 @@ def run(page, folder):
     end = f"end() {{ local status=$?; echo; echo '{END}'$status; return $status; }}"
     script = "\n".join([end, *(f"{command.text}\nend" for command in commands(page)), "wait"])
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "MPLBACKEND": "Agg"}
+    environment = os.environ | {"PATH": path, "MPLBACKEND": "Agg", "PYTHONFAULTHANDLER": "1"}
     shell = subprocess.run(
         ["bash", "-c", script], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", check=False,

@@ -1,8 +1,8 @@
 """A vector of ``LANES`` numbers as a type of compiled code: one register, or a few, of any CPU.
 
 Inside kernels, a :data:`Vector` takes ``+ - * /`` with vectors and with numbers, and the functions
-below. :func:`vectors` and :func:`row_vectors` view contiguous arrays of numbers, which have to
-outlive the view, as arrays of them. Each operation is rounded as IEEE 754 has it, in the order it
+below. :func:`vectors` and :func:`row_vectors` view contiguous arrays of numbers, which live as long
+as the view, as arrays of them. Each operation is rounded as IEEE 754 has it, in the order it
 is written in, so that the bits of a result depend neither on the CPU nor on the compiler.
 """
 
@@ -237,8 +237,11 @@ def view(array: Any, dimensions: int) -> Any:
             shape[-1] = builder.udiv(shape[-1], shape[-1].type(LANES))
             strides[-1] = strides[-1].type(8 * LANES)
         data = builder.bitcast(source.data, REGISTER.as_pointer())
-        numba_arrays.populate_array(target, data, shape, strides, 8 * LANES, None)
-        return target._getvalue()
+        numba_arrays.populate_array(target, data, shape, strides, 8 * LANES, source.meminfo)
+        found = target._getvalue()
+        # Numba frees an array after its last use in the source, where the view may still be in use.
+        context.nrt.incref(builder, kind, found)
+        return found
 
     return kind(array), generate
 

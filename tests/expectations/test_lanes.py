@@ -77,6 +77,22 @@ def test_views_share_the_data_of_an_array() -> None:
 
 
 @njit
+def total_of_ones(count: int) -> float:
+    """Of an array that nothing but its view is left of when the next one is allocated."""
+    rows = row_vectors(np.ones((1, count)))
+    later = np.full(count, np.nan)
+    total = splat(0.0)
+    for i in range(rows.shape[1]):
+        total += rows[0, i]
+    return float(lane_sum(total) + (0.0 if np.isnan(later[0]) else 1.0))
+
+
+def test_views_keep_their_array() -> None:
+    for count in (64, 1024, 2**20):  # the last has pages of its own, which are given back
+        assert total_of_ones(count) == count
+
+
+@njit
 def row_totals(values: Array, out: Array) -> None:
     rows = row_vectors(values)
     for n in range(rows.shape[0]):

@@ -41,8 +41,13 @@ def points(workers):
     scan = op.scan(op.load("single-head", settings), vary, workers=workers)
     return digest(scan["risk"], scan["overlap"], scan["self_overlap"])
 
+def evaluations(*settings):
+    found = [op.evaluate(op.load(name, settings)) for name in op.presets()]
+    return digest(*(values for one in found for values in [one.risk, *one.gradient.values()]))
+
 sampling = ["expectation.engine=sampling", "expectation.samples=2048"]
 print(json.dumps({
+    "evaluations": evaluations(),
     "quadrature": flow("training.duration=30"),
     "sampling": flow("training.duration=10", *sampling),
     "gram": sgd("simulation.dimension=1000"),
@@ -52,10 +57,10 @@ print(json.dumps({
 """
 
 
-def results(threads):
+def results(threads, **environment):
     done = subprocess.run(
         [sys.executable, "-c", RESULTS, str(threads)],
-        env=os.environ | dict.fromkeys(THREADS, str(threads)),
+        env=os.environ | dict.fromkeys(THREADS, str(threads)) | environment,
         capture_output=True,
         text=True,
         check=True,
@@ -65,12 +70,16 @@ def results(threads):
 
 @pytest.mark.slow
 def test_results_are_the_same_to_the_last_bit_with_any_number_of_threads():
-    """One, two and four threads, one of them twice: runs of their own, each with its own kernels
-    loaded, workers and library threads."""
+    """One, two and four threads: runs of their own, each with its own kernels loaded, workers and
+    library threads.
+
+    In all but the first glibc overwrites memory when it is allocated and when it is freed: nothing
+    is read before it is written, nor after it is given back.
+    """
     first = results(1)
     assert len(set(first.values())) == len(first)
-    for threads in (1, 2, 4):
-        assert results(threads) == first
+    for threads in (2, 4):
+        assert results(threads, MALLOC_PERTURB_="165") == first
 
 
 COMMAND = """
