@@ -31,11 +31,13 @@ def ratio(numerator: Array, denominator: Array) -> Array:
 
 def spread(part: Array) -> Array:
     """Relative root-mean-square spread (T,) of vectors (T, n, k)."""
-    total = (part**2).sum(axis=(1, 2))
-    apart: Array = np.sqrt(
-        ratio(((part - part.mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2)), total)
-    )
-    return apart
+    return ratio(rms(part - part.mean(axis=1, keepdims=True)), rms(part))
+
+
+def rms(vectors: Array) -> Array:
+    """Root-mean-square length (T,) of vectors (T, n, k)."""
+    length: Array = np.sqrt((vectors**2).sum(axis=2).mean(axis=1))
+    return length
 
 
 def sizes(positions: Array, direction: Direction) -> list[Array]:

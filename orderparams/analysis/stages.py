@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
-from orderparams.analysis.events import TOGETHER, find_events, ratio, sides, spread
+from orderparams.analysis.events import TOGETHER, find_events, ratio, rms, sides, spread
 from orderparams.analysis.plateaus import find_plateaus, remaining_change, without_turns
 from orderparams.models.vectors.geometry import Direction, geometry_of, squares
 from orderparams.results.analyzed.stages import Excursion, Stages
@@ -86,12 +86,6 @@ def unspecialized_phase(
     return max(intervals, key=lambda interval: interval[1] - interval[0], default=None)
 
 
-def rms(vectors: Array) -> Array:
-    """Root-mean-square length (T,) of vectors (T, n, k)."""
-    length: Array = np.sqrt((vectors**2).sum(axis=2).mean(axis=1))
-    return length
-
-
 def groups_of(positions: Array) -> tuple[tuple[tuple[int, ...], ...], tuple[int, ...]]:
     """Groups of vectors (n, d) of which any two are equal up to TOGETHER, and the dormant ones."""
     sizes = np.linalg.norm(positions, axis=1)
@@ -126,7 +120,7 @@ def find_excursions(
         if cosines[last][-1] < ALIGNED:
             continue
         for (origin, source, side), cosine in zip(followed, cosines, strict=True):
-            alone = long_enough & apart[origin.name] & (cosine > ALIGNED)
+            alone = long_enough & apart[origin.name] & (cosine >= ALIGNED)
             led = np.flatnonzero(alone & (side > final))
             if cosine[-1] > 0.5 * ALIGNED or len(led) == 0:
                 continue

@@ -15,7 +15,7 @@ from orderparams.analysis.events import (
     spread,
 )
 from orderparams.analysis.noise import local_lines, noise_level, rises
-from orderparams.analysis.plateaus import find_plateaus, remaining_change
+from orderparams.analysis.plateaus import find_plateaus, part_of, remaining_change
 from orderparams.analysis.stages import (
     find_excursions,
     find_stages,
@@ -25,7 +25,7 @@ from orderparams.analysis.stages import (
 from orderparams.models.single_location.geometry import principal_directions
 from orderparams.models.single_location.task import gaussian
 from orderparams.models.vectors.geometry import Direction
-from orderparams.results.analyzed.stages import Event
+from orderparams.results.analyzed.stages import Event, Plateau
 from orderparams.results.analyzed.trees import of_stages
 
 
@@ -89,18 +89,18 @@ def test_slopes_of_a_smooth_series_are_those_of_three_points():
 
 def test_slopes_of_a_noisy_series_are_those_of_a_twentieth_of_its_times():
     generator = np.random.default_rng(1)
-    time = np.linspace(0, 10, 300)
-    series = time + 0.1 * generator.standard_normal(300)
+    time = np.linspace(0, 10, 380)
+    series = time + 0.1 * generator.standard_normal(380)
     level, slope, error = local_lines(time, series)
-    inside = slice(150 - 7, 150 + 8)
-    assert level[150] == pytest.approx(series[inside].mean())
-    assert slope[150] == pytest.approx(np.polyfit(time[inside], series[inside], 1)[0])
-    expected = noise_level(series, 7) / np.sqrt(15 * time[inside].var())
-    assert error[150] == pytest.approx(expected)
+    inside = slice(190 - 9, 190 + 10)
+    assert level[190] == pytest.approx(series[inside].mean())
+    assert slope[190] == pytest.approx(np.polyfit(time[inside], series[inside], 1)[0])
+    expected = noise_level(series, 9) / np.sqrt(19 * time[inside].var())
+    assert error[190] == pytest.approx(expected)
     few = local_lines(time[::6], series[::6])
     assert few[0][25] == pytest.approx(series[::6][23:28].mean())  # five at least
     for scale in (1.0, 1e3, 1e-3):
-        faint, noisy = (scale * (time + a * generator.standard_normal(300)) for a in (2e-4, 5e-3))
+        faint, noisy = (scale * (time + a * generator.standard_normal(380)) for a in (2e-4, 5e-3))
         np.testing.assert_array_equal(local_lines(time, faint)[0], faint)  # 2e-5 of its range
         assert (local_lines(time, noisy)[0] != noisy).all()  # 5e-4
 
@@ -109,6 +109,8 @@ def test_passages_are_interpolated():
     time = np.array([0.0, 1.0, 2.0, 4.0, 5.0, 6.0])
     done = np.array([0.0, 0.05, 0.25, 0.75, 0.85, 1.0])
     assert passages(time, done) == pytest.approx((1.25, 3.0, 5 + 1 / 3))
+    resting = np.array([0.0, 0.5, 0.9, 0.9, 0.9, 1.0])
+    assert passages(time, resting) == pytest.approx((0.2, 1.0, 2.0))
 
 
 def test_passages_in_noise():
@@ -281,6 +283,19 @@ def test_five_times_may_hold_a_plateau_and_four_may_not():
     assert plateau.level == 0.0
 
 
+def test_a_plateau_may_be_left_in_the_last_step():
+    time = np.arange(8.0)
+    series = np.cumsum([0.0, 2.0, 0.5, 0.1, 0.01, 0.1, 0.1, 1.0])
+    (plateau,) = find_plateaus(time, series)
+    assert (plateau.start, plateau.end) == (3.0, 6.0)
+
+
+def test_a_part_of_a_plateau_has_its_center_or_its_own_middle():
+    whole, time = Plateau(0.0, 100.0, 90.0, 1.0), np.arange(10.0, 21.0)
+    assert part_of(whole, time, 0.1 * time) == Plateau(10.0, 20.0, 15.0, 1.5)
+    assert part_of(whole, 5 * time, time) == Plateau(50.0, 100.0, 90.0, 1.0)
+
+
 @pytest.mark.parametrize("floor", [0.0, 0.3])
 def test_what_still_falls_many_times_nearer_to_its_floor_does_not_rest(floor):
     """A risk that falls 27 times from t = 110 to 150, though by little of its whole range."""
@@ -324,6 +339,30 @@ def test_a_vector_that_comes_back_to_a_direction_made_no_excursion_along_it():
     overlap[4:-1, 0, 0] = 0.3
     (one,) = find_excursions(time, overlap, np.linalg.norm(overlap, axis=2), directions)
     assert (one.source, one.peak, one.target) == ("+1", 0.5, "+2")
+
+
+@pytest.mark.parametrize(("cosine", "found"), [(0.6, True), (0.59, False)])
+def test_a_direction_is_followed_from_a_cosine_on(cosine, found):
+    """Head 1 leaves direction 1, which it follows with this cosine, for direction 2."""
+    overlap = np.ones((3, 2, 2))
+    overlap[:, 0] = [[cosine, 0.5], [0.1, 1.0], [0.0, 1.0]]
+    directions = [Direction(str(f + 1), np.eye(2)[:, [f]], 1.0) for f in range(2)]
+    excursions = find_excursions(np.arange(3.0), overlap, np.ones((3, 2)), directions)
+    assert bool([one for one in excursions if one.learner == 0]) is found
+
+
+def test_a_vector_that_goes_on_along_with_another_direction_made_no_excursion():
+    overlap = np.zeros((5, 2, 2))
+    overlap[:, 0] = [[0.1, 0.0], [1.0, 0.1], [1.5, 3.0], [1.2, 4.0], [0.4, 5.0]]
+    directions = [Direction(str(f + 1), np.eye(2)[:, [f]], 1.0) for f in range(2)]
+
+    def excursions():
+        return find_excursions(np.arange(5.0), overlap, np.linalg.norm(overlap, axis=2), directions)
+
+    assert excursions() == ()
+    overlap[2:4, 0, 0] = 1.05
+    (one,) = excursions()
+    assert (one.source, one.peak, one.target) == ("+1", 1.0, "+2")
 
 
 @pytest.mark.parametrize(("size", "names"), [(0.5e-9, ["1+2", "3"]), (2e-9, ["1", "2", "3"])])
