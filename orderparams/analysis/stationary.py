@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import scipy.linalg
-import scipy.optimize
 from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
@@ -109,9 +108,11 @@ def newton_step(hessian: Array, slope: Array, radius: float) -> Array:
         return np.divide(-curvatures * parts, size, out=np.zeros_like(parts), where=seen)
 
     if np.linalg.norm(damped(0.0)) > radius:
+        from scipy.optimize import brentq  # slow to import, and what tells of runs searches nothing
+
         most = float(np.abs(curvatures * parts).max()) * len(parts) ** 0.5 / radius
         low, high = np.log(most) - 80, np.log(most)
-        found = scipy.optimize.brentq(
+        found = brentq(
             lambda log: float(np.linalg.norm(damped(np.exp(log)))) - radius, low, high, rtol=1e-3
         )
         parts = damped(np.exp(found))
@@ -133,6 +134,8 @@ def descend(
     An iteration that lowers the value by ``least_fall`` only ends it as well. Where the risk cannot
     be had there is a high plateau, so that the line search turns back.
     """
+    from scipy.optimize import minimize  # as above
+
     plateau = value_and_gradient(x)[0] + PLATEAU
 
     def guarded(x: Array) -> tuple[float, Array]:
@@ -141,7 +144,7 @@ def descend(
         except SolverError:
             return plateau, np.zeros_like(x)
 
-    found = scipy.optimize.minimize(
+    found = minimize(
         guarded,
         x,
         jac=True,

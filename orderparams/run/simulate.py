@@ -21,7 +21,7 @@ from orderparams.phases import phase
 from orderparams.progress import heard, steps_on
 from orderparams.results.simulation import SimulationRun
 from orderparams.run.evaluate import start_in_range
-from orderparams.run.solve import output_times
+from orderparams.run.times import output_times
 from orderparams.sources import Source, load
 
 Array = NDArray[np.float64]

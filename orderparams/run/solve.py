@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from orderparams import arguments, interruption, memory
 from orderparams.config import Problem
-from orderparams.config.sections import IntegratorConfig, OutputConfig
+from orderparams.config.sections import IntegratorConfig
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError
@@ -30,6 +30,7 @@ from orderparams.run.evaluate import start_in_range
 from orderparams.run.record import Record
 from orderparams.run.resume import check_left, check_same, start_of
 from orderparams.run.stepper import IMPLICIT, Stepper
+from orderparams.run.times import checked_times, output_times
 from orderparams.sources import Source, load
 
 Array = NDArray[np.float64]
@@ -39,45 +40,11 @@ Progress = Callable[[float, float], None]
 
 Checkpoint = Callable[[Trajectory], None]
 
-FIRST_LOG_TIME = 1e-4  # of the duration
-
 LONG = 1e12
 """Duration up to which time steps can grow against the noise of the expectations."""
 
 REST_INTERVAL = 1.1
 """Factor in time between two looks at whether the flow has come to rest."""
-
-
-def output_times(output: OutputConfig, duration: float) -> Array:
-    """The stored times: 0, then ``points`` − 1 evenly or logarithmically spaced up to the end.
-
-    :class:`ConfigurationError` where so many numbers do not fit into so short a time.
-    """
-    if output.spacing == "linear":
-        times = np.linspace(0.0, duration, output.points)
-    else:
-        first = max(FIRST_LOG_TIME * duration, np.nextafter(0.0, 1.0))
-        later = np.geomspace(first, duration, output.points - 1)
-        later[-1] = duration
-        times = np.concatenate([[0.0], later])
-    if not (np.diff(times) > 0).all():
-        raise ConfigurationError(
-            f"training.duration = {duration:g} is too short for output.points = {output.points} "
-            "different times: raise the one or lower the other"
-        )
-    return times
-
-
-def checked_times(times: ArrayLike) -> Array:
-    """Times that were asked for; :class:`ConfigurationError` unless they increase from 0."""
-    try:
-        found = np.asarray(times, dtype=float)
-    except (TypeError, ValueError):
-        found = np.empty(0)
-    increasing = found.ndim == 1 and found.size > 1 and found[0] == 0 and (np.diff(found) > 0).all()
-    if not (increasing and np.isfinite(found[-1])):
-        raise ConfigurationError("times: expected numbers increasing from 0, such as [0, 1.5, 20]")
-    return found
 
 
 def check_memory(count: int, unknowns: int, method: str, learner: str) -> None:

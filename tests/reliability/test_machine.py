@@ -117,7 +117,7 @@ AMBIENT = {
 def test_a_home_that_cannot_be_written(tmp_path):
     """The command works, and says why it takes longer."""
     done = subprocess.run(
-        [sys.executable, "-m", "orderparams", "evaluate", "-s", "expectation.engine=sampling"],
+        [sys.executable, "-m", "orderparams", "evaluate", "saad-solla"],
         env=AMBIENT | {"HOME": "/dev/null"},
         cwd=tmp_path,
         capture_output=True,

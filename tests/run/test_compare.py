@@ -15,8 +15,8 @@ from orderparams.models.parameters import OrderParameter
 from orderparams.models.single_location import model
 from orderparams.models.single_location import parameters as known
 from orderparams.run.compare import compare, course_pvalue, without_bias
-from orderparams.run.solve import output_times
 from orderparams.run.spread import scaling
+from orderparams.run.times import output_times
 
 Array = NDArray[np.float64]
 

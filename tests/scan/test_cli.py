@@ -90,7 +90,16 @@ def test_a_scan_of_validations_counts_its_verdicts(run):
 @pytest.mark.slow
 def test_compiling_is_said_once(run, tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
-    scan = [*SCAN[:-1], "2", "--action", "evaluate", *HEADS]
+    scan = [
+        "scan",
+        "saad-solla",
+        "--workers",
+        "2",
+        "--action",
+        "evaluate",
+        "--vary",
+        "initial.seed=1,2",
+    ]
     assert run(*scan, "-o", "a.h5")[2].count("Compiling kernels") == 1
     assert "Compiling" not in run(*scan, "-o", "b.h5")[2]
 

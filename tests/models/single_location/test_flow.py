@@ -14,7 +14,6 @@ from orderparams.models.single_location.engines.auto import make_engine
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.setup import build
 from orderparams.models.vectors.geometry import draw_vectors
-from orderparams.run.solve import output_times
 
 SIGNAL = {
     "kind": "mixture",
@@ -297,13 +296,6 @@ def test_small_learning_rates_approach_gradient_flow():
         )
         assert np.abs(sgd.self_overlap - flow.self_overlap).max() < 10 * rate
         assert np.abs(sgd.self_overlap - flow.self_overlap).max() > 0.01 * rate
-
-
-def test_output_times():
-    config = op.load("two-stage", ["output={points=5, spacing='log'}"]).output
-    np.testing.assert_allclose(
-        output_times(config, 10.0), [0, 1e-3, 10 ** (-5 / 3), 10 ** (-1 / 3), 10]
-    )
 
 
 class Broken:
