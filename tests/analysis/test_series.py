@@ -351,6 +351,16 @@ def test_a_direction_is_followed_from_a_cosine_on(cosine, found):
     assert bool([one for one in excursions if one.learner == 0]) is found
 
 
+@pytest.mark.parametrize(("length", "found"), [(0.2, True), (0.09, False)])
+def test_a_vector_follows_nothing_while_it_is_short(length, found):
+    """Up to a tenth of its length at the end."""
+    overlap = np.zeros((3, 2, 2))
+    overlap[:, 0] = [[length, 0.0], [0.0, 1.0], [0.0, 1.0]]
+    directions = [Direction(str(f + 1), np.eye(2)[:, [f]], 1.0) for f in range(2)]
+    lengths = np.linalg.norm(overlap, axis=2)
+    assert bool(find_excursions(np.arange(3.0), overlap, lengths, directions)) is found
+
+
 def test_a_vector_that_goes_on_along_with_another_direction_made_no_excursion():
     overlap = np.zeros((5, 2, 2))
     overlap[:, 0] = [[0.1, 0.0], [1.0, 0.1], [1.5, 3.0], [1.2, 4.0], [0.4, 5.0]]

@@ -83,6 +83,16 @@ def test_points_and_vectors(landscape, residual):
     np.testing.assert_allclose(kept @ kept.T, best @ best.T, atol=1e-12)
 
 
+def test_points_in_a_stack_are_divided_as_each_is(landscape):
+    found = landscape(LEARNED, 2)
+    stack = GENERATOR.standard_normal((2, 3, N * (F + 2) + N))
+    weights, numbers = found.split(stack)
+    for place in np.ndindex(2, 3):
+        own, learned = found.split(stack[place])
+        np.testing.assert_array_equal(weights[place], own)
+        np.testing.assert_array_equal(numbers[place], learned)
+
+
 def test_what_is_not_learned_has_no_unit_and_the_tolerance_is_handed_on(landscape):
     held = landscape(Rule(rates={"charge": 0.0}), N)
     assert held.units == {}
