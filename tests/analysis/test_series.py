@@ -13,6 +13,7 @@ from orderparams.analysis.events import (
     ratio,
     sides,
     spread,
+    turned,
 )
 from orderparams.analysis.noise import local_lines, noise_level, rises
 from orderparams.analysis.plateaus import find_plateaus, part_of, remaining_change
@@ -25,7 +26,7 @@ from orderparams.analysis.stages import (
 from orderparams.models.single_location.geometry import principal_directions
 from orderparams.models.single_location.task import gaussian
 from orderparams.models.vectors.geometry import Direction
-from orderparams.results.analyzed.stages import Event, Plateau
+from orderparams.results.analyzed.stages import LEAST_MOVE, Event, Plateau
 from orderparams.results.analyzed.trees import of_stages
 
 
@@ -194,6 +195,11 @@ def test_an_alignment_is_relative_to_the_length_then_or_at_the_end():
     assert (found.cosine_before, found.cosine_after) == pytest.approx((0, 1), abs=1e-6)
     assert (found.risk_before, found.risk_after) == pytest.approx((0.88, 0.72))
     assert (found.learner, found.common, found.stage) == (0, True, 0)
+
+
+def test_a_turn_counts_from_the_least_move_on():
+    for size, place in ((-LEAST_MOVE, 0), (-0.99 * LEAST_MOVE, None)):
+        assert turned(np.array([size, 0.0, -size]), 0, 2) == place
 
 
 def test_a_turn_has_the_sign_of_the_change_and_is_stored_with_vectors_from_1():
@@ -370,7 +376,7 @@ def test_a_vector_that_goes_on_along_with_another_direction_made_no_excursion():
         return find_excursions(np.arange(5.0), overlap, np.linalg.norm(overlap, axis=2), directions)
 
     assert excursions() == ()
-    overlap[2:4, 0, 0] = 1.05
+    overlap[2:4, 0, 0] = 1.1
     (one,) = excursions()
     assert (one.source, one.peak, one.target) == ("+1", 1.0, "+2")
 
