@@ -89,6 +89,9 @@ def point(model: str) -> dict[str, Variable]:
         "final_time": Variable((), "time t at the end of the run"),
         "stage_time": Variable(("stage",), "mean half-time of the specializations of a stage"),
         "remaining": Variable((), "change of the risk in the last tenth of the run over its range"),
+        "remaining_excess": Variable(
+            (), "the same change over the height of the end above the risk to compare with, or zero"
+        ),
         "gradient_residual": Variable((), "largest derivative of the risk that is left"),
         "replica_risk": risk(model, ("replica",)),
     }

@@ -14,6 +14,7 @@ from orderparams.config import Problem, parse_toml
 from orderparams.config.toml import model_name
 from orderparams.models.interface import State, model_of
 from orderparams.results.schema import axis_names, point, table
+from orderparams.results.trajectory import Trajectory
 from orderparams.storage.points import point_image
 from orderparams.storage.tree import Tree
 
@@ -68,6 +69,14 @@ def remaining(time: Array, risk: Array) -> float:
     return remaining_change(time, risk) if len(time) >= FEWEST else np.nan
 
 
+def remaining_excess(run: Trajectory) -> float:
+    """The same in relation to the height of the end above the risk to compare with, or above zero;
+    NaN too where the end is not above it."""
+    reference = np.nan_to_num(next(iter(run.references.values()), 0.0))
+    above = run.risk[-1] - reference
+    return remaining(run.time, run.risk) * np.ptp(run.risk) / above if above > 0 else np.nan
+
+
 def solve(problem: Problem, start: State | None) -> Outcome:
     """The flow from the initial condition; its end, and the half-times of its stages."""
     from orderparams.analysis.stages import stage_times
@@ -84,6 +93,7 @@ def solve(problem: Problem, start: State | None) -> Outcome:
         "final_time": run.time[-1],
         "stage_time": stage_times(run),
         "remaining": remaining(run.time, run.risk),
+        "remaining_excess": remaining_excess(run),
     }
     return Outcome("finished", values=values, groups=groups)
 

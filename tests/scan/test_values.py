@@ -1,5 +1,7 @@
 """What points keep: all that moves, by the names of the table; and of which model they are."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from reliability.mutations import FIXTURES
@@ -7,7 +9,7 @@ from reliability.mutations import FIXTURES
 import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.results import schema
-from orderparams.scans.actions import ACTIONS, perform
+from orderparams.scans.actions import ACTIONS, perform, remaining_excess
 from orderparams.scans.plan import base_table, make_plan, reserved
 from orderparams.storage.schema import AXES
 
@@ -53,6 +55,20 @@ def test_a_scan_of_simulations_keeps_all_that_moves_of_every_replica(problem, tm
     again = op.simulate(op.load(problem, {"initial": {"kind": "random", "variance": 0.1}}))
     for name in MOVING:
         np.testing.assert_array_equal(found[f"replica_{name}"][1], again[name][:, -1])
+
+
+def test_what_remains_is_told_by_the_height_above_the_reference():
+    """A risk that falls by 0.1 to 0.4, by 0.01 in the last tenth, over a reference of 0.3."""
+    time = np.linspace(0, 10, 101)
+    run = SimpleNamespace(time=time, risk=0.5 - 0.01 * time, references={"bayes_risk": 0.3})
+    assert remaining_excess(run) == pytest.approx(0.1)
+    run.references = {}
+    assert remaining_excess(run) == pytest.approx(0.01 / 0.4)
+    run.references = {"bayes_risk": np.nan}
+    assert remaining_excess(run) == pytest.approx(0.01 / 0.4)
+    run.references = {"bayes_risk": 0.4}
+    run.risk[-1] = 0.4
+    assert np.isnan(remaining_excess(run))
 
 
 def test_a_scan_of_evaluations_keeps_gradients_velocities_and_v_of_all_that_moves(

@@ -72,6 +72,14 @@ def test_small_risks_keep_their_digits(least, shown):
     ("values", "words"),
     [
         ({"remaining": [[0.0101, 0.0099], [np.nan, 0.0]]}, "1 point did not settle: the risk"),
+        (
+            {
+                "remaining": [[2e-5, 2e-5], [np.nan, 9e-6]],
+                "remaining_excess": [[0.0051, 0.0049], [np.nan, 3.0]],
+            },
+            "1 point did not settle: the risk changed by more than 0.5% of what it lies above the "
+            "Bayes risk in the last tenth",
+        ),
         ({"gradient_residual": [[2e-7, 1e-8], [np.nan, 0.0]]}, "1 point did not settle: the sear"),
     ],
 )

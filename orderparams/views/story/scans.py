@@ -21,13 +21,25 @@ if TYPE_CHECKING:
 
 Index = tuple[int, ...]
 
+LEFT = 0.005
+"""Change of the risk in the last tenth of a run, relative to what it lies above the risk that it is
+compared with, of one that has settled."""
+
 SMALL = 1e-4
 """Risks below this have too few digits with six decimals."""
+
+FAINT = 1e-5
+"""Changes of the risk below this part of its range settle nothing and leave nothing open."""
 
 RULES = {
     "remaining": (
         SETTLED,
         f"the risk changed by more than {SETTLED:.0%} of its range in the last tenth of the run",
+    ),
+    "remaining_excess": (
+        LEFT,
+        f"the risk changed by more than {LEFT:.1%} of what it lies above {{reference}} in the "
+        "last tenth of the run",
     ),
     "gradient_residual": (
         CONVERGED,
@@ -160,9 +172,14 @@ def amiss(scan: Scan, index: Index) -> str:
 def unsettled(scan: Scan, index: Index) -> str:
     """By which value a point did not settle; "" if it did, or nothing is known of that."""
     for name, (limit, _) in RULES.items():
-        if name in scan.arrays and scan[name][index] > limit:
+        if name in scan.arrays and scan[name][index] > limit and not faint(scan, name, index):
             return name
     return ""
+
+
+def faint(scan: Scan, name: str, index: Index) -> bool:
+    """Whether by this rule next to nothing is open."""
+    return name == "remaining_excess" and bool(scan["remaining"][index] < FAINT)
 
 
 def unsettled_points(scan: Scan) -> list[int]:
@@ -177,5 +194,9 @@ def unsettled_words(scan: Scan) -> str:
     if not names:
         return ""
     count = counted(len(unsettled_points(scan)), "point")
-    rules = "; or ".join(words for name, (_, words) in RULES.items() if name in names)
+    known = [f"the {called}" for called in schema.references(scan.problem.model).values()]
+    reference = [*known, "zero"][0]
+    rules = "; or ".join(
+        words.format(reference=reference) for name, (_, words) in RULES.items() if name in names
+    )
     return f"{count} did not settle: {rules}."
