@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.noise import local_lines, rises
-from orderparams.results.analyzed.stages import LEAST_MOVE, Event, Plateau
+from orderparams.results.analyzed.stages import LEAST_MOVE, NOTHING, Event, Plateau
 
 Array = NDArray[np.float64]
 
@@ -31,9 +31,6 @@ AT_END = 0.1
 
 FALLS = 0.5
 """Over a plateau a series that has a floor loses less than this part of its height above it."""
-
-ERRORS = 1e-7
-"""Risks above the floor below this are errors of the expectations."""
 
 SHORTEST = 2
 """Steps between stored times that a plateau takes at least: noise makes shorter ones."""
@@ -68,7 +65,7 @@ def find_plateaus(time: Array, series: Array, floor: float | None = None) -> tup
         rests = end < len(series) - 1 or abs(level[end] - level[start]) < AT_END * total
         if floor is not None:
             first, last = level[start] - floor, level[end] - floor
-            rests &= abs(first - last) <= max(FALLS * max(first, last), ERRORS)
+            rests &= abs(first - last) <= max(FALLS * max(first, last), NOTHING)
         if start < end and rests:
             rested = (time[start], time[end], time[center], level[center])
             plateaus.append(Plateau(*map(float, rested)))

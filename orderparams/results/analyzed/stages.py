@@ -11,6 +11,9 @@ from orderparams.models.vectors.geometry import Direction
 
 Array = NDArray[np.float64]
 
+NOTHING = 1e-7
+"""Differences of risks below this are errors of the expectations."""
+
 LEAST_MOVE = 0.1
 """Smallest change of an alignment that counts."""
 

@@ -12,9 +12,10 @@ import numpy as np
 from orderparams.config.words import counted
 from orderparams.results import schema
 from orderparams.results.analyzed.rests import CONVERGED
+from orderparams.results.analyzed.stages import NOTHING
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
 from orderparams.views.story.words import instant, listed
-from orderparams.views.story.worth import NOTHING, SETTLED
+from orderparams.views.story.worth import SETTLED
 
 if TYPE_CHECKING:
     from orderparams.results.scan import Scan

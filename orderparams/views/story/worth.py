@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orderparams.results.analyzed.stages import NOTHING
 from orderparams.views.story.blocks import Block, Chapter, Table, Values, sentences
 from orderparams.views.story.words import Words, listed, numbered
 
 if TYPE_CHECKING:
     from orderparams.results.analysis import Analysis
     from orderparams.results.analyzed.optimum import Optimum
-
-NOTHING = 1e-7
-"""Differences of risks below this are errors of the expectations."""
 
 CONVERGED = 1e-3
 """Part of the fall of the risk that is left above a minimum where a run has converged."""
