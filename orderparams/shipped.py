@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from importlib import resources
+from typing import overload
 
+from orderparams import arguments
 from orderparams.config import parse_toml
 from orderparams.config.values import nearest
 from orderparams.errors import ConfigurationError
@@ -32,14 +34,30 @@ def preset_text(name: str) -> str:
     return (resources.files("orderparams.data") / "presets" / f"{name}.toml").read_text("utf-8")
 
 
-def presets() -> dict[str, str]:
-    """The shipped configurations: their names, and what they are in a few words.
+@overload
+def presets() -> dict[str, str]: ...
+@overload
+def presets(name: str) -> str: ...
+def presets(name: str | None = None) -> dict[str, str] | str:
+    """The shipped configurations: names, and what they are in a few words; or the text of one.
+
+    Parameters
+    ----------
+    name
+        Of the configuration whose TOML text is wanted.
+
+    Raises
+    ------
+    ConfigurationError
+        No shipped configuration has that name.
 
     Examples
     --------
     >>> op.presets()["single-head"]
     'One head, one spike: softmax attains the Bayes risk'
-    >>> op.load("single-head").attention.heads
-    1
+    >>> print(op.presets("single-head").splitlines()[0])
+    title = "One head, one spike: softmax attains the Bayes risk"
     """
+    if name is not None:
+        return preset_text(arguments.text(name, "name"))
     return {name: str(parse_toml(preset_text(name))["title"]) for name in preset_names()}

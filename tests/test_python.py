@@ -46,6 +46,23 @@ def test_importing_it_loads_nothing():
     assert done.stdout == "set()\n"
 
 
+def test_a_preset_is_listed_and_given_as_text():
+    text = op.presets("two-stage")
+    assert op.load("two-stage").title == op.presets()["two-stage"]
+    assert f'title = "{op.presets()["two-stage"]}"' in text
+    for wrong in ("two-stag", 3):
+        with pytest.raises(op.ConfigurationError):
+            op.presets(wrong)
+
+
+def test_an_evaluation_has_no_figure_and_says_so_in_words_of_python(result_paths):
+    point = op.open(result_paths["evaluation"])
+    with pytest.raises(op.ConfigurationError, match="the result is an evaluation, one point: "):
+        point.plot()
+    with pytest.raises(op.ConfigurationError, match="result 2 is an evaluation, one point: "):
+        op.plot([op.open(result_paths["run"]), point])
+
+
 def test_a_figure_can_be_asked_for_all_that_the_shell_can():
     asked = inspect.signature(plot_results).parameters
     own = {name for name, one in asked.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}

@@ -116,6 +116,11 @@ KINDS: dict[str, Kind] = {
 """Figures by their names. Where none is asked for, the first one that shows the result is drawn."""
 
 
+ONE_POINT = (
+    "an evaluation, one point: there is nothing to draw it over; solve or simulate the problem"
+)
+
+
 def figure_of(results: Sequence[Any], request: Request) -> Figure:
     """The figure of these results that is asked for.
 
@@ -140,7 +145,8 @@ def film_of(results: Sequence[Any], request: Request) -> Film:
 
 def checked(results: Sequence[Any], request: Request) -> str:
     """The name of the kind that is asked for, if it shows the results."""
-    names = request.labels or tuple(f"result {i}" for i in range(1, len(results) + 1))
+    numbered = tuple(f"result {i}" for i in range(1, len(results) + 1))
+    names = request.labels or (numbered if len(results) > 1 else ("the result",))
     name = chosen(results[0], request.kind, names[0])
     kind = KINDS[name]
     for result, called in zip(results, names, strict=True):
@@ -166,10 +172,10 @@ def checked(results: Sequence[Any], request: Request) -> str:
 
 
 def possible(result: Any, name: str) -> list[str]:
-    """The kinds that show a result; :class:`FileError` if there is none."""
+    """The kinds that show a result; :class:`ConfigurationError` if there is none."""
     found = [kind for kind, about in KINDS.items() if isinstance(result, about.of)]
     if isinstance(result, Evaluation):
-        raise FileError(f"{name} holds an evaluation, one point; there is nothing to draw it over")
+        raise ConfigurationError(f"{name} is {ONE_POINT}")
     if not found:
         raise ConfigurationError(
             f"{name}: expected a result, as solve or open give it, got {shown(result)}"
@@ -287,11 +293,19 @@ def plot_files(paths: Sequence[Path], path: Path | None = None, **settings: Any)
     """The same of result files, which messages and labels call by their names."""
     stems = [one.stem for one in paths]
     labels = stems if len(set(stems)) == len(stems) else list(map(str, paths))
-    return plot_results([open_result(one) for one in paths], path, labels=labels, **settings)
+    return plot_results([drawable(one) for one in paths], path, labels=labels, **settings)
 
 
 def plot_file(path: Path, at: Mapping[str, str] | None = None, over: Sequence[str] = ()) -> Figure:
     """The figure of a result file as matplotlib is set; ``at`` and ``over`` choose what is drawn of
     a scan."""
     request = Request(at=at or {}, over=tuple(over), labels=(str(path),))
-    return figure_of([open_result(path)], request)
+    return figure_of([drawable(path)], request)
+
+
+def drawable(path: Path) -> Any:
+    """The result in a file; :class:`FileError` if it has no figure."""
+    found = open_result(path)
+    if isinstance(found, Evaluation):
+        raise FileError(f"{path} holds {ONE_POINT}")
+    return found
