@@ -18,7 +18,7 @@ from orderparams.models.vectors.geometry import Direction, Geometry, geometry_of
 from orderparams.results.analyzed import document, reading, trees
 from orderparams.results.analyzed.optimum import Optimum, Pruning
 from orderparams.results.analyzed.rests import NEAR, Rest
-from orderparams.results.analyzed.stages import LEAST_MOVE, Stages
+from orderparams.results.analyzed.stages import LEAST_MOVE, NOTHING, Stages
 from orderparams.results.result import Measured, span
 from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
 from orderparams.storage.tree import Tree
@@ -187,11 +187,12 @@ class Analysis(Measured):
         run, stages, best = self.trajectory, self.stages, self.optimum
         events = counted(len(stages.events), "event")
         plateaus = counted(len(stages.plateaus), "plateau")
-        turns = f": {', '.join(self.observed_order)}" if self.observed_order else ""
+        turns = f", turns to {', then '.join(self.observed_order)}" if self.observed_order else ""
+        lowest = 0.0 if abs(best.risk) < NOTHING else best.risk
         return {
             "run": f"{run.status} at t = {run.time[-1]:g}, risk {span(run.risk)}",
             "stages": f"{events}, {plateaus}{turns}",
-            "optimum": f"risk {best.risk:.6g}, {best.found} of {len(best.values)} searches",
+            "optimum": f"risk {lowest:.6g}, reached in {best.found} of {len(best.values)} searches",
         }
 
     def document(self) -> dict[str, Any]:

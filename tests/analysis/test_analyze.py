@@ -137,9 +137,9 @@ def test_the_answer_in_words(command, run, tmp_path):
     assert (status, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
     for words in (
-        "All 2 heads were alike until t = ",
+        "Both heads were alike until t = ",
         "then they parted along direction 2",
-        "All heads equal: a saddle, risk 0.3",
+        "Both heads equal: a saddle, risk 0.3",
         "predicted 2;",
         "observed 2",
         "A minimum nearby",

@@ -208,13 +208,13 @@ def test_modes_in_words():
     """Parts below one in fifty or a hundred are not worth a word; at most two are named."""
     assert named(0.995, (1.0, 0.0), 0.0) == "all heads, direction 1"
     assert named(0.005, (0.0, 1.0), 0.0) == "between heads, direction 2+3"
-    assert named(0.98, (0.985, 0.015), 0.0) == "heads 98% in common, direction 1"
-    assert named(0.02, (0.0, 0.0), 1.0) == "heads 2% in common, residual"
-    assert named(0.5, (0.0, 0.0), 0.0) == "heads 50% in common, bias"
-    assert named(1.0, (0.3, 0.6), 0.1) == "all heads, 2+3 60%, 1 30%"
+    assert named(0.98, (0.985, 0.015), 0.0) == "2% between heads, direction 1"
+    assert named(0.02, (0.0, 0.0), 1.0) == "98% between heads, residual"
+    assert named(0.5, (0.0, 0.0), 0.0) == "50% between heads, bias"
+    assert named(1.0, (0.3, 0.6), 0.1) == "all heads, direction 2+3 60%, direction 1 30%"
     assert named(1.0, (0.1, 0.2), 0.3) == "all heads, bias 40%, residual 30%"
-    assert named(1.0, (0.03, 0.97), 0.0) == "all heads, 2+3 97%, 1 3%"
-    assert named(1.0, (0.975, 0.01), 0.01) == "all heads, 1 98%"
+    assert named(1.0, (0.03, 0.97), 0.0) == "all heads, direction 2+3 97%, direction 1 3%"
+    assert named(1.0, (0.975, 0.01), 0.01) == "all heads, direction 1 98%"
 
 
 def test_eigenvalues_that_agree_are_one_and_those_near_zero_do_not_grow():

@@ -221,7 +221,7 @@ def test_quantities_are_chosen_by_name(runs, simulation, committee):
         ({"labels": ["a", "b"]}, "labels: 2 names of 1 results; each has one"),
         ({"log": "z"}, "log: 'z' is not one of x, y, both"),
         ({"kind": "pie"}, "there is no figure 'pie'; it is one of time, scan, claim"),
-        ({"kind": "scan"}, "there is no figure scan of result 1; there is time"),
+        ({"kind": "scan"}, "there is no figure scan of the result; there is time"),
         (
             {"over": "task.length"},
             r"'over' changes nothing in the figure time \(order parameters and",

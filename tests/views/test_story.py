@@ -50,8 +50,8 @@ def test_rows_and_sentences_in_the_words_of_a_model(monkeypatch):
     (table,) = (block for block in chapter.blocks if isinstance(block, Table))
     assert table.columns[:3] == ("stage", "student", "towards")
     assert table.rows == [
-        ("all", "1", "-2", "1", "23457", "100000", "0.00 0.00", "0.7000 0.3123"),
-        ("1", "3", "+2 → -2", "1", "23457", "100000", "-0.90 0.00", "0.7000 0.3123"),
+        ("all", "1", "-2", "1", "23457", "100000", "0.00 → 0.00", "0.7000 → 0.3123"),
+        ("1", "3", "+2 → -2", "1", "23457", "100000", "-0.90 → 0.00", "0.7000 → 0.3123"),
     ]
     texts = [block.text for block in chapter.blocks if isinstance(block, Sentence)]
     assert texts == [

@@ -78,17 +78,16 @@ class Mode:
     def describe(self, geometry: Geometry) -> str:
         """In a few words: which vectors move, and where to."""
         word = geometry.word
-        who = f"all {word}s" if self.common > 0.99 else f"{word}s {self.common:.0%} in common"
+        who = f"all {word}s" if self.common > 0.99 else f"{1 - self.common:.0%} between {word}s"
         if self.common < 0.01:
             who = f"between {word}s"
-        directions = [direction.name for direction in geometry.directions]
+        directions = [f"direction {direction.name}" for direction in geometry.directions]
         learned = 1.0 - sum(self.directions) - self.residual
         parts = [*self.directions, self.residual, learned]
         where = [*directions, "residual", geometry.numbers]
         largest = np.argsort(parts)[::-1]
         if parts[largest[0]] > 0.98:
-            name = where[largest[0]]
-            return f"{who}, " + (f"direction {name}" if largest[0] < len(directions) else name)
+            return f"{who}, {where[largest[0]]}"
         shown = [f"{where[i]} {parts[i]:.0%}" for i in largest[:2] if parts[i] > 0.02]
         return f"{who}, {', '.join(shown)}"
 

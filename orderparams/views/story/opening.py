@@ -9,6 +9,7 @@ import numpy as np
 from orderparams.config.words import counted
 from orderparams.views.story.stages import too_few
 from orderparams.views.story.words import Words, along, instant, listed
+from orderparams.views.story.worth import kept_by_noise
 
 if TYPE_CHECKING:
     from orderparams.results.analysis import Analysis
@@ -34,7 +35,7 @@ def what(result: Analysis, words: Words) -> str:
         grew = [f"{name} (t = {time})" for name, time in known]
         moved = f"turned to {listed(grew)}" if grew else "turned nowhere"
         return f"The one {who} {moved}, and {fell}."
-    all_of_them = f"all {count} {who}s"
+    all_of_them = words.every(count).replace("all", f"all {count}")
     if not stages.specializations:
         return f"No {who} specialized: {all_of_them} did the same, and {fell}."
     if stages.unspecialized is None:
@@ -49,24 +50,20 @@ def what(result: Analysis, words: Words) -> str:
 
 
 def turns(result: Analysis, words: Words) -> str:
-    """The directions to which they turned, in order, each with its time."""
-    times: dict[str, list[float]] = {}
+    """The directions to which they turned, in order, each with the time of the first that did."""
+    times: dict[str, float] = {}
     for event in result.stages.specializations:
-        times.setdefault(result.space_of(event.direction), []).append(event.half_time)
+        times.setdefault(result.space_of(event.direction), event.half_time)
     known = {one.name: one for one in (*result.stages.directions, *result.directions)}
     order = [name for name in result.observed_order if name in times] or list(times)
-    return listed(
-        [
-            f"{along(known[name], words)} (t = {instant(float(np.median(times[name])))})"
-            for name in order
-        ]
-    )
+    return listed([f"{along(known[name], words)} (t = {instant(times[name])})" for name in order])
 
 
 def why(result: Analysis, words: Words) -> str:
     """What the stationary points say of it."""
-    rest, who = result.unspecialized, words.learner
-    if len(result.pruning.interaction) == 1:
+    rest, who, count = result.unspecialized, words.learner, len(result.pruning.interaction)
+    together = f"Where {words.every(count)} are equal the risk has a"
+    if count == 1:
         passed = [one for one in result.rests if one.passed and one.growth]
         if not passed:
             return f"One {who} has no saddle on its way here: it went where the risk falls."
@@ -75,13 +72,15 @@ def why(result: Analysis, words: Words) -> str:
             f"{passed[0].modes[0].rate:.4g}."
         )
     if not rest.point.converged:
-        return f"No stationary point has all {who}s equal, so none explains when they part."
+        return (
+            f"No stationary point has {words.every(count)} equal, so none explains when they part."
+        )
     if not rest.growth:
-        return f"Where all {who}s are equal the risk has a minimum, in which nothing parts them."
+        return f"{together} minimum, in which nothing parts them."
     apart = [mode for mode in rest.unstable if mode.common < 0.5]
     if not apart:
-        return f"Where all {who}s are equal the risk has a saddle, which only all leave together."
-    saddle = f"Where all {who}s are equal the risk has a saddle"
+        return f"{together} saddle, which they leave only together."
+    saddle = f"{together} saddle"
     if not rest.passed:
         return (
             f"{saddle}, but the run came no nearer to it than {rest.distance:.0%}, and it does not "
@@ -123,7 +122,8 @@ def left(result: Analysis, words: Words) -> str:
     name = "objective" if result.penalised else "risk"
     missed = result.objective - target.point.objective
     best = f"the lowest {name} found"
-    gap = f"{missed:.2g} above {best}" if missed > 1e-8 else f"with {best}"
+    kept = "by the noise of SGD " if kept_by_noise(result, missed) else ""
+    gap = f"{kept}{missed:.2g} above {best}" if missed > 1e-8 else f"with {best}"
     floor = result.optimum.floor
     is_floor = result.optimum.proven and not result.penalised
     beside = f", which is {floor.words}" if is_floor else ""

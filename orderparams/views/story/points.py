@@ -35,10 +35,11 @@ def why(result: Analysis, words: Words) -> Chapter:
     if several:
         blocks += sentences(
             f"Below, modes are small deviations from a stationary point: between {words.learner}s "
-            "some move against others; x3 counts three of the same rate; residual lies outside "
-            "the hidden directions."
+            "some move against others; residual lies outside the hidden directions; (x3) counts "
+            "three of the same rate."
         )
-        blocks += of_rest(f"All {words.learner}s equal", result.unspecialized, result)
+        who = words.every(len(result.pruning.interaction)).capitalize()
+        blocks += of_rest(f"{who} equal", result.unspecialized, result)
         first = next(one.name for one in result.order_parameters if one.crossed)
         values = result.unspecialized.point.state[first][0]
         blocks += sentences(

@@ -15,12 +15,14 @@ from orderparams.results.analyzed.rests import CONVERGED
 from orderparams.results.analyzed.stages import NOTHING
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
 from orderparams.views.story.words import instant, listed
-from orderparams.views.story.worth import SETTLED
 
 if TYPE_CHECKING:
     from orderparams.results.scan import Scan
 
 Index = tuple[int, ...]
+
+SETTLED = 0.01
+"""Change of the risk in the last tenth of a run, relative to its range, of one that has settled."""
 
 LEFT = 0.005
 """Change of the risk in the last tenth of a run, relative to what it lies above the risk that it is

@@ -49,11 +49,11 @@ def too_few(times: int) -> str:
 def together(stages: Stages, words: Words) -> list[str]:
     """What all have in common."""
     lines = []
+    count = sum(map(len, stages.groups)) + len(stages.dormant)
     if stages.unspecialized is not None:
-        span = " to ".join(map(instant, stages.unspecialized))
-        lines.append(f"All {words.learner}s are the same (within 10 %) from t = {span}.")
-    several = sum(map(len, stages.groups)) + len(stages.dormant) > 1
-    if several and not stages.specializations:
+        span, who = " to ".join(map(instant, stages.unspecialized)), words.every(count).capitalize()
+        lines.append(f"{who} are the same (within 10 %) from t = {span}.")
+    if count > 1 and not stages.specializations:
         lines.append(
             f"No {words.learner} specialized: no {words.measure} grew that the {words.learner}s "
             "do not share."
@@ -88,8 +88,8 @@ def who(event: Event) -> tuple[str, str, str]:
 def values(event: Event) -> tuple[str, str]:
     """Cosine and risk before and after."""
     return (
-        f"{event.cosine_before:z.2f} {event.cosine_after:z.2f}",
-        f"{event.risk_before:z.4f} {event.risk_after:z.4f}",
+        f"{event.cosine_before:z.2f} → {event.cosine_after:z.2f}",
+        f"{event.risk_before:z.4f} → {event.risk_after:z.4f}",
     )
 
 

@@ -22,6 +22,10 @@ class Words(NamedTuple):
     target: str
     measure: str
 
+    def every(self, count: int) -> str:
+        """So many that learn, which are all of them."""
+        return f"{'both' if count == 2 else 'all'} {self.learner}s"
+
 
 def words_of(parameters: Iterable[OrderParameter]) -> Words | None:
     """What stages are told with; None where nothing learned turns to anything hidden."""

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 CONVERGED = 1e-3
 """Part of the fall of the risk that is left above a minimum where a run has converged."""
 
-SETTLED = 0.01
-"""Change of the risk in the last tenth of a run, relative to its range, of one that has settled."""
+RESTS = 0.1
+"""Change of the risk in the last tenth of a run, relative to its height above the minimum, of one
+that noise keeps there."""
 
 
 def end(result: Analysis) -> Chapter:
@@ -61,15 +62,18 @@ def ending(result: Analysis) -> str:
     above = result.objective - final.point.objective
     if above <= CONVERGED * abs(run.risk[0] - run.risk[-1]):
         return ""
-    if noisy(result) and result.stages.remaining < SETTLED:
+    if kept_by_noise(result, above):
         name = "objective" if result.penalised else "risk"
         return f"The noise of SGD keeps the {name} {above:.2e} above it."
     return "The run did not converge: a longer one comes nearer."
 
 
-def noisy(result: Analysis) -> bool:
-    """Whether the run has noise of SGD, in theory or as a simulation."""
-    return result.problem.training.rule == "sgd" or not result.trajectory.engine
+def kept_by_noise(result: Analysis, above: float) -> bool:
+    """Whether noise of SGD, in theory or in a simulation, holds the run so far above its minimum:
+    it is near, and falls no more."""
+    noisy = result.problem.training.rule == "sgd" or not result.trajectory.engine
+    change = result.stages.remaining * np.ptp(result.trajectory.risk)
+    return bool(noisy and result.near_the_end and change < RESTS * above)
 
 
 def best(result: Analysis) -> Chapter:
