@@ -10,6 +10,7 @@ REMEDIES = {
     "go on": "go on with --resume",
     "set": "for example -s {key}={value}",
     "signal": "to replace the whole signal: -s 'task.signal={{kind=\"spikes\", strengths=[4, 1]}}'",
+    "start": "or replace the whole start: -s 'initial={{kind=\"random\"}}'",
     "scan": "several values are run by orderparams scan --vary '{key}={written}'",
     "listed": "each value is a list in brackets: --vary '{key}={written}'",
     "unlisted": "values stand without brackets: --vary '{key}={written}'",

@@ -19,6 +19,7 @@ REMEDIES = {
     "set": 'for example settings={{"{key}": {value}}}',
     "signal": 'to replace the whole signal: settings={{"task.signal": {{"kind": "spikes", '
     '"strengths": [4, 1]}}}}',
+    "start": 'or replace the whole start: settings={{"initial": {{"kind": "random"}}}}',
     "scan": "several values are run by orderparams.scan(..., {{{key!r}: {values}}})",
     "listed": "each value is a list itself: {{{key!r}: {values}}}",
     "unlisted": "values stand in one list: {{{key!r}: {values}}}",

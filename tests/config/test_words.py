@@ -78,6 +78,22 @@ def test_remedies_are_filled_by_the_values_that_errors_give():
             assert fields(errors.REMEDIES[remedy]) | fields(remedies.REMEDIES[remedy]) <= values
 
 
+@pytest.mark.parametrize("preset", ["saad-solla", "excursion"])
+@pytest.mark.parametrize("change", ["initial.kind=random", "COUNT=5"])
+def test_a_start_that_does_not_fit_can_be_replaced_as_the_message_says(preset, change, run):
+    """By the words of the shell and by those of Python."""
+    section = op.load(preset).attention if preset == "excursion" else None
+    change = change.replace("COUNT", "attention.heads" if section else "network.students")
+    err = run("evaluate", preset, "-s", change)[2]
+    way = re.search(r"replace the whole start: -s '(.*)'$", err.strip())[1]
+    assert op.load(preset, settings=[change, way]).initial.kind == "random"
+    with pytest.raises(op.ConfigurationError) as told:
+        op.load(preset, settings=[change])
+    way = ast.literal_eval(str(told.value).rpartition("settings=")[2])
+    found = op.load(op.load(preset, settings=way), settings=[change])
+    assert found.initial.kind == "random"
+
+
 def test_errors_in_python_speak_python(tmp_path):
     run = op.solve("single-head", settings={"training.duration": 0.1, "output.points": 2})
     run.save(tmp_path / "run.h5")

@@ -8,6 +8,7 @@ from orderparams.config.matrices import Found, array, check_positive_semidefinit
 from orderparams.config.values import Numbers
 from orderparams.errors import ConfigurationError
 from orderparams.models.committee.sections import Problem, TaskConfig
+from orderparams.models.vectors.starts import check_no_overlaps
 
 OUTSIDE = 1e-10
 """Relative size up to which what is outside of a range, or below zero, is rounding."""
@@ -78,12 +79,7 @@ def check_random(problem: Problem) -> Found:
     initial = problem.initial
     if initial.kind != "random":
         return
-    for key in ("overlap", "self_overlap"):
-        if getattr(initial, key) is not None:
-            yield ConfigurationError(
-                f"initial.{key} is given but initial.kind = 'random'; set initial.kind = "
-                "'explicit' to start from it"
-            )
+    yield from check_no_overlaps(initial)
     students, teachers = problem.network.students, problem.task.count
     if initial.dimension < students + teachers:
         yield ConfigurationError(
@@ -106,8 +102,8 @@ def check_explicit(problem: Problem) -> Found:
     if shape != (students, teachers):
         yield ConfigurationError(
             f"initial.overlap: expected {students} rows (network.students) of {teachers} numbers "
-            f"(teachers), got {shape[0]} rows of {shape[1]}; initial.kind = 'random' without "
-            "overlaps starts any number of students"
+            f"(teachers), got {shape[0]} rows of {shape[1]}",
+            "start",
         )
         if initial.self_overlap is not None:
             yield from check_positive_semidefinite(

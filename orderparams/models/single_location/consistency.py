@@ -23,6 +23,7 @@ from orderparams.models.single_location.sections import (
     SignalConfig,
     TaskConfig,
 )
+from orderparams.models.vectors.starts import check_no_overlaps
 
 
 def contradictions(problem: Problem) -> Iterator[Found]:
@@ -178,12 +179,7 @@ def check_random(problem: Problem) -> Found:
     initial = problem.initial
     if initial.kind != "random":
         return
-    for key in ("overlap", "self_overlap"):
-        if getattr(initial, key) is not None:
-            yield ConfigurationError(
-                f"initial.{key} is given but initial.kind = 'random'; set initial.kind = "
-                "'explicit' to start from it"
-            )
+    yield from check_no_overlaps(initial)
     heads, features = problem.attention.heads, problem.task.signal.features
     if initial.dimension < features + heads:
         yield ConfigurationError(
@@ -207,7 +203,8 @@ def check_explicit(problem: Problem) -> Found:
     if shape != (heads, features):
         yield ConfigurationError(
             f"initial.overlap: expected {heads} rows (attention.heads) of {features} numbers "
-            f"(features), got {shape[0]} rows of {shape[1]}"
+            f"(features), got {shape[0]} rows of {shape[1]}",
+            "start",
         )
     if initial.self_overlap is not None:
         key = "initial.self_overlap"
