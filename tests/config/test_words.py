@@ -85,11 +85,11 @@ def test_a_start_that_does_not_fit_can_be_replaced_as_the_message_says(preset, c
     section = op.load(preset).attention if preset == "excursion" else None
     change = change.replace("COUNT", "attention.heads" if section else "network.students")
     err = run("evaluate", preset, "-s", change)[2]
-    way = re.search(r"replace the whole start: -s '(.*)'$", err.strip())[1]
+    way = re.search(r"replace the whole start: -s '(.*)'", err)[1]
     assert op.load(preset, settings=[change, way]).initial.kind == "random"
     with pytest.raises(op.ConfigurationError) as told:
         op.load(preset, settings=[change])
-    way = ast.literal_eval(str(told.value).rpartition("settings=")[2])
+    way = ast.literal_eval(re.search(r"settings=(.*)", str(told.value))[1])
     found = op.load(op.load(preset, settings=way), settings=[change])
     assert found.initial.kind == "random"
 
