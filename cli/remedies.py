@@ -28,5 +28,6 @@ REMEDIES = {
     "choose": "choose with --over {over}, or fix the others with --at {name}={value}",
     "log risk": "--log y shows the risk itself on a logarithmic axis",
     "fix": "fix parameters with --at KEY=VALUE",
+    "argument": "--{argument}",
     "cluster": "dask scheduler --scheduler-file {path} makes it",
 }

@@ -36,6 +36,7 @@ REMEDIES = {
     "choose": "choose with over={over!r}, or fix the others with at={{{name!r}: {value!r}}}",
     "log risk": "log='y' shows the risk itself on a logarithmic axis",
     "fix": "fix parameters with at={{name: value}}",
+    "argument": "{argument!r}",
     "cluster": "dask scheduler --scheduler-file {path} makes it",
 }
 """What can be done, in words of Python."""
@@ -44,7 +45,8 @@ REMEDIES = {
 class OrderparamsError(Exception):
     """Base of every error that is answered by one message instead of a traceback.
 
-    ``remedy`` is a key of REMEDIES, or none; ``values`` fill its words.
+    ``remedy`` is a key of REMEDIES, or none; ``values`` fill its words. An ``argument`` among them
+    is what the message begins with: it is called otherwise in Python than in the shell.
 
     Examples
     --------
@@ -66,9 +68,12 @@ class OrderparamsError(Exception):
 
     def told(self, remedies: Mapping[str, str]) -> str:
         """The message, and its remedy in these words."""
+        text = self.message
+        if "argument" in self.values:
+            text = f"{remedies['argument'].format_map(self.values)} {text}"
         if not self.remedy:
-            return self.message
-        return f"{self.message}; {remedies[self.remedy].format_map(self.values)}"
+            return text
+        return f"{text}; {remedies[self.remedy].format_map(self.values)}"
 
 
 class ConfigurationError(OrderparamsError, ValueError):

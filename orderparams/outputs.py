@@ -122,7 +122,7 @@ def save(
     Examples
     --------
     >>> run = op.solve("single-head", settings={"training.duration": 5})
-    >>> op.save(run, "run.h5").name
+    >>> op.save(run, "run.h5", force=True).name
     'run.h5'
     >>> op.open("run.h5").problem == run.problem
     True
@@ -178,7 +178,7 @@ def export(
     Examples
     --------
     >>> start = op.evaluate("single-head")
-    >>> op.export(start, "start.csv").read_text().splitlines()[0]
+    >>> op.export(start, "start.csv", force=True).read_text().splitlines()[0]
     'path,head,feature,head_2,variable,value'
     """
     of_endings = {ending: name for name, endings in EXPORTS.items() for ending in endings}
@@ -252,7 +252,7 @@ def plot(
     Examples
     --------
     >>> run = op.solve("single-head", settings={"training.duration": 20})
-    >>> figure = op.plot(run, "run.png", size="column")
+    >>> figure = op.plot(run, "run.png", size="column", force=True)
     >>> other = op.solve("single-head", settings={"training.duration": 20, "task.length": 8})
     >>> figure = op.plot([run, other], excess=True)
     >>> figure.savefig("two.pdf")
@@ -306,7 +306,7 @@ def report(
 
     Examples
     --------
-    >>> page = op.report(op.evaluate("single-head"), "start.html")
+    >>> page = op.report(op.evaluate("single-head"), "start.html", force=True)
     >>> "One head, one spike" in page.read_text("utf-8")
     True
     """

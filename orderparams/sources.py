@@ -195,9 +195,11 @@ def load(
     source
         The name of a preset, the path of a TOML or result file, ``-`` for standard input, a table
         (dict), a problem, which is returned as it is without settings, or a result.
-    overrides, settings
-        Changes, in this order: a table of dotted keys, ``{"attention.heads": 8}``, or texts
-        ``KEY=VALUE`` as for ``orderparams solve``.
+    overrides
+        Changes: a table of dotted keys, ``{"attention.heads": 8}``, or texts ``KEY=VALUE`` as for
+        ``orderparams solve``.
+    settings
+        The same by the name that all other functions have for it; applied after ``overrides``.
 
     Raises
     ------

@@ -45,8 +45,10 @@ def analyze(
 
     Parameters
     ----------
-    source, settings
-        A result, or a problem in any form and changes to it.
+    source
+        A result, or a problem in any form that :func:`orderparams.load` takes.
+    settings
+        Changes to it, as :func:`orderparams.load` takes them.
     replica
         Of a simulation, which replica; counted from 1.
     workers

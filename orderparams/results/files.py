@@ -122,7 +122,7 @@ def open_result(path: str | Path) -> AnyResult:
     Examples
     --------
     >>> run = op.solve("single-head", settings={"training.duration": 5})
-    >>> run.save("run.h5")
+    >>> run.save("run.h5", force=True)
     >>> bool((op.open("run.h5").risk == run.risk).all())
     True
     """

@@ -42,8 +42,10 @@ def evaluate(
 
     Parameters
     ----------
-    source, settings
-        A problem in any form, and changes to it, as :func:`orderparams.load` takes them.
+    source
+        A problem in any form that :func:`orderparams.load` takes, such as the name of a preset.
+    settings
+        Changes to it, as :func:`orderparams.load` takes them.
     progress
         True shows what is being done. A function is called with it when it begins.
 

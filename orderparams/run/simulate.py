@@ -102,8 +102,10 @@ def simulate(
 
     Parameters
     ----------
-    source, settings
-        A problem in any form, and changes to it, as :func:`orderparams.load` takes them.
+    source
+        A problem in any form that :func:`orderparams.load` takes, such as the name of a preset.
+    settings
+        Changes to it, as :func:`orderparams.load` takes them.
     workers
         Threads. The result does not depend on their number.
     risks

@@ -160,8 +160,10 @@ def solve(
 
     Parameters
     ----------
-    source, settings
-        A problem in any form, and changes to it, as :func:`orderparams.load` takes them.
+    source
+        A problem in any form that :func:`orderparams.load` takes, such as the name of a preset.
+    settings
+        Changes to it, as :func:`orderparams.load` takes them.
     times
         Stored instead of the times of the configuration; increasing from 0.
     progress

@@ -246,8 +246,10 @@ def validate(
 
     Parameters
     ----------
-    source, settings
-        A problem in any form, and changes to it, as :func:`orderparams.load` takes them.
+    source
+        A problem in any form that :func:`orderparams.load` takes, such as the name of a preset.
+    settings
+        Changes to it, as :func:`orderparams.load` takes them.
     dimensions
         Where SGD is simulated; left out, ``simulation.dimension`` and a quarter of it.
     start

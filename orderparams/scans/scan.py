@@ -66,8 +66,10 @@ def scan(
 
     Parameters
     ----------
-    source, settings
-        A problem in any form, and changes to it, as :func:`orderparams.load` takes them.
+    source
+        A problem in any form that :func:`orderparams.load` takes, such as the name of a preset.
+    settings
+        Changes to it, as :func:`orderparams.load` takes them.
     vary
         Keys of the configuration, each with a list of values, or with a text as after ``--vary``:
         ``{"attention.heads": [1, 2, 4], "task.length": "log:4:4000:7"}``.

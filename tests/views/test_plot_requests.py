@@ -373,7 +373,7 @@ def test_the_command_takes_all_of_it(run, result_paths, runs, committee, tmp_pat
     for words, told in (
         (["3.h5", "--quantity", "mass"], "there is no quantity 'mass' here"),
         (["3.h5", "--size", "big"], "'big' is no size"),
-        (["3.h5", "--at", "heads=1"], "'at' changes nothing in the figure time"),
+        (["3.h5", "--at", "heads=1"], "--at changes nothing in the figure time"),
         (["3.h5", result_paths["solve"]], "draw it by itself"),
         (["3.h5", "--theme", "pink"], "--theme: 'pink' is not one of light, dark, grey"),
         (["3.h5", "--kind", "pie"], "there is no figure 'pie'"),

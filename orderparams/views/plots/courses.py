@@ -117,10 +117,12 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
         check_excess(sources)
         if "risk" not in below:
             raise ConfigurationError(
-                "'excess' is of the risk, which is not among the quantities asked for"
+                "is of the risk, which is not among the quantities asked for", argument="excess"
             )
     if request.log == "y" and below == ["z_score"] and not parameters:
-        raise ConfigurationError("'log' is of no use here: standardised deviations have signs")
+        raise ConfigurationError(
+            "is of no use here: standardised deviations have signs", argument="log"
+        )
     crossed = [one for one in parameters if one.crossed]
     alone = isinstance(results[0], Trajectory) and len(results) == 1
     end = crossed[0] if alone and crossed and not request.quantity else None

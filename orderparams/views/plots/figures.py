@@ -165,8 +165,8 @@ def checked(results: Sequence[Any], request: Request) -> str:
             f"{other} ({about.about})" for other, about in KINDS.items() if idle[0] in about.takes
         ]
         raise ConfigurationError(
-            f"{idle[0]!r} changes nothing in the figure {name} ({kind.about}); it is for "
-            f"{listed(others)}"
+            f"changes nothing in the figure {name} ({kind.about}); it is for {listed(others)}",
+            argument=idle[0],
         )
     return name
 

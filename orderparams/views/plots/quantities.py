@@ -112,7 +112,7 @@ def asked(found: Sequence[Quantity], more: Sequence[str], request: Request) -> l
         raise ConfigurationError(f"{request.quantity[0]} is not known at any point of the scan")
     if request.excess and not any(quantity.name == "risk" for quantity in kept):
         raise ConfigurationError(
-            "'excess' is of the risk, which is not among the quantities asked for"
+            "is of the risk, which is not among the quantities asked for", argument="excess"
         )
     return kept
 
