@@ -1,10 +1,13 @@
 """Titles: marked when what they describe is altered, and settings under them on figures."""
 
 import pytest
+from matplotlib.figure import Figure
 
 import orderparams as op
 from orderparams.config.words import describe
 from orderparams.views.plots import plot_file
+from orderparams.views.plots.modes import wrapped
+from orderparams.views.plots.style import fold, headline
 
 TABLE = {
     "title": 'say "hi" \\ θ',
@@ -77,3 +80,26 @@ def test_what_is_varied_is_not_described():
         "attention": "softmax, bias none, weights mean",
         "training": "gradient flow",
     }
+
+
+def test_lines_that_are_too_wide_break_after_commas_and_then_between_words():
+    figure = Figure(figsize=(3, 1))
+    kept = "a b c, " + "many words, " * 4 + "label noise 0.1"
+    figure.suptitle(f"short\n{kept}\n{'word ' * 40}")
+    fold(figure)
+    short, *lines = figure.get_suptitle().split("\n")
+    assert short == "short"
+    end = next(i for i, line in enumerate(lines) if line.startswith("word"))
+    assert " ".join(lines[:end]) == kept
+    assert all(line.endswith(",") for line in lines[: end - 1])
+    assert len(lines[:end]) > 1
+    assert len(lines[end:]) > 1
+    assert " ".join(lines[end:]).split() == ["word"] * 40
+    for line in lines:
+        figure.suptitle(line)
+        assert headline(figure).get_window_extent().width <= figure.bbox.width
+
+
+def test_captions_break_after_commas_and_then_between_words():
+    assert wrapped("one two, three four five", 12) == "one two,\nthree four\nfive"
+    assert wrapped("one: two three, four five", 14) == "one:\ntwo three,\nfour five"

@@ -174,7 +174,7 @@ def test_the_command_draws_portraits_and_films(run, heads):
         (["--kind", "phase", "--plane", "a,b"], "'a,b' is not two directions, such as 1,2"),
         (["--kind", "phase", "--to", "gif", "-o", "a.gif"], "leave one out"),
         (["--to", "gif"], "does not move; films are made of phase"),
-        (["--plane", "1,2"], "'plane' changes nothing in the figure time"),
+        (["--plane", "1,2"], "--plane changes nothing in the figure time"),
         (["--kind", "modes"], "run holds none; orderparams analyze FILE.h5 -o ANALYZED.h5 makes"),
     ]:
         status, out, err = run("plot", "run.h5", *words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -99,7 +100,7 @@ def chosen(rest: Rest) -> list[Mode]:
 def said(mode: Mode, analysis: Analysis, width: int) -> str:
     """The rate of a mode, its multiplicity, and what it is in words."""
     many = f" (×{mode.multiplicity})" if mode.multiplicity > 1 else ""
-    words = textwrap.fill(mode.describe(analysis.geometry), max(width, 12))
+    words = wrapped(mode.describe(analysis.geometry), max(width, 12))
     return f"rate {mode.rate:+.3g}{many}\n{words}".replace("-", "−")
 
 
@@ -163,4 +164,13 @@ def legend(parameter: OrderParameter, several: bool, width: int) -> str:
         lines.append(
             "of a mode of several dimensions (×): what the run took of it, or one weight's growth"
         )
-    return "\n".join(textwrap.fill(line, width) for line in lines)
+    return "\n".join(wrapped(line, width) for line in lines)
+
+
+def wrapped(text: str, width: int) -> str:
+    """Broken after commas and colons, and between words where that is not enough."""
+    parts = re.split(r"(?<=[,:]) ", text)
+    whole = [
+        part.replace(" ", "\N{NO-BREAK SPACE}") if len(part) <= width else part for part in parts
+    ]
+    return textwrap.fill(" ".join(whole), width).replace("\N{NO-BREAK SPACE}", " ")

@@ -145,20 +145,25 @@ def headline(figure: Any) -> Any:
 
 
 def fold(figure: Figure | SubFigure) -> None:
-    """Break the lines of a heading that are wider than the figure between words."""
+    """Break the lines of a heading that are wider than the figure after commas, and between words
+    where that is not enough."""
     heading = headline(figure)
+
+    def fits(text: str) -> bool:
+        heading.set_text(text)
+        return bool(heading.get_window_extent().width <= FULL * figure.bbox.width)
+
     lines = []
     for line in heading.get_text().split("\n"):
-        words = line.split(" ")
-        kept = words[:1]
-        for word in words[1:]:
-            heading.set_text(" ".join([*kept, word]))
-            if heading.get_window_extent().width > FULL * figure.bbox.width:
-                lines.append(" ".join(kept))
-                kept = [word]
-            else:
-                kept.append(word)
-        lines.append(" ".join(kept))
+        kept = ""
+        for piece in line.replace(", ", ",\n").split("\n"):
+            for words in [piece] if fits(piece) else piece.split(" "):
+                if kept and not fits(f"{kept} {words}"):
+                    lines.append(kept)
+                    kept = words
+                else:
+                    kept = f"{kept} {words}" if kept else words
+        lines.append(kept)
     heading.set_text("\n".join(lines))
 
 
