@@ -45,10 +45,10 @@ def test_the_best_point_and_all_points_in_the_order_of_the_keys():
         "task.length", "attention.activation", "risk", "Bayes risk", "stages at t", "",
     ]  # fmt: skip
     assert table.rows == [
-        ("2", "softmax", "0.500000", "0.125000", "10, 20.5", ""),
+        ("2", "softmax", "0.500000", "0.125000", "10.00, 20.50", ""),
         ("2", "softmax-1", "0.250000", "0.125000", "", ""),
         ("4", "softmax", "", "", "", "failed"),
-        ("4", "softmax-1", "0.750000", "0.500000", "5", ""),
+        ("4", "softmax-1", "0.750000", "0.500000", "5.00", ""),
     ]
     assert texts == [
         "The lowest risk is 0.250000, at task.length = 2 and attention.activation = softmax-1, "

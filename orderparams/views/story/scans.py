@@ -14,7 +14,7 @@ from orderparams.results import schema
 from orderparams.results.analyzed.rests import CONVERGED
 from orderparams.results.analyzed.stages import NOTHING
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
-from orderparams.views.story.words import instant, listed
+from orderparams.views.story.words import instants, listed
 
 if TYPE_CHECKING:
     from orderparams.results.scan import Scan
@@ -135,7 +135,10 @@ def quantities(scan: Scan) -> Iterator[tuple[str, Any]]:
             form = form_of(scan, name) if name != "least_pvalue" else ".2g"
             yield called, lambda s, i, name=name, form=form: number(float(s[name][i]), form)
     if "stage_time" in scan.arrays and np.isfinite(scan["stage_time"]).any():
-        yield "stages at t", lambda s, i: ", ".join(map(instant, finite(s["stage_time"][i])))
+        times = scan["stage_time"]
+        texts = np.full(times.shape, "", object)
+        texts[np.isfinite(times)] = instants(finite(times.flat))
+        yield "stages at t", lambda _, i: ", ".join(filter(None, texts[i]))
 
 
 def form_of(scan: Scan, name: str) -> str:
