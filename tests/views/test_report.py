@@ -17,6 +17,7 @@ import result_files
 import orderparams as op
 from orderparams.analysis.stages import stages_of
 from orderparams.cli.main import main
+from orderparams.results import schema
 from orderparams.views.reports.contents import report_page
 from orderparams.views.reports.figure import figure_of
 from orderparams.views.reports.findings import of_validation
@@ -95,7 +96,8 @@ def test_a_page_is_whole_and_needs_nothing_from_elsewhere(pages, kind):
         assert all(attributes[key].startswith("data:") for key in loading & set(attributes))
     assert not {"script", "link", "iframe", "base"} & {tag for tag, _ in page.tags}
     assert not re.search(r"://|@import|url\((?!#)", text)
-    assert (len(page.all("svg")) == 1) is (kind != "evaluation")
+    kinds = [attributes["class"] for attributes in page.all("svg")]
+    assert kinds == ([] if kind == "evaluation" else ["wide", "slim"])
     assert "default-src 'none'" in text
     for words in ("Settings", "task.signal", "[4.0, 2.0]", "Provenance", "SHA-256"):
         assert words in page.words
@@ -188,13 +190,21 @@ def test_a_claim_is_told(pages):
     assert "The claim holds. | check | expected | found | growth rate | > 0 | 0.3 | holds" in words
 
 
+def name_of(scan):
+    """The first number that points have, and what it is."""
+    known = schema.point("single-location")
+    name = next(name for name in known if name in scan.arrays and name != "message")
+    return f"{name.replace('_', ' ')} | {known[name].long_name}"
+
+
 @pytest.mark.parametrize("kind", SCANS)
 def test_the_points_of_a_scan_are_rows(files, pages, kind):
     scan, page = op.open(files[kind]), Page(pages[kind])
     body = pages[kind].split("<h2>Points</h2>")[1].split("</table>")[0]
     assert body.count("<tr>") == 1 + scan["status"].size
     assert "All points finished." in page.words
-    assert " | ".join(["Points", *scan.keys.values(), "status"]) in page.words
+    assert f"Points | All numbers of the points | {name_of(scan)}" in page.words
+    assert " | ".join([*scan.keys.values(), "status"]) in page.words
     assert list(scan.keys.values()) == list(result_files.SCANS[kind]["vary"])
     if "risk" in scan.arrays:
         for risk in scan["risk"].ravel():
@@ -310,9 +320,11 @@ addEventListener("load", () => {
   const found = {};
   for (const frame of document.querySelectorAll("iframe")) {
     const page = frame.contentDocument;
+    page.querySelectorAll("details").forEach(part => part.open = true);
     found[frame.title] = {
       wide: page.documentElement.scrollWidth,
-      pictures: [...page.querySelectorAll("svg")].map(svg => svg.getBoundingClientRect().width),
+      pictures: [...page.querySelectorAll("svg")].map(
+        svg => [svg.classList[0], svg.getBoundingClientRect().width]),
       scrolling: [...page.querySelectorAll(".scrolling")].filter(
         part => part.scrollWidth > part.clientWidth).length,
     };
@@ -352,5 +364,8 @@ def test_no_page_is_wider_than_a_phone_or_a_desktop(pages, tmp_path):
     assert len(found) == 2 * (len(pages) + 1)
     for title, page in found.items():
         assert page["wide"] <= int(title.split()[-1]), title
-        assert all(200 < width <= int(title.split()[-1]) for width in page["pictures"])
+        room = int(title.split()[-1])
+        seen = {kind: width for kind, width in page["pictures"] if width}
+        assert list(seen) in ([], ["slim" if room == 390 else "wide"]), title
+        assert all(200 < width <= room for width in seen.values()), title
         assert not page["scrolling"] or title.endswith("1280"), title

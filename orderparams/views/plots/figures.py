@@ -296,10 +296,9 @@ def plot_files(paths: Sequence[Path], path: Path | None = None, **settings: Any)
     return plot_results([drawable(one) for one in paths], path, labels=labels, **settings)
 
 
-def plot_file(path: Path, at: Mapping[str, str] | None = None, over: Sequence[str] = ()) -> Figure:
-    """The figure of a result file as matplotlib is set; ``at`` and ``over`` choose what is drawn of
-    a scan."""
-    request = Request(at=at or {}, over=tuple(over), labels=(str(path),))
+def plot_file(path: Path, size: str = "") -> Figure:
+    """The figure of a result file as matplotlib is set, of its own size or of one of WIDTHS."""
+    request = Request(size=parse_size(size) if size else None, labels=(str(path),))
     return figure_of([drawable(path)], request)
 
 

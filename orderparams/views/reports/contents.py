@@ -21,6 +21,7 @@ from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
 from orderparams.views.reports import findings, markup
+from orderparams.views.reports.figure import Pictures
 
 
 class Kind(NamedTuple):
@@ -58,8 +59,8 @@ KINDS = {
 }
 
 
-def report_page(path: Path, figure: bytes | None = None, *, stored: bool = True) -> str:
-    """The HTML page about a result file, with its figure as SVG.
+def report_page(path: Path, figure: Pictures | None = None, *, stored: bool = True) -> str:
+    """The HTML page about a result file, with its figure.
 
     The same file and program give the same bytes. Unless the file is ``stored``, and not only made
     for the page, its name is not told. :class:`~orderparams.errors.FileError` if the
@@ -74,7 +75,7 @@ def report_page(path: Path, figure: bytes | None = None, *, stored: bool = True)
     first, *others = kind.sections(result)
     drawn = []
     if figure is not None:
-        drawn = [markup.section("Figure", markup.figure(figure, kind.caption))]
+        drawn = [markup.section("Figure", markup.figure(*figure, kind.caption))]
     source = f" from {path.name}" if stored else ""
     return markup.page(
         title_of(result.problem.title, varied) or path.stem,

@@ -20,7 +20,7 @@ from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
 from orderparams.views.reports.chapters import minus, sections, state
-from orderparams.views.reports.markup import items, paragraph, section, table, terms
+from orderparams.views.reports.markup import folded, items, paragraph, section, table, terms
 from orderparams.views.story.scans import at, results
 from orderparams.views.story.stages import happened
 from orderparams.views.story.tell import tell
@@ -196,7 +196,7 @@ def of_scan(scan: Scan) -> list[str]:
     return [
         section("Result", verdict(words, good=finished == points), terms(facts, "facts")),
         *(sections([results(scan, MOST_ROWS)]) if finished else []),
-        section("Points", *points_of(scan)),
+        section("Points", folded("All numbers of the points", "".join(points_of(scan)))),
         *ends(scan),
     ]
 
@@ -208,9 +208,11 @@ def points_of(scan: Scan) -> list[str]:
         for name in schema.point(scan.problem.model)
         if name in scan.arrays and scan[name].ndim == scan["status"].ndim
     ]
+    known = schema.point(scan.problem.model)
+    words = {name.replace("_", " "): known[name].long_name for name in scalars}
     rows = []
     for index in itertools.islice(np.ndindex(scan["status"].shape), MOST_ROWS):
-        numbers = [number(float(scan[name][index]), ".6g") for name in scalars]
+        numbers = [number(float(scan[name][index]), form_of(name)) for name in scalars]
         rows.append(
             [
                 *map(minus, at(scan, index)),
@@ -220,10 +222,15 @@ def points_of(scan: Scan) -> list[str]:
             ]
         )
     keys = scan.keys.values()
-    columns = [*keys, "status", *(name.replace("_", " ") for name in scalars), "message"]
+    columns = [*keys, "status", *words, "message"]
     if not scan.count("failed"):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
-    return [table(columns, rows), rest(scan["status"].size)]
+    return [terms(words, "record"), table(columns, rows), rest(scan["status"].size)]
+
+
+def form_of(name: str) -> str:
+    """How a number of a point is written: of what remains two digits tell enough."""
+    return ".2g" if name.startswith("remaining") else ".6g"
 
 
 def ends(scan: Scan) -> list[str]:

@@ -85,16 +85,17 @@ SPACES = re.compile(r"\s(?:xmlns(?::xlink)?|version)=\"[^\"]*\"")
 """Attributes that a picture needs only in a file of its own."""
 
 
-def figure(svg: bytes, caption: str) -> str:
-    """A picture that is part of the page, and as wide as there is room."""
-    picture = RECORD.sub("", PREAMBLE.sub("", svg.decode("utf-8")))
-    opening, rest = picture.split(">", 1)
+def figure(wide: bytes, slim: bytes, caption: str) -> str:
+    """A picture that is part of the page, and as wide as there is room; another for a phone."""
+    pictures = picture(wide, caption, "wide") + picture(slim, caption, "slim")
+    return f"<figure>{pictures}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def picture(svg: bytes, caption: str, kind: str) -> str:
+    """The SVG of a file as a part of the page."""
+    opening, rest = RECORD.sub("", PREAMBLE.sub("", svg.decode("utf-8"))).split(">", 1)
     opening = SPACES.sub("", opening)
-    name = attribute("aria-label", caption)
-    return (
-        f'<figure>{opening} role="img"{name}>{rest}'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    return f'{opening} class="{kind}" role="img"{attribute("aria-label", caption)}>{rest}'
 
 
 def folded(summary: str, content: str) -> str:
