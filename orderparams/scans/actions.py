@@ -121,14 +121,18 @@ def optimum(problem: Problem, start: State | None) -> Outcome:
     from orderparams.analysis.optimum import optimum, starts_from
 
     best = optimum(problem, starts_from(problem, start))
-    references = model_of(problem).references(problem)
     values: dict[str, ArrayLike] = {
         **best.state,
-        **{name: known.value for name, known in references.items()},
+        **reference_values(problem),
         "risk": best.risk,
         "gradient_residual": best.point.residual,
     }
     return Outcome("finished", values=values)
+
+
+def reference_values(problem: Problem) -> dict[str, float]:
+    """The risks to compare with."""
+    return {name: known.value for name, known in model_of(problem).references(problem).items()}
 
 
 def simulate(problem: Problem, start: State | None) -> Outcome:
@@ -140,6 +144,7 @@ def simulate(problem: Problem, start: State | None) -> Outcome:
     if run.status != "finished":
         return Outcome("failed", run.message, groups=groups)
     values: dict[str, ArrayLike] = {
+        **reference_values(problem),
         **{f"replica_{name}": courses[:, -1] for name, courses in run.parameters.items()},
         "risk": run.risk[:, -1].mean(),
         "replica_risk": run.risk[:, -1],

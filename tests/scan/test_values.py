@@ -49,6 +49,8 @@ def test_a_scan_of_simulations_keeps_all_that_moves_of_every_replica(problem, tm
     assert {name for name in found if name.startswith("replica_")} == {
         "replica_risk", *(f"replica_{name}" for name in MOVING)
     }  # fmt: skip
+    bayes = op.evaluate(problem).bayes_risk
+    np.testing.assert_allclose(found["bayes_risk"], bayes)
     assert found["replica_bias"].shape == found["replica_head_weight"].shape == (2, 3, 2)
     assert np.isnan(found["replica_bias"][0, :, 1]).all()
     assert np.ptp(found["replica_head_weight"][1, :, 0]) > 0, "replicas differ"

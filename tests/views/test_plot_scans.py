@@ -17,6 +17,7 @@ from orderparams.results.comparison import FALSE_ALARM
 from orderparams.views.plots import SETTINGS, plot_file, plot_scan, save_figure
 from orderparams.views.plots.naming import assigned, in_words
 from orderparams.views.plots.quantities import ranks
+from orderparams.views.plots.request import Request
 
 AXES = {
     "attention.activation": np.array(["softmax", "softmax-1"], dtype=object),
@@ -311,3 +312,26 @@ def test_lines_that_coincide_are_both_seen():
     assert below.get_linewidth() > over.get_linewidth() > reference.get_linewidth()
     assert below.get_markersize() > over.get_markersize()
     assert reference.get_color() not in (below.get_color(), over.get_color())
+
+
+def test_lines_of_one_curve_differ_in_dashes_where_no_panel_has_several():
+    given = scan("attention.activation", "task.noise")
+    alone = dataclasses.replace(
+        given, arrays={**given.arrays, "overlap": given["overlap"][..., :1, :]}
+    )
+    for one, several in ((given, True), (alone, False)):
+        figure = plot_scan(one, request=Request(quantity=("risk", "overlap")))
+        dashes = {line.get_linestyle() for line in figure.axes[0].lines[:2]}
+        assert (len(dashes) == 1) is several
+
+
+def test_the_excess_of_replicas_is_above_the_risk_of_their_own_point():
+    """Two seeds of three replicas: the reference is that of the seed."""
+    given = scan("task.noise", "initial.seed")
+    risk = given["risk"][..., None] + np.array([0.0, 0.5, 1.0])
+    arrays = {**given.arrays, "replica_risk": risk}
+    figure = plot_scan(
+        dataclasses.replace(given, arrays=arrays), request=Request(quantity=("risk",), excess=True)
+    )
+    line = next(line for line in figure.axes[0].lines if len(line.get_ydata()) == 4)
+    np.testing.assert_allclose(line.get_ydata(), 1.5)

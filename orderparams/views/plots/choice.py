@@ -69,7 +69,7 @@ class Choice:
     ``over`` are one or two parameters; arrays have the axes (line, sample, over…, own axes). On a
     ``grid`` there is an axis for each of ``over``; else one for points scattered over them.
     ``lines`` are their names, a single empty one if there is nothing to tell apart; ``fixed`` says
-    what holds for all of them.
+    what holds for all of them. Where each is one curve in every panel they are ``single``.
     """
 
     over: tuple[Parameter, ...]
@@ -77,6 +77,7 @@ class Choice:
     fixed: str
     grid: bool
     arrays: Mapping[str, NDArray[Any]]
+    single: bool = False
 
 
 def choose(scan: Scan, at: Mapping[str, str], over: Sequence[str]) -> Choice:

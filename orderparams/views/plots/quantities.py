@@ -126,7 +126,10 @@ def of_risk(choice: Choice, risk: Array, reference: Reference, *, excess: bool) 
             "there is no excess risk: the scan has no risk to compare with", "log risk"
         )
     name, words = reference
-    values = (risk - choice.arrays[name])[..., None]
+    level = choice.arrays[name]
+    if level.ndim:  # of a point with replicas there are more risks
+        level = np.repeat(level, risk.shape[1] // level.shape[1], axis=1)
+    values = (risk - level)[..., None]
     values = np.where(values > 0, values, np.nan)
     return Quantity("risk", "excess risk", f"E − {words}", values, logarithmic=True)
 

@@ -81,6 +81,7 @@ def plot_scan(
         reference = FLOOR, words
     found = quantities(choice, changing(scan, request), reference, request, scan.action)
     if flat:
+        choice = replace(choice, single=all(one.values.shape[-1] == 1 for one in found))
         rows = [Row((1.0,) * len(found), HEIGHT, WIDTH)]
         figure = blank(rows, request)
     else:
@@ -219,13 +220,15 @@ def style_of(choice: Choice, quantity: Quantity, number: int, curve: int) -> dic
     """Colour, dashes, width, marker of one curve of a line; the first are wide and large, so that
     those that coincide with them are seen.
 
-    Of several lines colour and marker tell the line in every panel, dashes and filling its curve.
+    Of several lines colour and marker tell the line in every panel, dashes and filling its curve,
+    or the line too where it is a single curve.
     """
     several = len(choice.lines) > 1
     own = number if several or not quantity.curves else curve
     style = line_style(own)
     if several:
-        style["linestyle"] = STYLES[curve % len(STYLES) if quantity.curves else 0]
+        dashes = number if choice.single else curve if quantity.curves else 0
+        style["linestyle"] = STYLES[dashes % len(STYLES)]
     if not connected(choice):
         style["linestyle"] = "none"
     style["marker"] = MARKERS[own % len(MARKERS)]
