@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -19,8 +20,18 @@ COMPILING = re.compile(r"^Compiling kernels:.*\n", re.MULTILINE)
 
 def pytest_xdist_auto_num_workers(config):
     """As many processes as there are processors, four at most; for a few files none but this."""
-    few = config.args != config.getini("testpaths")
-    return 0 if few else min(len(os.sched_getaffinity(0)), 4)
+    return 0 if of_few_files(config) else min(len(os.sched_getaffinity(0)), 4)
+
+
+def of_few_files(config):
+    """Whether files are named, not the whole suite."""
+    return config.args != config.getini("testpaths")
+
+
+def pytest_xdist_setupnodes(config):
+    """Compile all kernels once, before each of several processes compiles those that it needs."""
+    if not of_few_files(config):
+        subprocess.run([sys.executable, "-m", "orderparams", "doctor", "--compile"], check=True)
 
 
 @pytest.fixture(scope="session")

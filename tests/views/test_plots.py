@@ -18,6 +18,7 @@ from orderparams.views.plots import (
     plot_courses,
     plot_evidence,
     plot_file,
+    plot_files,
     save_figure,
     sources,
 )
@@ -290,7 +291,7 @@ def test_a_file_without_a_scan_has_nothing_to_choose(run_file):
     with pytest.raises(
         ConfigurationError, match=r"'at' changes nothing in the figure time .* it is for scan"
     ):
-        plot_file(run_file, {"heads": "2"})
+        plot_files([run_file], at={"heads": "2"})
 
 
 def test_more_heads_than_colours_are_named_in_groups_of_copies():
