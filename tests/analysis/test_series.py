@@ -381,6 +381,15 @@ def test_a_vector_that_goes_on_along_with_another_direction_made_no_excursion():
     assert (one.source, one.peak, one.target) == ("+1", 1.0, "+2")
 
 
+def test_of_two_directions_one_that_was_not_left_hides_no_excursion_along_the_other():
+    overlap = np.zeros((5, 2, 3))
+    overlap[:, 0] = [[0.1, 0, 0], [1.0, 0, 0], [1.5, 3.0, 0], [1.2, 0.5, 4.0], [0.3, 0.3, 5.0]]
+    directions = [Direction(str(f + 1), np.eye(3)[:, [f]], 1.0) for f in range(3)]
+    lengths = np.linalg.norm(overlap, axis=2)
+    (one,) = find_excursions(np.arange(5.0), overlap, lengths, directions)
+    assert (one.source, one.peak, one.target) == ("+2", 3.0, "+3")
+
+
 @pytest.mark.parametrize(("size", "names"), [(0.5e-9, ["1+2", "3"]), (2e-9, ["1", "2", "3"])])
 def test_variances_are_one_up_to_rounding_relative_to_the_largest(size, names):
     signal = gaussian([0, 0, 0], 100 * np.diag([1.0, 1.0 - size, 0.5]))
