@@ -9,7 +9,7 @@ from views.analyses import students
 import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.models.interface import model_of
-from orderparams.views.plots import SETTINGS, save_figure
+from orderparams.views.plots import SETTINGS, plot_results, save_figure
 from orderparams.views.plots.figures import figure_of
 from orderparams.views.plots.request import Request
 
@@ -43,6 +43,21 @@ def test_squares_are_the_attention_before_and_after(run):
     assert panels[0].get_ylabel() == "before, t = 0\nhead"
     assert panels[3].get_ylabel() == "after, t = 2\nhead"
     assert [text.get_text() for text in panels[3].get_xticklabels()][-1] == "+4"
+
+
+def test_nothing_is_as_dark_as_the_theme_and_texts_are_as_large_as_asked_for(tmp_path):
+    shares = op.solve({**TABLE, "attention": {"heads": 2}})
+    style = tmp_path / "large.mplstyle"
+    style.write_text("font.size: 16\nxtick.labelsize: 5\n")
+    for theme, dark in (("light", False), ("dark", True), ("grey", False)):
+        figure = plot_results(shares, kind="weights", theme=theme, style=style)
+        panels = [one for one in figure.axes if one.images]
+        axes, below = panels[0], panels[-1]
+        image = axes.images[0]
+        assert image.get_clim() == (0, 1)
+        assert (sum(image.get_cmap()(0.0)[:3]) < 1) == dark
+        assert axes.title.get_size() == axes.get_yticklabels()[0].get_size() == 14
+        assert below.get_xticklabels()[0].get_size() == 5
 
 
 def test_they_are_drawn_to_the_same_bytes(run, tmp_path):

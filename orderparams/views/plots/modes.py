@@ -13,7 +13,7 @@ from orderparams.analysis.along import Shape, shape_of
 from orderparams.models import registry
 from orderparams.models.parameters import OrderParameter
 from orderparams.views.plots.request import Request
-from orderparams.views.plots.style import diverging, heading
+from orderparams.views.plots.style import diverging, heading, letters
 from orderparams.views.story.words import instant
 
 if TYPE_CHECKING:
@@ -69,12 +69,14 @@ def plot_modes(analysis: Analysis, request: Request) -> Figure:
             axes = part.add_subplot(grid[number // columns, number % columns])
             shape = shape_of(place.rest, mode, analysis.trajectory)
             draw_shape(axes, shape, analysis)
-            axes.set_title(said(mode, analysis, round(LETTERS * width / columns)), fontsize=7)
+            axes.set_title(
+                said(mode, analysis, round(LETTERS * width / columns)), fontsize=letters(7)
+            )
             if number % columns == 0:
                 axes.set_ylabel(analysis.geometry.word)
     heading(figure, analysis.problem, title=request.title)
     main = next(one for one in analysis.order_parameters if one.crossed)
-    figure.supxlabel(legend(main, several, round(FINE * width)), fontsize=7)
+    figure.supxlabel(legend(main, several, round(FINE * width)), fontsize=letters(7))
     return figure
 
 
@@ -116,23 +118,27 @@ def draw_shape(axes: Axes, shape: Shape | None, analysis: Analysis) -> None:
     """Squares of one mode: a row for each vector, a column for each direction and for what else
     moves."""
     if shape is None:
-        axes.text(0.5, 0.5, "outside of\nall directions", ha="center", va="center", fontsize=7)
+        axes.text(
+            0.5, 0.5, "outside of\nall directions", ha="center", va="center", fontsize=letters(7)
+        )
         axes.set(xticks=[], yticks=[])
         return
     values, names = columns_of(shape, analysis)
     values = values / max(float(np.abs(values).max()), 1e-300)
     image = axes.imshow(values, cmap=diverging(), vmin=-1, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(names)), names, fontsize=7)
+    axes.set_xticks(range(len(names)), names)
     step = -(-len(values) // 8)
     rows = range(0, len(values), step)
-    axes.set_yticks(rows, [str(row + 1) for row in rows], fontsize=7)
+    axes.set_yticks(rows, [str(row + 1) for row in rows])
     axes.tick_params(length=0)
     if values.size <= SIGNED:
         for (row, column), value in np.ndenumerate(values):
             if abs(value) >= LEAST:
                 sign = "+" if value > 0 else "−"
                 colour = against(image.cmap(0.5 + 0.5 * float(value)))
-                axes.text(column, row, sign, ha="center", va="center", fontsize=7, color=colour)
+                axes.text(
+                    column, row, sign, ha="center", va="center", fontsize=letters(7), color=colour
+                )
 
 
 def against(shade: Any) -> str:

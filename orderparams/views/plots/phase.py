@@ -94,7 +94,7 @@ def film_phase(result: Any, request: Request) -> Film:
     portrait = draw_portrait(result, request, moving=True)
     time = portrait.courses[-1].time
     frames = np.unique(np.linspace(0, len(time) - 1, FRAMES).round().astype(int))
-    clock = portrait.axes.set_title("", fontsize=8)
+    clock = portrait.axes.set_title("")
     heads = [[trail(portrait.axes, line) for line in lines] for lines in portrait.lines]
 
     def show(number: int) -> None:

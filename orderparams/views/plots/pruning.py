@@ -61,7 +61,8 @@ def plot_pruning(analysis: Analysis, request: Request) -> Figure:
     draw_risk(first, analysis)
     first.set_ylabel("risk E")
     if np.isfinite(floor.value):
-        bound = f"lower bound: {words}"
+        where = f" ({'left' if beside else 'upper'} panel)" if decades else ""
+        bound = f"lower bound: {words}{where}"
         first.axhline(floor.value, color=ink(), linestyle="--", linewidth=1, label=bound)
     for axes in rest:
         draw_risk(axes, analysis, floor.value, LEAST)
@@ -101,7 +102,8 @@ def draw_risk(
         if len(below):
             axes.plot(
                 below, np.zeros(len(below)), "v", color=colour(2 * number), markersize=5,
-                label=f"below {least:g}", clip_on=False, transform=axes.get_xaxis_transform(),
+                label=f"below the axis: less than {least:g}", clip_on=False,
+                transform=axes.get_xaxis_transform(),
             )  # fmt: skip
     levels = {cost: (1 + cost) * analysis.pruning.risk - reference for cost in COSTS}
     if not seen_apart(analysis, [*levels.values()], reference, least):
@@ -131,9 +133,9 @@ def name_removals(axes: Axes, analysis: Analysis) -> None:
     removals, word = analysis.pruning.removals, analysis.geometry.word
     few = len(removals) <= MOST_NAMED
     names = [
-        f"{len(one.learners)}\n{numbered(one.learners).replace(' ', '') if few else ''}"
+        f"{len(one.learners)}" + f"\n{numbered(one.learners).replace(' ', '')}" * few
         for one in removals
     ]
     how = "" if analysis.pruning.exhaustive else ", one by one"
-    axes.set_xticks(range(len(removals)), names, fontsize=7)
+    axes.set_xticks(range(len(removals)), names)
     axes.set_xlabel(f"{word}s removed{', and which' if few else how}")

@@ -18,7 +18,7 @@ from orderparams.config.words import describe
 from orderparams.errors import ConfigurationError
 from orderparams.storage.files import atomic
 from orderparams.storage.suffixes import FIGURES, check_suffix
-from orderparams.views.plots.themes import COLOURS
+from orderparams.views.plots.themes import COLOURS, SETTINGS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -90,13 +90,36 @@ DARK = 1.0
 def diverging() -> Any:
     """Colours of numbers with a sign: blue below and red above zero, which is white, or dark where
     panels are; or from black to white."""
+    return shades("RdBu_r", "gray", ["#56B4E9", ground(), "#FF6B5B"])
+
+
+def rising() -> Any:
+    """Colours of shares: zero is white, or dark where panels are."""
+    return shades("Blues", "Greys", [ground(), "#0072B2", "#BFE3F8"])
+
+
+def ground() -> Any:
+    """The colour of panels."""
+    import matplotlib
+
+    return matplotlib.rcParams["axes.facecolor"]
+
+
+def shades(light: str, grey: str, dark: list[Any]) -> Any:
+    """The colours of a matrix that suit the theme, of matplotlib or between those of ``dark``."""
     import matplotlib
     from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
-    ground = matplotlib.rcParams["axes.facecolor"]
-    if sum(to_rgb(ground)) < DARK:
-        return LinearSegmentedColormap.from_list("night", ["#56B4E9", ground, "#FF6B5B"])
-    return "gray" if matplotlib.rcParams["image.cmap"] in ("gray", "grey") else "RdBu_r"
+    if sum(to_rgb(ground())) < DARK:
+        return LinearSegmentedColormap.from_list("night", dark)
+    return grey if matplotlib.rcParams["image.cmap"] in ("gray", "grey") else light
+
+
+def letters(points: float) -> float:
+    """The size of a text that has so many points where the usual one has the default."""
+    import matplotlib
+
+    return points * float(matplotlib.rcParams["font.size"]) / float(SETTINGS["font.size"])
 
 
 def line_style(number: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from orderparams.errors import ConfigurationError
 from orderparams.models.interface import Example, model_of
 from orderparams.views.plots.request import Request
-from orderparams.views.plots.style import colour, diverging, heading, ink
+from orderparams.views.plots.style import colour, diverging, heading, ink, letters, rising
 from orderparams.views.plots.subject import overlaps_of, rule_of, run_of
 from orderparams.views.story.words import instant
 
@@ -34,7 +34,7 @@ class Scale(NamedTuple):
     """Colours of weights up to 1, the least that has one, and the ends beyond which there are
     weights."""
 
-    colours: str
+    colours: Any
     least: float
     beyond: str
 
@@ -64,11 +64,11 @@ def plot_weights(result: Any, request: Request) -> Figure:
             axes.tick_params(labelleft=number == 0)
         panels[row, 0].set_ylabel(f"{name}, t = {instant(time)}\n{overlaps_of(run).axes[0].word}")
     for axes, one in zip(panels[0], found[0], strict=True):
-        axes.set_title(signal_of(one), fontsize=7, pad=9)
+        axes.set_title(signal_of(one), fontsize=letters(7), pad=9)
     figure.colorbar(image, ax=panels, label="attention", aspect=30, pad=0.01, extend=scale.beyond)
     others = any(one.others for one in found[0])
     more = "; +: the sum over so many others" if others else ""
-    figure.supxlabel(f"token; ▼ and the frame mark the informative one{more}", fontsize=7)
+    figure.supxlabel(f"token; ▼ and the frame mark the informative one{more}", fontsize=letters(7))
     heading(figure, run.problem, rule_of(result), title=request.title)
     return figure
 
@@ -96,36 +96,31 @@ def draw_example(axes: Axes, one: Example, scale: Scale) -> AxesImage:
     frame.set_clip_on(False)
     axes.annotate(
         "▼", (one.informative, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom",
-        fontsize=6, color=colour(1),
+        fontsize=letters(6), color=colour(1),
     )  # fmt: skip
     axes.axhline(heads - 0.5, color=ink(), linewidth=0.8)
     step = -(-heads // MOST_TICKS)
     heads_shown = range(0, heads, step)
-    axes.set_yticks(
-        [*heads_shown, heads], [*(str(head + 1) for head in heads_shown), "layer"], fontsize=7
-    )
+    axes.set_yticks([*heads_shown, heads], [*(str(head + 1) for head in heads_shown), "layer"])
     step = -(-shown // MOST_TICKS)
     names = [str(token + 1) for token in range(0, shown, step)]
     places = list(range(0, shown, step))
     if one.others:
         axes.axvline(shown - 0.5, color=ink(), linewidth=0.8)
         places, names = [*places, shown], [*names, f"+{one.others}"]
-    axes.set_xticks(places, names, fontsize=7)
+    axes.set_xticks(places, names)
     axes.tick_params(length=0)
     return image
 
 
 def scale_of(tables: Sequence[Array]) -> Scale:
-    """Colours from 0 to 1, light where there is nothing; from −1 where weights are negative."""
-    import matplotlib
-
+    """Colours from 0 to 1, the ground where there is nothing; from −1 with negative weights."""
     least, largest = min(map(np.min, tables)), max(map(np.max, tables))
     beyond = {(True, True): "both", (True, False): "min", (False, True): "max"}
     extend = beyond.get((bool(least < -1), bool(largest > 1)), "neither")
     if least < 0:
         return Scale(diverging(), -1.0, extend)
-    grey = matplotlib.rcParams["image.cmap"] in ("gray", "grey")
-    return Scale("Greys" if grey else "Blues", 0.0, extend)
+    return Scale(rising(), 0.0, extend)
 
 
 def signal_of(one: Example) -> str:
