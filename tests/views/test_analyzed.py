@@ -10,7 +10,7 @@ from views.analyses import students
 import orderparams as op
 from orderparams.analysis.along import course_along, shape_of
 from orderparams.errors import ConfigurationError
-from orderparams.views.plots import SETTINGS, save_figure
+from orderparams.views.plots import SETTINGS, plot_results, save_figure
 from orderparams.views.plots.figures import figure_of
 from orderparams.views.plots.modes import places_of
 from orderparams.views.plots.request import Request
@@ -131,6 +131,15 @@ def test_pruning_has_both_curves_and_the_lines_of_what_they_cost():
     texts = [text.get_text() for text in above.get_xticklabels()]
     assert texts[0] == "0\n"
     assert texts[1] == f"1\n{removals[1].learners[0] + 1}"
+
+
+def test_figures_grow_with_their_texts(tmp_path):
+    style = tmp_path / "large.mplstyle"
+    style.write_text("font.size: 14\n")
+    for kind in ("modes", "pruning"):
+        small = plot_results(students(), kind=kind, size="column")
+        large = plot_results(students(), kind=kind, size="column", style=style)
+        assert large.get_figheight() > small.get_figheight() + 0.5
 
 
 def test_one_head_cannot_be_pruned():

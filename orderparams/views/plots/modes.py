@@ -58,8 +58,9 @@ def plot_modes(analysis: Analysis, request: Request) -> Figure:
     width, height = request.size or (7.0 if most > 2 else 3.4, None)
     columns = min(most, max(1, int(width / PANEL[0])))
     lines = [-(-len(chosen(place.rest)) // columns) for place in places]
-    inches = [TITLE + count * (PANEL[1] + TITLE) for count in lines]
-    figure = Figure(figsize=(width, height or sum(inches) + 1.0), layout="constrained")
+    large = letters(1.0)
+    inches = [TITLE * large + count * (PANEL[1] + TITLE * large) for count in lines]
+    figure = Figure(figsize=(width, height or sum(inches) + large), layout="constrained")
     parts = figure.subfigures(len(places), 1, height_ratios=inches, squeeze=False)[:, 0]
     several = any(mode.multiplicity > 1 for place in places for mode in chosen(place.rest))
     for part, place, count in zip(parts, places, lines, strict=True):
@@ -70,13 +71,13 @@ def plot_modes(analysis: Analysis, request: Request) -> Figure:
             shape = shape_of(place.rest, mode, analysis.trajectory)
             draw_shape(axes, shape, analysis)
             axes.set_title(
-                said(mode, analysis, round(LETTERS * width / columns)), fontsize=letters(7)
+                said(mode, analysis, round(LETTERS * width / columns / large)), fontsize=letters(7)
             )
             if number % columns == 0:
                 axes.set_ylabel(analysis.geometry.word)
     heading(figure, analysis.problem, title=request.title)
     main = next(one for one in analysis.order_parameters if one.crossed)
-    figure.supxlabel(legend(main, several, round(FINE * width)), fontsize=letters(7))
+    figure.supxlabel(legend(main, several, round(FINE * width / large)), fontsize=letters(7))
     return figure
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from orderparams.errors import ConfigurationError
 from orderparams.views.plots.legends import strip
 from orderparams.views.plots.request import Request
-from orderparams.views.plots.style import MARKERS, colour, heading, ink
+from orderparams.views.plots.style import MARKERS, colour, heading, ink, letters
 from orderparams.views.story.words import numbered
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def plot_pruning(analysis: Analysis, request: Request) -> Figure:
     decades = bool(above.max() > WIDE * max(above.min(), LEAST))
     width, height = request.size or (3.4, None)
     beside = width > 5
-    inches = PANEL * (1 if beside else 1 + decades) + 1.0
+    inches = PANEL * (1 if beside else 1 + decades) + letters(1.0)
     figure = Figure(figsize=(width, height or inches), layout="constrained")
     panels = figure.subplots(*((1, 1 + decades) if beside else (1 + decades, 1)), squeeze=False)
     first, *rest = panels.ravel()

@@ -54,7 +54,8 @@ def plot_weights(result: Any, request: Request) -> Figure:
     found = [state[: round(width / EACH) or 1] for state in found]
     rows = len(found[0][0].shares) + 1
     figure = Figure(
-        figsize=(width, height or 1.9 + 2 * min(0.18 * rows + 0.25, 2.5)), layout="constrained"
+        figsize=(width, height or letters(1.9) + 2 * min(0.18 * rows + 0.25, 2.5)),
+        layout="constrained",
     )
     panels = figure.subplots(2, len(found[0]), sharex="col", squeeze=False)
     scale = scale_of([table(one) for state in found for one in state])
