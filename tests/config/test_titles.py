@@ -100,6 +100,15 @@ def test_lines_that_are_too_wide_break_after_commas_and_then_between_words():
         assert headline(figure).get_window_extent().width <= figure.bbox.width
 
 
+def test_no_line_of_a_heading_is_left_nearly_empty():
+    figure = Figure(figsize=(3.4, 1))
+    figure.suptitle("One head, one spike: softmax attains the Bayes risk (altered twice)")
+    fold(figure)
+    first, second = figure.get_suptitle().split("\n")
+    assert first.startswith("One head, one spike")
+    assert second
+
+
 def test_captions_break_after_commas_and_then_between_words():
     assert wrapped("one two, three four five", 12) == "one two,\nthree four\nfive"
     assert wrapped("one: two three, four five", 14) == "one:\ntwo three,\nfour five"

@@ -140,6 +140,8 @@ def test_figures_grow_with_their_texts(tmp_path):
         small = plot_results(students(), kind=kind, size="column")
         large = plot_results(students(), kind=kind, size="column", style=style)
         assert large.get_figheight() > small.get_figheight() + 0.5
+        for part in (large, *large.subfigs):
+            assert all(text.get_window_extent().x1 <= large.bbox.x1 for text in part.texts)
 
 
 def test_one_head_cannot_be_pruned():

@@ -234,6 +234,13 @@ def test_a_table_without_rows():
     assert Page(table(("one", "two"), [])).words == "one | two"
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"), [("validate", "Learning rate 2"), ("solve", "Gradient flow")]
+)
+def test_a_scan_says_how_its_points_learned(pages, kind, words):
+    assert f". {words}" in Page(pages[kind]).words.split("Result")[0]
+
+
 def test_a_long_scan_is_cut_with_a_word(files, monkeypatch):
     monkeypatch.setattr("orderparams.views.reports.findings.MOST_ROWS", 3)
     text = report_page(files["solve"])

@@ -56,15 +56,15 @@ def plot_modes(analysis: Analysis, request: Request) -> Figure:
     places = places_of(analysis)
     most = max(len(chosen(place.rest)) for place in places)
     width, height = request.size or (7.0 if most > 2 else 3.4, None)
-    columns = min(most, max(1, int(width / PANEL[0])))
-    lines = [-(-len(chosen(place.rest)) // columns) for place in places]
     large = letters(1.0)
-    inches = [TITLE * large + count * (PANEL[1] + TITLE * large) for count in lines]
+    columns = min(most, max(1, int(width / (PANEL[0] * large))))
+    lines = [-(-len(chosen(place.rest)) // columns) for place in places]
+    inches = [large * (TITLE + count * (PANEL[1] + TITLE)) for count in lines]
     figure = Figure(figsize=(width, height or sum(inches) + large), layout="constrained")
     parts = figure.subfigures(len(places), 1, height_ratios=inches, squeeze=False)[:, 0]
     several = any(mode.multiplicity > 1 for place in places for mode in chosen(place.rest))
     for part, place, count in zip(parts, places, lines, strict=True):
-        part.suptitle(told(place), x=0.01, ha="left")
+        part.suptitle(textwrap.fill(told(place), round(LETTERS * width / large)), x=0.01, ha="left")
         grid = part.add_gridspec(count, columns)
         for number, mode in enumerate(chosen(place.rest)):
             axes = part.add_subplot(grid[number // columns, number % columns])

@@ -24,6 +24,7 @@ from orderparams.views.plots.quantities import Quantity, Reference, quantiles, q
 from orderparams.views.plots.request import PLAIN, Request
 from orderparams.views.plots.sources import floor_of
 from orderparams.views.plots.style import MARKERS, STYLES, colour, deep, heading, ink, line_style
+from orderparams.views.plots.subject import rule_of
 from orderparams.views.plots.ticks import label_axis, positions, upright
 
 if TYPE_CHECKING:
@@ -88,10 +89,9 @@ def plot_scan(
         shown = maps_of(choice, found, reference)
         rows = rows_of(choice, shown)
         figure = blank(rows, request)
-    rule = "sgd" if scan.action in ("simulate", "validate") else None
     idle = () if scan.action in TRAINED else ("training",)
     varied = tuple(scan.keys.values())
-    heading(figure, scan.problem, rule, varied, choice.fixed, request.title, idle)
+    heading(figure, scan.problem, rule_of(scan), varied, choice.fixed, request.title, idle)
     if flat:
         draw_panels(figure, choice, found, reference, rows, log=request.log in ("y", "both"))
     else:

@@ -169,7 +169,7 @@ def headline(figure: Any) -> Any:
 
 def fold(figure: Figure | SubFigure) -> None:
     """Break the lines of a heading that are wider than the figure after commas, and between words
-    where that is not enough."""
+    where that is not enough or leaves less than half a line."""
     heading = headline(figure)
 
     def fits(text: str) -> bool:
@@ -180,7 +180,8 @@ def fold(figure: Figure | SubFigure) -> None:
     for line in heading.get_text().split("\n"):
         kept = ""
         for piece in line.replace(", ", ",\n").split("\n"):
-            for words in [piece] if fits(piece) else piece.split(" "):
+            beside = not kept or fits(f"{kept} {piece}") or not fits(2 * kept)
+            for words in [piece] if beside and fits(piece) else piece.split(" "):
                 if kept and not fits(f"{kept} {words}"):
                     lines.append(kept)
                     kept = words

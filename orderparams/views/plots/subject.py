@@ -6,6 +6,7 @@ from typing import Any
 
 from orderparams.analysis.simulated import replica_trajectory
 from orderparams.models.parameters import OrderParameter
+from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
@@ -24,7 +25,8 @@ def run_of(result: Any) -> Trajectory:
 
 def rule_of(result: Any) -> str | None:
     """How what is drawn has learned, where that is not the configuration's rule."""
-    return "sgd" if isinstance(result, SimulationRun) else None
+    simulated = isinstance(result, Scan) and result.action in ("simulate", "validate")
+    return "sgd" if simulated or isinstance(result, SimulationRun) else None
 
 
 def overlaps_of(run: Trajectory) -> OrderParameter:

@@ -20,6 +20,7 @@ from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
+from orderparams.views.plots.subject import rule_of
 from orderparams.views.reports import findings, markup
 from orderparams.views.reports.figure import Pictures
 
@@ -70,8 +71,7 @@ def report_page(path: Path, figure: Pictures | None = None, *, stored: bool = Tr
     attributes = read_attributes(path)
     kind = KINDS[type(result)]
     varied = tuple(result.keys.values()) if isinstance(result, Scan) else ()
-    rule = "sgd" if isinstance(result, SimulationRun) else None
-    words = describe(result.problem, rule, varied)
+    words = describe(result.problem, rule_of(result), varied)
     first, *others = kind.sections(result)
     drawn = []
     if figure is not None:
