@@ -30,7 +30,7 @@ def keys(pattern: str | None, model: str | None, as_json: bool) -> None:
 
     Each with its default, type, range and unit, and the model that has it where
     not all do. PATTERN is a text anywhere in the key or its meaning, in any
-    case. What stands in [scan] is told by docs/scans.md.
+    case; * stands for any signs. What stands in [scan] is told by docs/scans.md.
 
     \b
     Examples:

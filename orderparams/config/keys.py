@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from orderparams.config.sections import Section, problem_type, settings_of
@@ -201,10 +202,13 @@ def size(number: int) -> str:
 
 
 def matching(pattern: str, known: Iterable[Key]) -> list[Key]:
-    """The keys that have a text, in whatever case, in their name or meaning."""
-    sought = pattern.casefold()
+    """The keys that have a text, in whatever case, in their name or meaning, where ``*`` stands for
+    any signs and ``?`` for one."""
+    sought = f"*{pattern.casefold().replace('[', '[[]')}*"
     return [
-        key for key in known if sought in key.name.casefold() or sought in key.told().casefold()
+        key
+        for key in known
+        if any(fnmatchcase(text.casefold(), sought) for text in (key.name, key.told()))
     ]
 
 
