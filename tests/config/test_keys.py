@@ -95,7 +95,7 @@ def test_a_pattern_is_sought_in_names_and_meanings():
     assert {"training.learning_rate", "training.bias_rate", "initial"} <= names
     assert matching("no such text", known) == []
     assert {key.name for key in matching("γ", known)} == {"training.learning_rate"}
-    assert {key.name for key in matching("task.*len?th", known)} == {"task.length"}
+    assert {key.name for key in matching("task.*len?th.w", known)} == {"task.length.weights"}
     assert matching("[task", known) == []
     assert near("haeds", known) == ["attention.heads"]
     assert near("integrator.mxa_steps", known) == ["integrator.max_steps"]
