@@ -55,8 +55,8 @@ class Shown(ABC):
 
     def _repr_html_(self) -> str:
         cells = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(key)}</th>"
-            f"<td style='text-align:left'>{html.escape(shortened(text))}</td></tr>"
+            f"<tr><th style='text-align:left'>{html.escape(key)}</th>\n"
+            f"<td style='text-align:left'>{html.escape(shortened(text))}</td></tr>\n"
             for key, text in self.rows()
         )
         return f"<div><b>{html.escape(shortened(self.heading()))}</b><table>{cells}</table></div>"

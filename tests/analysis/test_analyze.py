@@ -303,3 +303,12 @@ def test_weight_decay_in_numbers():
     assert penalised["objective"] == pytest.approx(document["objective"], abs=1e-8)
     assert document["final"]["objective"] == pytest.approx(document["objective"], abs=1e-8)
     assert analysis.pruning.removals[0].reoptimized_risk == pytest.approx(risk, abs=1e-6)
+
+
+def test_its_facts_name_the_turns_and_a_risk_of_zero(analysis):
+    """What is told of the run in a few lines."""
+    facts = analysis.facts()
+    assert facts["stages"].endswith("turns to 2")
+    best = dataclasses.replace(analysis.optimum.point, risk=5e-17)
+    none = dataclasses.replace(analysis.optimum, point=best)
+    assert dataclasses.replace(analysis, optimum=none).facts()["optimum"].startswith("risk 0, ")

@@ -20,7 +20,9 @@ def check_short(result):
     assert lines[0].endswith(">")
     assert 3 < len(lines) <= 12
     assert max(map(len, lines)) <= 100
-    ElementTree.fromstring(result._repr_html_())  # well-formed
+    page = ElementTree.fromstring(result._repr_html_())  # well-formed
+    cells = [cell.text or "" for row in page.iter("tr") for cell in row]
+    assert " ".join(cells).split() == " ".join(page.find("table").itertext()).split()
     for line in lines[1:]:
         assert line[:14].strip() in result._repr_html_()
 

@@ -99,6 +99,7 @@ def test_keys_are_short_where_the_screen_is_narrow():
     (table,) = (block for block in blocks if isinstance(block, Table))
     assert table.columns[:2] == ["length", "activation"]
     assert scans.width_of(table) == max(map(len, screen.block_lines(table)))
+    assert ", at length = 2 and activation = softmax-1, " in blocks[0].text
     assert told(scan_of())[0].columns[:2] == ["task.length", "attention.activation"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,10 +59,12 @@ def results(scan: Scan, most: int, room: int | None = None) -> Chapter:
     """
     points = list(np.ndindex(scan["status"].shape))
     shown = chosen(scan, points, most)
-    found = table(scan, shown, scan.keys.values())
+    keys = [*scan.keys.values()]
+    found = table(scan, shown, keys)
     if room is not None and width_of(found) > room:
-        found = table(scan, shown, scan.keys)
-    blocks: list[Block] = [*sentences(best_words(scan)), found]
+        keys = [*scan.keys]
+        found = table(scan, shown, keys)
+    blocks: list[Block] = [*sentences(best_words(scan, keys)), found]
     blocks += sentences(left_out(scan, len(shown), len(points)), unsettled_words(scan))
     return Chapter("Results", blocks)
 
@@ -94,14 +96,12 @@ def best(scan: Scan) -> Index | None:
     return tuple(map(int, np.unravel_index(np.nanargmin(risk), risk.shape)))
 
 
-def best_words(scan: Scan) -> str:
-    """The best point in a sentence."""
+def best_words(scan: Scan, keys: Sequence[str]) -> str:
+    """The best point in a sentence, its keys by these names."""
     index = best(scan)
     if index is None:
         return ""
-    where = listed(
-        [f"{key} = {text}" for key, text in zip(scan.keys.values(), at(scan, index), strict=True)]
-    )
+    where = listed([f"{key} = {text}" for key, text in zip(keys, at(scan, index), strict=True)])
     words = f"The lowest risk is {scan['risk'][index]:{form_of(scan, 'risk')}}, at {where}"
     for name, called in itertools.islice(schema.references(scan.problem.model).items(), 1):
         if name in scan.arrays and math.isfinite(scan[name][index]):
