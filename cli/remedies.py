@@ -1,4 +1,5 @@
-"""What can be done about an error, in words of the shell; those of Python are in ``errors``."""
+"""What can be done about an error, and how an option is called, in words of the shell; those of
+Python are in ``errors``."""
 
 from __future__ import annotations
 

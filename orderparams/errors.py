@@ -39,7 +39,7 @@ REMEDIES = {
     "argument": "{argument!r}",
     "cluster": "dask scheduler --scheduler-file {path} makes it",
 }
-"""What can be done, in words of Python."""
+"""What can be done, and how an argument is called, in words of Python."""
 
 
 class OrderparamsError(Exception):

@@ -70,10 +70,9 @@ def remaining(time: Array, risk: Array) -> float:
 
 
 def remaining_excess(run: Trajectory) -> float:
-    """The same in relation to the height of the end above the risk to compare with, or above zero;
-    NaN too where the end is not above it."""
-    reference = np.nan_to_num(next(iter(run.references.values()), 0.0))
-    above = run.risk[-1] - reference
+    """The same in relation to the height of the end above the risk to compare with, or above zero
+    in a model without one; NaN too where that risk is unknown, or the end is not above it."""
+    above = run.risk[-1] - next(iter(run.references.values()), 0.0)
     return remaining(run.time, run.risk) * np.ptp(run.risk) / above if above > 0 else np.nan
 
 

@@ -15,9 +15,10 @@ from orderparams.views.reports.chapters import sections
 from orderparams.views.story import points, screen, stages
 from orderparams.views.story.blocks import Sentence, Table
 from orderparams.views.story.markdown import document, escaped
-from orderparams.views.story.opening import opening
+from orderparams.views.story.opening import opening, turns
 from orderparams.views.story.tell import tell
 from orderparams.views.story.words import along, explained, instants, listed, words_of
+from orderparams.views.story.worth import kept_by_noise
 from orderparams.views.tables import WIDTH
 
 FIRST, SECOND = (Direction(str(i + 1), np.eye(2)[:, [i]], 1.0) for i in (0, 1))
@@ -86,6 +87,43 @@ def test_times_stand_below_each_other(times, texts):
     assert instants(times) == texts
     assert max(map(len, texts)) <= 7
     assert len({len(text.partition(".")[2]) for text in texts}) == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "engine", "near", "remaining", "kept"),
+    [
+        ("sgd", "quadrature", True, 0.0049, True),
+        ("sgd", "quadrature", True, 0.0051, False),  # it falls on
+        ("sgd", "quadrature", False, 0.0, False),
+        ("gradient-flow", "quadrature", True, 0.0, False),
+        ("gradient-flow", "", True, 0.0, True),  # a simulation
+    ],
+)
+def test_noise_keeps_a_run_above_its_minimum_where_it_falls_no_more(
+    rule, engine, near, remaining, kept
+):
+    """The risk ranges over 2, and ends 0.1 above the minimum: a tenth of that is 0.5 % of it."""
+    result = SimpleNamespace(
+        problem=SimpleNamespace(training=SimpleNamespace(rule=rule)),
+        trajectory=SimpleNamespace(engine=engine, risk=np.array([2.1, 0.1])),
+        stages=SimpleNamespace(remaining=remaining),
+        near_the_end=near,
+    )
+    assert kept_by_noise(result, 0.1) is kept
+
+
+def test_directions_have_the_time_of_the_first_that_turned_to_them():
+    def turn(direction, half_time):
+        return SimpleNamespace(direction=direction, half_time=half_time)
+
+    events = [turn(SECOND, 5.0), turn(FIRST, 7.0), turn(SECOND, 90.0)]
+    result = SimpleNamespace(
+        stages=SimpleNamespace(specializations=events, directions=(FIRST, SECOND)),
+        directions=(),
+        space_of=lambda direction: direction.name,
+        observed_order=("2", "1"),
+    )
+    assert turns(result, WORDS) == "teacher 2 (t = 5) and teacher 1 (t = 7)"
 
 
 def test_names_of_directions_are_explained():

@@ -35,7 +35,7 @@ def what(result: Analysis, words: Words) -> str:
         grew = [f"{name} (t = {time})" for name, time in known]
         moved = f"turned to {listed(grew)}" if grew else "turned nowhere"
         return f"The one {who} {moved}, and {fell}."
-    all_of_them = words.every(count).replace("all", f"all {count}")
+    all_of_them = words.every(count) if count == 2 else f"all {count} {who}s"
     if not stages.specializations:
         return f"No {who} specialized: {all_of_them} did the same, and {fell}."
     if stages.unspecialized is None:

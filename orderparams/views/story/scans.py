@@ -200,8 +200,8 @@ def unsettled_words(scan: Scan) -> str:
     if not names:
         return ""
     count = counted(len(unsettled_points(scan)), "point")
-    known = [f"the {called}" for called in schema.references(scan.problem.model).values()]
-    reference = [*known, "zero"][0]
+    called = next(iter(schema.references(scan.problem.model).values()), "")
+    reference = f"the {called}" if called else "zero"
     rules = "; or ".join(
         words.format(reference=reference) for name, (_, words) in RULES.items() if name in names
     )
