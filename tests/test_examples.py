@@ -8,9 +8,11 @@ A page is run from top to bottom in a folder of its own, as a reader would:
 * a ``toml`` block is a file whose name stands in its first line;
 * a ``python`` block is a script.
 
-Commands that make an environment are left out: .ci/run executes those of the README as printed. The
-gallery is left to tests/test_gallery.py and docs/gallery.py, since drawing all of it takes long.
-Commands for batch systems stand in ``text`` blocks: tests/scan/test_recipes.py runs the recipes.
+The processes of the README are its own; those of other pages are copies of one that has the program
+loaded (warm.py). Commands that make an environment are left out: .ci/run executes those of the
+README as printed. The gallery is left to tests/test_gallery.py and docs/gallery.py, since drawing
+all of it takes long. Commands for batch systems stand in ``text`` blocks:
+tests/scan/test_recipes.py runs the recipes.
 """
 
 import math
@@ -22,11 +24,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from warm import warm
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(sh|console|toml|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ENVIRONMENT = ("python3 -m venv", ". .venv/bin/activate", "pip install")
-DOCUMENTS = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+INSTALLING = ("python3 -m venv", ". .venv/bin/activate", "pip install")
+ENVIRONMENT = {"MPLBACKEND": "Agg", "PYTHONFAULTHANDLER": "1"}
+README = ROOT / "README.md"
+DOCUMENTS = [README, *sorted(ROOT.glob("docs/*.md"))]
 PAGES = [page for page in DOCUMENTS if BLOCK.search(page.read_text("utf-8"))]
 PAGES.remove(ROOT / "docs" / "gallery.md")
 KINDS = {"sh", "console", "toml", "python", "text", "{eval-rst}", "{include}", "{toctree}"}
@@ -60,15 +65,23 @@ def commands(page):
                     found.append(Command(line.removeprefix(prompt), []))
                 else:
                     found[-1].shown.append(line)
-    return [command for command in found if not command.text.startswith(ENVIRONMENT)]
+    return [command for command in found if not command.text.startswith(INSTALLING)]
 
 
-def run(page, folder):
+@pytest.fixture(scope="module")
+def commands_first(tmp_path_factory):
+    """A folder with an ``orderparams`` that is loaded already, to stand first in PATH."""
+    folder = tmp_path_factory.mktemp("warm")
+    with warm(folder, os.environ | ENVIRONMENT):
+        yield f"{folder}:"
+
+
+def run(page, folder, first):
     """Output and exit status of each command of a page; one shell runs them and outlives them."""
     end = f"end() {{ local status=$?; echo; echo '{END}'$status; return $status; }}"
     script = "\n".join([end, *(f"{command.text}\nend" for command in commands(page)), "wait"])
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "MPLBACKEND": "Agg", "PYTHONFAULTHANDLER": "1"}
+    path = f"{first}{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | ENVIRONMENT | {"PATH": path}
     shell = subprocess.run(
         ["bash", "-c", script], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", check=False,
@@ -106,9 +119,10 @@ def matches(shown, printed):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.mark.slow
-def test_the_examples_of_a_page(page, tmp_path):
+def test_the_examples_of_a_page(page, tmp_path, request):
     expected = commands(page)
-    results = run(page, tmp_path)
+    first = "" if page == README else request.getfixturevalue("commands_first")
+    results = run(page, tmp_path, first)
     assert len(results) == len(expected), f"{page.name}: the shell stopped early"
     for number, (command, (output, status)) in enumerate(zip(expected, results, strict=True)):
         report = f"{page.name}: $ {command.text}\n(exit status {status})\n{output}"
