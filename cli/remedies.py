@@ -25,6 +25,7 @@ REMEDIES = {
     "again": "take another copy of it, or make it again",
     "presets": "orderparams presets two-stage > my.toml writes one to start from",
     "saad-solla": "orderparams presets saad-solla > my.toml writes one to start from",
+    "in-context-pairs": "orderparams presets in-context-pairs > my.toml writes one to start from",
     "dimensions": "for example --dimensions 250,1000",
     "choose": "choose with --over {over}, or fix the others with --at {name}={value}",
     "log risk": "--log y shows the risk itself on a logarithmic axis",

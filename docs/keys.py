@@ -10,7 +10,7 @@ from pathlib import Path
 from orderparams.config.keys import Key, described, entries, keys
 from orderparams.scans.settings import ScanConfig
 
-PAGES = ("configuration.md", "committee.md", "scans.md")
+PAGES = ("configuration.md", "committee.md", "in-context.md", "scans.md")
 BLOCK = re.compile(r"(<!-- keys (.*) -->\n)(?:.*\n)*?(<!-- end of keys -->\n)")
 SPECIAL = re.compile(r"[*_|]")
 """What means something else to Markdown unless a backslash stands before it."""

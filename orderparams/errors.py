@@ -32,6 +32,7 @@ REMEDIES = {
     "again": "take another copy of it, or make it again",
     "presets": 'orderparams.load("two-stage") is one to start from',
     "saad-solla": 'orderparams.load("saad-solla") is one to start from',
+    "in-context-pairs": 'orderparams.load("in-context-pairs") is one to start from',
     "dimensions": "for example dimensions=[250, 1000]",
     "choose": "choose with over={over!r}, or fix the others with at={{{name!r}: {value!r}}}",
     "log risk": "log='y' shows the risk itself on a logarithmic axis",

@@ -18,6 +18,7 @@ from orderparams.config.values import (
     Check,
     Choice,
     ListOf,
+    OneOrList,
     Real,
     Rows,
     Whole,
@@ -168,7 +169,7 @@ def type_of(check: Check) -> str:
         return "matrix"
     if isinstance(check, ListOf):
         inner = {Whole: "whole numbers", Real: "numbers"}.get(type(check.item), "tables")
-        return f"list of {inner}"
+        return f"number or list of {inner}" if isinstance(check, OneOrList) else f"list of {inner}"
     if isinstance(check, Choice):
         return "word or list of numbers" if check.numbers else "word"
     names = {Boolean: "true or false", Whole: "whole number", Real: "number"}

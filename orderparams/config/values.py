@@ -201,6 +201,20 @@ class Weights(ListOf):
         return checked
 
 
+class OneOrList(ListOf):
+    """One number for all, or a list with one for each."""
+
+    def __call__(self, value: Any, key: str) -> Any:
+        if isinstance(value, list | tuple):
+            return super().__call__(value, key)
+        return self.item(value, key)
+
+
+def number_or_numbers(low: float = -math.inf) -> OneOrList:
+    """A finite number of at least ``low``, or a list of them."""
+    return OneOrList(number(low), "list of numbers")
+
+
 def sequence(item: Check, what: str) -> ListOf:
     """A non-empty list whose entries pass ``item``."""
     return ListOf(item, what)

@@ -17,7 +17,7 @@ SYMBOLS = {
     "training.weight_decay": "λ",
     "simulation.dimension": "D",
 }
-"""Of keys that all models have."""
+"""Of keys that several models have."""
 
 
 def describe(

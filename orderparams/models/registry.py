@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from orderparams.errors import ConfigurationError
+
 MODELS = {
     "single-location": "single_location",
     "committee": "committee",
+    "in-context-regression": "in_context",
 }
 """Names, as the configuration has them, and folders beside this file."""
 
@@ -24,6 +27,19 @@ def configuration(name: str) -> Any:
     """What a model's configuration is: the module ``config`` of its folder, which is read without
     any numerical library (``models/single_location/config.py`` lists what it has)."""
     return importlib.import_module(f"orderparams.models.{MODELS[name]}.config")
+
+
+def lacks(name: str, command: str) -> str:
+    """Why a model does not have a command yet, and what it has: its module ``config`` may say so in
+    LACKS; "" if it has it."""
+    known: dict[str, str] = getattr(configuration(name), "LACKS", {})
+    return known.get(command, "")
+
+
+def check_has(name: str, command: str) -> None:
+    """:class:`ConfigurationError` if a model does not have a command yet."""
+    if reason := lacks(name, command):
+        raise ConfigurationError(reason)
 
 
 def work(name: str) -> Any:

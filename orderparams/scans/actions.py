@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from orderparams.config import Problem, parse_toml
 from orderparams.config.toml import model_name
+from orderparams.models import registry
 from orderparams.models.interface import State, model_of
 from orderparams.results.schema import axis_names, point, table
 from orderparams.results.trajectory import Trajectory
@@ -90,7 +91,7 @@ def solve(problem: Problem, start: State | None) -> Outcome:
         **run.references,
         "risk": run.risk[-1],
         "final_time": run.time[-1],
-        "stage_time": stage_times(run),
+        **({} if registry.lacks(problem.model, "analyze") else {"stage_time": stage_times(run)}),
         "remaining": remaining(run.time, run.risk),
         "remaining_excess": remaining_excess(run),
     }

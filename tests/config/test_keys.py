@@ -43,7 +43,8 @@ def test_a_key_without_a_meaning_cannot_be_defined():
 @pytest.mark.parametrize("model", MODELS)
 def test_symbols_are_told(model):
     told = {key.name: key.told() for key in keys(model)}
-    for name, symbol in (SYMBOLS | registry.configuration(model).SYMBOLS).items():
+    shared = {name: symbol for name, symbol in SYMBOLS.items() if name in told}
+    for name, symbol in (shared | registry.configuration(model).SYMBOLS).items():
         assert told[name].startswith(f"{symbol}: ")
 
 
@@ -52,9 +53,9 @@ def test_what_models_have_alike_stands_once():
     assert len({(key.name, model) for key in known for model in key.models}) == sum(
         len(key.models) for key in known
     )
-    owners = {key.name: key.models for key in known if key.name in ("simulation.seed", "task")}
-    assert owners["simulation.seed"] == MODELS
-    assert [key.default for key in known if key.name == "training.duration"] == [1500.0, 200.0]
+    owners = {key.name: key.models for key in known if key.name in ("integrator.rtol", "task")}
+    assert owners["integrator.rtol"] == MODELS
+    assert [key.default for key in known if key.name == "training.duration"] == [1500.0, 200.0, 1e4]
     assert {key.name for key in known} == {key.name for model in MODELS for key in keys(model)}
 
 

@@ -57,9 +57,11 @@ class Source:
 
     @cached_property
     def stages(self) -> Stages | None:
-        """What happened in the run."""
-        crossed = self.run is not None and any(p.crossed for p in self.run.order_parameters)
-        return stages_of(self.run) if self.run is not None and crossed else None
+        """What happened in the run; None of what has no stages, or of a model without analysis."""
+        if self.run is None or registry.lacks(self.run.problem.model, "analyze"):
+            return None
+        crossed = any(p.crossed for p in self.run.order_parameters)
+        return stages_of(self.run) if crossed else None
 
     @property
     def reference(self) -> tuple[str, float] | None:

@@ -65,9 +65,10 @@ def of_run(run: Trajectory) -> list[str]:
     for name, called in registry.configuration(run.problem.model).REFERENCES.items():
         level = run.references.get(name, math.nan)
         facts |= {called: number(level), f"above the {called}": number(run.risk[-1] - level)}
+    without_stages = registry.lacks(run.problem.model, "analyze")
     return [
         section("Result", verdict(words, good=run.complete), terms(facts, "facts")),
-        *sections(happened(run, stages_of(run))),
+        *([] if without_stages else sections(happened(run, stages_of(run)))),
         section("Order parameters at the end", *state(run.order_parameters, run.state(-1))),
     ]
 

@@ -1,0 +1,18 @@
+"""In-context linear regression by multi-head softmax attention.
+
+A prompt has N examples x_i ~ N(0, I_d) with labels y_ij = β_j·x_i + σ_j ξ_ij of J tasks, and
+a query x_q; heads answer ŷ_j = Σ_h μ_hj Σ_i s_hi y_ij, with s_h the softmax of Σ_b ω_hb x_i·x_q on
+the blocks b of coordinates.
+
+sections, config, consistency, unused, words    its configuration, and what is said of it
+parameters      its order parameters
+setup           from the configuration to the law of prompts and the start
+pairs           expectations of two softmaxes by Laplace integrals
+tables          the same, interpolated
+softmax         risk and gradient of softmax heads
+linear          of linear attention
+references      risks to compare with
+flow            its flow in three metrics
+selftest        known results for ``orderparams doctor``
+model           all of it as a model
+"""

@@ -1,0 +1,106 @@
+"""Risks to compare with, all sums over tasks. All are exact but the superposition bound.
+
+That bound is the limit ω → 0 of heads whose outputs sum to zero; at finite N heads can be slightly
+below it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.models.in_context.linear import curvature
+from orderparams.models.in_context.setup import Prompts
+from orderparams.models.interface import Reference
+
+Array = NDArray[np.float64]
+
+SAMPLES = 4000
+"""Of Wishart matrices for the Bayes risk, fewer of large ones."""
+
+LARGEST = 1000
+"""Examples or coordinates, the fewer of them, up to which the Bayes risk is sampled."""
+
+
+def references(prompts: Prompts, heads: int) -> dict[str, Reference]:
+    """All that are known of a task and so many heads."""
+    found = {
+        "bayes_risk": bayes(prompts),
+        "debiased_gd_risk": Reference(float(debiased(prompts).sum())),
+        "linear_gd_risk": Reference(float(linear(prompts).sum())),
+    }
+    if np.isfinite(bound := superposition(prompts, heads)):
+        found["superposition_risk"] = Reference(bound)
+    return found | {"zero_risk": Reference(float(prompts.strengths.sum()))}
+
+
+def debiased(prompts: Prompts) -> Array:
+    """One step of preconditioned GD on debiased examples, at its best step (J,)."""
+    n, scaled = prompts.length, prompts.length * prompts.variances
+    gain = scaled / (scaled + prompts.labels[:, None])
+    found: Array = prompts.strengths.sum(1) - (n - 1) / n * (prompts.strengths * gain).sum(1)
+    return found
+
+
+def linear(prompts: Prompts) -> Array:
+    """Linear attention, which is one step of preconditioned GD, at its best step (J,)."""
+    found: Array = (prompts.strengths * (1 - prompts.strengths / curvature(prompts))).sum(1)
+    return found
+
+
+def superposition(prompts: Prompts, heads: int) -> float:
+    """Equal tasks on blocks of their own that share two heads or more: Σ_j S (p + D)/(Np + D),
+    p = min(1, (H − 1)/J); NaN of other tasks."""
+    used = prompts.strengths > 0
+    alike = [
+        np.unique(prompts.blocks),
+        np.unique(prompts.strengths[used]),
+        np.unique(prompts.noise),
+    ]
+    single = (used.sum(1) == 1).all() and (used.sum(0) == 1).all()
+    if heads < 2 or not single or any(len(values) > 1 for values in alike):
+        return float("nan")
+    (size,), (strength,), (noise,) = alike
+    count = len(prompts.strengths)
+    share, effective = min(1.0, (heads - 1) / count), size * (1 + noise**2 / strength)
+    risk = (share + effective) / (prompts.length * share + effective)
+    return float(count * strength * risk)
+
+
+def bayes(prompts: Prompts) -> Reference:
+    """Ridge regression with the true variances: the mean over prompts, sampled."""
+    risk = variance = 0.0
+    for j, noise in enumerate(prompts.noise):
+        variances = np.repeat(prompts.variances[j], prompts.blocks.astype(int))
+        mean, square = posterior(prompts.length, variances[variances > 0], float(noise))
+        risk, variance = risk + mean, variance + square
+    return Reference(risk, float(np.sqrt(variance)))
+
+
+def posterior(length: int, variances: Array, noise: float) -> tuple[float, float]:
+    """The mean trace of a posterior covariance, and the variance of its estimate; NaN if large."""
+    size = len(variances)
+    fewer = min(length, size)
+    if noise == 0 and length >= size:
+        return 0.0, 0.0
+    if fewer > LARGEST:
+        return float("nan"), float("nan")
+    drawn = np.random.default_rng(0)
+    samples = max(8, min(SAMPLES, int(1e8 / (fewer * (fewer * size + 1000)))))
+    found = np.empty(samples)
+    for i in range(samples):
+        factor = examples(drawn, length, size)
+        scaled = factor * np.sqrt(variances)
+        _, sizes, axes = np.linalg.svd(scaled, full_matrices=False)
+        kept = sizes**2 / (sizes**2 + noise**2)
+        found[i] = variances.sum() - ((axes**2).T @ kept) @ variances
+    return float(found.mean()), float(found.var(ddof=1) / samples)
+
+
+def examples(drawn: np.random.Generator, length: int, size: int) -> Array:
+    """A factor of XᵀX of Gaussian X (N, d): X itself, or where N > d that of Bartlett (d, d)."""
+    if length <= size:
+        return drawn.standard_normal((length, size))
+    factor = np.triu(drawn.standard_normal((size, size)), 1)
+    np.fill_diagonal(factor, np.sqrt(drawn.chisquare(length - np.arange(size))))
+    return factor

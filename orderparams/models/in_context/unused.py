@@ -1,0 +1,30 @@
+"""Which settings of in-context regression a command does not use, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orderparams.config.unused import Unused
+from orderparams.models.in_context.sections import Problem
+from orderparams.models.unused import NO_STEPS
+
+NO_TIME = Unused(
+    ("integrator", "output", "training.duration"),
+    "nothing is integrated in time; solve does it",
+    True,
+)
+
+
+def unused(problem: Problem, command: str) -> Iterator[Unused]:
+    """All that a command does not use of a configuration; what settings rule out comes first."""
+    small = "the flow is the limit of small learning rates, whatever the rule"
+    yield Unused((*NO_STEPS, "training.rule"), small)
+    initial = problem.initial
+    if initial.kind == "explicit":
+        reason = "the start is given; set initial.kind = 'random'"
+        yield Unused(("initial.scale", "initial.output_scale", "initial.seed"), reason)
+    elif initial.kind == "allocated":
+        reason = "an allocated start is not drawn; set initial.kind = 'random'"
+        yield Unused(("initial.seed",), reason)
+    if command == "evaluate":
+        yield NO_TIME

@@ -1,0 +1,136 @@
+"""The configuration of in-context regression: what it refuses, ignores, and how it is put."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import orderparams as op
+from orderparams.config import parse, to_table
+from orderparams.config.sections import known_keys, problem_type
+from orderparams.config.words import describe
+
+PAGE = Path(__file__).parents[3] / "docs" / "in-context.md"
+NAME = "in-context-regression"
+TWO = {"length": 40, "blocks": [5, 5]}
+
+
+def table(**sections):
+    return {"model": NAME, "task": {"length": 40, "blocks": [5]}, **sections}
+
+
+REFUSED = {
+    "one example": (
+        {"task": {"length": 1, "blocks": [5]}},
+        "task.length: expected a whole number from 2 to 1000000, got 1",
+    ),
+    "no heads": ({"attention": {"heads": 0}}, "attention.heads: expected a whole number from 1"),
+    "no coordinates": (
+        {"task": {"length": 4, "blocks": [0]}},
+        r"task.blocks\[0\]: expected a whole number from 1",
+    ),
+    "half a coordinate": (
+        {"task": {"length": 4, "blocks": [2.5]}},
+        r"task.blocks\[0\]: expected a whole number",
+    ),
+    "many blocks": ({"task": {"length": 4, "blocks": [1] * 4}}, "task.blocks: 4 blocks; at most 3"),
+    "negative strength": (
+        {"task": {**TWO, "strengths": [[1, -1]]}},
+        r"task.strengths\[0\]\[1\]: expected a finite number, at least 0",
+    ),
+    "strengths of another shape": (
+        {"task": {**TWO, "strengths": [[1.0]]}},
+        r"task.strengths: expected 2 numbers a row, one a block \(task.blocks\), got 1",
+    ),
+    "nothing to learn": (
+        {"task": {**TWO, "strengths": [[1, 0], [0, 0]]}},
+        r"task.strengths\[1\]: task 2 has no strength on any block",
+    ),
+    "negative noise": ({"task": {**TWO, "noise": -1}}, "task.noise: expected a finite number, at"),
+    "noises": (
+        {"task": {**TWO, "noise": [1, 2, 3]}},
+        "task.noise: expected one number, or 2, one a task, got 3",
+    ),
+    "an activation that is not there": (
+        {"attention": {"activation": "sofmax"}},
+        "attention.activation: expected one of softmax, linear; .* did you mean 'softmax'",
+    ),
+    "few heads": (
+        {"task": TWO, "attention": {"heads": 1}, "initial": {"kind": "allocated"}},
+        "attention.heads = 1: initial.kind = 'allocated' needs a head for each of the 2 tasks",
+    ),
+    "a task on two blocks": (
+        {"task": {**TWO, "strengths": [[1, 1]]}, "initial": {"kind": "allocated"}},
+        r"task.strengths\[0\]: .* needs every task on a single block, and task 1 is on several",
+    ),
+    "no start": ({"initial": {"kind": "explicit"}}, "initial.key_query is missing"),
+    "a start of another shape": (
+        {
+            "attention": {"heads": 2},
+            "initial": {"kind": "explicit", "key_query": [[1.0]], "output": [[1.0], [1.0]]},
+        },
+        r"initial.key_query: expected 2 rows \(attention.heads\) of 1 numbers \(one a block\)",
+    ),
+    "a start that is not asked for": (
+        {"initial": {"output": [[1.0]]}},
+        "initial.output is given, but initial.kind = 'random'",
+    ),
+    "no number": (
+        {"initial": {"kind": "explicit", "key_query": [[float("nan")]] * 4, "output": [[1]] * 4}},
+        r"initial.key_query\[0\]\[0\]: expected a finite number",
+    ),
+}
+
+
+@pytest.mark.parametrize(("sections", "message"), REFUSED.values(), ids=REFUSED)
+def test_contradictions_are_refused(sections, message):
+    with pytest.raises(op.ConfigurationError, match=message):
+        parse(table(**sections))
+
+
+def test_a_start_beyond_the_tables():
+    start = {"kind": "explicit", "key_query": [[9.0]], "output": [[1.0]]}
+    with pytest.raises(op.ConfigurationError, match=r"start is out of range.*lower initial.key_q"):
+        op.evaluate(table(attention={"heads": 1}, initial=start))
+
+
+@pytest.mark.parametrize("command", [op.simulate, op.validate, op.analyze])
+def test_what_is_not_there_yet_is_told(command):
+    with pytest.raises(op.ConfigurationError, match=r"in-context-regression' has no .* yet"):
+        command(table())
+
+
+def test_what_is_written_is_read_again():
+    problem = parse(
+        table(
+            task={**TWO, "strengths": [[1.0, 0.5]], "noise": [0.2]},
+            training={"metric": "factored"},
+            initial={"output_scale": 0.1},
+        )
+    )
+    assert parse(to_table(problem)) == problem
+    assert to_table(problem)["model"] == NAME
+
+
+def test_words():
+    problem = parse(table(task={**TWO, "noise": 0.3}))
+    words = describe(problem)
+    assert words["task"] == "40 examples a prompt, 2 tasks, 5 + 5 coordinates, label noise 0.3"
+    assert words["attention"] == "4 heads, softmax"
+
+
+def test_what_is_ignored_is_told_and_changes_nothing():
+    few = {"training.duration": 1.0, "output.points": 3, "attention.activation": "linear"}
+    run = op.solve(table(), settings=few)
+    with pytest.warns(op.IgnoredSettingWarning, match="limit of small learning rates"):
+        other = op.solve(table(), settings=few | {"training.rule": "sgd"})
+    assert np.array_equal(run["key_query"], other["key_query"])
+
+
+def test_the_page_has_all_keys():
+    text = PAGE.read_text("utf-8")
+    own = ("task", "attention", "training", "initial")
+    keys = [key for key in known_keys(problem_type(NAME)) if key.partition(".")[0] in own]
+    for key in keys:
+        if "." in key:
+            assert f"`{key}`" in text, key
