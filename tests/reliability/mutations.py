@@ -34,7 +34,10 @@ def wrong_value(lines: list[str], chance: random.Random) -> None:
     places = [i for i, line in enumerate(lines) if " = " in line and not line.startswith("title")]
     at = chance.choice(places)
     key, value = lines[at].split(" = ", 1)
-    lines[at] = f"{key} = {chance.choice(WRONG[kind(value)])}"
+    wrong = chance.choice(WRONG[kind(value)])
+    if (key, wrong) == ("noise", "[1]"):  # one a task
+        wrong = "[]"
+    lines[at] = f"{key} = {wrong}"
 
 
 def wrong_key(lines: list[str], chance: random.Random) -> None:
@@ -61,9 +64,9 @@ def twice(lines: list[str], chance: random.Random) -> None:
 
 def missing(lines: list[str], chance: random.Random) -> None:
     needed = ("kind = ", "[task.signal]", "components = ", "strengths = ", "model = ")
-    lines.remove(
-        chance.choice([line for line in lines if line.startswith(needed) and "random" not in line])
-    )
+    whole = ('kind = "random"', 'kind = "allocated"')  # without it there still is a start
+    found = [line for line in lines if line.startswith(needed) and line not in whole]
+    lines.remove(chance.choice(found))
 
 
 CHANGES = (wrong_value, wrong_value, wrong_key, wrong_section, no_syntax, twice, missing)

@@ -49,4 +49,4 @@ def check_refusal(answer: Answer, status: int) -> None:
     assert answer.err.startswith("orderparams: ")
     assert answer.err.count("orderparams: ") == 1
     assert "Traceback" not in answer.err
-    assert len(answer.err) < 700, answer.err
+    assert len(answer.err) < 1000, answer.err
