@@ -1,4 +1,4 @@
-"""A known result of in-context regression for ``orderparams doctor``."""
+"""Known results of in-context regression for ``orderparams doctor``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ Numbers = tuple[float, float, float]
 """Expected, tolerance, found."""
 
 
-def single_head() -> Numbers:
-    """One head at its optimum (N = 40, d = 5, σ² = 0.1), by Laplace integrals without tables."""
+def overlap() -> Numbers:
+    """E Σ st of two softmaxes over 40 examples, by Laplace integrals without tables."""
     from orderparams.models.in_context.pairs import pairs, scores
 
     one, other = scores(40, 0.9**0.5), scores(40, 1.4**0.5)
@@ -31,6 +31,6 @@ def untrained() -> Numbers:
 
 
 TESTS: dict[str, Callable[[], Numbers]] = {
-    "in-context regression: overlap of two softmaxes": single_head,
-    "in-context regression: risk of uniform attention": untrained,
+    "in context: two softmaxes": overlap,
+    "in context: uniform attention": untrained,
 }
