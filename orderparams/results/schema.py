@@ -52,6 +52,11 @@ def axis_names(parameters: Iterable[OrderParameter]) -> dict[str, str]:
     }
 
 
+def undimensioned(problem: Problem) -> dict[str, str]:
+    """The long name of time where nothing scales with a dimension."""
+    return {} if hasattr(problem, "simulation") else {"time": "time t = learning_rate * steps"}
+
+
 def sizes(problem: Problem) -> dict[str, int]:
     """Lengths of the axes of order parameters."""
     return dict(registry.configuration(problem.model).sizes(problem))

@@ -14,7 +14,7 @@ from orderparams.errors import FileError
 from orderparams.models import registry
 from orderparams.models.interface import State
 from orderparams.results.result import Measured, shapes, span
-from orderparams.results.schema import axis_names, courses, table
+from orderparams.results.schema import axis_names, courses, table, undimensioned
 from orderparams.storage.schema import Variable
 from orderparams.storage.tree import Tree
 
@@ -105,7 +105,7 @@ class Trajectory(Measured):
         return Tree(
             variables={name: (known[name], values) for name, values in arrays.items()},
             coordinates={"time": self.time},
-            axis_names=axis_names(table(self.problem.model)),
+            axis_names=axis_names(table(self.problem.model)) | undimensioned(self.problem),
             attributes={
                 **self.references,
                 "engine": self.engine,

@@ -233,7 +233,9 @@ def difference(sources: Sequence[Source], keys: Sequence[str]) -> str:
 def time_label(problem: Problem) -> str:
     """Time in the model's symbols."""
     known = symbols(problem)
-    return "time t = {} steps / {}".format(*map(known.get, TIME_KEYS))
+    rate, dimension = map(known.get, TIME_KEYS)
+    scaled = hasattr(problem, "simulation")
+    return f"time t = {rate} steps" + f" / {dimension}" * scaled
 
 
 def draw_parameters(

@@ -126,9 +126,18 @@ def test_files_pictures_and_tables(tmp_path):
     again = op.open(path)
     assert np.array_equal(again["output"], run["output"])
     assert again.debiased_gd_risk == run.debiased_gd_risk
-    assert run.to_xarray()["key_query"].dims == ("time", "head", "block")
+    data = run.to_xarray()
+    assert data["key_query"].dims == ("time", "head", "block")
+    assert data["time"].attrs["long_name"] == "time t = learning_rate * steps"
     op.plot(path, tmp_path / "run.png")
     op.export(path, tmp_path / "run.csv")
     op.report(path, tmp_path / "run.html")
     found = op.evaluate("in-context-pairs")
     assert set(found.document()["gradient"]) == {"key_query", "output"}
+
+
+def test_time_has_no_dimension():
+    from orderparams.views.plots.courses import time_label
+
+    assert time_label(load("in-context-pairs")) == "time t = γ steps"
+    assert time_label(load("two-stage")) == "time t = γ steps / D"
