@@ -1,0 +1,185 @@
+"""Risk and gradient by direct quadrature: plain rules, differences, closed forms, prompts drawn."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from orderparams.errors import SolverError
+from orderparams.models.in_context.integrals import pair, single
+from orderparams.models.in_context.radii import radius_rule
+from orderparams.models.in_context.risk import Setting, by_quadrature
+
+SIGMA = 0.1**0.5
+RULE = 30.0, 0.33
+"""Digits and step."""
+
+
+def one_task(length=40, size=5, *, inside=False):
+    return Setting(
+        length, np.array([size]), np.array([[1 / size]]), np.array([SIGMA]), query_in_softmax=inside
+    )
+
+
+def of_softmaxes(s, t, means):
+    """G, X, W, W' of softmaxes (N, ...) by their definitions."""
+    p1, q1, p2, q2 = s.sum(0), t.sum(0), (s**2).sum(0), (t**2).sum(0)
+    st = (s * t).sum(0)
+    x = (p1 - p2) * (q1 - q2) + st - (s**2 * t).sum(0) - (s * t**2).sum(0) + st**2
+    w = (1 - p1) * st - 2 * ((s**2 * t).sum(0) - p2 * st)
+    other = (1 - q1) * st - 2 * ((s * t**2).sum(0) - q2 * st)
+    return [means(values) for values in (st, x, w, other)]
+
+
+@pytest.mark.parametrize("covariance", [(0.64, 0.88, 1.21), (4, -4, 4), (4, 0.5, 1), (0, 0, 0.5)])
+def test_two_examples_by_plain_quadrature(covariance):
+    """Oracle: with N = 2 both softmaxes depend on differences of two scores alone."""
+    first, cross, second = map(float, covariance)
+    at, weight = np.polynomial.hermite_e.hermegauss(150)
+    weight = weight / weight.sum()
+    along = cross / first**0.5 if first else 0.0
+    rest = max(second - along**2, 0.0) ** 0.5
+    one = np.sqrt(2 * first) * at[:, None] + 0 * at
+    two = np.sqrt(2) * (along * at[:, None] + rest * at)
+    s, t = (1 / (1 + np.exp([-x, x])) for x in (one, two))
+    expected = of_softmaxes(s, t, lambda values: weight @ values @ weight)
+    found = pair(2, np.array([first, cross, second]), np.zeros(2), *RULE)
+    assert_allclose(found[:, 0], expected, atol=1e-9)
+
+
+def test_the_query_inside_by_sampling():
+    """Oracle: scores drawn, N = 3, with shares 0.7 and 1.9 of the query in the normalisers."""
+    drawn = np.random.default_rng(5)
+    covariance, kappas = np.array([0.9, 0.5, 1.4]), np.array([0.7, 1.9])
+    root = np.linalg.cholesky([[0.9, 0.5], [0.5, 1.4]])
+    scores = np.exp(np.einsum("ab,bin->ain", root, drawn.standard_normal((2, 3, 200_000))))
+    s, t = scores / (kappas[:, None, None] + scores.sum(1, keepdims=True))
+    moments = of_softmaxes(s, t, lambda v: (v.mean(), v.std() / len(v) ** 0.5))
+    found = pair(3, covariance, kappas, *RULE)[:, 0]
+    for value, (mean, error) in zip(found, moments, strict=True):
+        assert abs(value - mean) < 4 * error
+
+
+@pytest.mark.parametrize("length", [2, 3, 40, 10**6])
+@pytest.mark.parametrize("kappas", [(0.0, 0.0), (0.7, 1.9)])
+def test_derivatives_of_a_pair(length, kappas):
+    """Oracle: central differences."""
+    at, step = np.array([0.9, 0.5, 1.4, *kappas]), 1e-4
+    slopes = pair(length, at[:3], at[3:], *RULE)
+    for column in range(5 if any(kappas) else 3):
+        move = step * np.eye(5)[column]
+        above, below = (pair(length, x[:3], x[3:], *RULE)[:, 0] for x in (at + move, at - move))
+        size = np.abs(slopes[:, 0])
+        difference = (above - below) / (2 * step)
+        assert_allclose(difference, slopes[:, 1 + column], rtol=1e-6, atol=1e-8 * size.max())
+
+
+def test_a_head_with_itself():
+    """Oracle: the two-dimensional integrals, E m² = G + k²(X + W + W')."""
+    for kappa in (0.0, 0.8):
+        alone = single(40, 1.3, kappa, *RULE)[:, 0]
+        gain, x, w, other = pair(40, np.full(3, 1.3), np.full(2, kappa), *RULE)[:, 0]
+        assert_allclose([gain, x + w + other], alone[1:], atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 100_000])
+def test_moments_of_the_radius(size):
+    """Oracle: E r² = d, E r⁴ = d(d + 2)."""
+    radii, shares = radius_rule(size, 6)
+    assert_allclose([shares.sum(), shares @ radii**2, shares @ radii**4], [1, size, size * (size + 2)])
+
+
+def test_one_task():
+    """Oracle: risk and gradient of another program."""
+    key_query, output = np.array([[0.15], [-0.2], [0.05]]), np.array([[1.5], [-1.8], [0.4]])
+    found = by_quadrature(one_task(), key_query, output)
+    assert found.error < 1e-8
+    assert_allclose(found.risk, [0.22994921139], atol=1e-10)
+    assert_allclose(found.key_query[:, 0], [-0.92686922, 1.04401232, -0.24803767], atol=1e-8)
+    assert_allclose(found.output[:, 0], [-0.08743888, 0.12588744, -0.02543989], atol=1e-8)
+
+
+def test_two_tasks():
+    """Oracle: risks and gradient of another program."""
+    setting = Setting(40, np.array([5, 5]), 0.2 * np.eye(2), np.array([SIGMA, SIGMA]))
+    key_query, output = np.array([[0.2, -0.05], [-0.1, 0.25]]), np.array([[1, 0.3], [-0.6, 0.9]])
+    found = by_quadrature(setting, key_query, output, 1e-6, radii=6)
+    assert found.error < 1e-5
+    assert_allclose(found.risk, [0.58224043074, 0.68672768369], atol=1e-8)
+    slopes = [[-1.3260563, -0.5015970], [0.7860010, -1.1963989]]
+    assert_allclose(found.key_query, slopes, atol=1e-7)
+    assert_allclose(found.output, [[-0.2471974, 0.1398037], [0.1433112, -0.2950384]], atol=1e-7)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_gradient_of_the_risk(inside):
+    """Oracle: central differences, two tasks of unequal noise that share a block of one coordinate."""
+    setting = Setting(
+        7, np.array([1, 3]), np.array([[1, 0.2], [0.3, 0]]), np.array([0.5, 0.0]), inside
+    )
+    drawn = np.random.default_rng(2)
+    key_query, output = 0.2 * drawn.standard_normal((2, 2)), drawn.standard_normal((2, 2))
+    move = drawn.standard_normal((2, 2)), drawn.standard_normal((2, 2))
+    found = by_quadrature(setting, key_query, output, 1e-6, radii=4)
+    slope = (found.key_query * move[0]).sum() + (found.output * move[1]).sum()
+    above, below = (
+        by_quadrature(
+            setting, key_query + step * move[0], output + step * move[1], 1e-6, radii=4
+        ).risk.sum()
+        for step in (1e-4, -1e-4)
+    )
+    assert_allclose((above - below) / 2e-4, slope, rtol=1e-6)
+
+
+@pytest.mark.parametrize("length", [2, 40, 10**6])
+def test_uniform_attention(length):
+    """Oracle: E = 1 + (1 + σ²)(Σμ)²/N at ω = 0, dE/dω = −2 (1 − 1/N) μ."""
+    output = np.array([[0.7], [0.5]])
+    found = by_quadrature(one_task(length), np.zeros((2, 1)), output)
+    assert_allclose(found.risk, [1 + 1.1 * 1.2**2 / length], atol=1e-9)
+    assert_allclose(found.key_query, -2 * (1 - 1 / length) * output, atol=1e-8)
+
+
+@pytest.mark.parametrize(("length", "size"), [(40, 5), (20, 5), (100, 20)])
+def test_pairs_near_debiased_gradient_descent(length, size):
+    """Oracle: E_dGD = (1 + D)/(N + D) as ω → 0 at 2μω = N/(N + D), and c₂ of the expansion."""
+    effective = 1.1 * size
+    step = length / (length + effective)
+    debiased = (1 + effective) / (length + effective)
+
+    def curvature(key):
+        output = step / (2 * key) * np.array([[1.0], [-1.0]])
+        found = by_quadrature(one_task(length, size), np.array([[key], [-key]]), output)
+        return (found.risk[0] - debiased) / key**2
+
+    slope = -4 * (size + 2) * (length - 1) / (length * (length + effective) ** 2)
+    assert_allclose((4 * curvature(0.01) - curvature(0.02)) / 3, slope, rtol=0.01)
+
+
+EXTREMES = {
+    "two examples": (one_task(2, 3), 0.5, 1.0),
+    "a million": (one_task(10**6, 20), 0.2, 1.0),
+    "one coordinate": (one_task(40, 1), 0.7, 1.0),
+    "no scores": (one_task(), 0.0, 2.0),
+    "large scores": (one_task(10, 2), 1.0, 1.0),
+    "large outputs": (one_task(), 0.1, 100.0),
+    "inside": (one_task(10, 3, inside=True), 0.3, 1.0),
+}
+
+
+@pytest.mark.parametrize("case", EXTREMES)
+def test_the_error_is_honest(case):
+    """Oracle: finer rules than any that is chosen."""
+    from orderparams.models.in_context.risk import integrated
+
+    setting, key, scale = EXTREMES[case]
+    drawn = np.random.default_rng(len(case))
+    key_query, output = key * drawn.standard_normal((2, 1)), scale * drawn.standard_normal((2, 1))
+    found = by_quadrature(setting, key_query, output, 1e-5)
+    fine = integrated(setting, key_query, output, 36.0, 40, 1e-15)
+    assert found.distance(fine) <= found.error
+
+
+def test_more_than_three_blocks():
+    setting = Setting(5, np.ones(4, np.int64), np.ones((1, 4)), np.zeros(1))
+    with pytest.raises(SolverError, match="4 blocks: quadrature over the radii takes at most 3"):
+        by_quadrature(setting, np.zeros((1, 4)), np.zeros((1, 1)))
