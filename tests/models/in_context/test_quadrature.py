@@ -169,7 +169,7 @@ EXTREMES = {
 @pytest.mark.parametrize("case", EXTREMES)
 def test_the_error_is_honest(case):
     """Oracle: finer rules than any that is chosen."""
-    from orderparams.models.in_context.risk import integrated
+    from orderparams.models.in_context.quadrature import integrated
 
     setting, key, scale = EXTREMES[case]
     drawn = np.random.default_rng(len(case))

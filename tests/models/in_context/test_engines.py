@@ -1,0 +1,93 @@
+"""Engines of the population risk against one another, and against prompts drawn in d dimensions."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from orderparams.errors import SolverError
+from orderparams.models.in_context.risk import (
+    Setting,
+    by_closed_form,
+    by_quadrature,
+    by_sampling,
+    by_tables,
+)
+from orderparams.models.in_context.sampling import prompts
+
+SIGMA = 0.1**0.5
+ONE = Setting(40, np.array([5]), np.array([[0.2]]), np.array([SIGMA]))
+SHARED = Setting(5, np.array([1, 3]), np.array([[0.5, 0.2], [0.3, 0.0]]), np.array([0.4, 0.0]))
+
+
+def weights(setting, heads=2, seed=1, key=0.2):
+    drawn = np.random.default_rng(seed)
+    tasks, blocks = setting.variances.shape
+    return key * drawn.standard_normal((heads, blocks)), drawn.standard_normal((heads, tasks))
+
+
+@pytest.mark.parametrize("setting", [ONE, SHARED], ids=["one", "shared"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_sampling_and_quadrature(setting, inside):
+    """Oracle: two engines that share no formula, risk and gradient."""
+    setting = setting._replace(query_in_softmax=inside)
+    exact = by_quadrature(setting, *weights(setting), 1e-5)
+    found = by_sampling(setting, *weights(setting), 60_000, 3)
+    assert exact.distance(found) < 4 * found.error
+    assert found.error < 0.05
+
+
+def test_reduced_prompts_have_the_law_of_whole_ones():
+    """Oracle: moments of labels and targets of prompts drawn in d dimensions."""
+    drawn, count = np.random.default_rng(4), 60_000
+    _, _, labels, targets = prompts(SHARED, count, drawn)
+    block = np.repeat([0, 1], SHARED.blocks)
+    x, query = drawn.standard_normal((count, 5, 4)), drawn.standard_normal((count, 4))
+    beta = drawn.standard_normal((count, 2, 4)) * np.sqrt(SHARED.variances[:, block])
+    whole = np.einsum("nid,njd->nij", x, beta)
+    whole += SHARED.noise * drawn.standard_normal((count, 5, 2))
+    aims = np.einsum("nd,njd->nj", query, beta)
+    for moment in (
+        lambda y, t: y[:, 0, 0] ** 2 * y[:, 1, 1] ** 2,
+        lambda y, t: y[:, 0, 0] * y[:, 0, 1] * y[:, 1, 0] * y[:, 1, 1],
+        lambda y, t: y[:, 0, 0] ** 2 * t[:, 0] ** 2,
+        lambda y, t: y[:, 0, 0] * y[:, 1, 0] * t[:, 1] ** 2,
+        lambda y, t: t[:, 0] ** 2 * t[:, 1] ** 2,
+    ):
+        one, two = moment(labels, targets), moment(whole, aims)
+        assert abs(one.mean() - two.mean()) < 4 * np.hypot(one.std(), two.std()) / count**0.5
+
+
+@pytest.mark.parametrize("length", [2, 40, 10**6])
+def test_tables_and_quadrature(length):
+    """Oracle: the direct engine, which shares neither nodes nor expansions with the tables."""
+    setting = ONE._replace(length=length)
+    for seed, key in enumerate((0.05, 0.2, 0.4)):
+        at = weights(setting, 2, seed, key)
+        found, exact = by_tables(setting, *at), by_quadrature(setting, *at, 1e-7)
+        assert found.distance(exact) < found.error + exact.error
+
+
+def test_linear_attention_by_sampling():
+    """Oracle: prompts drawn, answers (1/N) Σ_hi μ_hj (Σ_b ω_hb x_i·x_q) y_ij."""
+    drawn, count = np.random.default_rng(8), 60_000
+    key_query, output = weights(SHARED)
+    radii, coordinates, labels, targets = prompts(SHARED, count, drawn)
+    scores = np.einsum("nib,nb,hb->nhi", coordinates, radii, key_query)
+    answers = np.einsum("nhi,nij,hj->nj", scores, labels, output) / SHARED.length
+    squares = (targets - answers) ** 2
+    found = by_closed_form(SHARED, key_query, output)
+    assert (np.abs(squares.mean(0) - found.risk) < 4 * squares.std(0) / count**0.5).all()
+
+
+def test_sampling_is_reproducible():
+    found = [by_sampling(ONE, *weights(ONE), 30_000, seed) for seed in (1, 1, 2)]
+    assert_allclose(found[0].risk, found[1].risk, rtol=0)
+    assert found[0].risk != found[2].risk
+
+
+def test_tables_refuse():
+    far = np.array([[3.0]]), np.array([[1.0]])
+    with pytest.raises(SolverError, match="beyond the tables, which reach"):
+        by_tables(ONE, *far)
+    with pytest.raises(SolverError, match="the query is in the softmax"):
+        by_tables(ONE._replace(query_in_softmax=True), *far)
