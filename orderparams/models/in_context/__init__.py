@@ -11,6 +11,12 @@ pairs           expectations of two softmaxes by Laplace integrals
 tables          the same, interpolated
 softmax         risk and gradient of softmax heads
 linear          of linear attention
+setting         what engines of the risk are given, and what they find
+integrals       expectations of one and of two softmaxes, directly, with derivatives
+radii           rules over the radii of the query
+quadrature      risk and gradient from these, to a tolerance
+sampling        the same from prompts drawn
+risk            all engines
 references      risks to compare with
 flow            its flow in three metrics
 selftest        known results for ``orderparams doctor``

@@ -1,7 +1,8 @@
 """Expectations of one and of two softmaxes over N examples, directly, with their derivatives.
 
-s_i = e^{x_i}/Z, Z = κ + Σ e^{x_i}, with centred Gaussian scores x_i; κ is the query's own share, zero
-where it is not in the softmax. With 1/Zⁿ = (1/Γ(n)) ∫ dτ e^{nτ} e^{−e^τ Z} the examples factorise into
+s_i = e^{x_i}/Z, Z = κ + Σ e^{x_i}, with centred Gaussian scores x_i; κ is what the query adds, zero
+where it is not in the softmax. With 1/Zⁿ = (1/Γ(n)) ∫ dτ e^{nτ} e^{−e^τ Z} the examples factorise
+into
 
     Φ_ij = E[K_i(τ + x) K_j(τ' + x')],   K_j(x) = exp(jx − e^x),   K_j' = j K_j − K_{j+1},
 
@@ -31,10 +32,17 @@ PARALLEL = 1e-7
 
 @part()
 def law_of(first: float, second: float, cross: float) -> Law:
-    """The law of two heads' scores as grids ask for it, with a signal token that has no weight."""
+    """The law of two heads' scores as grids ask for it, with a signal token that has no weight.
+
+    In the place of the covariance of both stands the one with which their difference has the
+    deviation that one of them has given the other: as wide is the ridge of Φ, whatever its slope.
+    """
     covariances, deviations = np.zeros((2, 2, 2)), np.zeros((2, 2))
     covariances[0, 0, 0], covariances[0, 1, 1] = first, second
-    covariances[0, 0, 1], covariances[0, 1, 0] = cross, cross
+    largest = max(first, second)
+    rest = max(first * second - cross * cross, 0.0) / largest if largest > 0.0 else 0.0
+    ridge = 0.5 * (first + second - rest)
+    covariances[0, 0, 1], covariances[0, 1, 0] = ridge, ridge
     deviations[0, 0], deviations[0, 1] = np.sqrt(first), np.sqrt(second)
     means = np.zeros((2, 2))
     means[1, 0], means[1, 1] = WEIGHTLESS, WEIGHTLESS
@@ -92,7 +100,7 @@ def smoothed_rows(scale: Array1, scores: Array1, rest: float, digits: float, out
 def single(length: int, variance: float, kappa: float, digits: float, step: float) -> Array2:
     """E[p_1 − p_2], E p_2 and y of one head (3,), and their derivatives by variance and κ: (3, 3).
 
-    E m_b² = E p_2 + k_b² y, for the mean m_b = Σ_i s_i g_ib of coordinates with scores Σ_b k_b g_ib.
+    E m_b² = E p_2 + k_b² y, for the mean m_b = Σ_i s_i g_ib where the scores are Σ_b k_b g_ib.
     """
     law = law_of(variance, variance, variance)
     scale, weight = grid_of(0, law, length, kappa, digits, step)
@@ -191,19 +199,20 @@ def products(
 @part()
 def by_first(phi: Array2, i: int, j: int) -> float:
     """∂Φ_ij/∂q_11."""
-    return 0.5 * (i * i * phi[i, j] - (2 * i + 1) * phi[i + 1, j] + phi[i + 2, j])
+    return float(0.5 * (i * i * phi[i, j] - (2 * i + 1) * phi[i + 1, j] + phi[i + 2, j]))
 
 
 @part()
 def by_second(phi: Array2, i: int, j: int) -> float:
     """∂Φ_ij/∂q_22."""
-    return 0.5 * (j * j * phi[i, j] - (2 * j + 1) * phi[i, j + 1] + phi[i, j + 2])
+    return float(0.5 * (j * j * phi[i, j] - (2 * j + 1) * phi[i, j + 1] + phi[i, j + 2]))
 
 
 @part()
 def by_cross(phi: Array2, i: int, j: int) -> float:
     """∂Φ_ij/∂q_12."""
-    return i * j * phi[i, j] - i * phi[i, j + 1] - j * phi[i + 1, j] + phi[i + 1, j + 1]
+    value = i * j * phi[i, j] - i * phi[i, j + 1] - j * phi[i + 1, j] + phi[i + 1, j + 1]
+    return float(value)
 
 
 @part()
@@ -251,9 +260,7 @@ def pair(
 
 
 @kernel(inlined=False)
-def ordered(
-    length: int, covariance: Array1, kappas: Array1, digits: float, step: float
-) -> Array2:
+def ordered(length: int, covariance: Array1, kappas: Array1, digits: float, step: float) -> Array2:
     """:func:`pair` where the first head's scores vary more."""
     q11, q12, q22 = covariance[0], covariance[1], covariance[2]
     law = law_of(q11, q22, q12)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
 from orderparams.models.in_context import linear, softmax
-from orderparams.models.in_context.flow import TABLE_ERROR
 from orderparams.models.in_context.quadrature import by_quadrature
 from orderparams.models.in_context.sampling import by_sampling
 from orderparams.models.in_context.setting import Found, Setting
@@ -22,6 +21,9 @@ from orderparams.models.in_context.setup import Prompts
 __all__ = ["Found", "Setting", "by_closed_form", "by_quadrature", "by_sampling", "by_tables"]
 
 Array = NDArray[np.float64]
+
+ENTRY_ERROR = 3e-7
+"""Of the entries of the tables, at scores of a standard deviation up to 4.5."""
 
 
 def prompts_of(setting: Setting) -> Prompts:
@@ -33,6 +35,8 @@ def prompts_of(setting: Setting) -> Prompts:
 def by_tables(setting: Setting, key_query: Array, output: Array) -> Found:
     """Risk and gradient of softmax heads at ω (H, B) and μ (H, J), interpolated.
 
+    The error is that of the entries and the difference from shorter polynomials.
+
     Raises
     ------
     SolverError
@@ -41,9 +45,12 @@ def by_tables(setting: Setting, key_query: Array, output: Array) -> Found:
     if setting.query_in_softmax:
         raise SolverError("the query is in the softmax, of which there are no tables")
     prompts = prompts_of(setting)
-    found = softmax.risk(prompts, key_query, output)
+    found, shorter = (
+        Found(*softmax.risk(prompts, key_query, output, shorter=shorter), error=np.nan)
+        for shorter in (False, True)
+    )
     size = max(1.0, float((np.abs(output).sum(0) ** 2).max()))
-    error = TABLE_ERROR * float(prompts.labels.max()) * size
+    error = found.distance(shorter) + ENTRY_ERROR * float(prompts.labels.max()) * size
     return Found(found.risk, found.key_query, found.output, error)
 
 

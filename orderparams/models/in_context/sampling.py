@@ -19,7 +19,9 @@ CHUNK = 400_000
 """Numbers of a kind that are drawn at once."""
 
 
-def by_sampling(setting: Setting, key_query: Array, output: Array, samples: int, seed: int) -> Found:
+def by_sampling(
+    setting: Setting, key_query: Array, output: Array, samples: int, seed: int
+) -> Found:
     """Risk and gradient at ω (H, B) and μ (H, J): means over prompts, the error is the largest
     standard error."""
     drawn = np.random.default_rng(seed)

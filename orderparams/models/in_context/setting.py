@@ -27,8 +27,8 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Risk of each task (J,), the gradient of their sum by ω (H, B) and μ (H, J), and an estimate of
-    the largest absolute error among all of them."""
+    """Risk of each task (J,), the gradient of their sum by ω (H, B) and μ (H, J), and an estimate
+    of the largest absolute error among all of them."""
 
     risk: Array
     key_query: Array

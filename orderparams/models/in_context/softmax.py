@@ -16,7 +16,13 @@ import scipy.special
 from numpy.typing import NDArray
 
 from orderparams.models.in_context.setup import Prompts
-from orderparams.models.in_context.tables import collinear, correlated
+from orderparams.models.in_context.tables import (
+    Collinear,
+    Correlated,
+    collinear,
+    correlated,
+    shortened,
+)
 
 Array = NDArray[np.float64]
 
@@ -53,12 +59,15 @@ def radii(blocks: tuple[float, ...]) -> tuple[Array, Array]:
     return at[kept], weights[kept] / weights[kept].sum()
 
 
-def risk(prompts: Prompts, key_query: Array, output: Array) -> Risk:
-    """Risk and gradient at ω (H, B) and μ (H, J); SolverError beyond the tables."""
+def risk(prompts: Prompts, key_query: Array, output: Array, *, shorter: bool = False) -> Risk:
+    """Risk and gradient at ω (H, B) and μ (H, J); SolverError beyond the tables.
+
+    With ``shorter`` tables, which are less exact, they tell the error.
+    """
     at, weights = radii(tuple(prompts.blocks))
     keys = key_query * at[:, None, :]
     variances, labels = prompts.variances, prompts.labels
-    functions, slopes = pairs_at(prompts.length, keys)
+    functions, slopes = pairs_at(prompts.length, keys, shorter=shorter)
     gain, x, u = np.moveaxis(functions, -1, 0)
     own = np.arange(len(output))
     shared = 1 - gain[:, own, own]
@@ -117,17 +126,21 @@ def by_keys(
     return np.asarray(np.einsum("r,rb,rhb->hb", weights, at, found, optimize=True))
 
 
-def pairs_at(length: int, keys: Array) -> tuple[Array, tuple[Array, Array]]:
+def pairs_at(length: int, keys: Array, *, shorter: bool) -> tuple[Array, tuple[Array, Array]]:
     """G, X, U (R, H, H, 3) at the keys (R, H, B), and their derivatives by the first and by the
     second head's key (R, H, H, 3, B)."""
     if keys.shape[2] == 1:
-        found = collinear(length)(keys[:, :, 0], keys[:, :, 0])
+        line = collinear(length)
+        line = Collinear(shortened(line.table)) if shorter else line
+        found = line(keys[:, :, 0], keys[:, :, 0])
         one, other = found.derivatives
         return found.values, (one[..., None], other[..., None])
     size = np.sqrt((keys**2).sum(2) + LEAST**2)
     unit = keys / size[:, :, None]
     correlation = np.clip(np.einsum("rhb,rgb->rhg", unit, unit), -1.0, 1.0)
-    found = correlated(length)(size, correlation)
+    cube = correlated(length)
+    cube = Correlated(shortened(cube.table)) if shorter else cube
+    found = cube(size, correlation)
     one, other, turn = (slope[..., None] for slope in found.derivatives)
     first, second = unit[:, :, None, None, :], unit[:, None, :, None, :]
     rho = correlation[:, :, :, None, None]

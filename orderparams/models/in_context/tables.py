@@ -67,8 +67,9 @@ class Collinear:
     def __call__(self, first: Array, second: Array) -> Found:
         """All pairs of heads at some radii, (R, H) each → (R, H, H, 3)."""
         bounded(max(np.abs(first).max(), np.abs(second).max()), COLLINEAR_RANGE)
-        one, one_slope = basis(first, 1 / COLLINEAR_RANGE, 0.0, COLLINEAR_NODES)
-        other, other_slope = basis(second, 1 / COLLINEAR_RANGE, 0.0, COLLINEAR_NODES)
+        count = len(self.table)
+        one, one_slope = basis(first, 1 / COLLINEAR_RANGE, 0.0, count)
+        other, other_slope = basis(second, 1 / COLLINEAR_RANGE, 0.0, count)
         half = np.einsum("rhi,ijf->rhjf", one, self.table, optimize=True)
         slope = np.einsum("rhi,ijf->rhjf", one_slope, self.table, optimize=True)
         return Found(
@@ -89,8 +90,9 @@ class Correlated:
     def __call__(self, size: Array, correlation: Array) -> Found:
         """All pairs of heads at some radii, (R, H) and (R, H, H) → (R, H, H, 3)."""
         bounded(size.max(), RANGE)
-        values, slopes = basis(size, 2 / RANGE, 1.0, NODES)
-        turned, turned_slope = basis(correlation, 1.0, 0.0, CORRELATIONS)
+        count, _, turns, _ = self.table.shape
+        values, slopes = basis(size, 2 / RANGE, 1.0, count)
+        turned, turned_slope = basis(correlation, 1.0, 0.0, turns)
 
         def along(one: Array, other: Array, third: Array) -> Array:
             rows = np.einsum("rhi,ijkf->rhjkf", one, self.table, optimize=True)
@@ -105,6 +107,12 @@ class Correlated:
                 along(values, values, turned_slope),
             ),
         )
+
+
+def shortened(table: Array) -> Array:
+    """Coefficients without the last of every axis: what they add is more than what is missing."""
+    kept = tuple(slice(count - max(1, count // 10)) for count in table.shape[:-1])
+    return table[kept]
 
 
 def bounded(size: float, bound: float) -> None:

@@ -85,7 +85,9 @@ def test_a_head_with_itself():
 def test_moments_of_the_radius(size):
     """Oracle: E r² = d, E r⁴ = d(d + 2)."""
     radii, shares = radius_rule(size, 6)
-    assert_allclose([shares.sum(), shares @ radii**2, shares @ radii**4], [1, size, size * (size + 2)])
+    assert_allclose(
+        [shares.sum(), shares @ radii**2, shares @ radii**4], [1, size, size * (size + 2)]
+    )
 
 
 def test_one_task():
@@ -112,7 +114,7 @@ def test_two_tasks():
 
 @pytest.mark.parametrize("inside", [False, True])
 def test_gradient_of_the_risk(inside):
-    """Oracle: central differences, two tasks of unequal noise that share a block of one coordinate."""
+    """Oracle: central differences, two tasks that share a block of one coordinate."""
     setting = Setting(
         7, np.array([1, 3]), np.array([[1, 0.2], [0.3, 0]]), np.array([0.5, 0.0]), inside
     )
