@@ -30,11 +30,14 @@ def of_softmaxes(s, t, means):
     return [means(values) for values in (st, x, w, other)]
 
 
-@pytest.mark.parametrize("covariance", [(0.64, 0.88, 1.21), (4, -4, 4), (4, 0.5, 1), (0, 0, 0.5)])
+@pytest.mark.parametrize(
+    "covariance", [(0.64, 0.88, 1.21), (16, -16, 16), (4, 0.5, 1), (0, 0, 0.5)]
+)
 def test_two_examples_by_plain_quadrature(covariance):
     """Oracle: with N = 2 both softmaxes depend on differences of two scores alone."""
     first, cross, second = map(float, covariance)
-    at, weight = np.polynomial.hermite_e.hermegauss(150)
+    at = np.linspace(-9, 9, 401)
+    weight = np.exp(-(at**2) / 2)
     weight = weight / weight.sum()
     along = cross / first**0.5 if first else 0.0
     rest = max(second - along**2, 0.0) ** 0.5
