@@ -7,15 +7,14 @@ the blocks b of coordinates.
 sections, config, consistency, unused, words    its configuration, and what is said of it
 parameters      its order parameters
 setup           from the configuration to the law of prompts and the start
-pairs           expectations of two softmaxes by Laplace integrals
-tables          the same, interpolated
-softmax         risk and gradient of softmax heads
-linear          of linear attention
-setting         what engines of the risk are given, and what they find
-integrals       expectations of one and of two softmaxes, directly, with derivatives
+found           what an engine of the risk finds
+integrals       expectations of one and of two softmaxes, with derivatives
 radii           rules over the radii of the query
-quadrature      risk and gradient from these, to a tolerance
-sampling        the same from prompts drawn
+assembly        risk and gradient from these expectations
+quadrature      by these, directly, to a tolerance
+tables          by these, interpolated at a given length
+sampling        from prompts drawn
+linear          of linear attention
 risk            all engines
 references      risks to compare with
 flow            its flow in three metrics

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from orderparams.config.matrices import Found
 from orderparams.config.values import Matrix
 from orderparams.errors import ConfigurationError
-from orderparams.models.in_context.sections import MAX_BLOCKS, Problem, TaskConfig
+from orderparams.models.in_context.sections import MAX_BLOCKS, MOST_BLOCKS, Problem, TaskConfig
 
 
 def contradictions(problem: Problem) -> Iterator[Found]:
     """Every check that involves more than one key."""
-    yield check_blocks(problem.task)
+    yield check_blocks(problem)
+    yield check_tables(problem)
+    yield check_linear(problem)
     yield check_strengths(problem.task)
     yield check_noise(problem.task)
     yield check_given(problem)
@@ -20,11 +22,28 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield check_allocated(problem)
 
 
-def check_blocks(task: TaskConfig) -> Found:
-    if len(task.blocks) > MAX_BLOCKS:
+def check_blocks(problem: Problem) -> Found:
+    count, engine = len(problem.task.blocks), problem.expectation.engine
+    if problem.attention.activation == "linear" or engine == "sampling":
+        most, way = MAX_BLOCKS, "join coordinates on which every task has one variance"
+    else:
+        most, way = MOST_BLOCKS, "set expectation.engine = 'sampling' for more"
+    if count > most:
+        yield ConfigurationError(f"task.blocks: {count} blocks; at most {most} are allowed, {way}")
+
+
+def check_tables(problem: Problem) -> Found:
+    if problem.expectation.engine == "tables" and problem.task.query_in_softmax:
         yield ConfigurationError(
-            f"task.blocks: {len(task.blocks)} blocks; at most {MAX_BLOCKS} are allowed, join "
-            "coordinates on which every task has one variance"
+            "expectation.engine = 'tables': there are none with the query in the softmax "
+            "(task.query_in_softmax); set it to 'auto' or 'quadrature'"
+        )
+
+
+def check_linear(problem: Problem) -> Found:
+    if problem.attention.activation == "linear" and problem.task.query_in_softmax:
+        yield ConfigurationError(
+            "task.query_in_softmax: attention.activation = 'linear' has no softmax; leave it out"
         )
 
 

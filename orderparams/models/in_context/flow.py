@@ -12,15 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.errors import ConfigurationError, SolverError
-from orderparams.models.in_context import linear, softmax
+from orderparams.models.in_context.found import Found
+from orderparams.models.in_context.risk import by_closed_form, by_quadrature, by_sampling, by_tables
 from orderparams.models.in_context.sections import Problem
 from orderparams.models.in_context.setup import prompts_of, start_of
 from orderparams.models.interface import Evaluation, State
 
 Array = NDArray[np.float64]
 
-TABLE_ERROR = 1e-6
-"""Of risk and gradient by the tables, in units of the tasks' strengths, at outputs of order one."""
+ENGINES = {
+    "tables": "tables of Laplace integrals",
+    "quadrature": "quadrature of Laplace integrals",
+    "sampling": "sampled prompts",
+    "closed": "closed forms",
+}
+"""Engines in words."""
 
 
 class Flow:
@@ -31,14 +37,15 @@ class Flow:
         self.start = start_of(problem)
         self.metric = problem.training.metric
         self.decay = problem.training.weight_decay
-        self.linear = problem.attention.activation == "linear"
-        self.long_work = not self.linear
-        self.tolerance = np.inf
+        self.expectation = problem.expectation
+        self.engine = engine_of(problem)
+        self.long_work = self.engine in ("quadrature", "sampling")
+        self.tolerance = np.inf if self.engine == "sampling" else self.expectation.tolerance
 
     @property
     def engine_name(self) -> str:
         """How the expectations are taken."""
-        return "closed forms" if self.linear else "tables of Laplace integrals"
+        return ENGINES[self.engine]
 
     @property
     def initial_state(self) -> Array:
@@ -70,17 +77,25 @@ class Flow:
         """None of y is a variance."""
         return np.zeros(self.initial_state.size, bool)
 
-    def at(self, key_query: Array, output: Array) -> softmax.Risk:
-        """Risk and gradient; :class:`SolverError` where they cannot be had."""
+    def at(self, key_query: Array, output: Array, *, error: bool = False) -> Found:
+        """Risk and gradient, with an estimate of their error if asked for, or where it comes along;
+        :class:`SolverError` where they cannot be had."""
         if not (np.isfinite(key_query).all() and np.isfinite(output).all()):
             raise SolverError("the state is not finite")
-        expected = linear.risk if self.linear else softmax.risk
-        found = expected(self.prompts, key_query, output)
+        at, chosen = (self.prompts, key_query, output), self.expectation
+        if self.engine == "closed":
+            found = by_closed_form(*at)
+        elif self.engine == "sampling":
+            found = by_sampling(*at, chosen.samples, chosen.seed)
+        elif self.engine == "quadrature":
+            found = by_quadrature(*at, chosen.tolerance, chosen.radii)
+        else:
+            found = by_tables(*at, chosen.radii, error=error)
         if not np.isfinite(found.risk).all():
             raise SolverError("the expectations are not finite")
         return found
 
-    def rates(self, key_query: Array, output: Array, found: softmax.Risk) -> tuple[Array, Array]:
+    def rates(self, key_query: Array, output: Array, found: Found) -> tuple[Array, Array]:
         """Time derivatives of ω and μ."""
         by_key_query, by_output = -found.key_query, -found.output
         if self.metric == "matrix":
@@ -111,7 +126,7 @@ class Flow:
     def evaluate(self, y: Array) -> Evaluation:
         """Risk, gradient and velocity."""
         key_query, output = self.unpack(y)
-        found = self.at(key_query, output)
+        found = self.at(key_query, output, error=True)
         velocity = self.rates(key_query, output, found)
         return Evaluation(
             state=self.state(y),
@@ -119,17 +134,10 @@ class Flow:
             gradient={"key_query": found.key_query, "output": found.output},
             velocity=dict(zip(("key_query", "output"), velocity, strict=True)),
             noise=None,
-            error=self.error(output, float(found.risk.sum())),
+            error=found.error,
             noise_error=None,
             engine=self.engine_name,
         )
-
-    def error(self, output: Array, risk: float) -> float:
-        """Of risk and gradient: that of the tables grows with the square of the outputs."""
-        if self.linear:
-            return 1e-15 * max(1.0, risk)
-        scale = self.prompts.labels.max() * max(1.0, float((output**2).sum()))
-        return float(TABLE_ERROR * scale)
 
     def check_rates(self, duration: float, longest: float) -> None:
         """:class:`ConfigurationError` where weight decay over the duration is beyond the longest
@@ -139,3 +147,12 @@ class Flow:
                 f"training.weight_decay = {self.decay:g}: over t = {duration:g} it cannot be "
                 f"followed; up to {longest / duration:g} can"
             )
+
+
+def engine_of(problem: Problem) -> str:
+    """The engine of a problem."""
+    if problem.attention.activation == "linear":
+        return "closed"
+    if problem.expectation.engine != "auto":
+        return problem.expectation.engine
+    return "quadrature" if problem.task.query_in_softmax else "tables"

@@ -18,16 +18,60 @@ from orderparams.compiled import kernel, part
 from orderparams.expectations.laws import Lengths
 from orderparams.expectations.separate.laplace import lay_grids, locate
 from orderparams.expectations.separate.law import Law
-from orderparams.expectations.separate.smoothing import FINITE, add_product, gaussian_rule
+from orderparams.expectations.separate.smoothing import (
+    FINITE,
+    add_product,
+    normal_weights,
+    progression,
+)
 
 ROWS = 6
 """K_0 − 1, K_1, …: values need four, derivatives two more."""
+
+VANISHED = 100.0
+"""Exponents whose exponential is nothing; products of numbers that are too small take long."""
+
+LINES = 24
+"""Lines in the complex plane, parallel to the real one, among which a step is chosen."""
 
 WEIGHTLESS = -300.0
 """Score of a token that counts for nothing."""
 
 PARALLEL = 1e-7
 """Scores this close to one line, relative to their size, are on it."""
+
+
+@kernel()
+def step_of(length: int, digits: float) -> float:
+    """The step h of τ at which the trapezoidal rule has so many digits (natural logarithms).
+
+    Its error is the Fourier transform of e^{jτ − ce^τ} at ω = 2π/h, Γ(j + iω) ~ ω^{j−½} e^{−πω/2}.
+    The powers that count are the smaller the longer the prompt.
+    """
+    power = 1.0 + 3.0 * np.sqrt(2.0 / length)
+    step = 0.4
+    for _ in range(6):
+        step = np.pi**2 / (digits + power * np.log(2.0 * np.pi / step))
+    return float(step)
+
+
+@part()
+def score_rule(deviation: float, digits: float) -> tuple[Array1, Array1]:
+    """Trapezoid nodes g and weights for E[K_j(τ + deviation·g)], j ≤ ROWS, to e^{−digits}.
+
+    On the line Im g = y the integrand grows by at most e^{y²/2} cos(y·deviation)^{−j}, and
+    the step makes e^{−2πy/step} outweigh that at the best y.
+    """
+    if deviation == 0.0:
+        return np.zeros(1), np.ones(1)
+    step, widest = 0.0, min(0.5 * np.pi / deviation, np.sqrt(2.0 * digits))
+    for i in range(1, LINES):
+        y = widest * i / LINES
+        growth = 0.5 * y * y - ROWS * np.log(np.cos(y * deviation))
+        step = max(step, 2.0 * np.pi * y / (digits + growth))
+    half = int(np.ceil((np.sqrt(2.0 * digits) + 1.0) / step))
+    nodes = progression(-half * step, step, 2 * half + 1)
+    return nodes, normal_weights(nodes, step)
 
 
 @part()
@@ -50,14 +94,12 @@ def law_of(first: float, second: float, cross: float) -> Law:
 
 
 @part()
-def grid_of(
-    head: int, law: Law, length: int, kappa: float, digits: float, step: float
-) -> tuple[Array1, Array1]:
+def grid_of(head: int, law: Law, length: int, kappa: float, digits: float) -> tuple[Array1, Array1]:
     """e^τ and the weights e^{−κe^τ} dτ (n,) of a head."""
     others, shares = np.empty(1, np.int64), np.ones(1)
     others[0] = length - 1
     located = locate(law, Lengths(others, shares), kappa, digits)
-    grids = lay_grids(located[head : head + 1], kappa, step)
+    grids = lay_grids(located[head : head + 1], kappa, step_of(length, digits))
     return grids.scales[0], grids.weights[0]
 
 
@@ -69,7 +111,7 @@ def kernel_rows(scale: Array1, scores: Array1, out: Array3) -> None:
         for i in range(scale.size):
             y = min(scale[i] * factor, FINITE)
             out[0, g, i] = np.expm1(-y)
-            value = np.exp(-y)
+            value = np.exp(-y) if y < VANISHED else 0.0
             for j in range(1, ROWS):
                 value *= y
                 out[j, g, i] = value
@@ -81,7 +123,7 @@ def smoothed_rows(scale: Array1, scores: Array1, rest: float, digits: float, out
     if rest == 0.0:
         kernel_rows(scale, scores, out)
         return
-    nodes, weights = gaussian_rule(rest, ROWS, digits)
+    nodes, weights = score_rule(rest, digits)
     rows = np.empty((ROWS, nodes.size, scale.size))
     shifted = np.empty(nodes.size)
     for g in range(scores.size):
@@ -97,14 +139,15 @@ def smoothed_rows(scale: Array1, scores: Array1, rest: float, digits: float, out
 
 
 @kernel(inlined=False)
-def single(length: int, variance: float, kappa: float, digits: float, step: float) -> Array2:
+def single(length: int, variance: float, kappa: float, digits: float) -> Array2:
     """E[p_1 − p_2], E p_2 and y of one head (3,), and their derivatives by variance and κ: (3, 3).
 
     E m_b² = E p_2 + k_b² y, for the mean m_b = Σ_i s_i g_ib where the scores are Σ_b k_b g_ib.
     """
+    digits += 3.0  # they come off by derivatives, and here they are cheap
     law = law_of(variance, variance, variance)
-    scale, weight = grid_of(0, law, length, kappa, digits, step)
-    nodes, density = gaussian_rule(np.sqrt(variance), ROWS, digits)
+    scale, weight = grid_of(0, law, length, kappa, digits)
+    nodes, density = score_rule(np.sqrt(variance), digits)
     scores = np.sqrt(variance) * nodes
     rows = np.empty((ROWS + 1, scores.size, scale.size))
     kernel_rows(scale, scores, rows[:ROWS])
@@ -169,7 +212,7 @@ def products(
     rest = np.sqrt(max(second - along * along, 0.0))
     if rest < PARALLEL * np.sqrt(second):
         rest = 0.0
-    nodes, density = gaussian_rule(size, ROWS, digits)
+    nodes, density = score_rule(size, digits)
     left = np.empty((ROWS, nodes.size, scale.size))
     right = np.empty((ROWS, nodes.size, other.size))
     kernel_rows(scale, size * nodes, left)
@@ -234,7 +277,6 @@ def pair(
     covariance: Array1,
     kappas: Array1,
     digits: float,
-    step: float,
 ) -> Array2:
     """G, X, W, W' of two heads (4,), and derivatives by q_11, q_12, q_22, κ, κ': (4, 6).
 
@@ -248,7 +290,7 @@ def pair(
         turned, swapped = np.empty(3), np.empty(2)
         turned[0], turned[1], turned[2] = q22, q12, q11
         swapped[0], swapped[1] = kappas[1], kappas[0]
-        found = ordered(length, turned, swapped, digits, step)
+        found = ordered(length, turned, swapped, digits)
         out = np.empty((4, 6))
         for row in range(4):
             source = row if row < 2 else 5 - row
@@ -256,20 +298,21 @@ def pair(
             out[row, 1], out[row, 3] = found[source, 3], found[source, 1]
             out[row, 4], out[row, 5] = found[source, 5], found[source, 4]
         return out
-    return ordered(length, covariance, kappas, digits, step)
+    return ordered(length, covariance, kappas, digits)
 
 
 @kernel(inlined=False)
-def ordered(length: int, covariance: Array1, kappas: Array1, digits: float, step: float) -> Array2:
+def ordered(length: int, covariance: Array1, kappas: Array1, digits: float) -> Array2:
     """:func:`pair` where the first head's scores vary more."""
     q11, q12, q22 = covariance[0], covariance[1], covariance[2]
     law = law_of(q11, q22, q12)
-    scale, weight = grid_of(0, law, length, kappas[0], digits, step)
-    other, other_weight = grid_of(1, law, length, kappas[1], digits, step)
+    scale, weight = grid_of(0, law, length, kappas[0], digits)
+    other, other_weight = grid_of(1, law, length, kappas[1], digits)
     tables = products(q11, q22, q12, scale, other, digits)
     n, pairs = float(length), float(length) * float(length - 1)
     phi, d = np.zeros((ROWS + 2, ROWS + 2)), np.zeros((4, 4))
     values, out = np.empty(4), np.zeros((4, 6))
+    nothing = np.exp(-digits - 7.0)
     for a in range(scale.size):
         for b in range(other.size):
             w = weight[a] * other_weight[b]
@@ -277,7 +320,9 @@ def ordered(length: int, covariance: Array1, kappas: Array1, digits: float, step
                 continue
             missing = min(-tables[0, 0, a, b], 1.0 - 1e-16)
             fewer = np.exp((n - 2.0) * np.log1p(-missing))
-            if n * n * fewer == 0.0:
+            one, two = kappas[0] * scale[a], kappas[1] * other[b]
+            least = min(fewer, one + tables[1, 0, a, b], two + tables[0, 1, a, b])
+            if n * n * least * w < nothing:
                 continue
             for i in range(ROWS):
                 for j in range(min(ROWS, 7 - i)):
@@ -286,7 +331,6 @@ def ordered(length: int, covariance: Array1, kappas: Array1, digits: float, step
             least = fewer / phi[0, 0] if length > 2 else 0.0
             less = fewer * phi[0, 0]
             whole = less * phi[0, 0]
-            one, two = kappas[0] * scale[a], kappas[1] * other[b]
             p11, p20, p02 = phi[1, 1], phi[2, 0], phi[0, 2]
             gain = n * p11 * less
             left, right = n * phi[2, 1] * less, n * phi[1, 2] * less
@@ -331,8 +375,8 @@ def ordered(length: int, covariance: Array1, kappas: Array1, digits: float, step
                 )
                 out[2, 1 + direction] += w * (one * d_gain - 2.0 * d_left + d_third)
                 out[3, 1 + direction] += w * (two * d_gain - 2.0 * d_right + d_other)
-    first = single(length, q11, kappas[0], digits, step)
-    second = single(length, q22, kappas[1], digits, step)
+    first = single(length, q11, kappas[0], digits)
+    second = single(length, q22, kappas[1], digits)
     out[1, 0] += first[0, 0] + second[0, 0] - 1.0
     out[1, 1] += first[0, 1]
     out[1, 3] += second[0, 1]

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.models.in_context.found import Found
 from orderparams.models.in_context.setup import Prompts
-from orderparams.models.in_context.softmax import Risk
 
 Array = NDArray[np.float64]
 
@@ -22,9 +22,11 @@ def curvature(prompts: Prompts) -> Array:
     return found
 
 
-def risk(prompts: Prompts, key_query: Array, output: Array) -> Risk:
-    """Risk and gradient at ω (H, B) and μ (H, J)."""
+def by_closed_form(prompts: Prompts, key_query: Array, output: Array) -> Found:
+    """Risk and gradient at ω (H, B) and μ (H, J), but for rounding."""
     gain, size = output.T @ key_query, curvature(prompts)
     found = (prompts.strengths * (1 - 2 * gain) + size * gain**2).sum(1)
     slope = 2 * (size * gain - prompts.strengths)
-    return Risk(found, output @ slope, key_query @ slope.T)
+    parts = found, output @ slope, key_query @ slope.T
+    largest = max(float(np.abs(part).max()) for part in parts)
+    return Found(*parts, 1e-15 * max(1.0, largest))

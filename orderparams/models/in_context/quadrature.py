@@ -1,14 +1,4 @@
-"""The population risk of softmax heads and its gradient by direct quadrature.
-
-Given the radii r_b = |x_q^(b)| of the query, the scores of head h are k_h·g with k_hb = ω_hb r_b,
-and
-
-    E_j = E_r { Σ_b v_jb [r_b² − 2 r_b Σ_h μ_hj E m_hb + Σ_hh' μ_hj μ_h'j C_hh'b]
-                + σ_j² Σ_hh' μ_hj μ_h'j G_hh' },
-    E m_hb = k_hb E[p_1 − p_2],   C_hh'b = E m_hb m_h'b + (d_b − 1) G_hh'
-
-with the expectations of :mod:`integrals`.
-"""
+"""The population risk of softmax heads and its gradient by direct quadrature, to a tolerance."""
 
 from __future__ import annotations
 
@@ -18,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
+from orderparams.models.in_context.assembly import assembled, pairs_of, queries
+from orderparams.models.in_context.found import Found
 from orderparams.models.in_context.integrals import pair, single
-from orderparams.models.in_context.radii import radii_rule
-from orderparams.models.in_context.setting import Found, Setting
+from orderparams.models.in_context.radii import RADII, radii_rule
+from orderparams.models.in_context.sections import MOST_BLOCKS
+from orderparams.models.in_context.setup import Prompts
+from orderparams.ordered import ordered
+from orderparams.processors import threads
 
 Array = NDArray[np.float64]
-
-RADII = {1: 16, 2: 6, 3: 4}
-"""Nodes of each radius, by number of blocks, that are tried first."""
 
 MOST_RADII = {1: 64, 2: 24, 3: 10}
 """Nodes of each radius beyond which the error is told as it is."""
@@ -38,7 +30,7 @@ MOST_DIGITS = 36.0
 
 
 def by_quadrature(
-    setting: Setting,
+    prompts: Prompts,
     key_query: Array,
     output: Array,
     tolerance: float = 1e-8,
@@ -54,10 +46,10 @@ def by_quadrature(
     SolverError
         With more than three blocks, or weights that are not finite.
     """
-    blocks = len(setting.blocks)
-    if blocks > max(RADII):
+    blocks = len(prompts.blocks)
+    if blocks > MOST_BLOCKS:
         raise SolverError(
-            f"{blocks} blocks: quadrature over the radii takes at most {max(RADII)}; sample them"
+            f"{blocks} blocks: quadrature over the radii takes at most {MOST_BLOCKS}; sample them"
         )
     if not (np.isfinite(key_query).all() and np.isfinite(output).all()):
         raise SolverError("the weights are not finite")
@@ -68,20 +60,20 @@ def by_quadrature(
     least = 1e-3 * tolerance / size
     while True:
         fewer = max(1, min(count - 1, (3 * count) // 4))
-        found = integrated(setting, key_query, output, digits, count, least)
-        coarse = integrated(setting, key_query, output, digits, fewer, least)
+        found = integrated(prompts, key_query, output, digits, count, least)
+        coarse = integrated(prompts, key_query, output, digits, fewer, least)
         missed = found.distance(coarse)
         if missed <= 0.4 * tolerance or count == most:
             break
         count = min(count + max(2, count // 2), most)
     while True:
-        coarser = integrated(setting, key_query, output, COARSER * digits, fewer, least)
+        coarser = integrated(prompts, key_query, output, COARSER * digits, fewer, least)
         blurred = coarse.distance(coarser)
         if blurred <= 0.25 * tolerance or digits == MOST_DIGITS:
             break
         digits = min(1.15 * digits, MOST_DIGITS)
-        coarse = integrated(setting, key_query, output, digits, fewer, least)
-        found = integrated(setting, key_query, output, digits, count, least)
+        coarse = integrated(prompts, key_query, output, digits, fewer, least)
+        found = integrated(prompts, key_query, output, digits, count, least)
     if missed > 0.4 * tolerance:  # not where rules converge: the next could differ by more
         missed *= 4.0
     error = missed + 2.0 * blurred + found.error + 2e-15 * size
@@ -89,60 +81,32 @@ def by_quadrature(
 
 
 def integrated(
-    setting: Setting, key_query: Array, output: Array, digits: float, count: int, least: float
+    prompts: Prompts, key_query: Array, output: Array, digits: float, count: int, least: float
 ) -> Found:
     """Risk and gradient by one rule; the error is that of the radii that are left out, alone."""
-    blocks = tuple(int(size) for size in setting.blocks)
-    radii, shares, lost = radii_rule(blocks, count, least)
+    radii, shares, lost = radii_rule(prompts.sizes, count, least)
     keys = key_query * radii[:, None, :]
-    own = np.zeros(keys.shape[:2])
-    if setting.query_in_softmax:
-        own = np.exp((keys * radii[:, None, :]).sum(2))
-    labels = (setting.variances * setting.blocks).sum(1) + setting.noise**2
-    steps = digits, 10.0 / digits
-    risk = (setting.variances * setting.blocks).sum(1)
-    by_keys, by_own, by_output = np.zeros(keys.shape), np.zeros(own.shape), np.zeros(output.shape)
-    heads = range(len(output))
-    for r, share in enumerate(shares):
-        k, v = keys[r], setting.variances
-        for h in heads:
-            one = single(setting.length, float(k[h] @ k[h]), float(own[r, h]), *steps)
-            linear = v @ (radii[r] * k[h])
-            form = labels * one[1, 0] + v @ k[h] ** 2 * one[2, 0]
-            risk += share * (output[h] ** 2 * form - 2 * output[h] * linear * one[0, 0])
-            by_output[h] += share * (2 * output[h] * form - 2 * linear * one[0, 0])
-            taken, square = output[h] @ v, output[h] ** 2 @ v
-            slope = float(output[h] ** 2 @ labels) * one[1, 1:]
-            slope += float(square @ k[h] ** 2) * one[2, 1:]
-            slope -= 2 * float(output[h] @ linear) * one[0, 1:]
-            direct = 2 * square * k[h] * one[2, 0] - 2 * taken * radii[r] * one[0, 0]
-            by_keys[r, h] += share * (direct + 2 * k[h] * slope[0])
-            by_own[r, h] += share * slope[1]
-        for h, g in itertools.combinations(heads, 2):
-            covariance = np.array([k[h] @ k[h], k[h] @ k[g], k[g] @ k[g]])
-            two = pair(setting.length, covariance, own[r, [h, g]], *steps)
-            gain, x, w, other = 2 * share * two[:, 0]
-            form = labels * gain + v @ (k[h] * k[g] * x + k[h] ** 2 * w + k[g] ** 2 * other)
-            risk += output[h] * output[g] * form
-            by_output[h] += output[g] * form
-            by_output[g] += output[h] * form
-            mixed = (output[h] * output[g]) @ v
-            seeds = np.array(
-                [
-                    (output[h] * output[g]) @ labels,
-                    mixed @ (k[h] * k[g]),
-                    mixed @ k[h] ** 2,
-                    mixed @ k[g] ** 2,
-                ]
-            )
-            slope = 2 * share * (seeds[:, None] * two[:, 1:]).sum(0)
-            by_keys[r, h] += mixed * (x * k[g] + 2 * w * k[h])
-            by_keys[r, h] += 2 * k[h] * slope[0] + k[g] * slope[1]
-            by_keys[r, g] += mixed * (x * k[h] + 2 * other * k[g])
-            by_keys[r, g] += 2 * k[g] * slope[2] + k[h] * slope[1]
-            by_own[r, h] += slope[3]
-            by_own[r, g] += slope[4]
-    by_key_query = (by_keys * radii[:, None, :]).sum(0)
-    by_key_query += ((by_own * own)[:, :, None] * radii[:, None, :] ** 2).sum(0)
+    expectations = expected(prompts.length, keys, queries(prompts, radii, keys), digits)
+    found = assembled(prompts, (radii, shares), key_query, output, expectations)
     size = max(1.0, float(np.abs(output).sum(0).max()) ** 2, float(np.abs(keys).max(initial=0.0)))
-    return Found(risk, by_key_query, by_output, lost * size * float(labels.max()))
+    error = lost * size * float(prompts.labels.max())
+    return Found(found.risk, found.key_query, found.output, error)
+
+
+def expected(length: int, keys: Array, own: Array, digits: float) -> tuple[Array, Array]:
+    """Expectations of heads (R, H, 3, 3) and of pairs (R, P, 4, 6) at keys (R, H, B)."""
+    heads = range(keys.shape[1])
+    singles = np.empty((len(keys), len(heads), 3, 3))
+    pairs = np.empty((len(keys), pairs_of(len(heads)), 4, 6))
+
+    def fill(r: int) -> None:
+        covariance = keys[r] @ keys[r].T
+        for h in heads:
+            singles[r, h] = single(length, float(covariance[h, h]), float(own[r, h]), digits)
+        for p, (h, g) in enumerate(itertools.combinations(heads, 2)):
+            three = np.array([covariance[h, h], covariance[h, g], covariance[g, g]])
+            pairs[r, p] = pair(length, three, own[r, [h, g]], digits)
+
+    for _ in ordered(fill, range(len(keys)), threads()):
+        pass
+    return singles, pairs

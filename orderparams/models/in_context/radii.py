@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+RADII = {1: 16, 2: 8, 3: 5}
+"""Nodes of each radius by number of blocks, if nothing else is said."""
+
 
 @functools.lru_cache(256)
 def radius_rule(size: int, count: int) -> tuple[Array, Array]:
@@ -22,6 +25,7 @@ def radius_rule(size: int, count: int) -> tuple[Array, Array]:
     return np.sqrt(2 * np.maximum(half, 0.0)), vectors[0] ** 2
 
 
+@functools.lru_cache(64)
 def radii_rule(blocks: tuple[int, ...], count: int, least: float) -> tuple[Array, Array, float]:
     """Nodes (R, B) and weights (R,) of all radii, but those whose weight times (1 + Σ r²) is below
     ``least``; and the sum of this over what is left out."""

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.models.in_context.setting import Found, Setting
+from orderparams.models.in_context.found import Found
+from orderparams.models.in_context.setup import Prompts
 
 Array = NDArray[np.float64]
 
@@ -19,16 +20,14 @@ CHUNK = 400_000
 """Numbers of a kind that are drawn at once."""
 
 
-def by_sampling(
-    setting: Setting, key_query: Array, output: Array, samples: int, seed: int
-) -> Found:
+def by_sampling(law: Prompts, key_query: Array, output: Array, samples: int, seed: int) -> Found:
     """Risk and gradient at ω (H, B) and μ (H, J): means over prompts, the error is the largest
     standard error."""
     drawn = np.random.default_rng(seed)
-    sizes = [len(setting.noise), key_query.size, output.size]
+    sizes = [len(law.noise), key_query.size, output.size]
     total, squares, done = np.zeros(sum(sizes)), np.zeros(sum(sizes)), 0
-    for count in chunks(setting, samples):
-        terms = losses(setting, key_query, output, count, drawn)
+    for count in chunks(law, samples):
+        terms = losses(law, key_query, output, count, drawn)
         total += terms.sum(0)
         squares += (terms**2).sum(0)
         done += count
@@ -43,21 +42,21 @@ def by_sampling(
     )
 
 
-def chunks(setting: Setting, samples: int) -> Iterator[int]:
+def chunks(law: Prompts, samples: int) -> Iterator[int]:
     """Numbers of prompts that are drawn together."""
-    most = max(1, CHUNK // (setting.length * max(setting.variances.shape)))
+    most = max(1, CHUNK // (law.length * max(law.variances.shape)))
     while samples > 0:
         yield min(most, samples)
         samples -= most
 
 
 def losses(
-    setting: Setting, key_query: Array, output: Array, count: int, drawn: np.random.Generator
+    law: Prompts, key_query: Array, output: Array, count: int, drawn: np.random.Generator
 ) -> Array:
     """Of each prompt the squared errors and their derivatives by ω and μ, a row each."""
-    radii, coordinates, labels, targets = prompts(setting, count, drawn)
+    radii, coordinates, labels, targets = prompts(law, count, drawn)
     slopes = coordinates * radii[:, None, :]
-    if setting.query_in_softmax:
+    if law.query_in_softmax:
         slopes = np.concatenate([slopes, radii[:, None, :] ** 2], 1)
         labels = np.concatenate([labels, np.zeros((count, 1, labels.shape[2]))], 1)
     scores = np.einsum("nib,hb->nhi", slopes, key_query)
@@ -75,21 +74,21 @@ def losses(
 
 
 def prompts(
-    setting: Setting, count: int, drawn: np.random.Generator
+    law: Prompts, count: int, drawn: np.random.Generator
 ) -> tuple[Array, Array, Array, Array]:
     """Radii (n, B), coordinates of examples along the query (n, N, B), labels (n, N, J) and targets
     (n, J) of n prompts."""
-    tasks, blocks = setting.variances.shape
-    roots = np.sqrt(setting.variances)
-    radii = np.sqrt(drawn.chisquare(setting.blocks, (count, blocks)))
+    tasks, blocks = law.variances.shape
+    roots = np.sqrt(law.variances)
+    radii = np.sqrt(drawn.chisquare(law.blocks, (count, blocks)))
     along = roots * drawn.standard_normal((count, tasks, blocks))
-    coordinates = drawn.standard_normal((count, setting.length, blocks))
+    coordinates = drawn.standard_normal((count, law.length, blocks))
     labels = np.einsum("nib,njb->nij", coordinates, along)
-    labels += setting.noise * drawn.standard_normal((count, setting.length, tasks))
-    for b, size in enumerate(setting.blocks):
+    labels += law.noise * drawn.standard_normal((count, law.length, tasks))
+    for b, size in enumerate(law.blocks):
         if size > 1:
             factor = wishart_factor(int(size) - 1, tasks, count, drawn) * roots[:, b, None]
-            across = drawn.standard_normal((count, setting.length, factor.shape[2]))
+            across = drawn.standard_normal((count, law.length, factor.shape[2]))
             labels += np.einsum("nik,njk->nij", across, factor)
     return radii, coordinates, labels, np.einsum("nb,njb->nj", radii, along)
 

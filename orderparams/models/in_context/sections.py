@@ -19,6 +19,7 @@ from orderparams.config.values import (
     Matrix,
     Numbers,
     Rows,
+    boolean,
     choice,
     integer,
     matrix,
@@ -30,7 +31,10 @@ from orderparams.config.values import (
 
 MAX_LENGTH = 10**6
 MAX_HEADS = 64
-MAX_BLOCKS = 3
+MAX_BLOCKS = 16
+MOST_BLOCKS = 3
+MOST_RADII = 64
+"""What quadrature takes."""
 
 STEPS_TIME = "learning_rate × steps"
 
@@ -73,6 +77,19 @@ class TaskConfig:
         meaning=sections.NO_NOISE,
         unit="labels",
         within="one for all tasks, or one a task",
+    )
+
+    query_in_softmax: bool = option(
+        boolean,
+        False,
+        meaning="whether the query itself is in the softmax, with label 0",
+    )
+    test_lengths: tuple[int, ...] | None = option(
+        sequence(integer(2, MAX_LENGTH), "list of whole numbers"),
+        None,
+        meaning="other lengths of prompts at which the trained heads are tested",
+        unit="examples",
+        left_out="none",
     )
 
     @property
@@ -169,6 +186,34 @@ class InitialConfig:
 
 
 @dataclass(frozen=True)
+class ExpectationConfig:
+    """How expectations over prompts are taken."""
+
+    engine: str = option(
+        choice("auto", "tables", "quadrature", "sampling"),
+        "auto",
+        meaning="method; auto is tables, or quadrature with the query in the softmax",
+    )
+    tolerance: float = option(
+        number(low=1e-12, high=1e-2),
+        1e-8,
+        meaning="absolute error that quadrature may make",
+        unit="risk and its gradient",
+    )
+    radii: int | None = option(
+        integer(2, MOST_RADII),
+        None,
+        meaning="nodes of the radius of the query in each block",
+        unit="nodes",
+        left_out="16, 8, 5 for 1, 2, 3 blocks; quadrature takes more where it must",
+    )
+    samples: int = option(
+        integer(64, 2**26), 16384, meaning="prompts that sampling takes", unit="prompts"
+    )
+    seed: int = option(seed, 0, meaning="seed of the prompts of sampling")
+
+
+@dataclass(frozen=True)
 class Problem(sections.Problem):
     """A complete, validated configuration of in-context regression."""
 
@@ -189,6 +234,11 @@ class Problem(sections.Problem):
     )
     initial: InitialConfig = option(
         Section(InitialConfig), InitialConfig(), meaning=sections.INITIAL
+    )
+    expectation: ExpectationConfig = option(
+        Section(ExpectationConfig),
+        ExpectationConfig(),
+        meaning="how expectations over prompts are taken",
     )
     integrator: IntegratorConfig = option(
         Section(IntegratorConfig), IntegratorConfig(), meaning=sections.INTEGRATOR

@@ -10,10 +10,11 @@ Numbers = tuple[float, float, float]
 
 def overlap() -> Numbers:
     """E Σ st of two softmaxes over 40 examples, by Laplace integrals without tables."""
-    from orderparams.models.in_context.pairs import pairs, scores
+    import numpy as np
 
-    one, other = scores(40, 0.9**0.5), scores(40, 1.4**0.5)
-    found = pairs(40, one, [other], 0.5 / (0.9 * 1.4) ** 0.5)
+    from orderparams.models.in_context.integrals import pair
+
+    found = pair(40, np.array([0.9, 0.5, 1.4]), np.zeros(2), 26.0)
     return 0.038698844649, 1e-10, float(found[0, 0])
 
 

@@ -13,12 +13,19 @@ Array = NDArray[np.float64]
 
 
 class Prompts(NamedTuple):
-    """The law of prompts: N examples, blocks (B,) of d_b, strengths (J, B), noise (J,)."""
+    """The law of prompts: N examples, blocks (B,) of d_b, strengths (J, B), noise (J,); whether the
+    query itself is in the softmax, with label 0."""
 
     length: int
     blocks: Array
     strengths: Array
     noise: Array
+    query_in_softmax: bool = False
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """d_b of each block."""
+        return tuple(int(size) for size in self.blocks)
 
     @property
     def variances(self) -> Array:
@@ -40,6 +47,7 @@ def prompts_of(problem: Problem) -> Prompts:
         np.array(task.blocks, dtype=np.float64),
         np.array(task.rows),
         np.array(task.noises),
+        task.query_in_softmax,
     )
 
 

@@ -1,149 +1,356 @@
-"""G, X and U of pairs of heads, interpolated: at given N they depend on two or three numbers alone.
+"""Expectations of heads and pairs of heads, interpolated: at given N they depend on the standard
+deviations s, s' of two heads' scores and their correlation ρ alone.
 
-With one block the scores of all heads are collinear, and the signed standard deviations decide; the
-table is a polynomial in both. With more it is one in (s, s', ρ). Derivatives are those of the
-polynomial, so that risk and gradient belong together.
+A change of the signs of s and ρ leaves them as they are. So they are sums of T_k(ρ) T_i(x) T_j(x')
+with i + k and j + k even, where s = A sinh(βx)/sinh β; with one block, where ρ = ±1, k is 0 or 1.
+Derivatives by the covariances are interpolated as the values are.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
+from orderparams.arrays import Array1, Array2, Array3, Array4
+from orderparams.compiled import kernel, part
 from orderparams.errors import SolverError
-from orderparams.models.in_context.pairs import pairs, scores
+from orderparams.models.in_context.assembly import assembled, pairs_of
+from orderparams.models.in_context.found import Found
+from orderparams.models.in_context.integrals import pair, single
+from orderparams.models.in_context.radii import RADII, radii_rule
+from orderparams.models.in_context.sections import MOST_BLOCKS
+from orderparams.models.in_context.setup import Prompts
+from orderparams.ordered import ordered
+from orderparams.processors import threads
 
 Array = NDArray[np.float64]
 
-COLLINEAR_RANGE, COLLINEAR_NODES = 4.5, 60
-RANGE, NODES, CORRELATIONS = 4.0, 18, 12
-"""Largest standard deviation of the scores in the tables, and nodes an axis."""
+RANGES = (1.5, 3.0, 4.5)
+"""Largest standard deviation of the scores in each table; every radius takes the first that
+reaches."""
+
+ENTRIES = {True: (2e-10, 1e-9, 1e-8), False: (1e-8, 1e-7, 1e-6)}
+"""Errors that their entries aim at, of one block and of several."""
+
+COARSE, LIGHT = 1e-5, {True: 1e-4, False: 1e-3}
+"""The same where the weight of all radii that take a table is below LIGHT: of those far out."""
+
+STRETCH = 2.0
+"""β: polynomials have more of their nodes at small s than without it."""
+
+NODES = (12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64)
+"""Numbers of nodes in (−A, A) that are tried."""
+
+CORRELATIONS = (4, 6, 8, 10, 12, 14, 16, 18, 20)
+"""Nodes in ρ that are tried with several blocks."""
+
+LEAST = 1e-11
+"""Weight of radii, with their squares, below which they are left out: far ones would ask for scores
+beyond the tables."""
+
+FUNCTIONS = 10
+"""G, X, W; ∂G by q_11, q_12; ∂X by q_11, q_12; ∂W by q_11, q_12, q_22. The others are these with
+heads exchanged."""
 
 
-def points(count: int) -> Array:
-    """Chebyshev nodes in (−1, 1)."""
+def by_tables(
+    prompts: Prompts,
+    key_query: Array,
+    output: Array,
+    radii: int | None = None,
+    *,
+    error: bool = True,
+) -> Found:
+    """Risk and gradient of softmax heads at ω (H, B) and μ (H, J), interpolated.
+
+    The error is the difference from shorter polynomials and from fewer radii, and a bound of what
+    errors of the entries do.
+
+    Raises
+    ------
+    SolverError
+        Where scores are beyond the tables, the query is in the softmax, or blocks are too many.
+    """
+    if prompts.query_in_softmax:
+        raise SolverError("the query is in the softmax, of which there are no tables")
+    if len(prompts.blocks) > MOST_BLOCKS:
+        raise SolverError(f"more than {MOST_BLOCKS} blocks, of which there are no tables")
+    count = RADII[len(prompts.blocks)] if radii is None else radii
+    found = interpolated(prompts, key_query, output, count)
+    if not error:
+        return found
+    shorter = interpolated(prompts, key_query, output, count, shorter=True)
+    fewer = interpolated(prompts, key_query, output, max(1, (3 * count) // 4))
+    missed = found.distance(shorter) + found.distance(fewer)
+    bound = entries_error(prompts, key_query, output, count)
+    return Found(found.risk, found.key_query, found.output, missed + bound)
+
+
+def interpolated(
+    prompts: Prompts, key_query: Array, output: Array, count: int, *, shorter: bool = False
+) -> Found:
+    """Risk and gradient with so many nodes of each radius."""
+    *rule, _ = radii_rule(prompts.sizes, count, LEAST)
+    keys = key_query * rule[0][:, None, :]
+    singles = np.zeros((*keys.shape[:2], 3, 3))
+    pairs = np.zeros((len(keys), pairs_of(keys.shape[1]), 4, 6))
+    for at, table in tables_of(prompts.length, rule[0], rule[1], keys):
+        singles[at], pairs[at] = (table.shorter if shorter else table).at(keys[at])
+    return assembled(prompts, (rule[0], rule[1]), key_query, output, (singles, pairs))
+
+
+def entries_error(prompts: Prompts, key_query: Array, output: Array, count: int) -> float:
+    """A bound of what errors of the entries do to risk and gradient: all of one sign."""
+    radii, shares, lost = radii_rule(prompts.sizes, count, LEAST)
+    key_query, output = np.abs(key_query), np.abs(output)
+    keys = key_query * radii[:, None, :]
+    alone, pairs = (
+        np.zeros((*keys.shape[:2], 3, 3)),
+        np.zeros((len(keys), pairs_of(keys.shape[1]), 4, 6)),
+    )
+    for at, table in tables_of(prompts.length, radii, shares, keys):
+        alone[at], pairs[at] = table.error, table.error
+    alone[:, :, 0] *= -1.0
+    bound = assembled(prompts, (radii, shares), key_query, output, (alone, pairs))
+    size = max(1.0, float(output.sum(0).max()) ** 2, float(keys.max(initial=0.0)))
+    risk = np.abs(bound.risk - prompts.strengths.sum(1)).max()
+    parts = risk, np.abs(bound.key_query).max(), np.abs(bound.output).max()
+    return float(max(parts)) + lost * size * float(prompts.labels.max())
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Coefficients (k, i, FUNCTIONS, j) of pairs and (6, i) of heads alone, up to s = ``range``.
+
+    ``error`` is what their entries aim at.
+    """
+
+    range: float
+    error: float
+    coefficients: Array
+    alone: Array
+
+    @property
+    def shorter(self) -> Table:
+        """Without the last terms: what they add is more than what is missing."""
+        turns = len(self.coefficients)
+        kept = self.coefficients[: max(turns - 2, 2), :-1, :, :-1]
+        return Table(self.range, self.error, np.ascontiguousarray(kept), self.alone[:, :-1].copy())
+
+    def at(self, keys: Array) -> tuple[Array, Array]:
+        """Expectations of heads (R, H, 3, 3) and of pairs (R, P, 4, 6) at keys (R, H, B)."""
+        heads = keys.shape[1]
+        singles = np.zeros((len(keys), heads, 3, 3))
+        pairs = np.zeros((len(keys), pairs_of(heads), 4, 6))
+        look_up(keys, self.range, self.coefficients, self.alone, singles, pairs)
+        return singles, pairs
+
+
+def tables_of(
+    length: int, radii: Array, shares: Array, keys: Array
+) -> Iterator[tuple[NDArray[np.bool_], Table]]:
+    """Which radii (R,) take which table, for keys (R, H, B); :class:`SolverError` beyond all."""
+    sizes = np.sqrt((keys**2).sum(2).max(1))
+    if not sizes.max(initial=0.0) <= RANGES[-1]:
+        raise SolverError(
+            f"scores of standard deviation {sizes.max():.4g} are beyond the tables, which reach "
+            f"{RANGES[-1]:g}; set expectation.engine = 'quadrature'"
+        )
+    line = keys.shape[2] == 1
+    rungs, weights = np.searchsorted(RANGES, sizes), shares * (1.0 + (radii**2).sum(1))
+    for rung in np.unique(rungs):
+        at = rungs == rung
+        light = weights[at].sum() < LIGHT[line]
+        yield at, built(length, int(rung), line, bool(light))
+
+
+@functools.lru_cache(16)
+def built(length: int, rung: int, line: bool, coarse: bool) -> Table:
+    """A table of a length, of one block or of several."""
+    largest, error = RANGES[rung], COARSE if coarse else ENTRIES[line][rung]
+    digits = 2.0 - float(np.log(error))
+    alone, count = alone_at(length, largest, error, digits)
+    half = count // 2
+    sizes = scores_at(nodes(count)[:half], largest)
+    cosines = np.array([1.0, -1.0])
+    if not line:
+        cosines = nodes(turns_at(length, largest, error, digits))
+    values = np.empty((len(cosines), half, half, FUNCTIONS))
+
+    def fill(task: tuple[int, int]) -> None:
+        c, i = task
+        fill_row(length, sizes, i, float(cosines[c]), digits, values[c])
+
+    rows = itertools.product(range(len(cosines)), range(half))
+    for _ in ordered(fill, rows, threads()):
+        pass
+    turns = np.array([[0.5, 0.5], [0.5, -0.5]]) if line else transform(len(cosines))
+    values = np.tensordot(turns, values, 1)
+    coefficients = np.empty((len(cosines), half, FUNCTIONS, half))
+    full = 2.0 * transform(count)[:, :half]
+    for k in range(len(cosines)):
+        side = full[k % 2 :: 2]
+        coefficients[k] = np.einsum("ai,bj,ijf->afb", side, side, values[k], optimize=True)
+    return Table(largest, error, coefficients, alone)
+
+
+def alone_at(length: int, largest: float, error: float, digits: float) -> tuple[Array, int]:
+    """Coefficients (6, i) of heads alone, and the number of nodes in (−A, A) that they need."""
+    for count in NODES:
+        half = count // 2
+        sizes = scores_at(nodes(count)[:half], largest)
+        values = np.array([single(length, float(s * s), 0.0, digits)[:, :2].T for s in sizes])
+        side = 2.0 * transform(count)[::2, :half]
+        found: Array = np.ascontiguousarray((side @ values.reshape(half, 6)).T)
+        if np.abs(found[:, -2:]).max() < 3.0 * error:
+            break
+    return found, count
+
+
+def turns_at(length: int, largest: float, error: float, digits: float) -> int:
+    """Nodes in ρ that pairs need whose scores vary about as most do."""
+    square = (0.6 * largest) ** 2
+    for count in CORRELATIONS:
+        values = [
+            pair(length, np.array([square, square * x, square]), np.zeros(2), digits)[
+                :3, :3
+            ].ravel()
+            for x in nodes(count)
+        ]
+        if np.abs((transform(count) @ values)[-1]).max() < error:
+            break
+    return count
+
+
+def nodes(count: int) -> Array:
+    """Chebyshev nodes in (−1, 1), falling."""
     return np.cos(np.pi * (np.arange(count) + 0.5) / count)
 
 
-def coefficients(values: Array) -> Array:
-    """Of values (…) on Chebyshev nodes of every axis but the last, which has the functions."""
-    for axis in range(values.ndim - 1):
-        count = values.shape[axis]
-        transform = 2.0 / count * chebyshev.chebvander(points(count), count - 1).T
-        transform[0] *= 0.5
-        values = np.moveaxis(np.tensordot(transform, values, (1, axis)), 0, axis)
-    return values
+def transform(count: int) -> Array:
+    """From values on the nodes to coefficients."""
+    found: Array = 2.0 / count * chebyshev.chebvander(nodes(count), count - 1).T
+    found[0] *= 0.5
+    return found
 
 
-def basis(at: Array, scale: float, shift: float, count: int) -> tuple[Array, Array]:
-    """Polynomials (…, count) of scale · at − shift, and their derivatives by ``at``."""
-    x = scale * at - shift
-    values: Array = np.asarray(chebyshev.chebvander(x, count - 1), np.float64)
-    second = np.zeros_like(values)  # U_{k-1}, of which k times is the derivative
-    for k in range(1, count):
-        second[..., k] = 1.0 if k == 1 else 2 * x * second[..., k - 1] - second[..., k - 2]
-    slopes: Array = scale * second * np.arange(count)
-    return values, slopes
+def scores_at(x: Array, largest: float) -> Array:
+    """s at x."""
+    return largest * np.sinh(STRETCH * x) / np.sinh(STRETCH)
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """G, X, U (…, 3) and their derivatives by s, s' and, where it is a variable, ρ."""
-
-    values: Array
-    derivatives: tuple[Array, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Collinear:
-    """The table of one block: polynomials in the signed s and s' of two heads."""
-
-    table: Array
-
-    def __call__(self, first: Array, second: Array) -> Found:
-        """All pairs of heads at some radii, (R, H) each → (R, H, H, 3)."""
-        bounded(max(np.abs(first).max(), np.abs(second).max()), COLLINEAR_RANGE)
-        count = len(self.table)
-        one, one_slope = basis(first, 1 / COLLINEAR_RANGE, 0.0, count)
-        other, other_slope = basis(second, 1 / COLLINEAR_RANGE, 0.0, count)
-        half = np.einsum("rhi,ijf->rhjf", one, self.table, optimize=True)
-        slope = np.einsum("rhi,ijf->rhjf", one_slope, self.table, optimize=True)
-        return Found(
-            np.einsum("rhjf,rgj->rhgf", half, other, optimize=True),
-            (
-                np.einsum("rhjf,rgj->rhgf", slope, other, optimize=True),
-                np.einsum("rhjf,rgj->rhgf", half, other_slope, optimize=True),
-            ),
-        )
+@kernel(inlined=False)
+def fill_row(
+    length: int, sizes: Array1, row: int, cosine: float, digits: float, out: Array3
+) -> None:
+    """Entries of head ``row`` with itself and all heads that vary less, in both orders."""
+    covariance, kappas = np.empty(3), np.zeros(2)
+    for j in range(row, sizes.size):
+        covariance[0], covariance[2] = sizes[row] ** 2, sizes[j] ** 2
+        covariance[1] = sizes[row] * sizes[j] * cosine
+        found = pair(length, covariance, kappas, digits)
+        for order in range(2):
+            entry = out[row, j] if order == 0 else out[j, row]
+            own, first, last = (2, 1, 3) if order == 0 else (3, 3, 1)
+            entry[0], entry[1], entry[2] = found[0, 0], found[1, 0], found[own, 0]
+            entry[3], entry[4] = found[0, first], found[0, 2]
+            entry[5], entry[6] = found[1, first], found[1, 2]
+            entry[7], entry[8], entry[9] = found[own, first], found[own, 2], found[own, last]
 
 
-@dataclass(frozen=True, eq=False)
-class Correlated:
-    """The table of several blocks: polynomials in s, s' and ρ."""
-
-    table: Array
-
-    def __call__(self, size: Array, correlation: Array) -> Found:
-        """All pairs of heads at some radii, (R, H) and (R, H, H) → (R, H, H, 3)."""
-        bounded(size.max(), RANGE)
-        count, _, turns, _ = self.table.shape
-        values, slopes = basis(size, 2 / RANGE, 1.0, count)
-        turned, turned_slope = basis(correlation, 1.0, 0.0, turns)
-
-        def along(one: Array, other: Array, third: Array) -> Array:
-            rows = np.einsum("rhi,ijkf->rhjkf", one, self.table, optimize=True)
-            pairs = np.einsum("rhjkf,rgj->rhgkf", rows, other, optimize=True)
-            return np.asarray(np.einsum("rhgkf,rhgk->rhgf", pairs, third, optimize=True))
-
-        return Found(
-            along(values, values, turned),
-            (
-                along(slopes, values, turned),
-                along(values, slopes, turned),
-                along(values, values, turned_slope),
-            ),
-        )
+@part()
+def exchanged(one: Array1, other: Array1, out: Array2) -> None:
+    """Expectations of a pair (4, 6) from the FUNCTIONS of its heads in both orders."""
+    out[0, 0], out[1, 0], out[2, 0], out[3, 0] = one[0], one[1], one[2], other[2]
+    out[0, 1], out[0, 2], out[0, 3] = one[3], one[4], other[3]
+    out[1, 1], out[1, 2], out[1, 3] = one[5], one[6], other[5]
+    out[2, 1], out[2, 2], out[2, 3] = one[7], one[8], one[9]
+    out[3, 1], out[3, 2], out[3, 3] = other[9], other[8], other[7]
 
 
-def shortened(table: Array) -> Array:
-    """Coefficients without the last of every axis: what they add is more than what is missing."""
-    kept = tuple(slice(count - max(1, count // 10)) for count in table.shape[:-1])
-    return table[kept]
+@part()
+def polynomials(x: float, out: Array1) -> None:
+    """T_0, T_1, … at x."""
+    out[0] = 1.0
+    if out.size > 1:
+        out[1] = x
+    for k in range(2, out.size):
+        out[k] = 2.0 * x * out[k - 1] - out[k - 2]
 
 
-def bounded(size: float, bound: float) -> None:
-    """:class:`SolverError` beyond the table."""
-    if not size <= bound:
-        raise SolverError(
-            f"scores of standard deviation {size:.4g} are beyond the tables, which reach {bound:g}"
-        )
-
-
-@functools.lru_cache(8)
-def collinear(length: int) -> Collinear:
-    """The table of one block at a length."""
-    sizes = COLLINEAR_RANGE * points(COLLINEAR_NODES)
-    count = COLLINEAR_NODES // 2
-    known = [scores(length, float(size)) for size in sizes[:count]]
-    values = np.empty((COLLINEAR_NODES, COLLINEAR_NODES, 3))
-    for i in range(count):
-        values[i, :count] = pairs(length, known[i], known, 1.0)
-        values[i, count:] = pairs(length, known[i], known[::-1], -1.0)
-    values[count:] = values[:count][::-1, ::-1]
-    return Collinear(coefficients(values))
-
-
-@functools.lru_cache(4)
-def correlated(length: int) -> Correlated:
-    """The table of several blocks at a length."""
-    known = [scores(length, 0.5 * RANGE * (1 + x)) for x in points(NODES)]
-    correlations = points(CORRELATIONS)
-    values = np.empty((NODES, NODES, CORRELATIONS, 3))
-    for i, one in enumerate(known):
-        for k, correlation in enumerate(correlations):
-            values[i, :, k] = pairs(length, one, known, float(correlation))
-    return Correlated(coefficients(values))
+@kernel(inlined=False)
+def look_up(
+    keys: Array3,
+    largest: float,
+    coefficients: Array4,
+    alone: Array2,
+    singles: Array4,
+    pairs: Array4,
+) -> None:
+    """Fill singles and pairs at keys (R, H, B)."""
+    radii, heads, blocks = keys.shape
+    turns, half, functions, _ = coefficients.shape
+    sizes, basis = np.empty(heads), np.empty((heads, 2, half))
+    every, turned = np.empty(2 * half), np.empty(turns)
+    halves = np.empty((heads, turns, functions, half))
+    joined = np.empty((2, functions, half))
+    found = np.empty((heads, heads, functions))
+    widest = np.sinh(STRETCH) / largest
+    for r in range(radii):
+        for h in range(heads):
+            square = 0.0
+            for b in range(blocks):
+                square += keys[r, h, b] ** 2
+            sizes[h] = np.sqrt(square)
+            polynomials(np.arcsinh(sizes[h] * widest) / STRETCH, every)
+            for i in range(half):
+                basis[h, 0, i], basis[h, 1, i] = every[2 * i], every[2 * i + 1]
+            for row in range(3):
+                for column in range(2):
+                    value = 0.0
+                    for i in range(alone.shape[1]):
+                        value += alone[3 * column + row, i] * basis[h, 0, i]
+                    singles[r, h, row, column] = value
+            for k in range(turns):
+                weights = basis[h, k % 2]
+                for f in range(functions):
+                    for j in range(half):
+                        halves[h, k, f, j] = 0.0
+                for i in range(half):
+                    for f in range(functions):
+                        for j in range(half):
+                            halves[h, k, f, j] += weights[i] * coefficients[k, i, f, j]
+        for h in range(heads):
+            for g in range(heads):
+                if g == h:
+                    continue
+                cosine = 0.0
+                for b in range(blocks):
+                    cosine += keys[r, h, b] * keys[r, g, b]
+                scale = sizes[h] * sizes[g]
+                cosine = min(max(cosine / scale, -1.0), 1.0) if scale > 0.0 else 0.0
+                polynomials(cosine, turned)
+                for f in range(functions):
+                    for j in range(half):
+                        joined[0, f, j], joined[1, f, j] = 0.0, 0.0
+                for k in range(turns):
+                    for f in range(functions):
+                        for j in range(half):
+                            joined[k % 2, f, j] += turned[k] * halves[h, k, f, j]
+                for f in range(functions):
+                    value = 0.0
+                    for j in range(half):
+                        value += joined[0, f, j] * basis[g, 0, j]
+                        value += joined[1, f, j] * basis[g, 1, j]
+                    found[h, g, f] = value
+        p = 0
+        for h in range(heads):
+            for g in range(h + 1, heads):
+                exchanged(found[h, g], found[g, h], pairs[r, p])
+                p += 1

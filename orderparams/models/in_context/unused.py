@@ -26,5 +26,22 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
     elif initial.kind == "allocated":
         reason = "an allocated start is not drawn; set initial.kind = 'random'"
         yield Unused(("initial.seed",), reason)
+    yield from expectations(problem)
     if command == "evaluate":
         yield NO_TIME
+
+
+def expectations(problem: Problem) -> Iterator[Unused]:
+    """Keys of the engine that is not at work."""
+    engine = problem.expectation.engine
+    if problem.attention.activation == "linear":
+        yield Unused(("expectation",), "linear attention has closed forms; nothing is integrated")
+    elif engine == "sampling":
+        reason = "prompts are drawn; set expectation.samples, or engine = 'auto'"
+        yield Unused(("expectation.tolerance", "expectation.radii"), reason)
+    else:
+        reason = "nothing is sampled; set expectation.engine = 'sampling'"
+        yield Unused(("expectation.samples", "expectation.seed"), reason)
+    if engine == "tables":
+        reason = "tables have an error of their own; set expectation.engine = 'quadrature'"
+        yield Unused(("expectation.tolerance",), reason)

@@ -5,33 +5,29 @@ import pytest
 from numpy.testing import assert_allclose
 
 from orderparams.errors import SolverError
-from orderparams.models.in_context.risk import (
-    Setting,
-    by_closed_form,
-    by_quadrature,
-    by_sampling,
-    by_tables,
-)
+from orderparams.models.in_context.quadrature import integrated
+from orderparams.models.in_context.risk import by_closed_form, by_quadrature, by_sampling, by_tables
 from orderparams.models.in_context.sampling import prompts
+from orderparams.models.in_context.setup import Prompts
 
 SIGMA = 0.1**0.5
-ONE = Setting(40, np.array([5]), np.array([[0.2]]), np.array([SIGMA]))
-SHARED = Setting(5, np.array([1, 3]), np.array([[0.5, 0.2], [0.3, 0.0]]), np.array([0.4, 0.0]))
+ONE = Prompts(40, np.array([5.0]), np.ones((1, 1)), np.array([SIGMA]))
+SHARED = Prompts(5, np.array([1.0, 3.0]), np.array([[0.5, 0.6], [0.3, 0]]), np.array([0.4, 0]))
 
 
-def weights(setting, heads=2, seed=1, key=0.2):
+def weights(law, heads=2, seed=1, key=0.2):
     drawn = np.random.default_rng(seed)
-    tasks, blocks = setting.variances.shape
+    tasks, blocks = law.variances.shape
     return key * drawn.standard_normal((heads, blocks)), drawn.standard_normal((heads, tasks))
 
 
-@pytest.mark.parametrize("setting", [ONE, SHARED], ids=["one", "shared"])
+@pytest.mark.parametrize("law", [ONE, SHARED], ids=["one", "shared"])
 @pytest.mark.parametrize("inside", [False, True])
-def test_sampling_and_quadrature(setting, inside):
+def test_sampling_and_quadrature(law, inside):
     """Oracle: two engines that share no formula, risk and gradient."""
-    setting = setting._replace(query_in_softmax=inside)
-    exact = by_quadrature(setting, *weights(setting), 1e-5)
-    found = by_sampling(setting, *weights(setting), 60_000, 3)
+    law = law._replace(query_in_softmax=inside)
+    exact = by_quadrature(law, *weights(law), 1e-5)
+    found = by_sampling(law, *weights(law), 60_000, 3)
     assert exact.distance(found) < 4 * found.error
     assert found.error < 0.05
 
@@ -40,7 +36,7 @@ def test_reduced_prompts_have_the_law_of_whole_ones():
     """Oracle: moments of labels and targets of prompts drawn in d dimensions."""
     drawn, count = np.random.default_rng(4), 60_000
     _, _, labels, targets = prompts(SHARED, count, drawn)
-    block = np.repeat([0, 1], SHARED.blocks)
+    block = np.repeat([0, 1], SHARED.sizes)
     x, query = drawn.standard_normal((count, 5, 4)), drawn.standard_normal((count, 4))
     beta = drawn.standard_normal((count, 2, 4)) * np.sqrt(SHARED.variances[:, block])
     whole = np.einsum("nid,njd->nij", x, beta)
@@ -57,14 +53,25 @@ def test_reduced_prompts_have_the_law_of_whole_ones():
         assert abs(one.mean() - two.mean()) < 4 * np.hypot(one.std(), two.std()) / count**0.5
 
 
-@pytest.mark.parametrize("length", [2, 40, 10**6])
-def test_tables_and_quadrature(length):
-    """Oracle: the direct engine, which shares neither nodes nor expansions with the tables."""
-    setting = ONE._replace(length=length)
-    for seed, key in enumerate((0.05, 0.2, 0.4)):
-        at = weights(setting, 2, seed, key)
-        found, exact = by_tables(setting, *at), by_quadrature(setting, *at, 1e-7)
-        assert found.distance(exact) < found.error + exact.error
+@pytest.mark.parametrize(("length", "reach"), [(2, 0.15), (40, 0.5), (10**6, 0.5)])
+def test_tables_of_one_block(length, reach):
+    """Oracle: the direct engine at the same radii, and at more, which the error covers."""
+    law = ONE._replace(length=length)
+    for seed, key in enumerate((0.05 * reach, 0.5 * reach, reach)):
+        at = weights(law, 2, seed, 1.0)
+        at = key * at[0] / np.abs(at[0]).max(), at[1]
+        found, exact = by_tables(law, *at), integrated(law, *at, 30.0, 16, 1e-11)
+        assert found.distance(exact) < 1e-8
+        assert found.distance(integrated(law, *at, 30.0, 32, 1e-14)) <= found.error < 1e-6
+
+
+def test_tables_of_two_blocks():
+    """Oracle: the direct engine; more of its radii are beyond it within the error."""
+    law = Prompts(400, np.array([5.0, 1.0]), np.array([[1, 0.2], [0.3, 0]]), np.array([SIGMA, 0]))
+    at = weights(law, 3, 2, 0.2)
+    found = by_tables(law, *at)
+    assert found.distance(integrated(law, *at, 26.0, 8, 1e-11)) < 1e-7
+    assert found.distance(integrated(law, *at, 26.0, 12, 1e-13)) <= found.error
 
 
 def test_linear_attention_by_sampling():

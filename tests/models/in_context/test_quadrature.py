@@ -7,17 +7,15 @@ from numpy.testing import assert_allclose
 from orderparams.errors import SolverError
 from orderparams.models.in_context.integrals import pair, single
 from orderparams.models.in_context.radii import radius_rule
-from orderparams.models.in_context.risk import Setting, by_quadrature
+from orderparams.models.in_context.risk import by_quadrature
+from orderparams.models.in_context.setup import Prompts
 
 SIGMA = 0.1**0.5
-RULE = 30.0, 0.33
-"""Digits and step."""
+DIGITS = 30.0
 
 
 def one_task(length=40, size=5, *, inside=False):
-    return Setting(
-        length, np.array([size]), np.array([[1 / size]]), np.array([SIGMA]), query_in_softmax=inside
-    )
+    return Prompts(length, np.array([float(size)]), np.ones((1, 1)), np.array([SIGMA]), inside)
 
 
 def of_softmaxes(s, t, means):
@@ -45,8 +43,18 @@ def test_two_examples_by_plain_quadrature(covariance):
     two = np.sqrt(2) * (along * at[:, None] + rest * at)
     s, t = (1 / (1 + np.exp([-x, x])) for x in (one, two))
     expected = of_softmaxes(s, t, lambda values: weight @ values @ weight)
-    found = pair(2, np.array([first, cross, second]), np.zeros(2), *RULE)
+    found = pair(2, np.array([first, cross, second]), np.zeros(2), DIGITS)
     assert_allclose(found[:, 0], expected, atol=1e-9)
+
+
+def test_many_examples():
+    """Oracle: values of another program, by two routes of its own."""
+    found = pair(40, np.array([0.9, 0.5, 1.4]), np.zeros(2), DIGITS)[:, 0]
+    expected = [0.038698844649, 0.904051359880, -2 * 0.000850167821, -2 * 0.000962200375]
+    assert_allclose(found, expected, atol=1e-11)
+    p2, p3, p22 = 0.055351543247, 0.005865762545, 0.003427978558
+    alone = single(40, 0.9, 0.0, DIGITS)[:, 0]
+    assert_allclose(alone, [1 - p2, p2, 1 - p2 + 6 * p22 - 6 * p3], atol=1e-11)
 
 
 def test_the_query_inside_by_sampling():
@@ -57,7 +65,7 @@ def test_the_query_inside_by_sampling():
     scores = np.exp(np.einsum("ab,bin->ain", root, drawn.standard_normal((2, 3, 200_000))))
     s, t = scores / (kappas[:, None, None] + scores.sum(1, keepdims=True))
     moments = of_softmaxes(s, t, lambda v: (v.mean(), v.std() / len(v) ** 0.5))
-    found = pair(3, covariance, kappas, *RULE)[:, 0]
+    found = pair(3, covariance, kappas, DIGITS)[:, 0]
     for value, (mean, error) in zip(found, moments, strict=True):
         assert abs(value - mean) < 4 * error
 
@@ -67,10 +75,10 @@ def test_the_query_inside_by_sampling():
 def test_derivatives_of_a_pair(length, kappas):
     """Oracle: central differences."""
     at, step = np.array([0.9, 0.5, 1.4, *kappas]), 1e-4
-    slopes = pair(length, at[:3], at[3:], *RULE)
+    slopes = pair(length, at[:3], at[3:], DIGITS)
     for column in range(5 if any(kappas) else 3):
         move = step * np.eye(5)[column]
-        above, below = (pair(length, x[:3], x[3:], *RULE)[:, 0] for x in (at + move, at - move))
+        above, below = (pair(length, x[:3], x[3:], DIGITS)[:, 0] for x in (at + move, at - move))
         size = np.abs(slopes[:, 0])
         difference = (above - below) / (2 * step)
         assert_allclose(difference, slopes[:, 1 + column], rtol=1e-6, atol=1e-8 * size.max())
@@ -79,8 +87,8 @@ def test_derivatives_of_a_pair(length, kappas):
 def test_a_head_with_itself():
     """Oracle: the two-dimensional integrals, E m² = G + k²(X + W + W')."""
     for kappa in (0.0, 0.8):
-        alone = single(40, 1.3, kappa, *RULE)[:, 0]
-        gain, x, w, other = pair(40, np.full(3, 1.3), np.full(2, kappa), *RULE)[:, 0]
+        alone = single(40, 1.3, kappa, DIGITS)[:, 0]
+        gain, x, w, other = pair(40, np.full(3, 1.3), np.full(2, kappa), DIGITS)[:, 0]
         assert_allclose([gain, x + w + other], alone[1:], atol=1e-9)
 
 
@@ -105,9 +113,9 @@ def test_one_task():
 
 def test_two_tasks():
     """Oracle: risks and gradient of another program."""
-    setting = Setting(40, np.array([5, 5]), 0.2 * np.eye(2), np.array([SIGMA, SIGMA]))
+    prompts = Prompts(40, np.array([5.0, 5.0]), np.eye(2), np.array([SIGMA, SIGMA]))
     key_query, output = np.array([[0.2, -0.05], [-0.1, 0.25]]), np.array([[1, 0.3], [-0.6, 0.9]])
-    found = by_quadrature(setting, key_query, output, 1e-6, radii=6)
+    found = by_quadrature(prompts, key_query, output, 1e-6, radii=6)
     assert found.error < 1e-5
     assert_allclose(found.risk, [0.58224043074, 0.68672768369], atol=1e-8)
     slopes = [[-1.3260563, -0.5015970], [0.7860010, -1.1963989]]
@@ -118,17 +126,17 @@ def test_two_tasks():
 @pytest.mark.parametrize("inside", [False, True])
 def test_gradient_of_the_risk(inside):
     """Oracle: central differences, two tasks that share a block of one coordinate."""
-    setting = Setting(
-        7, np.array([1, 3]), np.array([[1, 0.2], [0.3, 0]]), np.array([0.5, 0.0]), inside
+    prompts = Prompts(
+        7, np.array([1.0, 3.0]), np.array([[1, 0.6], [0.3, 0]]), np.array([0.5, 0.0]), inside
     )
     drawn = np.random.default_rng(2)
     key_query, output = 0.2 * drawn.standard_normal((2, 2)), drawn.standard_normal((2, 2))
     move = drawn.standard_normal((2, 2)), drawn.standard_normal((2, 2))
-    found = by_quadrature(setting, key_query, output, 1e-6, radii=4)
+    found = by_quadrature(prompts, key_query, output, 1e-6, radii=4)
     slope = (found.key_query * move[0]).sum() + (found.output * move[1]).sum()
     above, below = (
         by_quadrature(
-            setting, key_query + step * move[0], output + step * move[1], 1e-6, radii=4
+            prompts, key_query + step * move[0], output + step * move[1], 1e-6, radii=4
         ).risk.sum()
         for step in (1e-4, -1e-4)
     )
@@ -176,15 +184,15 @@ def test_the_error_is_honest(case):
     """Oracle: finer rules than any that is chosen."""
     from orderparams.models.in_context.quadrature import integrated
 
-    setting, key, scale = EXTREMES[case]
+    prompts, key, scale = EXTREMES[case]
     drawn = np.random.default_rng(len(case))
     key_query, output = key * drawn.standard_normal((2, 1)), scale * drawn.standard_normal((2, 1))
-    found = by_quadrature(setting, key_query, output, 1e-5)
-    fine = integrated(setting, key_query, output, 36.0, 40, 1e-15)
+    found = by_quadrature(prompts, key_query, output, 1e-5)
+    fine = integrated(prompts, key_query, output, 36.0, 40, 1e-15)
     assert found.distance(fine) <= found.error
 
 
 def test_more_than_three_blocks():
-    setting = Setting(5, np.ones(4, np.int64), np.ones((1, 4)), np.zeros(1))
+    prompts = Prompts(5, np.ones(4), np.ones((1, 4)), np.zeros(1))
     with pytest.raises(SolverError, match="4 blocks: quadrature over the radii takes at most 3"):
-        by_quadrature(setting, np.zeros((1, 4)), np.zeros((1, 1)))
+        by_quadrature(prompts, np.zeros((1, 4)), np.zeros((1, 1)))

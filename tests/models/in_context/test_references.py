@@ -28,7 +28,7 @@ def test_linear_is_the_optimum_of_linear_attention():
     best = references(task, 1)["linear_gd_risk"].value
     size = linear.curvature(task)
     gain = task.strengths / size
-    found = linear.risk(task, gain, np.ones((1, 1)))
+    found = linear.by_closed_form(task, gain, np.ones((1, 1)))
     assert_allclose(found.risk[0], best)
     assert_allclose(found.key_query, 0, atol=1e-12)
 
