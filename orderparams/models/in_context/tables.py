@@ -235,7 +235,7 @@ def nodes(count: int) -> Array:
 
 def transform(count: int) -> Array:
     """From values on the nodes to coefficients."""
-    found: Array = 2.0 / count * chebyshev.chebvander(nodes(count), count - 1).T
+    found: Array = 2.0 / count * np.asarray(chebyshev.chebvander(nodes(count), count - 1)).T
     found[0] *= 0.5
     return found
 
