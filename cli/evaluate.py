@@ -11,6 +11,7 @@ from orderparams.cli import given, options
 from orderparams.cli.screen import show
 from orderparams.cli.verbose import verbose
 from orderparams.models import registry
+from orderparams.results.schema import coordinates
 from orderparams.views.tables import noise_of, state_table
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     ):
         table = state_table(result.order_parameters, state, "--json has all")
         lines += ["", f"  {title}", *table]
+        if title == "order parameters" and result.seen:
+            values = state_table(
+                result.seen, result.observables, "--json has all", coordinates(problem)
+            )
+            lines += ["", *values]
     show([*lines, *covariance(result)])
 
 

@@ -12,6 +12,7 @@ from orderparams.cli import given, idle, keeping, options
 from orderparams.cli.screen import note, show
 from orderparams.cli.verbose import verbose
 from orderparams.models import registry
+from orderparams.results.schema import coordinates
 from orderparams.views.tables import state_table
 
 if TYPE_CHECKING:
@@ -162,6 +163,8 @@ def summary(trajectory: Trajectory) -> list[str]:
     lines += [f"  {names[name]:<12}{value:z.8f}" for name, value in trajectory.references.items()]
     lines += ["", f"  {when}"]
     lines += state_table(trajectory.order_parameters, trajectory.state(-1))
+    if seen := trajectory.seen:
+        lines += ["", *state_table(seen, trajectory.observed_last, along=coordinates(problem))]
     work = f"{count.get('right_hand_sides', 0)} right-hand sides in {count['steps']} steps"
     if jacobians := count.get("jacobians"):
         work += f", {jacobians} Jacobians"

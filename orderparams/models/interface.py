@@ -149,6 +149,10 @@ class Flow(Protocol):
         """The risk alone, without gradients."""
         ...
 
+    def observables(self, state: State, *, last: bool) -> State:
+        """What else is stored of a state, and of the ``last`` one, by the model's OBSERVABLES."""
+        ...
+
     def evaluate(self, y: Array) -> Evaluation:
         """Risk, gradient and velocity."""
         ...

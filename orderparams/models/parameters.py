@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis of order parameters: its name in files, what it is, and what one entry is called."""
+    """An axis of order parameters: its name in files, what it is, and what one entry is called.
+
+    Along one with a ``key`` entries are what the configuration has there; else they are counted.
+    """
 
     name: str
     long_name: str
     word: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,11 @@ class OrderParameter:
         leading = values.shape[: values.ndim - len(self.axes)]
         lines = values.shape[len(leading)] if self.axes else 1
         return values.reshape(*leading, lines, -1)
+
+
+@dataclass(frozen=True)
+class Observable(OrderParameter):
+    """What follows from a state beside its risk, and is stored along with it; ``last``: of the last
+    state alone."""
+
+    last: bool = False

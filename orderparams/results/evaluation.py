@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,14 @@ from orderparams.models import registry
 from orderparams.models.interface import Reference, State
 from orderparams.results.finite import finite
 from orderparams.results.result import Measured, shapes
-from orderparams.results.schema import axis_names, evaluation, references, table
+from orderparams.results.schema import (
+    all_of,
+    axis_names,
+    coordinates,
+    evaluation,
+    observables,
+    references,
+)
 from orderparams.storage.tree import Tree
 
 if TYPE_CHECKING:
@@ -32,7 +39,8 @@ class Evaluation(Measured):
     independent, others held; ``velocity`` their time derivatives. ``noise`` is the covariance V of
     the gradient where SGD has noise, else None. ``error_estimate`` is that of risk and gradient,
     ``noise_error`` that of V. ``known`` are the references with their errors, NaN where they cannot
-    be had. ``tolerance`` is what was asked for, None for sampling.
+    be had. ``tolerance`` is what was asked for, None for sampling. ``observables`` are what
+    else the model says of the state, which can be read as items too.
 
     Examples
     --------
@@ -56,6 +64,7 @@ class Evaluation(Measured):
     error_estimate: float
     noise_error: float | None
     tolerance: float | None
+    observables: State = field(default_factory=dict)
 
     @property
     def references(self) -> dict[str, float]:
@@ -66,7 +75,7 @@ class Evaluation(Measured):
         """All of it as one group."""
         model = self.problem.model
         known = evaluation(model)
-        arrays: dict[str, Any] = {**self.parameters, "risk": self.risk}
+        arrays: dict[str, Any] = {**self.parameters, **self.observables, "risk": self.risk}
         arrays |= {f"{name}_gradient": values for name, values in self.gradient.items()}
         arrays |= {f"{name}_velocity": values for name, values in self.velocity.items()}
         attributes: dict[str, Any] = {"engine": self.engine, "error_estimate": self.error_estimate}
@@ -78,8 +87,14 @@ class Evaluation(Measured):
         if self.tolerance is not None:
             attributes["tolerance"] = self.tolerance
         variables = {name: (known[name], np.asarray(values)) for name, values in arrays.items()}
-        axes = axis_names(table(model))
-        return {"evaluation": Tree(variables, axis_names=axes, attributes=attributes)}
+        return {
+            "evaluation": Tree(
+                variables,
+                coordinates(self.problem),
+                axis_names(all_of(model)),
+                attributes=attributes,
+            )
+        }
 
     def facts(self) -> dict[str, str]:
         """Order parameters, risk, and how it was computed."""
@@ -100,6 +115,7 @@ class Evaluation(Measured):
         for part in ("parameters", "gradient", "velocity"):
             values = getattr(self, part)
             found[part] = {name: array.tolist() for name, array in values.items()}
+        found |= {name: values.tolist() for name, values in self.observables.items()}
         return found | {
             "covariance": None if self.noise is None else self.noise.tolist(),
             "engine": self.engine,
@@ -135,4 +151,5 @@ def read_evaluation(file: Node, problem: Problem) -> Evaluation:
         float(attributes["error_estimate"]),
         float(attributes["gradient_covariance_error"]) if stochastic else None,
         attributes.get("tolerance"),
+        {name: node.array(name) for name in observables(problem.model) if name in node},
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from orderparams.models import registry
@@ -92,7 +93,20 @@ class Result(Shown):
 
 
 class Measured(Named, Result):
-    """A result with order parameters, and references that can be read like them."""
+    """A result with order parameters, and with observables and references that can be read like
+    them."""
+
+    observables: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def seen(self) -> tuple[OrderParameter, ...]:
+        """The observables that are known."""
+        known = registry.configuration(self.problem.model).OBSERVABLES
+        return tuple(one for one in known if one.name in self.observables)
+
+    def __getitem__(self, name: str) -> Any:
+        """An order parameter or an observable by its name."""
+        return self.observables[name] if name in self.observables else super().__getitem__(name)
 
     def __getattr__(self, name: str) -> Any:
         """Those that do not move in this problem are None, references that are unknown NaN."""
@@ -101,6 +115,8 @@ class Measured(Named, Result):
         if name in self.parameters:
             return self.parameters[name]
         configuration = registry.configuration(self.problem.model)
+        if name in self.observables:
+            return self.observables[name]
         if name in configuration.REFERENCES:
             return getattr(self, "references", {}).get(name, float("nan"))
         if any(name == known.name for known in configuration.PARAMETERS):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from operator import attrgetter
+from typing import Any
 
 from orderparams.config import Problem
 from orderparams.models import registry
-from orderparams.models.parameters import OrderParameter
+from orderparams.models.parameters import Observable, OrderParameter
 from orderparams.results.analyzed import variables
 from orderparams.storage.schema import Known, Variable
 
@@ -43,6 +45,24 @@ def table(model: str) -> tuple[OrderParameter, ...]:
     return parameters
 
 
+def observables(model: str, *, last: bool | None = None) -> dict[str, Observable]:
+    """What else is stored of a state, by name; of the ``last`` alone, or of all, if said."""
+    known: tuple[Observable, ...] = registry.configuration(model).OBSERVABLES
+    return {one.name: one for one in known if last in (None, one.last)}
+
+
+def all_of(model: str) -> tuple[OrderParameter, ...]:
+    """Order parameters and observables."""
+    return (*table(model), *observables(model).values())
+
+
+def coordinates(problem: Problem) -> dict[str, Any]:
+    """Values along axes of observables that the configuration has."""
+    axes = {axis for one in observables(problem.model).values() for axis in one.axes if axis.key}
+    found = {axis.name: attrgetter(axis.key)(problem) for axis in axes}
+    return {name: values for name, values in found.items() if values is not None}
+
+
 def axis_names(parameters: Iterable[OrderParameter]) -> dict[str, str]:
     """Long names of the axes of order parameters."""
     return {
@@ -74,7 +94,13 @@ def over(parameter: OrderParameter, *leading: str) -> Variable:
 
 def courses(model: str) -> dict[str, Variable]:
     """A flow in time."""
-    return {"risk": risk(model, ("time",))} | {p.name: over(p, "time") for p in table(model)}
+    found = {p.name: over(p, *["time"] * (not one_time(p))) for p in all_of(model)}
+    return {"risk": risk(model, ("time",))} | found
+
+
+def one_time(parameter: OrderParameter) -> bool:
+    """Whether it is known of one time only, the last."""
+    return isinstance(parameter, Observable) and parameter.last
 
 
 def replicas(model: str) -> dict[str, Variable]:
@@ -156,7 +182,7 @@ def stages(model: str) -> dict[str, Variable]:
 
 def evaluation(model: str) -> dict[str, Variable]:
     """Order parameters, risk, gradient, velocity and V at one point."""
-    found = {"risk": risk(model, ())} | {p.name: over(p) for p in table(model)}
+    found = {"risk": risk(model, ())} | {p.name: over(p) for p in all_of(model)}
     return found | derivatives(model) | noise(model)
 
 

@@ -14,7 +14,14 @@ from orderparams.errors import FileError
 from orderparams.models import registry
 from orderparams.models.interface import State
 from orderparams.results.result import Measured, shapes, span
-from orderparams.results.schema import axis_names, courses, table, undimensioned
+from orderparams.results.schema import (
+    all_of,
+    axis_names,
+    coordinates,
+    courses,
+    observables,
+    undimensioned,
+)
 from orderparams.storage.schema import Variable
 from orderparams.storage.tree import Tree
 
@@ -46,10 +53,11 @@ class Trajectory(Measured):
     """A solved flow at T stored times.
 
     time (T,); ``parameters`` the order parameters that move (T, …), which can be read as items,
-    ``run["overlap"]``; risk (T,). ``references`` are risks to compare with, such as ``bayes_risk``
-    (NaN where it was not computed). ``status`` is "finished", "at rest" (from some time on the
-    state no longer moves, and is stored at all times), "failed" or "interrupted"; of a run that
-    stopped early the times that were reached are kept, the last of them where it stopped.
+    ``run["overlap"]``; risk (T,). ``observables`` are what else the model says of these states
+    (T, …), and of the last one alone (…); they can be read likewise. ``references`` are risks to
+    compare with, such as ``bayes_risk`` (NaN where it was not computed). ``status`` is "finished",
+    "at rest" (from some time on the state no longer moves, and is stored at all times), "failed" or
+    "interrupted"; of a run that stopped early the times that were reached are kept, the last of them where it stopped.
     ``message`` says why. ``engine`` names how the expectations were taken; ``statistics`` counts
     the integrator's work; ``seconds`` is wall time. ``reached`` is what the run goes on from, None
     where it is not known.
@@ -78,6 +86,7 @@ class Trajectory(Measured):
     statistics: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     reached: Reached | None = None
+    observables: State = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -93,6 +102,16 @@ class Trajectory(Measured):
         """The order parameters at a stored time."""
         return {name: values[index] for name, values in self.parameters.items()}
 
+    def observed(self, index: int) -> dict[str, Array]:
+        """The observables at a stored time, without those of the last time alone."""
+        courses = observables(self.problem.model, last=False)
+        return {name: self.observables[name][index] for name in courses if name in self.observables}
+
+    @property
+    def observed_last(self) -> dict[str, Array]:
+        """All observables at the last stored time."""
+        return dict(self.observables) | self.observed(-1)
+
     def groups(self) -> dict[str, Tree]:
         """/trajectory, and /checkpoint from which the run goes on."""
         found = {"trajectory": self.course()}
@@ -101,11 +120,11 @@ class Trajectory(Measured):
     def course(self) -> Tree:
         """The group /trajectory."""
         known = courses(self.problem.model)
-        arrays = {**self.parameters, "risk": self.risk}
+        arrays = {**self.parameters, **self.observables, "risk": self.risk}
         return Tree(
             variables={name: (known[name], values) for name, values in arrays.items()},
-            coordinates={"time": self.time},
-            axis_names=axis_names(table(self.problem.model)) | undimensioned(self.problem),
+            coordinates={"time": self.time} | coordinates(self.problem),
+            axis_names=axis_names(all_of(self.problem.model)) | undimensioned(self.problem),
             attributes={
                 **self.references,
                 "engine": self.engine,
@@ -189,6 +208,7 @@ def read_trajectory(node: Node, problem: Problem, status: str) -> Trajectory:
     """The group /trajectory."""
     time, arrays = read_courses(node, problem)
     risk = arrays.pop("risk")
+    seen = {name: arrays.pop(name) for name in observables(problem.model) if name in arrays}
     check_course(time, *arrays.values())
     attributes = node.attributes
     references = registry.configuration(problem.model).REFERENCES
@@ -201,5 +221,6 @@ def read_trajectory(node: Node, problem: Problem, status: str) -> Trajectory:
         {name: float(attributes.pop(name)) for name in references if name in attributes},
         status,
         statistics=attributes,
+        observables=seen,
         **own,
     )

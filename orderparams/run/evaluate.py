@@ -70,6 +70,7 @@ def evaluate(
         begin("risk, gradient and velocity")
         with start_in_range(problem):
             found = flow.evaluate(flow.initial_state)
+            observables = flow.observables(found.state, last=True)
         begin("risks to compare with")
         known = model.references(problem)
     return Evaluation(
@@ -84,4 +85,5 @@ def evaluate(
         error_estimate=found.error,
         noise_error=found.noise_error,
         tolerance=None if flow.tolerance == np.inf else flow.tolerance,
+        observables=observables,
     )

@@ -34,13 +34,15 @@ class Record:
         self.times: list[float] = []
         self.states: list[State] = []
         self.risks: list[float] = []
-        self.outstanding: deque[Future[float]] = deque()
+        self.observables: list[State] = []
+        self.outstanding: deque[Future[tuple[float, State]]] = deque()
         self.thread = ThreadPoolExecutor(1)
         if earlier is not None:
             kept = len(earlier.time) - reached.extra
             self.times = earlier.time[:kept].tolist()
             self.states = [earlier.state(i) for i in range(kept)]
             self.risks = earlier.risk[:kept].tolist()
+            self.observables = [earlier.observed(i) for i in range(kept)]
 
     def __enter__(self) -> Record:
         return self
@@ -63,12 +65,21 @@ class Record:
         state = self.flow.state(y)
         if self.flow.long_work:
             context = copy_context()  # what NumPy does about divisions by zero
-            self.outstanding.append(self.thread.submit(context.run, self.flow.risk, state))
+            self.outstanding.append(self.thread.submit(context.run, self.measured, state))
         else:
-            self.risks.append(self.flow.risk(state))
+            self.keep(*self.measured(state))
         self.times.append(time)
         self.states.append(state)
         self.settle(OUTSTANDING)
+
+    def measured(self, state: State) -> tuple[float, State]:
+        """The risk of a state, and what else is stored of it."""
+        return self.flow.risk(state), self.flow.observables(state, last=False)
+
+    def keep(self, risk: float, observables: State) -> None:
+        """Store what was measured next."""
+        self.risks.append(risk)
+        self.observables.append(observables)
 
     def settle(self, left: int = 0) -> None:
         """Wait until no more risks than these are outstanding.
@@ -77,7 +88,7 @@ class Record:
         """
         while len(self.outstanding) > left:
             try:
-                self.risks.append(self.outstanding[0].result())
+                self.keep(*self.outstanding[0].result())
             except SolverError:
                 del self.times[len(self.risks) :], self.states[len(self.risks) :]
                 self.outstanding.clear()
@@ -88,24 +99,51 @@ class Record:
         """Store a state that does not move any more at all of some times."""
         self.settle()
         state = self.flow.state(y)
-        self.risks += [self.flow.risk(state)] * len(times)
+        risk, observables = self.measured(state)
+        self.risks += [risk] * len(times)
+        self.observables += [observables] * len(times)
         self.states += [state] * len(times)
         self.times += times.tolist()
 
     def until(self, reached: Reached) -> tuple[dict[str, Any], Reached]:
-        """Times, order parameters and risk up to a state, which is stored in any case; and that
-        state."""
+        """Times, order parameters, risk and what else is stored up to a state, which is stored in
+        any case; and that state."""
         with contextlib.suppress(SolverError):  # the run itself has told of it
             self.settle()
         times, states, risks = list(self.times), list(self.states), list(self.risks)
+        observables = list(self.observables)
         extra = bool(reached.time > self.last)
         if extra:
             times.append(reached.time)
             states.append(self.flow.state(reached.y))
             try:
-                risks.append(self.flow.risk(states[-1]))
+                risk, observed = self.measured(states[-1])
             except SolverError:
-                risks.append(np.nan)
-        parameters = {name: np.array([state[name] for state in states]) for name in states[0]}
-        found = {"time": np.array(times), "parameters": parameters, "risk": np.array(risks)}
+                risk, observed = np.nan, unknown(observables)
+            risks.append(risk)
+            observables.append(observed)
+        found = {
+            "time": np.array(times),
+            "parameters": stacked(states),
+            "risk": np.array(risks),
+            "observables": self.at_end(states[-1]) | stacked(observables),
+        }
         return found, Reached(reached.time, reached.y, reached.step, extra)
+
+    def at_end(self, state: State) -> dict[str, Array]:
+        """What is stored of the last state alone; nothing if it cannot be had."""
+        try:
+            return dict(self.flow.observables(state, last=True))
+        except SolverError:
+            return {}
+
+
+def stacked(states: list[State]) -> dict[str, Array]:
+    """Arrays (T, …) of what is stored of each time."""
+    return {name: np.array([state[name] for state in states]) for name in states[0]}
+
+
+def unknown(observables: list[State]) -> State:
+    """What stands in the place of those that cannot be had."""
+    known = observables[-1] if observables else {}
+    return {name: np.full_like(values, np.nan) for name, values in known.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orderparams.models.parameters import OrderParameter
@@ -77,15 +78,19 @@ def state_table(
     parameters: Iterable[OrderParameter],
     state: Mapping[str, Any],
     all_of_it: str = "the file has all",
+    along: Mapping[str, Sequence[Any]] = MappingProxyType({}),
 ) -> list[str]:
-    """Order parameters for a screen; where not all of them fit, ``all_of_it`` says what has all."""
+    """Order parameters for a screen; where not all of them fit, ``all_of_it`` says what has all.
+    Rows are counted, or named by the values ``along`` an axis."""
     lines = []
     for word, groups in tables(parameters, state).items():
-        lines += screen_table(word, groups, all_of_it)
+        lines += screen_table(word, groups, all_of_it, along.get(word, ()))
     return lines
 
 
-def screen_table(word: str, groups: Sequence[Sequence[Column]], all_of_it: str) -> list[str]:
+def screen_table(
+    word: str, groups: Sequence[Sequence[Column]], all_of_it: str, names: Sequence[Any] = ()
+) -> list[str]:
     """One table. Of many columns those go first of which an order parameter has most."""
     import numpy as np
 
@@ -98,11 +103,12 @@ def screen_table(word: str, groups: Sequence[Sequence[Column]], all_of_it: str) 
     ]
     longest = max(len(text) for group in texts for column in group for text in column)
     width = max(CELL, longest + 1)
-    shown = fitting(texts, (WIDTH - 2 - len(word)) // width)
+    first = max(len(word), *(len(str(name)) for name in (*names, "")))
+    shown = fitting(texts, (WIDTH - 2 - first) // width)
     lines = []
     for i, row in enumerate(zip(*(column for group in shown for column in group), strict=True)):
-        label = f"{i:{len(word)}d}" if i and word else word
-        lines.append(f"  {label}" + "".join(f"{text:>{width}}" for text in row))
+        label = f"{names[i - 1] if names else i}" if i and word else word
+        lines.append(f"  {label:>{first}}" + "".join(f"{text:>{width}}" for text in row))
     missing = [through(f"{word} {MOST_ROWS + 1}", f"{rows}")] if rows > MOST_ROWS else []
     for group, kept in zip(groups, shown, strict=True):
         if len(kept) < len(group):

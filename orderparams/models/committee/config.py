@@ -8,6 +8,7 @@ from typing import Any
 
 from orderparams.models.committee.consistency import contradictions
 from orderparams.models.committee.parameters import (
+    OBSERVABLES,
     PARAMETERS,
     REFERENCES,
     RISK,
@@ -20,6 +21,7 @@ from orderparams.models.committee.words import SYMBOLS, describe
 
 __all__ = [
     "DECIDING",
+    "OBSERVABLES",
     "PARAMETERS",
     "REFERENCES",
     "RISK",

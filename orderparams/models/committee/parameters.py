@@ -20,6 +20,9 @@ RISK = "population risk E(phi - phi_teacher)^2 / 2"
 REFERENCES: dict[str, str] = {}
 """No risk to compare with is known beforehand: the least one is that of a fit."""
 
+OBSERVABLES = ()
+"""Nothing else follows from a state that is not said of it."""
+
 PARAMETERS = (OVERLAP, SELF_OVERLAP, SECOND_LAYER)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from orderparams.models.in_context.consistency import contradictions
 from orderparams.models.in_context.parameters import (
+    OBSERVABLES,
     PARAMETERS,
     REFERENCES,
     RISK,
@@ -21,6 +22,7 @@ from orderparams.models.in_context.words import SYMBOLS, describe
 __all__ = [
     "DECIDING",
     "LACKS",
+    "OBSERVABLES",
     "PARAMETERS",
     "REFERENCES",
     "RISK",

@@ -38,6 +38,7 @@ class Flow:
         self.metric = problem.training.metric
         self.decay = problem.training.weight_decay
         self.expectation = problem.expectation
+        self.lengths = problem.task.test_lengths or ()
         self.engine = engine_of(problem)
         self.long_work = self.engine in ("quadrature", "sampling")
         self.tolerance = np.inf if self.engine == "sampling" else self.expectation.tolerance
@@ -122,6 +123,29 @@ class Flow:
     def risk(self, state: State) -> float:
         """The risk, summed over tasks."""
         return float(self.at(state["key_query"], state["output"]).risk.sum())
+
+    def observables(self, state: State, *, last: bool) -> State:
+        """Risks, gains and sums of outputs of the tasks; of the last state also what its risks are
+        at other lengths."""
+        key_query, output = state["key_query"], state["output"]
+        found = {
+            "task_risk": self.at(key_query, output).risk,
+            "output_sum": output.sum(0),
+            "gain": output.T @ key_query,
+        }
+        if last and self.lengths:
+            risks = [self.tested(length, key_query, output) for length in self.lengths]
+            found["test_risk"] = np.array(risks)
+        return found
+
+    def tested(self, length: int, key_query: Array, output: Array) -> Array:
+        """The risk of each task (J,) at another length."""
+        at = self.prompts._replace(length=length), key_query, output
+        if self.engine == "closed":
+            return by_closed_form(*at).risk
+        if self.engine == "sampling":
+            return by_sampling(*at, self.expectation.samples, self.expectation.seed).risk
+        return by_quadrature(*at, self.expectation.tolerance, self.expectation.radii).risk
 
     def evaluate(self, y: Array) -> Evaluation:
         """Risk, gradient and velocity."""

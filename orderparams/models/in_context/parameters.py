@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from orderparams.models.in_context.sections import Problem
-from orderparams.models.parameters import Axis, OrderParameter
+from orderparams.models.parameters import Axis, Observable, OrderParameter
 
 HEAD = Axis("head", "attention head, counted from 1", "head")
 BLOCK = Axis("block", "block of coordinates, counted from 1", "block")
 TASK = Axis("task", "task, counted from 1", "task")
+
+LENGTH = Axis("length", "examples in a prompt", "length", key="task.test_lengths")
 
 KEY_QUERY = OrderParameter(
     "key_query", "omega", "key-query strength omega = tr(W_h on block b) / d_b", (HEAD, BLOCK)
@@ -28,6 +30,13 @@ REFERENCES = {
 
 PARAMETERS = (KEY_QUERY, OUTPUT)
 
+OBSERVABLES = (
+    Observable("task_risk", "E", "risk of a task E", (TASK,)),
+    Observable("output_sum", "sum_mu", "sum of all outputs sum_mu", (TASK,)),
+    Observable("gain", "M", "gain M = sum over heads of mu omega", (TASK, BLOCK)),
+    Observable("test_risk", "E", "risk of a task E = at other lengths", (LENGTH, TASK), last=True),
+)
+
 
 def order_parameters(problem: Problem) -> tuple[OrderParameter, ...]:
     """All move."""
@@ -41,4 +50,5 @@ def sizes(problem: Problem) -> dict[str, int]:
         HEAD.name: problem.attention.heads,
         BLOCK.name: len(task.blocks),
         TASK.name: len(task.rows),
+        LENGTH.name: len(task.test_lengths or ()),
     }

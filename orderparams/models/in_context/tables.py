@@ -230,19 +230,21 @@ def turns_at(length: int, largest: float, error: float, digits: float) -> int:
 
 def nodes(count: int) -> Array:
     """Chebyshev nodes in (−1, 1), falling."""
-    return np.cos(np.pi * (np.arange(count) + 0.5) / count)
+    found: Array = np.cos(np.pi * (np.arange(count, dtype=np.float64) + 0.5) / count)
+    return found
 
 
 def transform(count: int) -> Array:
     """From values on the nodes to coefficients."""
-    found: Array = 2.0 / count * np.asarray(chebyshev.chebvander(nodes(count), count - 1)).T
+    found = 2.0 / count * np.asarray(chebyshev.chebvander(nodes(count), count - 1), np.float64).T
     found[0] *= 0.5
     return found
 
 
 def scores_at(x: Array, largest: float) -> Array:
     """s at x."""
-    return largest * np.sinh(STRETCH * x) / np.sinh(STRETCH)
+    found: Array = largest * np.sinh(STRETCH * x) / np.sinh(STRETCH)
+    return found
 
 
 @kernel(inlined=False)

@@ -12,12 +12,15 @@ describe, SYMBOLS
     the problem in words, and keys as symbols;
 PARAMETERS, order_parameters, sizes
     the table of order parameters, those that move in a problem, and the lengths of their axes;
+OBSERVABLES
+    what else is stored of a state;
 RISK, REFERENCES
     what the risk is called, and the risks to compare it with.
 """
 
 from orderparams.models.single_location.consistency import contradictions
 from orderparams.models.single_location.parameters import (
+    OBSERVABLES,
     PARAMETERS,
     REFERENCES,
     RISK,
@@ -35,6 +38,7 @@ from orderparams.models.single_location.words import SYMBOLS, describe
 
 __all__ = [
     "DECIDING",
+    "OBSERVABLES",
     "PARAMETERS",
     "REFERENCES",
     "RISK",

@@ -26,6 +26,9 @@ RISK = "population risk per dimension"
 REFERENCES = {"bayes_risk": "Bayes risk"}
 """Risks to compare with, and their names."""
 
+OBSERVABLES = ()
+"""Nothing else follows from a state that is not said of it."""
+
 PARAMETERS = (OVERLAP, SELF_OVERLAP, BIAS, HEAD_WEIGHT)
 
 

@@ -226,6 +226,10 @@ class VectorFlow:
         """The risk of some vectors; a model that can take it without gradients does."""
         return self.gradient(vectors, covariance=False).risk
 
+    def observables(self, state: State, *, last: bool) -> State:
+        """None."""
+        return {}
+
     def evaluate(self, y: Array) -> Evaluation:
         """Risk, gradient and velocity at y; V where SGD has noise."""
         stochastic, state = self.rule.stochastic, self.state(y)
