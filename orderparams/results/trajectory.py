@@ -57,7 +57,8 @@ class Trajectory(Measured):
     (T, …), and of the last one alone (…); they can be read likewise. ``references`` are risks to
     compare with, such as ``bayes_risk`` (NaN where it was not computed). ``status`` is "finished",
     "at rest" (from some time on the state no longer moves, and is stored at all times), "failed" or
-    "interrupted"; of a run that stopped early the times that were reached are kept, the last of them where it stopped.
+    "interrupted"; of a run that stopped early the times that were reached are kept, the last of
+    them where it stopped.
     ``message`` says why. ``engine`` names how the expectations were taken; ``statistics`` counts
     the integrator's work; ``seconds`` is wall time. ``reached`` is what the run goes on from, None
     where it is not known.
