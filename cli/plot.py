@@ -118,7 +118,8 @@ def two(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, 
     "--plane",
     callback=two,
     metavar="I,J",
-    help="Of a phase portrait, the two directions; left out, those of the largest variances.",
+    help="Of a phase portrait, the two directions, by default those of the largest variances; of a "
+    "plane, the columns of its two order parameters.",
 )
 @click.option(
     "--field",

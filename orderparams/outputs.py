@@ -217,8 +217,8 @@ def plot(
     progress
         True shows how far the flow is that is solved first.
     kind
-        Which figure: "time", "scan", "claim", "phase", "weights", and of an analysis "modes",
-        "growth" or "pruning"; left out, the one that suits the result.
+        Which figure: "time", "scan", "claim", "phase", "plane", "tested", "weights", and of an
+        analysis "modes", "growth" or "pruning"; left out, the one that suits the result.
     quantity
         Only this is drawn: names of order parameters, "risk", and others.
     log, excess
@@ -236,7 +236,7 @@ def plot(
         Names of several results; left out, what differs in their configurations.
     plane, field
         Of a phase portrait, its two directions, ``(1, 2)``, and what learns whose velocities are
-        drawn; counted from 1.
+        drawn; of a plane, the columns of its two order parameters; counted from 1.
 
     Returns
     -------

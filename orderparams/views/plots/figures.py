@@ -29,10 +29,12 @@ from orderparams.views.plots.growth import plot_growth
 from orderparams.views.plots.layout import parse_size
 from orderparams.views.plots.modes import plot_modes
 from orderparams.views.plots.phase import film_phase, plot_phase
+from orderparams.views.plots.plane import plot_plane
 from orderparams.views.plots.pruning import plot_pruning
 from orderparams.views.plots.request import ANY, LOGS, Request
 from orderparams.views.plots.scans import plot_scan
 from orderparams.views.plots.style import save_figure
+from orderparams.views.plots.tested import plot_tested
 from orderparams.views.plots.themes import DEFAULT, first_line
 from orderparams.views.plots.weights import plot_weights
 
@@ -91,6 +93,18 @@ KINDS: dict[str, Kind] = {
         RUNS,
         frozenset({"plane", "field"}),
         film=lambda results, request: film_phase(results[0], request),
+    ),
+    "plane": Kind(
+        "two order parameters of each head or unit against each other",
+        lambda results, request: plot_plane(results[0], request),
+        RUNS,
+        frozenset({"plane"}),
+    ),
+    "tested": Kind(
+        "what the last state does at other values of a key, such as lengths of prompts",
+        lambda results, request: plot_tested(results[0], request),
+        (Trajectory,),
+        frozenset({"log"}),
     ),
     "weights": Kind(
         "attention to example sequences before and after",
@@ -230,9 +244,9 @@ def plot_results(
     ``style`` the path of a style sheet of matplotlib, ``theme`` one of THEMES. ``at`` and ``over``
     choose what is drawn of a scan. ``labels`` name several results, which by default are called by
     what differs in their configurations. ``plane`` are two directions and ``field`` what learns,
-    counted from 1, of a phase portrait; a ``path`` that ends in .gif or .mp4 makes it a film.
-    :class:`~orderparams.errors.ConfigurationError` for what
-    makes no sense or would change nothing; an existing file is replaced with ``force`` alone.
+    counted from 1, of a phase portrait, or two columns of a plane; a ``path`` that ends in .gif or
+    .mp4 makes it a film. :class:`~orderparams.errors.ConfigurationError` for what makes no sense or
+    would change nothing; an existing file is replaced with ``force`` alone.
     """
     several = list(results) if isinstance(results, list | tuple) else [results]
     if not several:

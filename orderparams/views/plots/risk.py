@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+REACHED = 0.98
+"""Of the risk at the start: what lies higher says nothing of what is learned."""
+
 
 def check_excess(sources: Sequence[Source]) -> None:
     """:class:`ConfigurationError` where there is nothing to subtract from the risk."""
@@ -65,6 +68,8 @@ def draw_risks(
         axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center")
     if not excess:
         draw_references(axes, sources, apart=apart)
+    if len(sources) == 1:
+        draw_others(axes, sources[0], level(sources[0], excess=excess))
     if log:
         upright(axes)
 
@@ -90,6 +95,24 @@ def draw_references(axes: Axes, sources: Sequence[Source], *, apart: bool) -> No
             linewidth=0.8 * width(),
             label=name if shared or not apart else f"{name}, {source.label}",
             zorder=3,
+        )
+
+
+def draw_others(axes: Axes, source: Source, below: float) -> None:
+    """All other risks to compare with that the risk can reach, minus ``below``; equal ones are one
+    line."""
+    named: dict[float, list[str]] = {}
+    for name, value in list(source.references.items())[1:]:
+        if below < value < REACHED * source.risk.flat[0]:
+            named.setdefault(float(f"{value:.6g}"), []).append(name)
+    for number, (value, names) in enumerate(named.items(), 2):
+        axes.axhline(
+            value - below,
+            color=quiet(),
+            linestyle=STYLES[number % len(STYLES)],
+            linewidth=0.8 * width(),
+            label=", ".join(names),
+            zorder=1,
         )
 
 

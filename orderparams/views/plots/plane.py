@@ -1,0 +1,115 @@
+"""Two order parameters of each head or unit against each other, from start to end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orderparams.errors import ConfigurationError
+from orderparams.models.parameters import OrderParameter
+from orderparams.results.simulation import SimulationRun
+from orderparams.results.trajectory import Trajectory
+from orderparams.results.validation import Validation
+from orderparams.views.plots.copies import in_range, names_of
+from orderparams.views.plots.legends import strip
+from orderparams.views.plots.phase import (
+    MOST_REPLICAS,
+    Courses,
+    copies_in,
+    draw_arrows,
+    draw_courses,
+    name_courses,
+)
+from orderparams.views.plots.request import Request
+from orderparams.views.plots.style import faint, heading
+from orderparams.views.plots.subject import rule_of, run_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SIZE = (3.4, 3.8)
+"""Inches."""
+
+
+def plot_plane(result: Any, request: Request) -> Figure:
+    """Courses in the plane of the first two order parameters that each head or unit has."""
+    from matplotlib.figure import Figure
+
+    run = run_of(result)
+    first, second = both(run)
+    panels = panels_of(run, (first, second), request.plane)
+    courses = courses_of(result, run, (first, second), panels)
+    width, height = request.size or SIZE
+    figure = Figure(figsize=(width, height or width * SIZE[1] / SIZE[0]), layout="constrained")
+    axes = figure.add_subplot()
+    paths = np.moveaxis(in_range(courses[-1].paths[0], together=False), 1, 0)
+    names = names_of(first.axes[0].word, paths, lambda: copies_in(run))
+    for each in courses:
+        lines = draw_courses(axes, each, names)
+        if each.theory:
+            draw_arrows(axes, lines)
+    name_courses(axes, names)
+    x, y = (label(one, panel) for one, panel in zip((first, second), panels, strict=True))
+    axes.set(xlabel=x, ylabel=y)
+    for draw in (axes.axhline, axes.axvline):
+        draw(0, color=faint(), linewidth=0.8, zorder=0)
+    heading(figure, run.problem, rule_of(result), title=request.title)
+    strip(figure)
+    return figure
+
+
+def both(run: Trajectory) -> tuple[OrderParameter, OrderParameter]:
+    """The first two order parameters over the same axis; ConfigurationError of fewer."""
+    known = run.order_parameters
+    alike = [one for one in known if one.axes and one.axes[0] == known[0].axes[0]]
+    if len(alike) < 2:
+        raise ConfigurationError("a plane takes two order parameters of each, and there is one")
+    return alike[0], alike[1]
+
+
+def panels_of(
+    run: Trajectory, parameters: tuple[OrderParameter, ...], chosen: tuple[int, ...]
+) -> list[int]:
+    """Which column of each is drawn: those ``chosen``, counted from 1, or the first."""
+    counts = [one.lines(run[one.name]).shape[-1] for one in parameters]
+    wanted = chosen or (1,) * len(counts)
+    if len(wanted) != len(counts) or not all(
+        1 <= number <= count for number, count in zip(wanted, counts, strict=True)
+    ):
+        allowed = " and ".join(
+            f"1 to {count} for {one.words} {one.sign}" if count > 1 else f"1 for {one.words}"
+            for one, count in zip(parameters, counts, strict=True)
+        )
+        raise ConfigurationError(f"plane {','.join(map(str, wanted))}: it takes {allowed}")
+    return [number - 1 for number in wanted]
+
+
+def courses_of(
+    result: Any, run: Trajectory, parameters: tuple[OrderParameter, ...], panels: list[int]
+) -> list[Courses]:
+    """Replicas and theory, as far as there are both; the theory last."""
+
+    def drawn(source: Any) -> Any:
+        """(…, T, n, 2)."""
+        values = [
+            one.lines(source[one.name])[..., panel]
+            for one, panel in zip(parameters, panels, strict=True)
+        ]
+        return np.stack(values, axis=-1)
+
+    found = []
+    simulation = result if isinstance(result, SimulationRun) else None
+    if isinstance(result, Validation):
+        simulation = result.simulations[max(result.simulations)]
+    if simulation is not None:
+        found.append(Courses(simulation.time, drawn(simulation)[:MOST_REPLICAS], False))
+    if not isinstance(result, SimulationRun):
+        found.append(Courses(run.time, drawn(run)[None], True))
+    return found
+
+
+def label(parameter: OrderParameter, panel: int) -> str:
+    """What an axis shows."""
+    words = f"{parameter.words} {parameter.sign}"
+    return f"{words}, {parameter.axes[1].word} {panel + 1}" if parameter.crossed else words

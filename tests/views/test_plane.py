@@ -1,0 +1,68 @@
+"""Two order parameters of each head against each other, and the last state at other lengths."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import orderparams as op
+from orderparams.errors import ConfigurationError
+from orderparams.views.plots.figures import figure_of
+from orderparams.views.plots.request import Request
+
+QUICK = {"training.duration": 3, "output.points": 4, "task.test_lengths": [60, 10, 200]}
+
+
+def drawn(result, kind="plane", **request):
+    return figure_of([result], Request(kind=kind, **request)).axes[0]
+
+
+def courses(axes, count):
+    return [np.array(line.get_data()) for line in axes.lines if len(line.get_xdata()) == count]
+
+
+@pytest.fixture(scope="module")
+def run():
+    return op.solve("in-context-pairs", settings=QUICK)
+
+
+def test_heads_in_the_plane(run):
+    axes = drawn(run)
+    for head, line in enumerate(courses(axes, 4)):
+        assert_array_equal(line, [run["key_query"][:, head, 0], run["output"][:, head, 0]])
+    assert axes.get_xlabel() == "key-query strength ω, block 1"
+    assert axes.get_ylabel() == "output μ, task 1"
+
+
+def test_an_overlap_and_a_norm():
+    """A symmetric matrix has one column, its diagonal."""
+    heads = op.solve("two-stage", settings={"training.duration": 2, "output.points": 4})
+    axes = drawn(heads, plane=(3, 1))
+    lines = courses(axes, 4)
+    assert_array_equal(lines[1], [heads.overlap[:, 1, 2], heads.self_overlap[:, 1, 1]])
+    assert axes.get_xlabel() == "overlap m, direction 3"
+    with pytest.raises(ConfigurationError, match=r"plane 4,1: it takes 1 to 3 for overlap m and 1"):
+        drawn(heads, plane=(4, 1))
+    with pytest.raises(ConfigurationError, match="tests nothing at other values"):
+        drawn(heads, "tested")
+
+
+def test_risks_at_other_lengths(run):
+    """In the order of lengths, on a logarithmic axis where these are far apart."""
+    axes = drawn(run, "tested")
+    assert_array_equal(axes.lines[0].get_xdata(), [10, 60, 200])
+    assert_array_equal(axes.lines[0].get_ydata(), run["test_risk"][[1, 0, 2], 0])
+    assert axes.get_xscale() == "log"
+    assert axes.get_xlabel() == "examples in a prompt"
+
+
+def test_a_run_that_was_not_tested():
+    run = op.solve("in-context-pairs", settings={"training.duration": 1, "output.points": 2})
+    with pytest.raises(ConfigurationError, match=r"task.test_lengths was not set in this run"):
+        drawn(run, "tested")
+
+
+def test_risks_to_compare_with(run):
+    """Equal ones are one line; none is drawn that the risk cannot reach."""
+    lines = {line.get_label() for line in drawn(run, "time", quantity=("risk",)).lines}
+    assert {"Bayes risk", "linear GD", "debiased GD, superposed"} <= lines
+    assert not any("zero output" in label for label in lines)
