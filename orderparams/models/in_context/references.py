@@ -6,6 +6,8 @@ below it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,9 @@ Array = NDArray[np.float64]
 
 SAMPLES = 4000
 """Of Wishart matrices for the Bayes risk, fewer of large ones."""
+
+CHUNK = 1_000_000
+"""Numbers in the matrices that are drawn together."""
 
 LARGEST = 1000
 """Examples or coordinates, the fewer of them, up to which the Bayes risk is sampled."""
@@ -87,20 +92,36 @@ def posterior(length: int, variances: Array, noise: float) -> tuple[float, float
         return float("nan"), float("nan")
     drawn = np.random.default_rng(0)
     samples = max(8, min(SAMPLES, int(1e8 / (fewer * (fewer * size + 1000)))))
-    found = np.empty(samples)
-    for i in range(samples):
-        factor = examples(drawn, length, size)
-        scaled = factor * np.sqrt(variances)
-        _, sizes, axes = np.linalg.svd(scaled, full_matrices=False)
-        kept = sizes**2 / (sizes**2 + noise**2)
-        found[i] = variances.sum() - ((axes**2).T @ kept) @ variances
+    found = np.concatenate(
+        [
+            traces(examples(drawn, count, length, size), variances, noise)
+            for count in chunks(samples, fewer * size)
+        ]
+    )
     return float(found.mean()), float(found.var(ddof=1) / samples)
 
 
-def examples(drawn: np.random.Generator, length: int, size: int) -> Array:
-    """A factor of XᵀX of Gaussian X (N, d): X itself, or where N > d that of Bartlett (d, d)."""
+def chunks(samples: int, numbers: int) -> Iterator[int]:
+    """Numbers of samples, of so many numbers each, that are taken together."""
+    most = max(1, CHUNK // numbers)
+    while samples > 0:
+        yield min(most, samples)
+        samples -= most
+
+
+def traces(factors: Array, variances: Array, noise: float) -> Array:
+    """Traces (n,) of posterior covariances, given factors of XᵀX (n, …, d)."""
+    _, sizes, axes = np.linalg.svd(factors * np.sqrt(variances), full_matrices=False)
+    kept = sizes**2 / (sizes**2 + noise**2)
+    found: Array = variances.sum() - np.einsum("nk,nkd,d->n", kept, axes**2, variances)
+    return found
+
+
+def examples(drawn: np.random.Generator, count: int, length: int, size: int) -> Array:
+    """Factors of XᵀX of Gaussian X (N, d): X itself, or where N > d that of Bartlett (n, d, d)."""
     if length <= size:
-        return drawn.standard_normal((length, size))
-    factor = np.triu(drawn.standard_normal((size, size)), 1)
-    np.fill_diagonal(factor, np.sqrt(drawn.chisquare(length - np.arange(size))))
-    return factor
+        return drawn.standard_normal((count, length, size))
+    factors: Array = np.triu(drawn.standard_normal((count, size, size)), 1)
+    corner = np.arange(size)
+    factors[:, corner, corner] = np.sqrt(drawn.chisquare(length - corner, (count, size)))
+    return factors
