@@ -7,9 +7,10 @@ import pytest
 import simulation_cases
 from simulation_cases import CASES, Case
 
+from orderparams import memory
 from orderparams.errors import ConfigurationError
+from orderparams.models import replicas
 from orderparams.models.interface import Records
-from orderparams.models.vectors import replicas
 from orderparams.models.vectors.replicas import Ensemble
 
 TIME = [0.0, 0.01, 1.0, 2.5, 2.5, 4.0]
@@ -127,7 +128,7 @@ def test_no_replicas_is_refused():
 def test_memory_holds_every_replica_twice_and_what_a_step_works_with(backend: str, monkeypatch):
     """Oracle: the arrays of a replica, its records, and those that a step makes, counted."""
     asked = []
-    monkeypatch.setattr(replicas.memory, "require", lambda *words: asked.append(words))
+    monkeypatch.setattr(memory, "require", lambda *words: asked.append(words))
     case = CASES["two lengths, all learned"]  # two directions, two vectors, up to four tokens
     run = ensemble(case, backend)
     state = run.state()

@@ -96,7 +96,7 @@ def test_measured_loss_follows_the_population_risk():
 
 @pytest.mark.parametrize("backend", ["gram", "direct"])
 def test_an_interrupted_run_resumes_to_the_same_bits(backend, tmp_path, monkeypatch):
-    from orderparams.models.vectors import replicas
+    from orderparams.models import replicas
 
     monkeypatch.setattr(replicas, "SLICE", 0.0)
     monkeypatch.setattr(replicas, "FIRST", 1)
