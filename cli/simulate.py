@@ -41,7 +41,7 @@ def simulate(
     resume: bool,
     interval: float,
 ) -> int:
-    """Run one-pass SGD at finite dimension, many replicas.
+    """Run one-pass SGD, many replicas.
 
     The unfinished run is kept in the output file every minute and when the
     command is interrupted or terminated; --resume goes on with it, to the
@@ -100,14 +100,14 @@ def simulate(
 
 def summary(run: SimulationRun) -> list[str]:
     """What was simulated, in lines of at most 80 columns."""
-    from orderparams.config.words import counted
+    from orderparams.config.words import counted, of_backend
 
     problem, settings, records = run.problem, run.problem.simulation, run.records
     steps = int(records.step[-1])
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem, "sgd")]
     lines += [
-        f"  simulation {settings.backend}, D = {settings.dimension}, "
+        f"  simulation {of_backend(problem)}, "
         f"{counted(settings.replicas, 'replica')} of {counted(steps, 'step')}",
         "",
     ]

@@ -216,6 +216,11 @@ class Problem:
     simulation: Any
     given: Given
 
+    @property
+    def step_time(self) -> float:
+        """The time that a step of SGD takes; a learning rate where nothing scales with D."""
+        return self.training.learning_rate / getattr(self.simulation, "dimension", 1)
+
 
 UNKNOWN: Any = Unknown()
 

@@ -63,6 +63,13 @@ def of_training(problem: Problem, rule: str) -> Words:
     return [*pieces, ("training.duration", f"to t = {training.duration:g}")]
 
 
+def of_backend(problem: Problem) -> str:
+    """The backend, and the dimension where SGD has one to be chosen."""
+    settings = problem.simulation
+    dimension = getattr(settings, "dimension", None)
+    return settings.backend + f", D = {dimension}" * (dimension is not None)
+
+
 def counted(count: int, word: str) -> str:
     """A number of things."""
     return f"{count} {word}{'s' * (count != 1)}"

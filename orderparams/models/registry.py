@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 from orderparams.errors import ConfigurationError
+from orderparams.models.limit import Limit
 
 MODELS = {
     "single-location": "single_location",
@@ -27,6 +28,12 @@ def configuration(name: str) -> Any:
     """What a model's configuration is: the module ``config`` of its folder, which is read without
     any numerical library (``models/single_location/config.py`` lists what it has)."""
     return importlib.import_module(f"orderparams.models.{MODELS[name]}.config")
+
+
+def limit(name: str) -> Limit:
+    """Where SGD of a model follows its theory."""
+    found: Limit = configuration(name).LIMIT
+    return found
 
 
 def lacks(name: str, command: str) -> str:

@@ -28,11 +28,9 @@ BY_COMMAND = {
     "simulate": (
         Unused(("integrator",), "no flow is integrated; solve and validate do it", True),
         Unused(("training.rule",), "a simulation is always SGD; solve has the choice", True),
-        DRAWN_ANEW,
     ),
     "validate": (
         Unused(("training.rule",), "validate has an option of its own for the rule", True),
-        DRAWN_ANEW,
     ),
     "optimum": (
         NO_SIMULATION,
@@ -49,6 +47,12 @@ BY_COMMAND = {
     ),
 }  # fmt: skip
 """Commands, and the action of a scan that is none, with what they never use."""
+
+
+def drawn_anew(command: str) -> Iterator[Unused]:
+    """What random vectors do not take where every replica draws its own."""
+    if command in ("simulate", "validate"):
+        yield DRAWN_ANEW
 
 
 def starting(initial: Any, vectors: str) -> Iterator[Unused]:

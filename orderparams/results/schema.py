@@ -63,6 +63,12 @@ def coordinates(problem: Problem) -> dict[str, Any]:
     return {name: values for name, values in found.items() if values is not None}
 
 
+def besides(model: str) -> tuple[OrderParameter, ...]:
+    """What simulations of a model may record beside its order parameters."""
+    found: tuple[OrderParameter, ...] = getattr(registry.configuration(model), "RECORDED", ())
+    return found
+
+
 def axis_names(parameters: Iterable[OrderParameter]) -> dict[str, str]:
     """Long names of the axes of order parameters."""
     return {
@@ -74,7 +80,8 @@ def axis_names(parameters: Iterable[OrderParameter]) -> dict[str, str]:
 
 def undimensioned(problem: Problem) -> dict[str, str]:
     """The long name of time where nothing scales with a dimension."""
-    return {} if hasattr(problem, "simulation") else {"time": "time t = learning_rate * steps"}
+    scaled = hasattr(problem.simulation, "dimension")
+    return {} if scaled else {"time": "time t = learning_rate * steps"}
 
 
 def sizes(problem: Problem) -> dict[str, int]:
@@ -107,7 +114,7 @@ def replicas(model: str) -> dict[str, Variable]:
     """Replicas in time."""
     loss = Variable(("replica", "time"), "measured loss per step, mean since the time before")
     return {"risk": risk(model, ("replica", "time")), "loss": loss} | {
-        p.name: over(p, "replica", "time") for p in table(model)
+        p.name: over(p, "replica", "time") for p in (*table(model), *besides(model))
     }
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
-from orderparams.config.words import counted
+from orderparams.config.words import counted, of_backend
 from orderparams.models.interface import Records, State
 from orderparams.results.result import Measured, shapes, span
-from orderparams.results.schema import axis_names, replicas, table
+from orderparams.results.schema import axis_names, besides, replicas, table, undimensioned
 from orderparams.results.trajectory import read_courses
 from orderparams.storage.tree import Tree
 
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SimulationRun(Measured):
-    """Replicas of SGD at finite dimension, and what they were made from.
+    """Replicas of SGD, and what they were made from.
 
     ``records`` has the times, steps, order parameters and losses, of which the parameters can be
     read as items of the run, ``run["overlap"]`` (R, T, …); risk (R, T) is the population risk at
@@ -83,13 +83,18 @@ class SimulationRun(Measured):
     def course(self) -> Tree:
         """The group /simulation."""
         known, problem = replicas(self.problem.model), self.problem
-        arrays = {**self.parameters, "risk": self.risk, "loss": self.loss}
+        recorded = besides(problem.model)
+        more = {p.name: self.records.parameters.get(p.name) for p in recorded}
+        more = {name: values for name, values in more.items() if values is not None}
+        arrays = {**self.parameters, **more, "risk": self.risk, "loss": self.loss}
+        settings = problem.simulation
+        size = {"dimension": settings.dimension} if hasattr(settings, "dimension") else {}
         return Tree(
             variables={name: (known[name], values) for name, values in arrays.items()},
             coordinates={"time": self.time},
-            axis_names=axis_names(table(problem.model)),
+            axis_names=axis_names([*table(problem.model), *recorded]) | undimensioned(problem),
             attributes={
-                "dimension": problem.simulation.dimension,
+                **size,
                 "steps": int(self.records.step[-1]),
                 "seconds": self.seconds,
                 "message": self.message,
@@ -98,11 +103,10 @@ class SimulationRun(Measured):
 
     def facts(self) -> dict[str, str]:
         """Replicas, times, order parameters, and how it ended."""
-        settings = self.problem.simulation
         replicas = counted(len(self.risk), "replica")
         steps = counted(int(self.records.step[-1]), "step")
         return {
-            "simulation": f"{replicas}, D = {settings.dimension}, {settings.backend}",
+            "simulation": f"{replicas}, {of_backend(self.problem)}",
             "times": f"{len(self.time)}, {span(self.time)}, {steps}",
             "parameters": shapes(self.parameters),
             "risk": f"{span(self.risk.mean(0))}, mean over replicas",
@@ -120,10 +124,10 @@ def nested(checkpoint: Mapping[str, NDArray[Any]]) -> Tree:
 
 
 def read_simulation(node: Node, problem: Problem, status: str) -> SimulationRun:
-    """The group /simulation of a problem in its dimension."""
+    """The group /simulation of a problem."""
     time, arrays = read_courses(node, problem)
     risk, loss = arrays.pop("risk"), arrays.pop("loss")
-    steps = np.rint(time * problem.simulation.dimension / problem.training.learning_rate)
+    steps = np.rint(time / problem.step_time)
     records = Records(time, steps.astype(np.int64), arrays, loss)
     attributes = node.attributes
     message = str(attributes.get("message", ""))

@@ -1,4 +1,4 @@
-"""The simulation of a problem: SGD at finite dimension from the configuration to a result."""
+"""The simulation of a problem: one-pass SGD from the configuration to a result."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from orderparams import arguments, interruption
 from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
+from orderparams.config.words import of_backend
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Flow, Progress, Records, model_of
 from orderparams.ordered import ordered
@@ -96,7 +97,7 @@ def simulate(
     interval: float = 60.0,
     resume: SimulationRun | None = None,
 ) -> SimulationRun:
-    """Run one-pass SGD at finite dimension, many replicas (theory 6).
+    """Run one-pass SGD, many replicas (theory 6); of vectors at finite dimension.
 
     An interrupt returns the run so far, with the status "interrupted".
 
@@ -188,7 +189,7 @@ def run(
 
     with interruption.keeping():
         try:
-            with phase(f"SGD in D = {problem.simulation.dimension}"):
+            with phase(f"SGD, {of_backend(problem)}"):
                 records = replicas.run(workers, report)
             with phase("risks of the replicas"):
                 measure = population_risk if risks else risk_at_ends

@@ -194,7 +194,7 @@ def rehearsal(action: str, problem: Problem) -> tuple[str, Problem]:
     return "simulate", replace(
         problem,
         simulation=replace(settings, replicas=1),
-        training=replace(training, duration=steps * training.learning_rate / settings.dimension),
+        training=replace(training, duration=steps * problem.step_time),
         output=replace(problem.output, points=2),
     )
 

@@ -18,9 +18,11 @@ from orderparams.models.committee.parameters import (
 from orderparams.models.committee.sections import Problem
 from orderparams.models.committee.unused import unused
 from orderparams.models.committee.words import SYMBOLS, describe
+from orderparams.models.limit import LARGE_DIMENSION
 
 __all__ = [
     "DECIDING",
+    "LIMIT",
     "OBSERVABLES",
     "PARAMETERS",
     "REFERENCES",
@@ -35,6 +37,9 @@ __all__ = [
     "sizes",
     "unused",
 ]
+
+LIMIT = LARGE_DIMENSION
+"""Where SGD follows the theory."""
 
 DECIDING = ()
 """No default depends on other keys."""

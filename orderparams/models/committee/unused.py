@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
 from orderparams.models.committee.sections import Problem
-from orderparams.models.unused import BY_COMMAND, NO_STEPS, starting
+from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, starting
 
 
 def unused(problem: Problem, command: str) -> Iterator[Unused]:
@@ -24,3 +24,4 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
     if command != "optimum":
         yield from starting(problem.initial, "students")
     yield from BY_COMMAND[command]
+    yield from drawn_anew(command)

@@ -10,6 +10,7 @@ from orderparams.models.in_context.consistency import contradictions
 from orderparams.models.in_context.parameters import (
     OBSERVABLES,
     PARAMETERS,
+    RECORDED,
     REFERENCES,
     RISK,
     order_parameters,
@@ -18,12 +19,15 @@ from orderparams.models.in_context.parameters import (
 from orderparams.models.in_context.sections import Problem
 from orderparams.models.in_context.unused import unused
 from orderparams.models.in_context.words import SYMBOLS, describe
+from orderparams.models.limit import SMALL_STEPS
 
 __all__ = [
     "DECIDING",
     "LACKS",
+    "LIMIT",
     "OBSERVABLES",
     "PARAMETERS",
+    "RECORDED",
     "REFERENCES",
     "RISK",
     "SYMBOLS",
@@ -37,11 +41,12 @@ __all__ = [
     "unused",
 ]
 
+LIMIT = SMALL_STEPS
+"""Where SGD follows the theory."""
+
 LACKS = {
-    "simulate": "model = 'in-context-regression' has no SGD yet; solve follows its flow",
-    "validate": "model = 'in-context-regression' has no SGD yet to compare its flow with",
-    "analyze": "model = 'in-context-regression' has no analysis yet; solve, evaluate, plot, "
-    "export, report and scan are there",
+    "analyze": "model = 'in-context-regression' has no analysis yet; solve, evaluate, "
+    "simulate, validate, plot, export, report and scan are there",
 }
 """Commands that are not there yet, and what is."""
 

@@ -20,6 +20,7 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield check_given(problem)
     yield check_explicit(problem)
     yield check_allocated(problem)
+    yield check_whole(problem)
 
 
 def check_blocks(problem: Problem) -> Found:
@@ -123,3 +124,13 @@ def check_allocated(problem: Problem) -> Found:
                 f"task.strengths[{j}]: initial.kind = 'allocated' needs every task on a single "
                 f"block, and task {j + 1} is on several; set initial.kind = 'random' or 'explicit'"
             )
+
+
+def check_whole(problem: Problem) -> Found:
+    """SGD on whole matrices has their metric."""
+    metric = problem.training.metric
+    if problem.simulation.backend == "full" and metric != "matrix":
+        yield ConfigurationError(
+            f"training.metric = {metric!r}: simulation.backend = 'full' trains whole matrices, "
+            "which is the metric 'matrix'; set that, or simulation.backend = 'reduced'"
+        )

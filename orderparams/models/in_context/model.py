@@ -1,10 +1,10 @@
-"""What in-context regression does: its flow, risks to compare with. SGD is not there yet."""
+"""What in-context regression does: its flow, its replicas of SGD, risks to compare with."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from numpy.typing import ArrayLike
 
@@ -12,6 +12,7 @@ from orderparams.errors import ConfigurationError
 from orderparams.models.in_context.config import LACKS
 from orderparams.models.in_context.flow import Flow
 from orderparams.models.in_context.references import references as known_risks
+from orderparams.models.in_context.replicas import Heads
 from orderparams.models.in_context.sections import Problem
 from orderparams.models.in_context.setup import prompts_of
 from orderparams.models.interface import Reference, State
@@ -37,9 +38,9 @@ def geometry(problem: Problem) -> NoReturn:
     raise ConfigurationError(LACKS["analyze"])
 
 
-def simulator(problem: Problem, time: ArrayLike) -> Any:
-    """Refused."""
-    raise ConfigurationError(LACKS["simulate"])
+def simulator(problem: Problem, time: ArrayLike) -> Heads:
+    """The replicas of a problem at step zero."""
+    return Heads(problem, time)
 
 
 def examples(problem: Problem, states: Sequence[State]) -> None:
@@ -66,5 +67,6 @@ def remedy(problem: Problem, *, start: bool = False, sgd: bool = False) -> str:
 
 
 def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:
-    """No kernels are compiled."""
-    return (problem.attention.activation,)
+    """What decides which kernels are needed."""
+    own = (problem.simulation.backend,) if simulated else ()
+    return (problem.attention.activation, *own)

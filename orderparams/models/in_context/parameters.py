@@ -38,6 +38,21 @@ OBSERVABLES = (
 )
 
 
+PART = Axis(
+    "part",
+    "key-query of coordinates, of labels; output of coordinates, of other labels",
+    "part",
+)
+OFF_MANIFOLD = OrderParameter(
+    "off_manifold",
+    "off",
+    "distance of whole matrices from the manifold of omega and mu, root sum of squares",
+    (HEAD, PART),
+)
+RECORDED = (OFF_MANIFOLD,)
+"""What a simulation of whole matrices records beside the order parameters."""
+
+
 def order_parameters(problem: Problem) -> tuple[OrderParameter, ...]:
     """All move."""
     return PARAMETERS

@@ -214,6 +214,19 @@ class ExpectationConfig:
 
 
 @dataclass(frozen=True)
+class SimulationConfig:
+    """One-pass SGD, many replicas."""
+
+    backend: str = option(
+        choice("reduced", "restricted", "full"),
+        "reduced",
+        meaning="SGD on ω and μ by prompts in the reduced law or in d dimensions, or on matrices",
+    )
+    replicas: int = option(integer(1, 1_000_000), 8, meaning="independent runs of SGD", unit="runs")
+    seed: int = option(seed, 0, meaning="seed of the replicas, of their prompts")
+
+
+@dataclass(frozen=True)
 class Problem(sections.Problem):
     """A complete, validated configuration of in-context regression."""
 
@@ -244,4 +257,7 @@ class Problem(sections.Problem):
         Section(IntegratorConfig), IntegratorConfig(), meaning=sections.INTEGRATOR
     )
     output: OutputConfig = option(Section(OutputConfig), OutputConfig(), meaning=sections.OUTPUT)
+    simulation: SimulationConfig = option(
+        Section(SimulationConfig), SimulationConfig(), meaning="one-pass SGD, many replicas"
+    )
     given: Given = field(default=Given(), compare=False, repr=False)

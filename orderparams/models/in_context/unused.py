@@ -6,19 +6,15 @@ from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
 from orderparams.models.in_context.sections import Problem
-from orderparams.models.unused import NO_STEPS
-
-NO_TIME = Unused(
-    ("integrator", "output", "training.duration"),
-    "nothing is integrated in time; solve does it",
-    True,
-)
+from orderparams.models.unused import BY_COMMAND, NO_STEPS
 
 
 def unused(problem: Problem, command: str) -> Iterator[Unused]:
     """All that a command does not use of a configuration; what settings rule out comes first."""
-    small = "the flow is the limit of small learning rates, whatever the rule"
-    yield Unused((*NO_STEPS, "training.rule"), small)
+    if command not in ("simulate", "validate"):
+        small = "the flow is the limit of small learning rates, whatever the rule"
+        yield Unused(("training.rule",), f"{small}; simulate is SGD")
+        yield Unused(NO_STEPS, f"{small}; simulate and validate take steps", True)
     initial = problem.initial
     if initial.kind == "explicit":
         reason = "the start is given; set initial.kind = 'random'"
@@ -27,8 +23,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
         reason = "an allocated start is not drawn; set initial.kind = 'random'"
         yield Unused(("initial.seed",), reason)
     yield from expectations(problem)
-    if command == "evaluate":
-        yield NO_TIME
+    yield from BY_COMMAND[command]
 
 
 def expectations(problem: Problem) -> Iterator[Unused]:

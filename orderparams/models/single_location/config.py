@@ -15,9 +15,15 @@ PARAMETERS, order_parameters, sizes
 OBSERVABLES
     what else is stored of a state;
 RISK, REFERENCES
-    what the risk is called, and the risks to compare it with.
+    what the risk is called, and the risks to compare it with;
+LIMIT
+    where SGD follows the theory, and which setting leads there.
+
+A model may have LACKS, commands that are not there yet with the message that refuses each, and
+RECORDED, what simulations record beside order parameters, in a table like PARAMETERS.
 """
 
+from orderparams.models.limit import LARGE_DIMENSION
 from orderparams.models.single_location.consistency import contradictions
 from orderparams.models.single_location.parameters import (
     OBSERVABLES,
@@ -38,6 +44,7 @@ from orderparams.models.single_location.words import SYMBOLS, describe
 
 __all__ = [
     "DECIDING",
+    "LIMIT",
     "OBSERVABLES",
     "PARAMETERS",
     "REFERENCES",
@@ -52,3 +59,6 @@ __all__ = [
     "sizes",
     "unused",
 ]
+
+LIMIT = LARGE_DIMENSION
+"""Where SGD follows the theory."""

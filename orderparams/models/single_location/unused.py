@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
 from orderparams.models.single_location.sections import LengthLaw, Problem
-from orderparams.models.unused import BY_COMMAND, NO_STEPS, starting
+from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, starting
 
 
 def unused(problem: Problem, command: str) -> Iterator[Unused]:
@@ -26,6 +26,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
         yield from starting(problem.initial, "heads")
     yield from expectations(problem, command)
     yield from BY_COMMAND[command]
+    yield from drawn_anew(command)
 
 
 def vanishing(problem: Problem) -> Iterator[Unused]:

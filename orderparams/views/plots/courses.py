@@ -234,7 +234,7 @@ def time_label(problem: Problem) -> str:
     """Time in the model's symbols."""
     known = symbols(problem)
     rate, dimension = map(known.get, TIME_KEYS)
-    scaled = hasattr(problem, "simulation")
+    scaled = hasattr(problem.simulation, "dimension")
     return f"time t = {rate} steps" + f" / {dimension}" * scaled
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from orderparams.analysis.simulated import replica_trajectory
 from orderparams.analysis.stages import stages_of
+from orderparams.config.words import of_backend
 from orderparams.models import registry
 from orderparams.results import schema
 from orderparams.results.analysis import Analysis
@@ -102,11 +103,11 @@ def of_evaluation(result: Evaluation) -> list[str]:
 
 
 def of_simulation(run: SimulationRun) -> list[str]:
-    """SGD at finite dimension: its risk over the replicas, and the stages of the first."""
-    settings, steps = run.problem.simulation, int(run.records.step[-1])
+    """SGD: its risk over the replicas, and the stages of the first."""
+    problem, steps = run.problem, int(run.records.step[-1])
     facts = {
-        "dimension D": f"{settings.dimension}",
-        "replicas": f"{settings.replicas}",
+        "backend": of_backend(problem),
+        "replicas": f"{problem.simulation.replicas}",
         "steps each": f"{steps}",
     }
     if run.status != "finished":
