@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,6 @@ from orderparams.cli.screen import note
 
 if TYPE_CHECKING:
     from orderparams.config import Problem
-    from orderparams.config.unused import Unused
 
 KINDS = {
     "scan": "a scan",
@@ -76,14 +75,15 @@ def load(
     *,
     quiet: bool = False,
     rule: str | None = None,
-    more: Iterable[Unused] = (),
+    chosen: Mapping[str, object] | None = None,
 ) -> tuple[Problem, list[str]]:
     """The problem of CONFIG and -s, and warnings, which are printed as one line.
 
-    ``rule`` is that of validate, ``more`` what its options rule out.
+    ``rule`` is that of validate, and ``chosen`` the values that its options give.
     """
     from orderparams.config.sections import Given
-    from orderparams.config.unused import ignored
+    from orderparams.config.unused import ignored, ruled_out
+    from orderparams.models import registry
     from orderparams.sources import load
 
     problem = load(config, assignments)
@@ -92,6 +92,8 @@ def load(
     if rule is not None:
         training = dataclasses.replace(problem.training, rule=rule)
         problem = dataclasses.replace(problem, training=training)
+    limit = registry.limit(problem.model)
+    more = ruled_out(limit, (chosen or {}).get(limit.argument))
     warnings = warned(ignored(problem, command, problem.given, more), command)
     return dataclasses.replace(problem, given=Given()), warnings
 

@@ -27,6 +27,7 @@ REMEDIES = {
     "saad-solla": "orderparams presets saad-solla > my.toml writes one to start from",
     "in-context-pairs": "orderparams presets in-context-pairs > my.toml writes one to start from",
     "dimensions": "for example --dimensions 250,1000",
+    "learning_rates": "for example --learning-rates 0.08,0.02",
     "choose": "choose with --over {over}, or fix the others with --at {name}={value}",
     "log risk": "--log y shows the risk itself on a logarithmic axis",
     "fix": "fix parameters with --at KEY=VALUE",

@@ -29,6 +29,19 @@ def dimension_list(_: click.Context, __: click.Parameter, value: str | None) -> 
     return [int(part) for part in parts]
 
 
+def rate_list(_: click.Context, __: click.Parameter, value: str | None) -> list[float] | None:
+    """Learning rates from a list with commas."""
+    if value is None:
+        return None
+    try:
+        rates = [float(part) for part in value.split(",")]
+    except ValueError:
+        rates = [0.0]
+    if not all(0 < rate < math.inf for rate in rates):
+        raise click.BadParameter(f"{value!r} is not a list of positive numbers such as 0.08,0.02")
+    return rates
+
+
 @click.command()
 @options.config
 @options.assignments
@@ -44,6 +57,13 @@ def dimension_list(_: click.Context, __: click.Parameter, value: str | None) -> 
     help="Dimensions to simulate; left out, a quarter of simulation.dimension and it.",
 )
 @click.option(
+    "--learning-rates",
+    callback=rate_list,
+    metavar="R,R,...",
+    help="The same of models that tend to their theory at small learning rates; left out, four "
+    "times training.learning_rate and it.",
+)
+@click.option(
     "--start",
     type=click.Choice(["replica", "mean"]),
     default="replica",
@@ -53,8 +73,8 @@ def dimension_list(_: click.Context, __: click.Parameter, value: str | None) -> 
 @click.option(
     "--rule",
     type=click.Choice(["sgd", "gradient-flow"]),
-    default="sgd",
-    show_default=True,
+    default=None,
+    show_default="sgd",
     help="Theory with or without the noise term of the finite learning rate.",
 )
 @click.option(
@@ -73,11 +93,12 @@ def validate(
     quiet: bool,
     workers: int,
     dimensions: list[int] | None,
+    learning_rates: list[float] | None,
     start: str,
-    rule: str,
+    rule: str | None,
     false_alarm: float,
 ) -> int:
-    """Judge the theory by SGD at finite dimension.
+    """Judge the theory by SGD in several dimensions, or at several rates.
 
     Both start from the same state. Exit status 4 if they disagree, 7 if
     the evidence cannot decide: the reason and a remedy are printed then.
@@ -86,12 +107,12 @@ def validate(
     Examples:
       orderparams validate -s training.duration=50 --dimensions 250,1000
       orderparams validate flipped-spikes --rule gradient-flow -o check.h5
+      orderparams validate in-context-pairs -s training.duration=20
     """
-    from orderparams.config.unused import ruled_out
-
     idle.warned()
+    chosen = {"dimensions": dimensions, "learning_rates": learning_rates}
     problem, _ = given.load(
-        config, assignments, "validate", quiet=quiet, rule=rule, more=ruled_out(dimensions)
+        config, assignments, "validate", quiet=quiet, rule=rule or "sgd", chosen=chosen
     )
     path = options.target(output, f"{options.base_name(config)}-validation", force=force)
     if not quiet:
@@ -105,6 +126,7 @@ def validate(
         result = validate(
             problem,
             dimensions=dimensions,
+            learning_rates=learning_rates,
             start=start,
             rule=rule,
             false_alarm=false_alarm,
@@ -134,15 +156,16 @@ def summary(result: Validation) -> list[str]:
     from orderparams.config.words import counted
 
     problem, comparison, fall = result.problem, result.comparison, result.scaling
-    sizes = list(result.simulations)
+    limit, values = result.limit, result.limit.approached(result.simulations)
     rows = result.extremes
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem)]
     lines += [
         f"  simulation {problem.simulation.backend}, "
-        f"{counted(problem.simulation.replicas, 'replica')} at D = {', '.join(map(str, sizes))}",
+        f"{counted(problem.simulation.replicas, 'replica')} at {limit.at(*values)}",
         "",
-        f"  simulation - theory, extrapolated in 1/D from D = {sizes[-2]} and {sizes[-1]},",
+        f"  simulation - theory, extrapolated in {limit.order} from "
+        f"{limit.symbol} = {values[-2]} and {values[-1]},",
         f"  where it is largest; the {min(MOST_ROWS, len(rows))} least probable of {len(rows)} "
         "order parameters",
         f"  {'':8}{'deviation':>12}{'std. error':>12}{'z':>8}{'p-value':>10}",
@@ -156,7 +179,7 @@ def summary(result: Validation) -> list[str]:
         f"  p-value of all together      {comparison.least_pvalue:.2g}",
         f"  p-value of the measured loss {shown(result.loss_pvalue, '.2g')}",
         f"  error that would be seen     {seen(comparison)}",
-        f"  spread over replicas         ~ D^({fall.exponent:z.3f} +- "
+        f"  spread over replicas         ~ {limit.symbol}^({fall.exponent:z.3f} +- "
         f"{shown(fall.standard_error, '.3f')})",
         "",
     ]

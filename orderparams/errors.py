@@ -34,6 +34,7 @@ REMEDIES = {
     "saad-solla": 'orderparams.load("saad-solla") is one to start from',
     "in-context-pairs": 'orderparams.load("in-context-pairs") is one to start from',
     "dimensions": "for example dimensions=[250, 1000]",
+    "learning_rates": "for example learning_rates=[0.08, 0.02]",
     "choose": "choose with over={over!r}, or fix the others with at={{{name!r}: {value!r}}}",
     "log risk": "log='y' shows the risk itself on a logarithmic axis",
     "fix": "fix parameters with at={{name: value}}",

@@ -41,7 +41,7 @@ def run_of(
 ) -> tuple[Trajectory, int | None, Told]:
     """What a result is about, in memory or in a file; with settings, or of all else, a new run.
 
-    ``replica`` counts from 1; of a comparison those in the largest dimension are taken. Beside it
+    ``replica`` counts from 1; of a comparison those nearest to the limit are taken. Beside it
     the replica where it is one, and the progress of what is left to do.
     """
     if settings is None:
@@ -49,7 +49,7 @@ def run_of(
         if isinstance(result, Scan):
             raise ConfigurationError("a scan is many runs; solve one of its points to analyze it")
         if isinstance(result, Validation):
-            result = result.simulations[max(result.simulations)]
+            result = result.nearest
         if isinstance(result, SimulationRun):
             return replica_trajectory(result, replica - 1), replica, progress
         number = result.replica if isinstance(result, Analysis) else None

@@ -11,7 +11,7 @@ from orderparams.config import Problem
 from orderparams.processors import processors
 from orderparams.results.evidence import Check, Evidence, Panel, above, below, close
 from orderparams.results.simulation import SimulationRun
-from orderparams.results.validation import in_dimension
+from orderparams.results.validation import at_value
 from orderparams.run.validate import against
 
 ACTIVATIONS = ("softmax", "softmax-1", "bayes-softmax")
@@ -35,7 +35,7 @@ def replicas(
     settings = {"simulation.replicas": count}
     return {
         size: op.simulate(
-            in_dimension(problem, size), settings=settings, workers=processors(), risks=False
+            at_value(problem, size), settings=settings, workers=processors(), risks=False
         )
         for size in dimensions
     }

@@ -20,6 +20,7 @@ from typing import Any, cast
 from orderparams.config.sections import Given, Problem, Section, settings_of
 from orderparams.errors import IgnoredSettingWarning
 from orderparams.models import registry
+from orderparams.models.limit import Limit
 
 INDEX = re.compile(r"\[\d+\]$")
 
@@ -33,10 +34,11 @@ class Unused:
     elsewhere: bool = False
 
 
-def ruled_out(dimensions: object) -> tuple[Unused, ...]:
-    """What the options of a validation rule out."""
-    reason = "the dimensions are given by an option of validate; leave that out"
-    return (Unused(("simulation.dimension",), reason, True),) if dimensions else ()
+def ruled_out(limit: Limit, chosen: object) -> tuple[Unused, ...]:
+    """What the options of a validation rule out where they have ``chosen`` such values."""
+    words = limit.plural
+    reason = f"the {words} are given by an option of validate; leave that out"
+    return (Unused((limit.key,), reason, True),) if chosen else ()
 
 
 def defaults(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ class Limit:
 
     ``order`` is what the bias is of the order of, ``square`` what is left beside it; ``when`` says
     where SGD tends to the theory, ``place`` is such a place; ``nearer`` says what to do to get
-    closer, ``several`` and ``four`` what to take instead, ``also`` what helps besides.
+    closer, ``several``, ``four`` and ``more`` what to take instead, ``also`` what helps besides;
+    ``default`` is what is taken beside the configuration's own value.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Limit:
     nearer: str
     several: str
     four: str
+    more: str
     also: str
     default: str
 
@@ -71,6 +73,11 @@ class Limit:
         return f"{self.symbol} = {', '.join(map(str, values))}"
 
     @property
+    def plural(self) -> str:
+        """Values in words, such as learning rates."""
+        return self.argument.replace("_", " ")
+
+    @property
     def fall(self) -> str:
         """How the spread falls in words."""
         return f"{self.symbol}^({'-' * (self.power < 0)}1/2)"
@@ -91,6 +98,7 @@ LARGE_DIMENSION = Limit(
     nearer="raise simulation.dimension",
     several="dimensions several times as large, lower training.learning_rate",
     four="dimensions four times as large, or lower training.learning_rate",
+    more="a larger simulation.dimension",
     also=" or training.duration, or lower training.learning_rate",
     default="a quarter of simulation.dimension",
 )
@@ -111,6 +119,7 @@ SMALL_STEPS = Limit(
     nearer="lower training.learning_rate",
     several="learning rates several times as small",
     four="learning rates four times as small",
+    more="a smaller training.learning_rate",
     also=", or raise training.duration",
     default="four times training.learning_rate",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +63,15 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """Fall of the spread of replicas with the dimension: spread ∝ D^exponent, −1/2 in theory.
+    """Fall of the spread of replicas towards the limit: spread ∝ D^exponent, −1/2 in theory, or ∝
+    γ^exponent, 1/2 in theory.
 
-    dimension (N,); spread (N,), the root mean square over all numbers of their standard deviation;
-    the exponent of the best power law and its standard error, NaN where replicas are too few.
+    values (N,) of D or γ; spread (N,), the root mean square over all numbers of their standard
+    deviation; the exponent of the best power law and its standard error, NaN where replicas are too
+    few.
     """
 
-    dimension: NDArray[np.int64]
+    values: NDArray[Any]
     spread: Array
     exponent: float
     standard_error: float
@@ -112,16 +114,16 @@ def extremes(comparison: Comparison, parameters: Sequence[OrderParameter]) -> li
 
 
 def variables(
-    comparison: Comparison, parameters: Sequence[OrderParameter]
+    comparison: Comparison, parameters: Sequence[OrderParameter], order: str
 ) -> dict[str, tuple[Variable, Array]]:
-    """What is stored of each order parameter."""
+    """What is stored of each order parameter; ``order`` is that of the bias."""
     found = {}
     for quantity, long_name in COMPARISON.items():
         for parameter in parameters:
             values = getattr(comparison, quantity)[parameter.name]
             axes = parameter.axis_names
             axes = axes if quantity == "pvalue" else ("time", *axes)
-            words = f"{parameter.name}: {long_name}"
+            words = f"{parameter.name}: {long_name.format(order=order)}"
             found[f"{parameter.name}_{quantity}"] = (Variable(axes, words), values)
     return found
 

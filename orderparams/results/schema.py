@@ -14,12 +14,13 @@ from orderparams.results.analyzed import variables
 from orderparams.storage.schema import Known, Variable
 
 COMPARISON = {
-    "deviation": "simulation - theory, extrapolated in 1/D, mean over replicas",
+    "deviation": "simulation - theory, extrapolated in {order}, mean over replicas",
     "standard_error": "standard error of the deviation",
     "z_score": "deviation / standard error, Student's t by chance",
     "pvalue": "p-value of the whole course in time",
 }
-"""What is stored of each order parameter, as ``overlap_deviation`` and so on."""
+"""What is stored of each order parameter, as ``overlap_deviation`` and so on; the bias is of that
+order."""
 
 CHECKS = {
     "what": Variable(("check",), "what is compared"),
@@ -120,7 +121,7 @@ def replicas(model: str) -> dict[str, Variable]:
 
 def point(model: str) -> dict[str, Variable]:
     """What the points of a scan know; which of it, the action decides."""
-    found = {"risk": risk(model, ())}
+    found, symbol = {"risk": risk(model, ())}, registry.limit(model).symbol
     found |= {name: Variable((), words) for name, words in references(model).items()}
     found |= {p.name: over(p) for p in table(model)}
     found |= {
@@ -138,7 +139,7 @@ def point(model: str) -> dict[str, Variable]:
         "agreement": Variable((), "1 if theory and simulation agree, 0 if not, NaN if undecided"),
         "least_pvalue": Variable((), "p-value of the agreement of all order parameters"),
         "loss_pvalue": Variable((), "p-value of the agreement of the measured loss with the risk"),
-        "spread_exponent": Variable((), "exponent of the fall of the spread with D"),
+        "spread_exponent": Variable((), f"exponent of the fall of the spread with {symbol}"),
     }
     found |= derivatives(model) | noise(model)
     return found | {"error_estimate": Variable((), "error estimate of risk and gradient")}

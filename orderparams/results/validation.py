@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.models import registry
 from orderparams.models.interface import Named, State, model_of
+from orderparams.models.limit import Limit, Value
 from orderparams.results.comparison import (
     Comparison,
     Extreme,
@@ -21,7 +22,7 @@ from orderparams.results.comparison import (
     variables,
 )
 from orderparams.results.result import Result
-from orderparams.results.schema import axis_names, replicas, table
+from orderparams.results.schema import axis_names, replicas, table, undimensioned
 from orderparams.results.simulation import SimulationRun, read_simulation
 from orderparams.results.trajectory import Trajectory, read_courses
 from orderparams.storage.schema import Variable
@@ -37,9 +38,11 @@ Array = NDArray[np.float64]
 class Validation(Named, Result):
     """Simulations by dimension, the theory for each of their replicas, and how they compare.
 
+    Of a model that tends to its theory at small learning rates, by these instead.
+
     ``validation["overlap"]`` is the deviation of an order parameter, ``comparison.deviation``.
     theory[D] has one trajectory a replica, or a single one for all. ``comparison`` judges the order
-    parameters of the two largest dimensions, extrapolated in 1/D, and with them the measured loss
+    parameters of the two nearest to the limit, extrapolated in 1/D, and with them the measured loss
     against the risk, whose own p-value is ``loss_pvalue``. ``scaling`` is the fall of the spread
     with D.
 
@@ -55,11 +58,26 @@ class Validation(Named, Result):
     along: ClassVar[tuple[str, ...]] = ("time",)
 
     problem: Problem
-    simulations: dict[int, SimulationRun]
-    theory: dict[int, list[Trajectory]]
+    simulations: dict[Value, SimulationRun]
+    theory: dict[Value, list[Trajectory]]
     comparison: Comparison
     loss_pvalue: float
     scaling: Scaling
+
+    @property
+    def limit(self) -> Limit:
+        """Where simulations follow the theory."""
+        return registry.limit(self.problem.model)
+
+    @property
+    def nearest(self) -> SimulationRun:
+        """The simulation nearest to the limit."""
+        return self.simulations[self.limit.nearest(self.simulations)]
+
+    @property
+    def nearest_theory(self) -> list[Trajectory]:
+        """Its theory."""
+        return self.theory[self.limit.nearest(self.theory)]
 
     @property
     def verdict(self) -> str:
@@ -92,24 +110,24 @@ class Validation(Named, Result):
         return self.comparison.deviation
 
     def groups(self) -> dict[str, Tree]:
-        """Simulations, theories and /comparison; those of the largest dimension carry no suffix."""
+        """Simulations, theories and /comparison; those nearest to the limit carry no suffix."""
         found = {}
-        for dimension, run in self.simulations.items():
-            suffix = "" if dimension == max(self.simulations) else f"_{dimension}"
+        for value, run in self.simulations.items():
+            suffix = "" if run is self.nearest else f"_{value}"
             found[f"simulation{suffix}"] = run.course()
-            found[f"theory{suffix}"] = theory_tree(self.theory[dimension])
+            found[f"theory{suffix}"] = theory_tree(self.theory[value])
         return found | {"comparison": self.compared()}
 
     def compared(self) -> Tree:
         """The group /comparison: deviations, z-scores and p-values, and the verdict."""
-        comparison, fall = self.comparison, self.scaling
+        comparison, fall, limit = self.comparison, self.scaling, self.limit
         about = "spread of the deviations over replicas, root mean square"
-        spread = {"spread": (Variable(("dimension",), about), fall.spread)}
-        times = self.simulations[max(self.simulations)].time
+        spread = {"spread": (Variable((limit.axis,), about), fall.spread)}
+        own = undimensioned(self.problem) | {limit.axis: limit.long_name}
         return Tree(
-            variables=variables(comparison, self.order_parameters) | spread,
-            coordinates={"time": times, "dimension": fall.dimension},
-            axis_names=axis_names(table(self.problem.model)),
+            variables=variables(comparison, self.order_parameters, limit.order) | spread,
+            coordinates={"time": self.nearest.time, limit.axis: fall.values},
+            axis_names=axis_names(table(self.problem.model)) | own,
             attributes={
                 "verdict": comparison.verdict,
                 "doubt": comparison.doubt,
@@ -125,22 +143,32 @@ class Validation(Named, Result):
         )
 
     def facts(self) -> dict[str, str]:
-        """Dimensions and the verdict."""
+        """Dimensions, or what else leads to the limit, and the verdict."""
         return {
-            "dimensions": ", ".join(map(str, self.simulations)),
+            self.limit.plural: ", ".join(map(str, self.simulations)),
             "replicas": str(self.problem.simulation.replicas),
             "verdict": self.verdict,
             "reason": " ".join(self.reason.splitlines()),
         }
 
 
-def in_dimension(problem: Problem, dimension: int) -> Problem:
-    """The same problem with another D; each dimension has random numbers of its own."""
-    settings = problem.simulation
-    seed = int(np.random.SeedSequence([settings.seed, dimension]).generate_state(1)[0])
-    return dataclasses.replace(
-        problem, simulation=dataclasses.replace(settings, dimension=dimension, seed=seed)
-    )
+def value_of(problem: Problem) -> Value:
+    """A problem's own value of what leads to the limit."""
+    limit = registry.limit(problem.model)
+    value: Value = getattr(getattr(problem, limit.section), limit.name)
+    return value
+
+
+def at_value(problem: Problem, value: Value) -> Problem:
+    """The same problem with another value of what leads to the limit; each value has random numbers
+    of its own."""
+    limit, seed = registry.limit(problem.model), problem.simulation.seed
+    word = value if isinstance(value, int) else int(np.float64(value).view(np.uint64))
+    own = int(np.random.SeedSequence([seed, word]).generate_state(1)[0])
+    simulation = dataclasses.replace(problem.simulation, seed=own)
+    problem = dataclasses.replace(problem, simulation=simulation)
+    section = dataclasses.replace(getattr(problem, limit.section), **{limit.name: value})
+    return dataclasses.replace(problem, **{limit.section: section})
 
 
 def theory_tree(flows: list[Trajectory]) -> Tree:
@@ -152,7 +180,7 @@ def theory_tree(flows: list[Trajectory]) -> Tree:
     return Tree(
         variables={name: (known[name], values) for name, values in arrays.items()},
         coordinates={"time": first.time},
-        axis_names=axis_names(table(first.problem.model)),
+        axis_names=axis_names(table(first.problem.model)) | undimensioned(first.problem),
         attributes={**first.references, "engine": first.engine},
     )
 
@@ -160,13 +188,15 @@ def theory_tree(flows: list[Trajectory]) -> Tree:
 def read_validation(file: Node, problem: Problem) -> Validation:
     """The validation in a file."""
     node = file["comparison"]
-    dimensions = node.array("dimension")
-    simulations, theory = {}, {}
-    for dimension in map(int, dimensions):
-        suffix = "" if dimension == max(dimensions) else f"_{dimension}"
-        own = in_dimension(problem, dimension)
-        simulations[dimension] = read_simulation(file[f"simulation{suffix}"], own, "finished")
-        theory[dimension] = read_theory(file[f"theory{suffix}"], problem)
+    limit = registry.limit(problem.model)
+    values = node.array(limit.axis)
+    simulations: dict[Value, SimulationRun] = {}
+    theory: dict[Value, list[Trajectory]] = {}
+    for value in values.tolist():
+        suffix = "" if value == limit.nearest(values.tolist()) else f"_{value}"
+        own = at_value(problem, value)
+        simulations[value] = read_simulation(file[f"simulation{suffix}"], own, "finished")
+        theory[value] = read_theory(file[f"theory{suffix}"], problem)
     return Validation(
         problem=problem,
         simulations=simulations,
@@ -174,7 +204,7 @@ def read_validation(file: Node, problem: Problem) -> Validation:
         comparison=read_comparison(node, table(problem.model)),
         loss_pvalue=float(node.attribute("loss_pvalue")),
         scaling=Scaling(
-            dimension=dimensions,
+            values=values,
             spread=node.array("spread"),
             exponent=float(node.attribute("spread_exponent")),
             standard_error=float(node.attribute("spread_exponent_error")),

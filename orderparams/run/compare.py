@@ -1,6 +1,7 @@
 """Theory against simulation: where they differ, by how much, and whether that is chance.
 
-The order parameters of R replicas at D and of R at another dimension D' differ from the theory by a
+The order parameters of R replicas at D and of R at another dimension D' (where SGD tends to the
+theory at small learning rates, 1/γ stands for D) differ from the theory by a
 bias of order 1/D and by fluctuations of order 1/√D. The bias is removed pair by pair: with
 y_r = (D'·d'_r − D·d_r)/(D' − D), d the deviations of replica r, the y_r are independent draws of
 one law whose mean is zero, up to order 1/D², if the theory is right.
@@ -71,7 +72,7 @@ def compare(
 
 
 def without_bias(
-    first: Mapping[str, Array], dimension: int, second: Mapping[str, Array], other: int
+    first: Mapping[str, Array], dimension: float, second: Mapping[str, Array], other: float
 ) -> dict[str, Array]:
     """Deviations (R, T, …) in two dimensions, extrapolated in 1/D pair by pair.
 

@@ -4,7 +4,8 @@ A test that finds nothing says little unless it could have found something. ``re
 least factor by which the theory's motion (its change since the start) must be wrong, up or down,
 for the same simulations to reject it. A test that finds something says little about the limit
 D → ∞ where the steps are few, where the spread does not fall as D^(−1/2), or where the deviation is
-smaller than the correction of order 1/D that was taken out.
+smaller than the correction of order 1/D that was taken out. Where SGD tends to the theory at small
+learning rates γ, spread and bias are √γ and γ.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
+from orderparams.models.limit import Limit, Value
 from orderparams.models.parameters import OrderParameter
 from orderparams.results.comparison import Comparison, Scaling
 from orderparams.run.compare import course_pvalues, distinct
@@ -26,10 +28,10 @@ COARSE = 0.25
 """Resolution, as a part of the motion, that is the worst with which theory and simulation agree."""
 
 FEWEST_STEPS = 100
-"""Steps of SGD in the smaller dimension below which its noise is not that of many small ones."""
+"""Steps of SGD in the coarser simulation below which its noise is not that of many small ones."""
 
 OFF = 0.2
-"""How far the spread's exponent may be from −1/2 before D counts as too small ..."""
+"""How far the spread's exponent may be from −1/2, or 1/2, before the limit counts as too far ..."""
 
 SURE = 3.0
 """... if it is as many standard errors away."""
@@ -43,12 +45,12 @@ MOST_REPLICAS = 100
 
 @dataclass(frozen=True, eq=False)
 class Grounds:
-    """What a comparison of two dimensions rests on, beside its deviations.
+    """What a comparison of two simulations rests on, beside its deviations.
 
     ``parameters`` are the order parameters; deviations and ``motion`` name → (R, T, …) are
     extrapolated alike. Of what is least probable,
     ``worst``, ``correction`` is the ratio of what the extrapolation took away to what is left.
-    ``steps`` are those in the ``smaller`` dimension, over ``times`` stored times.
+    ``steps`` are those of the ``coarser`` simulation, over ``times`` stored times.
     """
 
     parameters: Sequence[OrderParameter]
@@ -57,9 +59,10 @@ class Grounds:
     worst: str
     correction: float
     scaling: Scaling
-    smaller: int
+    coarser: Value
     steps: int
     times: int
+    limit: Limit
 
 
 def resolution(comparison: Comparison, grounds: Grounds) -> float:
@@ -96,7 +99,7 @@ def least_pvalue(grounds: Grounds, part: float) -> float:
 
 def doubt(comparison: Comparison, grounds: Grounds) -> str:
     """Why the evidence cannot decide, and what would help, a line each; empty if it can."""
-    reasons = (few_steps, other_spread, small_dimension, blind, one_time)
+    reasons = (few_steps, other_spread, far, blind, one_time)
     return "\n".join(filter(None, (reason(comparison, grounds) for reason in reasons)))
 
 
@@ -107,35 +110,38 @@ def few_steps(comparison: Comparison, grounds: Grounds) -> str:
         return ""
     crowded = f", so that most of the {times} stored times coincide" if times > steps + 1 else ""
     points = ", and lower output.points" if crowded else ""
+    limit = grounds.limit
+    asked = f"(or the {limit.plural} asked for)"
     return (
-        f"SGD made only {steps} steps at D = {grounds.smaller}{crowded}; the theory is the limit "
-        f"of many small ones. Take at least {FEWEST_STEPS}: raise simulation.dimension (or "
-        f"the dimensions asked for) or training.duration, or lower training.learning_rate{points}."
+        f"SGD made only {steps} steps at {limit.at(grounds.coarser)}{crowded}; the theory is the "
+        f"limit of many small ones. Take at least {FEWEST_STEPS}: {limit.nearer} {asked}"
+        f"{limit.also}{points}."
     )
 
 
 def other_spread(comparison: Comparison, grounds: Grounds) -> str:
-    """The fluctuations are not those of a large dimension."""
-    fall = grounds.scaling
-    off = abs(fall.exponent + 0.5)
+    """The fluctuations are not those near the limit."""
+    fall, limit = grounds.scaling, grounds.limit
+    off = abs(fall.exponent - 0.5 * limit.power)
     if not (off > OFF and off > SURE * fall.standard_error):
         return ""
     return (
-        f"The spread over replicas goes as D^({fall.exponent:z.2f} +- {fall.standard_error:.2f}) "
-        "where a large dimension has D^(-1/2): the extrapolation in 1/D fails. Take dimensions "
-        "several times as large, lower training.learning_rate, or stop before replicas drift "
-        "apart (training.duration)."
+        f"The spread over replicas goes as {limit.symbol}^({fall.exponent:z.2f} +- "
+        f"{fall.standard_error:.2f}) where {limit.place} has {limit.fall}: the extrapolation in "
+        f"{limit.order} fails. Take {limit.several}, or stop before replicas drift apart "
+        "(training.duration)."
     )
 
 
-def small_dimension(comparison: Comparison, grounds: Grounds) -> str:
-    """What is left is less than what the extrapolation took away, as terms of order 1/D² are."""
+def far(comparison: Comparison, grounds: Grounds) -> str:
+    """What is left is less than what the extrapolation took away, as the next order is."""
     if not comparison.rejects or grounds.correction <= 1:
         return ""
+    limit = grounds.limit
     return (
         f"The deviation of {grounds.worst} is beyond chance, but {grounds.correction:.2g} times "
-        "smaller than the correction of order 1/D that was taken out: it can be of order 1/D^2. "
-        "Take dimensions four times as large, or lower training.learning_rate."
+        f"smaller than the correction of order {limit.order} that was taken out: it can be of "
+        f"order {limit.square}. Take {limit.four}."
     )
 
 
@@ -148,7 +154,7 @@ def blind(comparison: Comparison, grounds: Grounds) -> str:
         words = f"Only an error of {least:.0%} of the theory's motion or more would have been seen"
     else:
         words = "Even a theory with ten times the motion would not have been rejected"
-    remedies = ["raise simulation.dimension"]
+    remedies = [grounds.limit.nearer]
     if replicas := enough_replicas(comparison):
         remedies.insert(0, f"raise simulation.replicas (about {replicas} may do)")
     remedies.append("or compare over a time in which the order parameters move more")
@@ -183,7 +189,6 @@ def one_time(comparison: Comparison, grounds: Grounds) -> str:
                 f"At one time {name.replace('_', '-')} deviates by {worst:.3g} standard errors, "
                 f"which chance does with probability {chance:.1g}, though no whole course does: "
                 "fluctuations there are not Gaussian, or the theory fails for a short time. Take "
-                "more replicas, a larger simulation.dimension and fewer stored times "
-                "(output.points)."
+                f"more replicas, {grounds.limit.more} and fewer stored times (output.points)."
             )
     return ""

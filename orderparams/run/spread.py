@@ -1,10 +1,11 @@
-"""How the spread of replicas falls with the dimension, and how well so few replicas tell it.
+"""How the spread of replicas falls with D or with the learning rate, and how well so few tell it.
 
 For Gaussian fluctuations with covariance C the squares of a replica, summed over all numbers, are
 a mixture of χ² that behaves as one with ν = (R − 1)·n degrees of freedom, n = (tr C)²/tr C² the
 effective number of independent numbers (Satterthwaite). Then ln spread has the variance ψ'(ν/2)/4
 (ψ' the trigamma function). n follows from how unlike the replicas' deviations are: unbiased
-estimates of tr C² and (tr C)² from all dimensions together, since C ∝ 1/D has one shape.
+estimates of tr C² and (tr C)² from all dimensions, or learning rates, together, since C ∝ 1/D, or
+C ∝ γ, has one shape.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import polygamma
 
+from orderparams.models.limit import Value
 from orderparams.results.comparison import Scaling
 
 Array = NDArray[np.float64]
@@ -27,21 +29,21 @@ RAISE = 1.25
 random walk, and independent numbers alike."""
 
 
-def scaling(deviations: Mapping[int, Mapping[str, Array]]) -> Scaling:
-    """Fit the exponent from deviations name → (R, T, …) in two or more dimensions D."""
+def scaling(deviations: Mapping[Value, Mapping[str, Array]]) -> Scaling:
+    """Fit the exponent from deviations name → (R, T, …) at two or more values, such as of D."""
     rows = [centred(values) for values in deviations.values()]
     degrees = np.array([len(row) - 1 for row in rows])
     squares = np.array([(row**2).sum() for row in rows])
     spread = np.sqrt([(row**2).mean(1).sum() for row in rows] / degrees)
-    dimension = np.array(list(deviations))
-    x = np.log(dimension) - np.log(dimension).mean()
+    values = np.array(list(deviations))
+    x = np.log(values) - np.log(values).mean()
     slope = x / (x @ x)
     with np.errstate(divide="ignore", invalid="ignore"):
         scaled = [row / size for row, size in zip(rows, np.sqrt(squares / degrees), strict=True)]
         independent = effective_number(scaled)
         error = 0.5 * np.sqrt(polygamma(1, 0.5 * degrees * independent))
         exponent = float(slope @ np.log(spread))
-    return Scaling(dimension, spread, exponent, float(np.linalg.norm(slope * error)))
+    return Scaling(values, spread, exponent, float(np.linalg.norm(slope * error)))
 
 
 def centred(values: Mapping[str, Array]) -> Array:

@@ -1,9 +1,9 @@
-"""Theory and simulation from the same starts, in two dimensions or more, and a verdict."""
+"""Theory and simulation from the same starts, closer and closer to the limit, and a verdict."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,13 @@ from orderparams.config.values import choice, sequence
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
+from orderparams.models.limit import Limit, Value
 from orderparams.phases import phase
 from orderparams.progress import heard
 from orderparams.results.comparison import FALSE_ALARM, extremes
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
-from orderparams.results.validation import Validation, in_dimension
+from orderparams.results.validation import Validation, at_value, value_of
 from orderparams.run.compare import NEGLIGIBLE, compare, course_pvalue, without_bias
 from orderparams.run.doubts import Grounds, doubt, resolution
 from orderparams.run.simulate import simulate
@@ -39,10 +40,12 @@ REFINEMENTS = 3
 """Of the theory's times, fourfold each, where they do not tell the mean of the risk."""
 
 
-def default_dimensions(problem: Problem) -> tuple[int, int]:
-    """The configuration's D, and a quarter of it for the bias of order 1/D."""
-    dimension = problem.simulation.dimension
-    return max(1, dimension // 4), dimension
+def default_values(problem: Problem) -> tuple[Value, Value]:
+    """The configuration's value of what leads to the limit, such as D, and a coarser one for the
+    bias of order 1/D."""
+    limit = registry.limit(problem.model)
+    value = value_of(problem)
+    return limit.coarser(value), value
 
 
 def theory_of(
@@ -174,45 +177,48 @@ def resolves(deviation: Array, flows: Sequence[Trajectory], ends: Array) -> NDAr
     return told
 
 
-def correction(small: Array, dimension: int, large: Array, other: int) -> float:
-    """What the extrapolation takes from deviations (R, T) in the larger dimension, as a ratio to
-    what it leaves; both as root mean squares over time of the means over replicas."""
+def correction(small: Array, size: Value, large: Array, other: Value) -> float:
+    """What the extrapolation takes from deviations (R, T) at the larger size, as a ratio to what it
+    leaves; both as root mean squares over time of the means over replicas."""
     first, second = small.mean(0), large.mean(0)
-    taken = dimension * (first - second) / (other - dimension)
+    taken = size * (first - second) / (other - size)
     left = float(np.linalg.norm(second - taken))
     return float(np.linalg.norm(taken)) / max(left, NEGLIGIBLE)
 
 
 def judged(
     problem: Problem,
-    simulations: dict[int, SimulationRun],
-    theory: dict[int, list[Trajectory]],
+    simulations: dict[Value, SimulationRun],
+    theory: dict[Value, list[Trajectory]],
     false_alarm: float,
 ) -> Validation:
-    """The two largest dimensions compared, and whether they can decide."""
-    parameters = {size: deviations(run, theory[size]) for size, run in simulations.items()}
+    """The two simulations nearest to the limit compared, and whether they can decide."""
+    limit = registry.limit(problem.model)
+    parameters = {value: deviations(run, theory[value]) for value, run in simulations.items()}
     fall = scaling(parameters)
-    small, large = sorted(simulations)[-2:]
-    runs = {size: simulations[size] for size in (small, large)}
+    coarse, fine = limit.approached(simulations)[-2:]
+    small, large = limit.size(coarse), limit.size(fine)
+    runs = {value: simulations[value] for value in (coarse, fine)}
     times = common_times(list(runs.values()))
-    moved = {size: motion(run, theory[size]) for size, run in runs.items()}
-    measured = {size: loss_deviation(run, theory[size], times) for size, run in runs.items()}
+    moved = {value: motion(run, theory[value]) for value, run in runs.items()}
+    measured = {value: loss_deviation(run, theory[value], times) for value, run in runs.items()}
     told = np.all(
-        [resolves(measured[size], theory[size], run.time[times]) for size, run in runs.items()], 0
+        [resolves(measured[value], theory[value], run.time[times]) for value, run in runs.items()],
+        0,
     )
-    losses = {size: {"loss": values[:, told]} for size, values in measured.items()}
+    losses = {value: {"loss": values[:, told]} for value, values in measured.items()}
 
-    def extrapolated(values: dict[int, dict[str, Array]]) -> dict[str, Array]:
-        return without_bias(values[small], small, values[large], large)
+    def extrapolated(values: dict[Value, dict[str, Array]]) -> dict[str, Array]:
+        return without_bias(values[coarse], small, values[fine], large)
 
     loss_pvalue = course_pvalue(extrapolated(losses)["loss"])
     table = registry.configuration(problem.model).order_parameters(problem)
     found = compare(extrapolated(parameters), table, besides=[loss_pvalue], false_alarm=false_alarm)
-    courses = {"the measured loss": [losses[size]["loss"] for size in runs]}
+    courses = {"the measured loss": [losses[value]["loss"] for value in runs]}
     least = next(iter(extremes(found, table)), None)
     if least is not None and not least.pvalue > loss_pvalue:
         one: tuple[slice | int, ...] = (slice(None), slice(None), *least.index)
-        courses = {least.name: [parameters[size][least.parameter][one] for size in runs]}
+        courses = {least.name: [parameters[value][least.parameter][one] for value in runs]}
     [(worst, (first, second))] = courses.items()
     grounds = Grounds(
         parameters=table,
@@ -221,9 +227,10 @@ def judged(
         worst=worst,
         correction=correction(first, small, second, large),
         scaling=fall,
-        smaller=small,
-        steps=int(simulations[small].records.step[-1]),
-        times=len(simulations[large].records.step),
+        coarser=coarse,
+        steps=int(simulations[coarse].records.step[-1]),
+        times=len(simulations[fine].records.step),
+        limit=limit,
     )
     found = dataclasses.replace(found, resolution=resolution(found, grounds))
     found = dataclasses.replace(found, doubt=doubt(found, grounds))
@@ -235,14 +242,18 @@ def validate(
     *,
     settings: Settings | None = None,
     dimensions: Sequence[int] | None = None,
+    learning_rates: Sequence[float] | None = None,
     start: str = "replica",
-    rule: str = "sgd",
+    rule: str | None = None,
     false_alarm: float = FALSE_ALARM,
     workers: int = 1,
     risks: bool = True,
     progress: Report | bool | None = None,
 ) -> Validation:
     """Simulate in two or more dimensions, solve the theory from the same starts, and compare.
+
+    A model with a few numbers that learn tends to its theory at small learning rates, whatever the
+    dimension: it is simulated at two or more learning rates instead.
 
     Parameters
     ----------
@@ -252,10 +263,13 @@ def validate(
         Changes to it, as :func:`orderparams.load` takes them.
     dimensions
         Where SGD is simulated; left out, ``simulation.dimension`` and a quarter of it.
+    learning_rates
+        The same of such a model; left out, ``training.learning_rate`` and four times as much.
     start
         "replica": the theory starts from each replica's own state; "mean": from their mean.
     rule
-        "sgd": the theory has the noise term V of the learning rate; "gradient-flow": it has not.
+        "sgd", also if left out: the theory has the noise term V of the learning rate, where there
+        is one; "gradient-flow": it has not.
     false_alarm
         Probability with which a right theory is rejected.
     workers
@@ -285,18 +299,23 @@ def validate(
     false_alarm = arguments.probability(false_alarm, "false_alarm")
     problem = load(source, settings=settings)
     choice("replica", "mean")(start, "start")
-    check_of("training.rule", type(problem))(rule, "rule")
-    training = dataclasses.replace(problem.training, rule=rule)
+    limit = registry.limit(problem.model)
+    given = {"dimensions": dimensions, "learning_rates": learning_rates}
+    check_given(problem, limit, {**given, "rule": rule})
+    check_of("training.rule", type(problem))(rule or "sgd", "rule")
+    training = dataclasses.replace(problem.training, rule=rule or "sgd")
     problem = dataclasses.replace(problem, training=training)
-    if dimensions is not None:
-        size = check_of("simulation.dimension", type(problem))
-        dimensions = sequence(size, "list of dimensions")(plain(dimensions), "dimensions")
-    problem = heed(problem, "validate", ruled_out(dimensions))
-    sizes = sorted(set(dimensions or default_dimensions(problem)))
-    if len(sizes) < 2:
+    chosen = given[limit.argument]
+    if chosen is not None:
+        words, check = limit.plural, check_of(limit.key, type(problem))
+        chosen = sequence(check, f"list of {words}")(plain(chosen), limit.argument)
+    problem = heed(problem, "validate", ruled_out(limit, chosen))
+    values = limit.approached(chosen or default_values(problem))
+    if len(values) < 2:
         raise ConfigurationError(
-            "validation takes out the bias of order 1/D with two dimensions, not one",
-            "dimensions",
+            f"validation takes out the bias of order {limit.order} with two "
+            f"{limit.plural}, not one",
+            limit.argument,
         )
     if problem.simulation.replicas < 2:
         raise ConfigurationError(
@@ -304,12 +323,25 @@ def validate(
             "replicas, for there is no spread without them"
         )
     with heard(progress, lambda line: line) as told:
-        return validated(problem, sizes, start, false_alarm, workers, risks, told, bool(dimensions))
+        return validated(problem, values, start, false_alarm, workers, risks, told, bool(chosen))
+
+
+def check_given(problem: Problem, limit: Limit, given: Mapping[str, object]) -> None:
+    """:class:`ConfigurationError` for an argument that has no meaning for a model."""
+    where = f"SGD of model = {problem.model!r} tends to its theory {limit.when}"
+    for name, value in given.items():
+        if name != "rule" and name != limit.argument and value is not None:
+            raise ConfigurationError(f"is of no use: {where}", limit.argument, argument=name)
+    if given["rule"] is not None and not limit.noise:
+        raise ConfigurationError(
+            f"is of no use: {where}, and its theory has no noise term; leave it out",
+            argument="rule",
+        )
 
 
 def validated(
     problem: Problem,
-    sizes: Sequence[int],
+    values: Sequence[Value],
     start: str,
     false_alarm: float,
     workers: int,
@@ -317,41 +349,44 @@ def validated(
     told: Report | None,
     chosen: bool,
 ) -> Validation:
-    """The same of a problem in these dimensions, ``chosen`` unless they are those of its own."""
-    total = float(sum(sizes))
-    simulations: dict[int, SimulationRun] = {}
-    theory: dict[int, list[Trajectory]] = {}
-    for dimension in sizes:
-        finished = sum(simulations)
+    """The same of a problem at these values, ``chosen`` unless they are those of its own."""
+    limit = registry.limit(problem.model)
+    total = float(sum(map(limit.size, values)))
+    simulations: dict[Value, SimulationRun] = {}
+    theory: dict[Value, list[Trajectory]] = {}
+    for value in values:
+        size, finished = limit.size(value), sum(map(limit.size, simulations))
+        place = limit.at(value)
 
-        def progress(done: int, steps: int, size: int = dimension, before: int = finished) -> None:
+        def progress(
+            done: int, steps: int, size: Value = size, before: Value = finished, place: str = place
+        ) -> None:
             if told is not None:
-                told((before + size * done / steps) / total, f"simulation, D = {size}")
+                told((before + size * done / steps) / total, f"simulation, {place}")
 
-        setting = in_dimension(problem, dimension)
+        setting = at_value(problem, value)
         try:
             run = simulate(setting, workers=workers, risks=risks, progress=progress)
         except ConfigurationError as error:
-            part = not chosen and dimension < problem.simulation.dimension
-            quarter = ", a quarter of simulation.dimension" if part else ""
-            raise error.within(f"validation in D = {dimension}{quarter}") from None
+            part = not chosen and value != value_of(problem)
+            raise error.within(f"validation at {place}{f', {limit.default}' * part}") from None
         if run.status == "interrupted":
             raise KeyboardInterrupt
         if run.status == "failed":
             raise SolverError(run.message)
-        simulations[dimension] = run
+        simulations[value] = run
         if told is not None:
-            told((finished + dimension) / total, f"theory, D = {dimension}")
-        with phase(f"theory from the starts in D = {dimension}"):
-            theory[dimension] = theory_of(problem, run, start, theory.values())
+            told((finished + size) / total, f"theory, {place}")
+        with phase(f"theory from the starts at {place}"):
+            theory[value] = theory_of(problem, run, start, theory.values())
     with phase("the verdict"):
         return judged(problem, simulations, theory, false_alarm)
 
 
-def against(problem: Problem, simulations: dict[int, SimulationRun]) -> Validation:
-    """The verdict on simulations that have been made, by dimension, and the theory of a problem's
-    rule from the starts of their replicas."""
-    theory: dict[int, list[Trajectory]] = {}
-    for dimension, run in simulations.items():
-        theory[dimension] = theory_of(problem, run, "replica", theory.values())
+def against(problem: Problem, simulations: dict[Value, SimulationRun]) -> Validation:
+    """The verdict on simulations that have been made, by what leads to the limit, and the theory of
+    a problem's rule from the starts of their replicas."""
+    theory: dict[Value, list[Trajectory]] = {}
+    for value, run in simulations.items():
+        theory[value] = theory_of(problem, run, "replica", theory.values())
     return judged(problem, simulations, theory, FALSE_ALARM)

@@ -12,7 +12,7 @@ from orderparams.results.finite import finite
 from orderparams.results.result import span
 from orderparams.results.scan import Scan
 from orderparams.results.shown import shortened
-from orderparams.results.validation import in_dimension
+from orderparams.results.validation import at_value
 from orderparams.storage.points import point_name
 
 
@@ -58,7 +58,7 @@ def test_each_dimension_has_a_seed_of_its_own():
     problem = result_files.PROBLEM
     seeds = {}
     for dimension in (50, 100):
-        own = in_dimension(problem, dimension).simulation
+        own = at_value(problem, dimension).simulation
         words = np.random.SeedSequence([problem.simulation.seed, dimension]).generate_state(1)
         assert (own.dimension, own.seed, own.replicas) == (dimension, words[0], 3)
         seeds[dimension] = own.seed

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import orderparams as op
+from orderparams.models.limit import LARGE_DIMENSION
 from orderparams.models.single_location.parameters import PARAMETERS
 from orderparams.run.compare import compare, without_bias
 from orderparams.run.doubts import Grounds, doubt, resolution
@@ -28,7 +29,9 @@ TIMES = 20
 def grounds(deviations, motion, **changes):
     """Grounds that give no doubt by themselves, but for the changes."""
     fall = Scaling(np.array([100, 400]), np.array([0.2, 0.1]), -0.5, 0.1)
-    found = Grounds(PARAMETERS[:1], deviations, motion, "m_1,1", 0.1, fall, 100, 1000, TIMES)
+    found = Grounds(
+        PARAMETERS[:1], deviations, motion, "m_1,1", 0.1, fall, 100, 1000, TIMES, LARGE_DIMENSION
+    )
     return dataclasses.replace(found, **changes)
 
 

@@ -129,10 +129,10 @@ def test_the_two_largest_dimensions_are_compared(stage):
     assert found.comparison.least_pvalue == pytest.approx(expected.least_pvalue)
     assert (found.comparison.judged, found.comparison.false_alarm) == (2, 0.05)
     (grounds,) = stage.grounds
-    assert (grounds.smaller, grounds.steps, grounds.times) == (200, 600, 4)
+    assert (grounds.coarser, grounds.steps, grounds.times) == (200, 600, 4)
     np.testing.assert_array_equal(grounds.motion["overlap"][:, :, 0, 0], [TIME] * REPLICAS)
     np.testing.assert_allclose(grounds.deviations["overlap"], overlap["overlap"])
-    assert grounds.scaling.dimension.tolist() == [100, 200, 400]
+    assert grounds.scaling.values.tolist() == [100, 200, 400]
     assert found.comparison.resolution > 0
 
 

@@ -14,7 +14,7 @@ import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.flow import Flow
 from orderparams.run.validate import (
-    default_dimensions,
+    default_values,
     loss_deviation,
     mean_risk,
     refined,
@@ -142,7 +142,7 @@ def test_refusals():
         validate(problem("simulation.replicas=1"))
     with pytest.raises(ConfigurationError, match="two dimensions, not one"):
         validate(problem(), dimensions=[400, 400])
-    assert default_dimensions(problem()) == (200, 800)
+    assert default_values(problem()) == (200, 800)
     with pytest.raises(ConfigurationError, match=r"D = 1, a quarter of .* at least"):
         validate(problem("simulation.dimension=5"))
     with pytest.raises(ConfigurationError, match="start: expected"):

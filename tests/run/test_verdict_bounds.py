@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from orderparams.models.limit import LARGE_DIMENSION
 from orderparams.models.single_location.parameters import PARAMETERS
 from orderparams.results.comparison import Comparison, Scaling, extremes
 from orderparams.run import doubts
@@ -21,7 +22,7 @@ Z = {"overlap": np.zeros((TIMES, 2, 2))}
 FOUND = Comparison(Z, Z, Z, {}, DEGREES, 0.5, ALARM, judged=JUDGED, resolution=0.1)
 REJECTED = dataclasses.replace(FOUND, least_pvalue=0.5 * ALARM)
 FALL = Scaling(np.array([100, 400]), np.array([0.2, 0.1]), -0.5, 0.1)
-GROUNDS = Grounds(PARAMETERS[:1], {}, {}, "m_1,1", 0.1, FALL, 100, 1000, TIMES)
+GROUNDS = Grounds(PARAMETERS[:1], {}, {}, "m_1,1", 0.1, FALL, 100, 1000, TIMES, LARGE_DIMENSION)
 
 
 def said(reason, comparison=FOUND, **changes):
@@ -62,9 +63,9 @@ def test_a_spread_is_another_one_by_size_and_by_errors(side, off, error, doubted
 
 
 def test_a_correction_may_be_as_large_as_what_it_leaves():
-    assert said(doubts.small_dimension, REJECTED, correction=1.0) == ""
-    assert "1.1 times smaller" in said(doubts.small_dimension, REJECTED, correction=1.1)
-    assert said(doubts.small_dimension, correction=9.0) == ""
+    assert said(doubts.far, REJECTED, correction=1.0) == ""
+    assert "1.1 times smaller" in said(doubts.far, REJECTED, correction=1.1)
+    assert said(doubts.far, correction=9.0) == ""
 
 
 @pytest.mark.parametrize(

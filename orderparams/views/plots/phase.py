@@ -171,7 +171,7 @@ def courses_of(result: Any, run: Trajectory, main: OrderParameter, plane: Plane)
     found = []
     simulation = result if isinstance(result, SimulationRun) else None
     if isinstance(result, Validation):
-        simulation = result.simulations[max(result.simulations)]
+        simulation = result.nearest
     if simulation is not None:
         paths = simulation[main.name][:MOST_REPLICAS][..., entries]
         found.append(Courses(simulation.time, paths, False))

@@ -178,9 +178,8 @@ def sources_of(results: Sequence[Course], names: Sequence[str] = ()) -> list[Sou
     """
     if len(results) == 1 and isinstance(results[0], Validation):
         (result,) = results
-        dimension = max(result.simulations)
-        theory = of_theory(result.theory[dimension])
-        return [of_replicas(result.simulations[dimension], known=theory.references), theory]
+        theory = of_theory(result.nearest_theory)
+        return [of_replicas(result.nearest, known=theory.references), theory]
     check_together(results, names)
     labels = labels_of(results, names) if len(results) > 1 else [""]
     return [

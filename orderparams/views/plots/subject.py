@@ -13,10 +13,10 @@ from orderparams.results.validation import Validation
 
 
 def run_of(result: Any) -> Trajectory:
-    """The run that a result is about: of a comparison the theory in the largest dimension, of a
+    """The run that a result is about: of a comparison the theory of the last simulation, of a
     simulation the first replica."""
     if isinstance(result, Validation):
-        return result.theory[max(result.theory)][0]
+        return result.nearest_theory[0]
     if isinstance(result, SimulationRun):
         return replica_trajectory(result, 0)
     run: Trajectory = getattr(result, "trajectory", result)

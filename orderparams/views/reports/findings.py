@@ -137,14 +137,14 @@ def of_simulation(run: SimulationRun) -> list[str]:
 def of_validation(result: Validation) -> list[str]:
     """Theory against simulation: the verdict, and where they differ most."""
     comparison, fall = result.comparison, result.scaling
-    sizes = ", ".join(map(str, result.simulations))
+    limit = result.limit
     good = {"agree": True, "disagree": False}.get(result.verdict)
     facts = {
         "p-value of all": number(comparison.least_pvalue, ".2g"),
         "p-value of the loss": number(result.loss_pvalue, ".2g"),
         "false alarms": f"{comparison.false_alarm:g}",
         "error that would be seen": part(comparison.resolution),
-        "dimensions D": sizes,
+        limit.plural: ", ".join(map(str, result.simulations)),
         "replicas": f"{result.problem.simulation.replicas}",
         "exponent of the spread": f"{number(fall.exponent, '.2f')} ± "
         f"{number(fall.standard_error, '.2f') or 'unknown'}",
@@ -162,8 +162,8 @@ def of_validation(result: Validation) -> list[str]:
     ]
     columns = ("order parameter", "deviation", "standard error", "z", "p-value")
     about = (
-        "Simulation minus theory, extrapolated in 1/D, at the time where its z-score is largest; "
-        "the p-value is that of the whole course in time. The least probable come first."
+        f"Simulation minus theory, extrapolated in {limit.order}, at the time where its z-score is "
+        "largest; the p-value is that of the whole course in time. The least probable come first."
     )
     words = f"Theory and simulation {comparison.verdict}."
     if good is None:
