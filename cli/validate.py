@@ -158,21 +158,21 @@ def summary(result: Validation) -> list[str]:
     problem, comparison, fall = result.problem, result.comparison, result.scaling
     limit, values = result.limit, result.limit.approached(result.simulations)
     rows = result.extremes
+    width = max([8, *(len(row.name) for row in rows)])
     lines = [problem.title] if problem.title else []
     lines += [f"  {line}" for line in options.describe(problem)]
     lines += [
         f"  simulation {problem.simulation.backend}, "
         f"{counted(problem.simulation.replicas, 'replica')} at {limit.at(*values)}",
         "",
-        f"  simulation - theory, extrapolated in {limit.order} from "
-        f"{limit.symbol} = {values[-2]} and {values[-1]},",
+        f"  simulation - theory, {limit.extrapolated(*values[-2:])},",
         f"  where it is largest; the {min(MOST_ROWS, len(rows))} least probable of {len(rows)} "
         "order parameters",
-        f"  {'':8}{'deviation':>12}{'std. error':>12}{'z':>8}{'p-value':>10}",
+        f"  {'':{width}}{'deviation':>12}{'std. error':>12}{'z':>8}{'p-value':>10}",
     ]
     for row in rows[:MOST_ROWS]:
         numbers = f"{row.deviation:z12.5f}{row.standard_error:12.5f}{row.z_score:z8.2f}"
-        lines.append(f"  {row.name:8}{numbers}{row.pvalue:10.2g}")
+        lines.append(f"  {row.name:{width}}{numbers}{row.pvalue:10.2g}")
     lines += [
         "  z is that of one time, the largest; the p-value judges the whole course",
         "",

@@ -72,6 +72,11 @@ class Limit:
         """Values in words, such as D = 250, 1000."""
         return f"{self.symbol} = {', '.join(map(str, values))}"
 
+    def extrapolated(self, coarse: Value, fine: Value) -> str:
+        """How the bias was taken out of two simulations, in words."""
+        symbol = "" if self.order == self.symbol else f"{self.symbol} = "
+        return f"extrapolated in {self.order} from {symbol}{coarse} and {fine}"
+
     @property
     def plural(self) -> str:
         """Values in words, such as learning rates."""

@@ -331,11 +331,11 @@ def check_given(problem: Problem, limit: Limit, given: Mapping[str, object]) -> 
     where = f"SGD of model = {problem.model!r} tends to its theory {limit.when}"
     for name, value in given.items():
         if name != "rule" and name != limit.argument and value is not None:
-            raise ConfigurationError(f"is of no use: {where}", limit.argument, argument=name)
+            plural = name.replace("_", " ")
+            raise ConfigurationError(f"{plural} are of no use: {where}", limit.argument)
     if given["rule"] is not None and not limit.noise:
         raise ConfigurationError(
-            f"is of no use: {where}, and its theory has no noise term; leave it out",
-            argument="rule",
+            f"a rule of the theory is of no use: {where}, and has no noise term; leave it out"
         )
 
 
