@@ -65,7 +65,7 @@ REFUSED = {
     ),
     "matrices in another metric": (
         {"simulation": {"backend": "full"}, "training": {"metric": "factored"}},
-        "training.metric = 'factored': simulation.backend = 'full' trains whole matrices, .*'matrix'",
+        "training.metric = 'factored': simulation.backend = 'full' trains whole .*'matrix'",
     ),
     "no start": ({"initial": {"kind": "explicit"}}, "initial.key_query is missing"),
     "a start of another shape": (
