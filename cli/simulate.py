@@ -121,5 +121,15 @@ def summary(run: SimulationRun) -> list[str]:
             "  final order parameters, first replica",
             *state_table(run.order_parameters, run.end(0)),
             "",
+            *aside(run),
         ]
     return [*lines, f"  {run.seconds:.1f} s"]
+
+
+def aside(run: SimulationRun) -> list[str]:
+    """What was recorded beside the order parameters, at the end of the first replica."""
+    if not run.besides:
+        return []
+    ends = {one.name: run.records.parameters[one.name][0, -1] for one in run.besides}
+    lines = [f"  {one.name}: {one.long_name}" for one in run.besides]
+    return [*lines, *state_table(run.besides, ends), ""]

@@ -8,6 +8,7 @@ import numpy as np
 
 import orderparams as op
 from orderparams.config import Problem
+from orderparams.models.limit import Value
 from orderparams.processors import processors
 from orderparams.results.evidence import Check, Evidence, Panel, above, below, close
 from orderparams.results.simulation import SimulationRun
@@ -30,7 +31,7 @@ def problem_of(activation: str, learning_rate: float, rule: str = "sgd") -> Prob
 
 def replicas(
     problem: Problem, dimensions: Sequence[int], count: int = 16
-) -> dict[int, SimulationRun]:
+) -> dict[Value, SimulationRun]:
     """So many replicas of SGD in each dimension."""
     settings = {"simulation.replicas": count}
     return {
@@ -57,7 +58,10 @@ def sgd_follows_the_flow() -> Evidence:
         made = {rate: replicas(problem, DIMENSIONS) for rate, problem in problems.items()}
         runs = {rate: against(problem, made[rate]) for rate, problem in problems.items()}
         last_made, last_problem = made[LEARNING_RATES[-1]], problems[LEARNING_RATES[-1]]
-        wide = {DIMENSIONS[-1]: last_made[DIMENSIONS[-1]], **replicas(last_problem, [LARGEST], 8)}
+        wide: dict[Value, SimulationRun] = {
+            DIMENSIONS[-1]: last_made[DIMENSIONS[-1]],
+            **replicas(last_problem, [LARGEST], 8),
+        }
         far = against(last_problem, wide)
         without = against(problem_of(activation, LEARNING_RATES[-1], "gradient-flow"), last_made)
         pvalues = [run.comparison.least_pvalue for run in (*runs.values(), far)]

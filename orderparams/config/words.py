@@ -67,7 +67,7 @@ def of_backend(problem: Problem) -> str:
     """The backend, and the dimension where SGD has one to be chosen."""
     settings = problem.simulation
     dimension = getattr(settings, "dimension", None)
-    return settings.backend + f", D = {dimension}" * (dimension is not None)
+    return f"{settings.backend}" + f", D = {dimension}" * (dimension is not None)
 
 
 def counted(count: int, word: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.config.words import counted, of_backend
 from orderparams.models.interface import Records, State
+from orderparams.models.parameters import OrderParameter
 from orderparams.results.result import Measured, shapes, span
 from orderparams.results.schema import axis_names, besides, replicas, table, undimensioned
 from orderparams.results.trajectory import read_courses
@@ -57,6 +58,12 @@ class SimulationRun(Measured):
         return {one.name: self.records.parameters[one.name] for one in self.order_parameters}
 
     @property
+    def besides(self) -> list[OrderParameter]:
+        """What was recorded beside the order parameters, in a table like theirs."""
+        known = besides(self.problem.model)
+        return [one for one in known if one.name in self.records.parameters]
+
+    @property
     def time(self) -> Array:
         """Times (T,)."""
         return self.records.time
@@ -83,16 +90,14 @@ class SimulationRun(Measured):
     def course(self) -> Tree:
         """The group /simulation."""
         known, problem = replicas(self.problem.model), self.problem
-        recorded = besides(problem.model)
-        more = {p.name: self.records.parameters.get(p.name) for p in recorded}
-        more = {name: values for name, values in more.items() if values is not None}
+        more = {p.name: self.records.parameters[p.name] for p in self.besides}
         arrays = {**self.parameters, **more, "risk": self.risk, "loss": self.loss}
         settings = problem.simulation
         size = {"dimension": settings.dimension} if hasattr(settings, "dimension") else {}
         return Tree(
             variables={name: (known[name], values) for name, values in arrays.items()},
             coordinates={"time": self.time},
-            axis_names=axis_names([*table(problem.model), *recorded]) | undimensioned(problem),
+            axis_names=axis_names([*table(problem.model), *self.besides]) | undimensioned(problem),
             attributes={
                 **size,
                 "steps": int(self.records.step[-1]),

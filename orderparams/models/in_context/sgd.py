@@ -105,7 +105,8 @@ def move(rule: Rule, size: float, value: float, gradient: float) -> float:
     if rule.metric == FACTORED:
         sign = np.sign(value)
         factor = 1.0 - rule.learning_rate * (sign * gradient + 0.5 * rule.weight_decay)
-        return value * factor * factor
+        found: float = value * factor * factor
+        return found
     if rule.metric == MATRIX:
         gradient /= size
     return value - rule.learning_rate * (gradient + rule.weight_decay * value)
