@@ -181,6 +181,7 @@ def summary(result: Validation) -> list[str]:
         f"  error that would be seen     {seen(comparison)}",
         f"  spread over replicas         ~ {limit.symbol}^({fall.exponent:z.3f} +- "
         f"{shown(fall.standard_error, '.3f')})",
+        *aside(result),
         "",
     ]
     alarms = f"(false alarms: {comparison.false_alarm:g})"
@@ -191,6 +192,16 @@ def summary(result: Validation) -> list[str]:
         lines += textwrap.wrap(
             reason, 78, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False
         )
+    return lines
+
+
+def aside(result: Validation) -> list[str]:
+    """What was recorded beside the order parameters: its root mean square at the end."""
+    lines = []
+    for one in result.nearest.besides:
+        ends = (run.records.parameters[one.name][:, -1] for run in result.simulations.values())
+        sizes = ", ".join(f"{float((end**2).mean()) ** 0.5:.2g}" for end in ends)
+        lines.append(f"  {f'{one.name} at the end':29}{sizes} (root mean square)")
     return lines
 
 

@@ -166,7 +166,8 @@ def problem(prompts: Prompts = SHARED, keys=KEYS, out=OUT[2], **sections: dict[s
 
 @pytest.mark.parametrize("activation", ["softmax", "linear"])
 def test_the_mean_gradient_is_that_of_the_flow(activation):
-    flow = Flow(problem(attention={"activation": activation}))
+    rough = {"engine": "quadrature", "tolerance": 1e-5} if activation == "softmax" else {}
+    flow = Flow(problem(attention={"activation": activation}, expectation=rough))
     expected = flow.at(KEYS, OUT[2])
     linear = activation == "linear"
     found = prompt_gradients(SHARED, KEYS, OUT[2], 40_000, linear=linear)
