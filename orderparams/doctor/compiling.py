@@ -19,6 +19,8 @@ from orderparams.processors import MOST_PROCESSES, THREADS, processors
 
 DIRECT: dict[str, Any] = {"simulation.backend": "direct", "simulation.dimension": 100}
 SAMPLED: dict[str, Any] = {"expectation.engine": "sampling", "expectation.samples": 256}
+LINEAR: dict[str, Any] = {"attention.activation": "linear"}
+WHOLE: dict[str, Any] = LINEAR | {"simulation.backend": "full"}
 RELU: dict[str, Any] = {"network.activation": "relu"}
 
 REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -27,6 +29,8 @@ REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "SGD of committees": ("simulate", "saad-solla", {}),
     "SGD of attention in R^D": ("simulate", "two-stage", DIRECT),
     "SGD of committees in R^D": ("simulate", "saad-solla", DIRECT),
+    "SGD in context": ("simulate", "in-context-pairs", LINEAR),
+    "SGD of matrices in context": ("simulate", "in-context-pairs", WHOLE),
     "sampling": ("evaluate", "two-stage", SAMPLED),
     "Bayes-softmax": ("evaluate", "bayes-softmax", {}),
     "committees": ("evaluate", "saad-solla", {}),

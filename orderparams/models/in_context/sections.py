@@ -122,6 +122,12 @@ class AttentionConfig:
 class TrainingConfig(sections.TrainingConfig):
     """The learning rule. Time is t = learning_rate · steps: nothing scales with a dimension."""
 
+    rule: str = option(
+        choice("gradient-flow", "sgd"),
+        "gradient-flow",
+        meaning="gradient flow, which is the limit of SGD at small learning rates and has no noise "
+        "of its own: solve follows it with either",
+    )
     metric: str = option(
         choice("matrix", "scalar", "factored"),
         "matrix",
