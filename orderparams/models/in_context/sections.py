@@ -125,8 +125,7 @@ class TrainingConfig(sections.TrainingConfig):
     rule: str = option(
         choice("gradient-flow", "sgd"),
         "gradient-flow",
-        meaning="gradient flow, which is the limit of SGD at small learning rates and has no noise "
-        "of its own: solve follows it with either",
+        meaning="solve follows gradient flow with either, the limit of small learning rates",
     )
     metric: str = option(
         choice("matrix", "scalar", "factored"),
