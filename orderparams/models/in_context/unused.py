@@ -23,6 +23,9 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
         reason = "an allocated start is not drawn; set initial.kind = 'random'"
         yield Unused(("initial.seed",), reason)
     yield from expectations(problem)
+    if command in ("simulate", "validate"):
+        reason = "SGD is followed at one length; solve evaluates the end of its run at others"
+        yield Unused(("task.test_lengths",), reason, True)
     yield from BY_COMMAND[command]
 
 
