@@ -30,15 +30,16 @@ def problem_of(activation: str, learning_rate: float, rule: str = "sgd") -> Prob
 
 
 def replicas(
-    problem: Problem, dimensions: Sequence[int], count: int = 16
+    problem: Problem, values: Sequence[Value], count: int = 16
 ) -> dict[Value, SimulationRun]:
-    """So many replicas of SGD in each dimension."""
+    """So many replicas of SGD in each dimension, or at each learning rate of a model that tends to
+    its theory there."""
     settings = {"simulation.replicas": count}
     return {
-        size: op.simulate(
-            at_value(problem, size), settings=settings, workers=processors(), risks=False
+        value: op.simulate(
+            at_value(problem, value), settings=settings, workers=processors(), risks=False
         )
-        for size in dimensions
+        for value in values
     }
 
 
