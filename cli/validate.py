@@ -98,7 +98,7 @@ def validate(
     rule: str | None,
     false_alarm: float,
 ) -> int:
-    """Judge the theory by SGD in several dimensions, or at several rates.
+    """Judge the theory by SGD that is simulated.
 
     Both start from the same state. Exit status 4 if they disagree, 7 if
     the evidence cannot decide: the reason and a remedy are printed then.

@@ -25,11 +25,11 @@ COMMANDS = {
     "evaluate": (["single-head"], ["building the flow", "risk, gradient and velocity"]),
     "simulate": (
         [*SGD, "-o", "a.h5"],
-        ["building the simulation", "SGD in D = 60", "risks of the replicas", "writing a.h5"],
+        ["building the simulation", "SGD, gram, D = 60", "risks of the replicas", "writing a.h5"],
     ),
     "validate": (
         [*SGD, "--dimensions", "30,60", "-o", "a.h5"],
-        ["SGD in D = 30", "theory from the starts in D = 60", "the verdict", "writing a.h5"],
+        ["SGD, gram, D = 30", "theory from the starts at D = 60", "the verdict", "writing a.h5"],
     ),
     "analyze": (SMALL, ["integrating to t = 1", "the optimum", "pruning"]),
     "scan": (
