@@ -367,3 +367,15 @@ def test_the_mean_of_a_few_steps_is_that_of_the_flow(backend):
 def test_matrices_leave_the_manifold_as_the_root_of_the_learning_rate():
     off = [few_steps("full", rate)[0]["off_manifold"][:, -1] for rate in (0.01, 0.0025)]
     np.testing.assert_allclose(np.median(off[0], 0) / np.median(off[1], 0), 2.0, rtol=0.15)
+
+
+def test_fluctuations_are_of_the_order_of_the_root_of_the_learning_rate():
+    """Oracle: the spread of ω at t = 8 in another program, N = 40, d = 5, B = 4."""
+    prompts = Prompts(40, np.array([5.0]), np.ones((1, 1)), np.array([0.1**0.5]))
+    keys, out, spread = np.array([[0.1], [-0.1]]), np.array([[0.5], [-0.5]]), []
+    for rate in (0.08, 0.04):
+        setting = problem(prompts, keys, out, training={"learning_rate": rate, "batch_size": 4},
+                          simulation={"replicas": 150})  # fmt: skip
+        ends = Heads(setting, [0.0, 8.0]).run(2)["key_query"][:, -1, :, 0]
+        spread.append(ends.std(0).mean() / np.sqrt(rate))
+    np.testing.assert_allclose(spread, [0.137, 0.129], rtol=0.12)
