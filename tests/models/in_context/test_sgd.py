@@ -375,7 +375,7 @@ def test_fluctuations_are_of_the_order_of_the_root_of_the_learning_rate():
     keys, out, spread = np.array([[0.1], [-0.1]]), np.array([[0.5], [-0.5]]), []
     for rate in (0.08, 0.04):
         setting = problem(prompts, keys, out, training={"learning_rate": rate, "batch_size": 4},
-                          simulation={"replicas": 150})  # fmt: skip
+                          simulation={"replicas": 600})  # fmt: skip
         ends = Heads(setting, [0.0, 8.0]).run(2)["key_query"][:, -1, :, 0]
         spread.append(ends.std(0).mean() / np.sqrt(rate))
     np.testing.assert_allclose(spread, [0.137, 0.129], rtol=0.12)
