@@ -16,8 +16,9 @@ from scipy import special, stats
 from simulation_oracles import FALSE_ALARM, differences, least_pvalue
 
 from orderparams.errors import ConfigurationError
+from orderparams.models import replicas
 from orderparams.models.committee.sgd import Model, Rule, activate, build_model
-from orderparams.models.vectors import direct, gram, normals, replicas
+from orderparams.models.vectors import direct, gram, normals
 from orderparams.models.vectors.replicas import Ensemble
 
 Array = NDArray[np.float64]
