@@ -349,9 +349,12 @@ def test_bits_depend_on_nothing_but_the_configuration(backend, monkeypatch):
 
 def few_steps(backend, rate, end=0.1):
     """Many replicas a few steps later, and the problem."""
-    training = {"learning_rate": rate, "batch_size": 8, "duration": end, "weight_decay": 0.5}
-    setting = problem(SMALL, KEYS[:2], OUT[2][:2], training=training,
-                      simulation={"backend": backend, "replicas": 300})  # fmt: skip
+    sections = {
+        "training": {"learning_rate": rate, "batch_size": 8, "duration": end, "weight_decay": 0.5},
+        "simulation": {"backend": backend, "replicas": 300},
+        "expectation": ROUGH,
+    }
+    setting = problem(SMALL, KEYS[:2], OUT[2][:2], **sections)
     return Heads(setting, [0.0, end]).run(2), setting
 
 
