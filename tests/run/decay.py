@@ -30,5 +30,8 @@ class Decay:
     def state(self, y):
         return {"position": y}
 
+    def observables(self, state, *, last):
+        return {}
+
     def risk(self, state):
         return float(state["position"] @ state["position"]) / 2

@@ -22,6 +22,9 @@ class Course:
     def state(self, y):
         return {"y": y}
 
+    def observables(self, state, *, last):
+        return {}
+
     def risk(self, state):
         (y,) = state["y"]
         self.threads.add(threading.current_thread() is threading.main_thread())
