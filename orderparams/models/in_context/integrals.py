@@ -31,6 +31,9 @@ ROWS = 6
 VANISHED = 100.0
 """Exponents whose exponential is nothing; products of numbers that are too small take long."""
 
+POINTS = 12
+"""Of a table that a value is interpolated from."""
+
 LINES = 24
 """Lines in the complex plane, parallel to the real one, among which a step is chosen."""
 
@@ -118,24 +121,60 @@ def kernel_rows(scale: Array1, scores: Array1, out: Array3) -> None:
 
 
 @part()
+def smoothed(first: float, spacing: float, rest: float, digits: float, out: Array2) -> None:
+    """E[K_0 − 1], E[K_1], … at u + rest·h for u = first, first + spacing, …: out (ROWS, n)."""
+    nodes, weights = score_rule(rest, digits)
+    count = out.shape[1]
+    scale, score = np.empty(count), np.empty(1)
+    rows = np.empty((ROWS, 1, count))
+    out[:] = 0.0
+    for k in range(count):
+        scale[k] = np.exp(min(first + k * spacing, FINITE))
+    for h in range(nodes.size):
+        score[0] = rest * nodes[h]
+        kernel_rows(scale, score, rows)
+        for j in range(ROWS):
+            for k in range(count):
+                out[j, k] += weights[h] * rows[j, 0, k]
+
+
+@part()
 def smoothed_rows(scale: Array1, scores: Array1, rest: float, digits: float, out: Array3) -> None:
-    """The same, averaged over an independent part of the scores of deviation ``rest``."""
+    """The same, averaged over an independent part of the scores of deviation ``rest``.
+
+    They are functions of τ + score alone, and interpolated from equal steps: K_j changes as e^{ju},
+    of which a polynomial through POINTS of them misses about (j·step)^POINTS in e^{10}.
+    """
     if rest == 0.0:
         kernel_rows(scale, scores, out)
         return
-    nodes, weights = score_rule(rest, digits)
-    rows = np.empty((ROWS, nodes.size, scale.size))
-    shifted = np.empty(nodes.size)
+    spacing = np.exp((10.0 - digits) / POINTS) / ROWS
+    low = np.log(np.min(scale)) + np.min(scores)
+    high = np.log(np.max(scale)) + np.max(scores)
+    first = low - (POINTS // 2 - 1) * spacing
+    table = np.empty((ROWS, int((high - low) / spacing) + POINTS + 1))
+    smoothed(first, spacing, rest, digits, table)
+    shares = np.empty(POINTS)
     for g in range(scores.size):
-        for h in range(nodes.size):
-            shifted[h] = scores[g] + rest * nodes[h]
-        kernel_rows(scale, shifted, rows)
-        for j in range(ROWS):
-            for i in range(scale.size):
-                out[j, g, i] = 0.0
-            for h in range(nodes.size):
-                for i in range(scale.size):
-                    out[j, g, i] += weights[h] * rows[j, h, i]
+        for i in range(scale.size):
+            place = (np.log(scale[i]) + scores[g] - first) / spacing
+            start = min(int(place) - POINTS // 2 + 1, table.shape[1] - POINTS)
+            lagrange(place - start, shares)
+            for j in range(ROWS):
+                value = 0.0
+                for m in range(POINTS):
+                    value += shares[m] * table[j, start + m]
+                out[j, g, i] = value
+
+
+@part()
+def lagrange(place: float, out: Array1) -> None:
+    """Weights (n,) of values at 0, 1, …, n − 1 for their polynomial at ``place``."""
+    for m in range(out.size):
+        out[m] = 1.0
+        for k in range(out.size):
+            if k != m:
+                out[m] *= (place - k) / (m - k)
 
 
 @kernel(inlined=False)

@@ -68,10 +68,10 @@ def test_tables_of_one_block(length, reach):
 def test_tables_of_two_blocks():
     """Oracle: the direct engine; more of its radii are beyond it within the error."""
     law = Prompts(400, np.array([5.0, 1.0]), np.array([[1, 0.2], [0.3, 0]]), np.array([SIGMA, 0]))
-    at = weights(law, 3, 2, 0.2)
+    at = weights(law, 2, 2, 0.1)
     found = by_tables(law, *at)
-    assert found.distance(integrated(law, *at, 26.0, 8, 1e-11)) < 1e-7
-    assert found.distance(integrated(law, *at, 26.0, 12, 1e-13)) <= found.error
+    assert found.distance(integrated(law, *at, 22.0, 8, 1e-11)) < 1e-7
+    assert found.distance(integrated(law, *at, 22.0, 10, 1e-12)) <= found.error
 
 
 def test_linear_attention_by_sampling():
