@@ -39,12 +39,12 @@ from orderparams.streams import Steady, steady_streams
 @click.version_option(package_name="orderparams", message="%(prog)s %(version)s")
 @click.pass_context
 def orderparams(context: click.Context) -> None:
-    """Exact high-dimensional dynamics of attention and of committee machines.
+    """Exact dynamics of attention and of committee machines.
 
-    Solves the order-parameter flow of one-pass SGD on single-location
-    regression, or of the soft committee machine. CONFIG is a TOML file, the
-    name of a preset, - for standard input, or a result file, whose run is
-    repeated; left out, it is the preset two-stage.
+    Solves the order-parameter flow of SGD for attention on single-location or
+    in-context regression, or for the soft committee machine. CONFIG is a TOML
+    file, the name of a preset, - for standard input, or a result file, whose
+    run is repeated; left out, it is the preset two-stage.
 
     \b
     Examples:

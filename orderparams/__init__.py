@@ -1,4 +1,4 @@
-"""Exact high-dimensional dynamics of multi-head attention, and of the soft committee machine.
+"""Exact dynamics of multi-head attention, and of the soft committee machine.
 
 >>> import orderparams as op
 >>> run = op.solve("single-head", settings={"training.duration": 20})
