@@ -53,16 +53,6 @@ def test_heads_of_one_sign_are_stuck():
     assert_allclose(run["output"][-1].sum(), 1.4970891993, atol=1e-4)
 
 
-def test_one_task_a_head_is_a_transient():
-    """Oracle: the course of another program, per task; then the superposition law."""
-    times = [0.0, 6.0, 30.0, 100.0, 3000.0]
-    run = op.solve("in-context-superposition", times=times)
-    assert_allclose(run.risk[1:] / 2, [0.2946, 0.2604, 0.2412, 0.2356], atol=6e-5)
-    assert_allclose(run["key_query"][1], [[0.551, -0.057], [-0.057, 0.551]], atol=1e-3)
-    assert_allclose(abs(run["key_query"][-1]), 0.104, atol=1e-3)
-    assert run.superposition_risk / 2 == pytest.approx(6 / 25.5)
-
-
 @pytest.mark.parametrize("activation", ["softmax", "linear"])
 @pytest.mark.parametrize("metric", ["matrix", "scalar", "factored"])
 def test_metrics(metric, activation):
