@@ -17,6 +17,7 @@ from orderparams.phases import steps
 
 if TYPE_CHECKING:
     from orderparams.results.analysis import Analysis
+    from orderparams.results.findings import Findings
     from orderparams.results.trajectory import Trajectory
 
 UNANALYZED = "there is no stored analysis, and the run is analyzed in any case"
@@ -120,7 +121,7 @@ def works(
     return progress
 
 
-def tell(result: Analysis, *, markdown: bool) -> None:
+def tell(result: Analysis | Findings, *, markdown: bool) -> None:
     """Print the story of a run, or of a replica of a simulation."""
     from orderparams.views.story import screen
     from orderparams.views.story.markdown import document

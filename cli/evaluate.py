@@ -77,11 +77,14 @@ def covariance(result: Evaluation) -> list[str]:
 def references(result: Evaluation) -> list[str]:
     """Risks to compare with, with their errors where sampling had to serve."""
     names = registry.configuration(result.problem.model).REFERENCES
+    limits = registry.asymptotic(result.problem.model)
     lines = []
     for name, known in result.known.items():
         error = f" ± {known.error:.1e}" if known.error > 1e-8 else ""
         text = f"{known.value:z.10f}{error}"
         if known.value != known.value:
-            text = "not known: it takes more memory than there is"
+            text = f"not known: {known.why or 'it takes more memory than there is'}"
+        elif name in limits:
+            text += f" {limits[name]}"
         lines.append(f"  {names[name]:<12}{text}")
     return lines

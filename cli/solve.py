@@ -160,7 +160,11 @@ def summary(trajectory: Trajectory) -> list[str]:
         lines += [f"              {trajectory.message}"]
     when = "final order parameters" if trajectory.complete else f"order parameters at t = {end:g}"
     names = registry.configuration(problem.model).REFERENCES
-    lines += [f"  {names[name]:<12}{value:z.8f}" for name, value in trajectory.references.items()]
+    limits = registry.asymptotic(problem.model)
+    lines += [
+        f"  {names[name]:<12}{value:z.8f} {limits.get(name, '')}".rstrip()
+        for name, value in trajectory.references.items()
+    ]
     lines += ["", f"  {when}"]
     lines += state_table(trajectory.order_parameters, trajectory.state(-1))
     if seen := trajectory.seen:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from orderparams.results.evaluation import Evaluation as Evaluation
     from orderparams.results.evidence import Evidence as Evidence
     from orderparams.results.files import open_result as open
+    from orderparams.results.findings import Findings as Findings
     from orderparams.results.scan import Scan as Scan
     from orderparams.results.simulation import SimulationRun as SimulationRun
     from orderparams.results.trajectory import Trajectory as Trajectory
@@ -53,6 +54,7 @@ _HOMES = {
     "Evaluation": ("results.evaluation", "Evaluation"),
     "Evidence": ("results.evidence", "Evidence"),
     "FileError": ("errors", "FileError"),
+    "Findings": ("results.findings", "Findings"),
     "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
     "OrderparamsError": ("errors", "OrderparamsError"),
     "Problem": ("config", "Problem"),
@@ -82,6 +84,7 @@ __all__ = [
     "Evaluation",
     "Evidence",
     "FileError",
+    "Findings",
     "IgnoredSettingWarning",
     "OrderparamsError",
     "Problem",

@@ -15,12 +15,15 @@ from orderparams.analysis.runs import analyzed, run_of
 from orderparams.analysis.stages import stages_of
 from orderparams.analysis.stationary import unspecialized_point
 from orderparams.config.toml import Settings
+from orderparams.models import registry
+from orderparams.models.interface import model_of
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.ordered import ordered
 from orderparams.progress import heard
 from orderparams.results.analysis import Analysis
 from orderparams.results.analyzed.rests import NEAR, Rest
 from orderparams.results.analyzed.stages import Stages
+from orderparams.results.findings import Findings
 from orderparams.results.trajectory import Trajectory
 from orderparams.sources import Source
 
@@ -36,8 +39,11 @@ def analyze(
     workers: int = 1,
     anew: bool = False,
     progress: Told | bool | None = None,
-) -> Analysis:
+) -> Analysis | Findings:
     """Stages, stability, optimum and pruning of a run.
+
+    A model that analyzes its runs by itself, such as in-context regression, gives
+    :class:`~orderparams.results.findings.Findings` instead.
 
     A trajectory, of a simulation one replica, or such a result's file is analyzed as it is; all
     else that :func:`orderparams.load` takes, and what has ``settings``, is solved first. An
@@ -78,7 +84,15 @@ def analyze(
         return stored
     with heard(progress, lambda line: line) as listener:
         run, number, told = run_of(source, settings, replica, listener or untold)
+        if registry.own_analysis(run.problem.model):
+            return findings_of(run, number, told)
         return analysis_of(run, number, workers, told)
+
+
+def findings_of(run: Trajectory, number: int | None, progress: Told) -> Findings:
+    """What the model of a run finds in it."""
+    found = model_of(run.problem).findings(run.problem, run, progress)
+    return Findings(run, tuple(found), number)
 
 
 def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Told) -> Analysis:

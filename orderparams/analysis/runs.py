@@ -12,6 +12,7 @@ from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError
 from orderparams.results.analysis import Analysis
 from orderparams.results.files import open_group, read_attributes
+from orderparams.results.findings import Findings
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -23,16 +24,16 @@ INTEGRATED = 0.4
 """Part of the work that is about done with a new run."""
 
 
-def analyzed(source: Source) -> Analysis | None:
+def analyzed(source: Source) -> Analysis | Findings | None:
     """What was found before: an analysis, in memory or in a file."""
-    if isinstance(source, Analysis):
+    if isinstance(source, Analysis | Findings):
         return source
     if not is_result(source):
         return None
     path = Path(cast(str, source))
     if "analysis" not in read_attributes(path):
         return None
-    found: Analysis = open_group(path, "analysis")
+    found: Analysis | Findings = open_group(path, "analysis")
     return found
 
 
@@ -52,7 +53,7 @@ def run_of(
             result = result.nearest
         if isinstance(result, SimulationRun):
             return replica_trajectory(result, replica - 1), replica, progress
-        number = result.replica if isinstance(result, Analysis) else None
+        number = result.replica if isinstance(result, Analysis | Findings) else None
         if not isinstance(result, Trajectory):
             result = getattr(result, "trajectory", None)
         if isinstance(result, Trajectory):
@@ -65,9 +66,9 @@ def run_of(
     return run, None, lambda done, what: progress(INTEGRATED + (1 - INTEGRATED) * done, what)
 
 
-def opened(path: Path) -> Trajectory | SimulationRun | Analysis:
+def opened(path: Path) -> Trajectory | SimulationRun | Analysis | Findings:
     """The simulation in a file, or else its analysis or trajectory."""
     groups = read_attributes(path)
     kind = next((name for name in ("simulation", "analysis") if name in groups), "trajectory")
-    found: Trajectory | SimulationRun | Analysis = open_group(path, kind)
+    found: Trajectory | SimulationRun | Analysis | Findings = open_group(path, kind)
     return found

@@ -56,10 +56,12 @@ class Named:
 
 @dataclass(frozen=True)
 class Reference:
-    """A risk to compare with, such as the Bayes risk, and its error; NaN if it is not known."""
+    """A risk to compare with, such as the Bayes risk, and its error; NaN if it is not known, and
+    perhaps ``why``."""
 
     value: float
     error: float = 0.0
+    why: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +218,12 @@ class Model(Protocol):
 
     def geometry(self, problem: Any, /) -> Any:
         """What the vectors of such a problem can turn to, and what else they could be."""
+        ...
+
+    def findings(self, problem: Any, run: Any, told: Any, /) -> Any:
+        """What there is to say of a run, as chapters (:mod:`orderparams.models.findings`); only of
+        a model that analyzes its runs by itself. ``told`` hears of the part of the work that is
+        done, and what."""
         ...
 
     def simulator(self, problem: Any, time: ArrayLike, /) -> Simulator:

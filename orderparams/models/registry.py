@@ -43,6 +43,20 @@ def lacks(name: str, command: str) -> str:
     return known.get(command, "")
 
 
+def asymptotic(name: str) -> dict[str, str]:
+    """Those risks to compare with that hold only in a limit, and in which: a model's module
+    ``config`` may have such a table ASYMPTOTIC."""
+    known: dict[str, str] = getattr(configuration(name), "ASYMPTOTIC", {})
+    return known
+
+
+def own_analysis(name: str) -> bool:
+    """Whether a model analyzes its runs by itself, since what learns are no vectors against hidden
+    directions: OWN_ANALYSIS of its module ``config``. Its module ``model`` then has ``findings``
+    in place of ``geometry`` and ``descent``."""
+    return bool(getattr(configuration(name), "OWN_ANALYSIS", False))
+
+
 def check_has(name: str, command: str) -> None:
     """:class:`ConfigurationError` if a model does not have a command yet."""
     if reason := lacks(name, command):

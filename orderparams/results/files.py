@@ -18,6 +18,7 @@ from orderparams.results import schema
 from orderparams.results.analysis import Analysis, read_analysis
 from orderparams.results.evaluation import Evaluation, read_evaluation
 from orderparams.results.evidence import Evidence, read_evidence
+from orderparams.results.findings import Findings, read_findings
 from orderparams.results.scan import Scan, read_scan
 from orderparams.results.simulation import SimulationRun, read_checkpoint, read_simulation
 from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
@@ -27,7 +28,7 @@ from orderparams.storage.nodes import Node
 from orderparams.storage.schema import Known
 
 AnyResult: TypeAlias = (
-    Trajectory | SimulationRun | Validation | Scan | Evidence | Evaluation | Analysis
+    Trajectory | SimulationRun | Validation | Scan | Evidence | Evaluation | Analysis | Findings
 )
 
 
@@ -43,12 +44,18 @@ def simulation_in(file: Node, problem: Problem) -> SimulationRun:
     return dataclasses.replace(run, checkpoint=read_checkpoint(file))
 
 
+def analysis_in(file: Node, problem: Problem) -> Analysis | Findings:
+    """The analysis in a file."""
+    own = registry.own_analysis(problem.model)
+    return read_findings(file, problem) if own else read_analysis(file, problem)
+
+
 READERS: dict[str, tuple[str, Callable[[Node, Problem], AnyResult]]] = {
     "scan": ("scan", read_scan),
     "comparison": ("validate", read_validation),
     "checks": ("reproduce", read_evidence),
     "simulation": ("simulate", simulation_in),
-    "analysis": ("analyze", read_analysis),
+    "analysis": ("analyze", analysis_in),
     "trajectory": ("solve", trajectory_in),
     "evaluation": ("evaluate", read_evaluation),
 }

@@ -91,7 +91,7 @@ def solve(problem: Problem, start: State | None) -> Outcome:
         **run.references,
         "risk": run.risk[-1],
         "final_time": run.time[-1],
-        **({} if registry.lacks(problem.model, "analyze") else {"stage_time": stage_times(run)}),
+        **({} if registry.own_analysis(problem.model) else {"stage_time": stage_times(run)}),
         "remaining": remaining(run.time, run.risk),
         "remaining_excess": remaining_excess(run),
     }

@@ -17,6 +17,12 @@ sampling        from prompts drawn
 linear          of linear attention
 risk            all engines
 references      risks to compare with
+single_head     the best single head
+growth          rates at the origin: closed forms, the exact flow's, a run's
+groups          heads that attend alike
+half_times      when tasks and groups are learned
+minima          minima of the risk, and the curvature there
+chapters        what ``analyze`` says of a run, from these
 flow            its flow in three metrics
 selftest        known results for ``orderparams doctor``
 model           all of it as a model

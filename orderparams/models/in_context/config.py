@@ -8,6 +8,7 @@ from typing import Any
 
 from orderparams.models.in_context.consistency import contradictions
 from orderparams.models.in_context.parameters import (
+    ASYMPTOTIC,
     OBSERVABLES,
     PARAMETERS,
     RECORDED,
@@ -22,10 +23,12 @@ from orderparams.models.in_context.words import SYMBOLS, describe
 from orderparams.models.limit import SMALL_STEPS
 
 __all__ = [
+    "ASYMPTOTIC",
     "DECIDING",
-    "LACKS",
     "LIMIT",
+    "NO_VECTORS",
     "OBSERVABLES",
+    "OWN_ANALYSIS",
     "PARAMETERS",
     "RECORDED",
     "REFERENCES",
@@ -44,11 +47,14 @@ __all__ = [
 LIMIT = SMALL_STEPS
 """Where SGD follows the theory."""
 
-LACKS = {
-    "analyze": "model = 'in-context-regression' has no analysis yet; solve, evaluate, "
-    "simulate, validate, plot, export, report and scan are there",
-}
-"""Commands that are not there yet, and what is."""
+OWN_ANALYSIS = True
+"""Heads are no vectors against hidden directions: the model says itself what happened in a run."""
+
+NO_VECTORS = (
+    "model = 'in-context-regression' has no vectors against hidden directions, which this needs; "
+    "analyze finds its optimum and its stationary points"
+)
+"""Why it has no portrait and no scan of optima."""
 
 DECIDING = ()
 """No default depends on other keys."""

@@ -3,24 +3,67 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from orderparams.errors import ConfigurationError
-from orderparams.models.in_context.config import LACKS
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.models.findings import Course, Finding
+from orderparams.models.in_context.chapters import chapters
+from orderparams.models.in_context.config import NO_VECTORS
 from orderparams.models.in_context.flow import Flow
+from orderparams.models.in_context.minima import Told
+from orderparams.models.in_context.radii import RADII
 from orderparams.models.in_context.references import references as known_risks
 from orderparams.models.in_context.replicas import Heads
-from orderparams.models.in_context.sections import Problem
+from orderparams.models.in_context.sections import ExpectationConfig, Problem
 from orderparams.models.in_context.setup import prompts_of
+from orderparams.models.in_context.single_head import best
 from orderparams.models.interface import Reference, State
+
+ROUGH, EXACT = 1e-4, 1e-6
+"""Tolerances of the search for the best single head, and of its risk."""
 
 
 def references(problem: Problem) -> Mapping[str, Reference]:
     """The Bayes risk first, then what heads can do."""
-    return known_risks(prompts_of(problem), problem.attention.heads)
+    found = known_risks(prompts_of(problem), problem.attention.heads)
+    return {**found, "single_head_risk": single_head(problem)}
+
+
+def single_head(problem: Problem) -> Reference:
+    """The least risk of one head; NaN where it is out of range.
+
+    It is had directly, for which no tables have to be made; a rough rule leads the search.
+    """
+    rough = exact = problem.expectation
+    if problem.attention.activation == "softmax" and rough.engine != "sampling":
+        rough = ExpectationConfig(engine="quadrature", tolerance=ROUGH, radii=radii_of(problem))
+        exact = ExpectationConfig(engine="quadrature", tolerance=EXACT)
+    return searched(
+        *(
+            Problem(task=problem.task, attention=problem.attention, expectation=expectation)
+            for expectation in (rough, exact)
+        )
+    )
+
+
+@functools.lru_cache(64)
+def searched(rough: Problem, exact: Problem) -> Reference:
+    """The same, once for all runs of a task."""
+    leading = Flow(rough)
+    try:
+        return Reference(best(leading.at, leading.prompts, Flow(exact).at)[0])
+    except SolverError as error:
+        return Reference(np.nan, np.nan, str(error))
+
+
+def radii_of(problem: Problem) -> int:
+    """Nodes of each radius that are enough to lead a search."""
+    return RADII[len(problem.task.blocks)]
 
 
 def flow(problem: Problem) -> Flow:
@@ -30,12 +73,17 @@ def flow(problem: Problem) -> Flow:
 
 def descent(problem: Problem, tolerance: float) -> NoReturn:
     """Refused: the heads are no vectors in R^D."""
-    raise ConfigurationError(LACKS["analyze"])
+    raise ConfigurationError(NO_VECTORS)
 
 
 def geometry(problem: Problem) -> NoReturn:
     """Refused likewise."""
-    raise ConfigurationError(LACKS["analyze"])
+    raise ConfigurationError(NO_VECTORS)
+
+
+def findings(problem: Problem, run: Course, told: Told) -> list[Finding]:
+    """Groups of heads, growth from the origin, stages, the end and the optimum."""
+    return chapters(problem, run, told)
 
 
 def simulator(problem: Problem, time: ArrayLike) -> Heads:

@@ -25,8 +25,12 @@ REFERENCES = {
     "linear_gd_risk": "linear GD",
     "superposition_risk": "superposed",
     "zero_risk": "zero output",
+    "single_head_risk": "single head",
 }
 """Risks to compare with: sums over tasks."""
+
+ASYMPTOTIC = {"superposition_risk": "in the limit of small omega"}
+"""Those that are not exact at finite N, d and omega, and in which limit they are."""
 
 PARAMETERS = (KEY_QUERY, OUTPUT)
 

@@ -15,6 +15,7 @@ from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.files import open_result
+from orderparams.results.findings import Findings
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -59,13 +60,13 @@ class Kind:
     film: Callable[[Sequence[Any], Request], Film] | None = None
 
 
-RUNS = (Trajectory, SimulationRun, Validation, Analysis)
+RUNS = (Trajectory, SimulationRun, Validation, Analysis, Findings)
 """What has a course in time."""
 
 
 def course_of(result: Any) -> Any:
     """A result in time; of an analysis its run."""
-    return result.trajectory if isinstance(result, Analysis) else result
+    return result.trajectory if isinstance(result, Analysis | Findings) else result
 
 
 KINDS: dict[str, Kind] = {

@@ -16,6 +16,7 @@ from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.files import open_result, read_attributes
+from orderparams.results.findings import Findings
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -43,6 +44,11 @@ KINDS = {
         "Analysis of a run",
         findings.of_analysis,
         "Order parameters and risk in time, with a triangle at half of each event; the end",
+    ),
+    Findings: Kind(
+        "Analysis of a run",
+        findings.of_analysis,
+        "Order parameters and risk in time",
     ),
     SimulationRun: Kind(
         "Simulation of SGD",

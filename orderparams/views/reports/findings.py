@@ -16,6 +16,7 @@ from orderparams.results import schema
 from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
+from orderparams.results.findings import Findings
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -66,7 +67,7 @@ def of_run(run: Trajectory) -> list[str]:
     for name, called in registry.configuration(run.problem.model).REFERENCES.items():
         level = run.references.get(name, math.nan)
         facts |= {called: number(level), f"above the {called}": number(run.risk[-1] - level)}
-    without_stages = registry.lacks(run.problem.model, "analyze")
+    without_stages = registry.own_analysis(run.problem.model)
     return [
         section("Result", verdict(words, good=run.complete), terms(facts, "facts")),
         *([] if without_stages else sections(happened(run, stages_of(run)))),
@@ -74,7 +75,7 @@ def of_run(run: Trajectory) -> list[str]:
     ]
 
 
-def of_analysis(result: Analysis) -> list[str]:
+def of_analysis(result: Analysis | Findings) -> list[str]:
     """A run with all that was found beside it."""
     end = state(result.order_parameters, result.trajectory.state(-1))
     return [*sections(tell(result)), section("Order parameters at the end", *end)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from orderparams.config.words import describe
-from orderparams.views.story import points, worth
+from orderparams.results.findings import Findings
+from orderparams.views.story import findings, points, worth
 from orderparams.views.story.blocks import Chapter, sentences
 from orderparams.views.story.opening import opening
 from orderparams.views.story.stages import happened
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from orderparams.results.analysis import Analysis
 
 
-def tell(result: Analysis) -> list[Chapter]:
-    """Three sentences without a title, then what they rest on."""
+def tell(result: Analysis | Findings) -> list[Chapter]:
+    """Three sentences without a title, then what they rest on; or a model's own chapters."""
+    if isinstance(result, Findings):
+        return findings.chapters(result)
     words = cast(Words, words_of(result.order_parameters))  # without both there is no analysis
     return [
         Chapter("", sentences(*opening(result, words))),
@@ -28,8 +31,11 @@ def tell(result: Analysis) -> list[Chapter]:
     ]
 
 
-def summary(result: Analysis) -> list[Chapter]:
-    """The three sentences, the optimum and, of several, the rates where all are equal."""
+def summary(result: Analysis | Findings) -> list[Chapter]:
+    """The three sentences, the optimum and, of several, the rates where all are equal; of a model's
+    own chapters the sentences."""
+    if isinstance(result, Findings):
+        return [Chapter(one.title, sentences(*one.sentences)) for one in result.chapters]
     words = cast(Words, words_of(result.order_parameters))
     found, rest = result.optimum, result.unspecialized
     known = rest.point.converged and len(result.pruning.interaction) > 1
@@ -41,7 +47,7 @@ def summary(result: Analysis) -> list[Chapter]:
     ]
 
 
-def about(result: Analysis) -> dict[str, str]:
+def about(result: Analysis | Findings) -> dict[str, str]:
     """What the run is of, in words."""
     told = describe(result.problem, "sgd" if result.replica else None)
     if result.replica:

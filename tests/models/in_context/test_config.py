@@ -98,11 +98,6 @@ def test_a_start_beyond_the_tables():
         op.evaluate(table(attention={"heads": 1}, initial=start))
 
 
-def test_what_is_not_there_yet_is_told():
-    with pytest.raises(op.ConfigurationError, match=r"in-context-regression' has no .* yet"):
-        op.analyze(table())
-
-
 def test_what_is_written_is_read_again():
     problem = parse(
         table(

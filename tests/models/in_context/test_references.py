@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from orderparams.models.in_context import linear
+import orderparams as op
+from orderparams.errors import SolverError
+from orderparams.models.in_context import linear, single_head
+from orderparams.models.in_context.found import Found
+from orderparams.models.in_context.model import flow
+from orderparams.models.in_context.model import single_head as single_head_risk
 from orderparams.models.in_context.references import bayes, debiased, references
 from orderparams.models.in_context.setup import Prompts
 
@@ -68,3 +73,93 @@ def test_bayes_without_noise():
     assert bayes(prompts(40, (5,), noise=(0.0,))).value == 0.0
     found = bayes(prompts(5, (20,), noise=(0.0,)))
     assert abs(found.value - 0.75) < 4 * found.error
+
+
+def at_points(points):
+    """Risk and gradient of one head, one task and block, whose l and q of S − 2μl + μ²q are given
+    functions of ω."""
+
+    def at(key_query, output):
+        gain, own, slopes = points(key_query[0, 0])
+        mu = output[0, 0]
+        slope = -2 * mu * slopes[0] + mu**2 * slopes[1]
+        risk, by_output = 1 - 2 * mu * gain + mu**2 * own, -2 * gain + 2 * mu * own
+        return Found(np.array([risk]), np.array([[slope]]), np.array([[by_output]]))
+
+    return at
+
+
+def test_single_head():
+    """Oracle: another program's minimisation of the exact risk, and where its minimum is."""
+    problem = op.load("in-context-pairs", ["expectation.engine='quadrature'"])
+    whole = flow(problem)
+    risk, key_query, output = single_head.best(whole.at, whole.prompts)
+    assert_allclose(risk, 0.3039631733, atol=5e-8)
+    assert_allclose(key_query, 0.5179044788, atol=1e-5)
+    assert_allclose(output, 1.4970891993, atol=1e-5)
+    assert_allclose(whole.at(key_query, output).key_query, 0, atol=1e-6)
+
+
+def test_single_head_in_the_limit():
+    """Oracle: E = ec/(1 + ec) at ω√d = 1, from (1 − μω d)² + c μ² d e^{ω²d}."""
+    c, size = 0.1375, 5
+    limit = at_points(
+        lambda w: (
+            w * size,
+            (w * size) ** 2 + c * size * np.exp(w**2 * size),
+            (size, 2 * w * size**2 * (1 + c * np.exp(w**2 * size))),
+        )
+    )
+    risk, key_query, _ = single_head.best(limit, prompts())
+    assert_allclose(risk, np.e * c / (1 + np.e * c), atol=1e-10)
+    assert_allclose(key_query, size**-0.5, atol=1e-5)
+
+
+def test_single_head_beyond_the_expectations():
+    def at(key_query, output):
+        if key_query[0, 0] > 0.46:
+            raise SolverError("beyond")
+        gain = key_query[0, 0]
+        mu = output[0, 0]
+        return Found(
+            np.array([1 - 2 * mu * gain + mu**2]),
+            np.array([[-2 * mu]]),
+            np.array([[-2 * gain + 2 * mu]]),
+        )
+
+    with pytest.raises(SolverError, match="beyond the range"):
+        single_head.best(at, prompts())
+
+
+def test_one_head_of_two_tasks():
+    """Oracle: the end of the flow of one head on two equal tasks, 0.4444 a task, of another
+    program: less than to serve one task and leave the other."""
+    changes = ["task.blocks=[5,5]", "task.strengths=[[1.0,0.0],[0.0,1.0]]"]
+    found = single_head_risk(op.load("in-context-pairs", changes))
+    assert_allclose(found.value / 2, 0.4444, atol=5e-5)
+
+
+def test_one_head_of_unequal_tasks_is_no_worse_than_one_of_the_stronger():
+    """Oracle: the risk of that, with the other task left as it is."""
+    changes = ["task.blocks=[5,5]", "task.strengths=[[1.0,0.0],[0.0,0.01]]"]
+    found = single_head_risk(op.load("in-context-pairs", changes))
+    assert found.value < 0.3039631733 + 0.01
+    assert found.value > 0.3039631733
+
+
+@pytest.mark.parametrize(
+    ("length", "size", "risk"), [(20, 5, 0.44853815), (100, 20, 0.38681597), (400, 20, 0.13934103)]
+)
+def test_single_heads_of_other_prompts(length, size, risk):
+    """Oracle: another program's minimisations."""
+    found = single_head_risk(
+        op.load("in-context-pairs", [f"task.length={length}", f"task.blocks=[{size}]"])
+    )
+    assert_allclose(found.value, risk, atol=3e-8)
+
+
+def test_what_is_said_of_asymptotic_references(run):
+    out = run("evaluate", "in-context-pairs")[1]
+    (line,) = (one for one in out.splitlines() if "limit" in one)
+    assert line.split()[0] == "superposed"
+    assert "single head 0.3039631" in out

@@ -1,0 +1,164 @@
+"""What a model that analyzes its runs by itself found in one, stored beside the run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.models.findings import Column, Finding
+from orderparams.models.interface import State
+from orderparams.results.analyzed import trees
+from orderparams.results.finite import finite
+from orderparams.results.result import Measured, span
+from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
+from orderparams.storage.schema import Variable
+from orderparams.storage.tree import Tree
+
+if TYPE_CHECKING:
+    from orderparams.storage.nodes import Node
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Findings(Measured):
+    """A run and the chapters about it. ``replica``, counted from 1, is that of the simulation which
+    the run is, else None.
+
+    Examples
+    --------
+    >>> found = op.analyze("in-context-pairs", settings={"training.duration": 10})
+    >>> found.chapter("growth")["closed"].round(4)  # zero-sum modes, and that of the sum
+    array([0.8721, 0.769 ])
+    """
+
+    main: ClassVar[str] = "trajectory"
+
+    trajectory: Trajectory
+    chapters: tuple[Finding, ...]
+    replica: int | None = None
+
+    @property
+    def problem(self) -> Problem:  # type: ignore[override]
+        """The problem that was solved."""
+        return self.trajectory.problem
+
+    @property
+    def parameters(self) -> State:  # type: ignore[override]
+        """The order parameters of the run (T, …)."""
+        return self.trajectory.parameters
+
+    @property
+    def references(self) -> Mapping[str, float]:
+        """Risks to compare with."""
+        return self.trajectory.references
+
+    @property
+    def time(self) -> Array:
+        """The times of the run (T,)."""
+        return self.trajectory.time
+
+    @property
+    def risk(self) -> Array:
+        """The risk in time (T,)."""
+        return self.trajectory.risk
+
+    @property
+    def ended(self) -> str:
+        """The status of a file, that of the run."""
+        return self.trajectory.ended
+
+    def chapter(self, name: str) -> Finding:
+        """A chapter by its name; KeyError, with those there are, if it is not known."""
+        known = {one.name: one for one in self.chapters}
+        if name not in known:
+            raise KeyError(f"{name!r} is not among {', '.join(known)}")
+        return known[name]
+
+    def groups(self) -> dict[str, Tree]:
+        """The run, and a group a chapter."""
+        names = ", ".join(one.name for one in self.chapters)
+        values = {"replica": self.replica or 0}
+        about = trees.tree(self.problem, "analysis", values, chapters=names)
+        own = {one.name: written(one) for one in self.chapters}
+        return self.trajectory.groups() | {"analysis": about} | own
+
+    def facts(self) -> dict[str, str]:
+        """How the run ended, and what the chapters begin with."""
+        run = self.trajectory
+        told = {one.title: one.sentences[0] for one in self.chapters if one.sentences}
+        return {"run": f"{run.status} at t = {run.time[-1]:g}, risk {span(run.risk)}", **told}
+
+    def document(self) -> dict[str, Any]:
+        """What ``orderparams analyze --json`` prints."""
+        run = self.trajectory
+        return {
+            "status": run.status,
+            "risk": float(run.risk[-1]),
+            "references": {name: finite(value) for name, value in run.references.items()},
+            "chapters": {one.name: table(one) for one in self.chapters},
+        }
+
+
+def table(found: Finding) -> dict[str, Any]:
+    """A chapter: its sentences, and its rows by the names of columns."""
+    columns = {name: plain(column.values) for name, column in found.columns.items()}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return {"title": found.title, "sentences": list(found.sentences), "rows": rows}
+
+
+def plain(values: NDArray[Any]) -> list[Any]:
+    """Numbers as JSON knows them."""
+    return [finite(value) if isinstance(value, float) else value for value in values.tolist()]
+
+
+def written(found: Finding) -> Tree:
+    """The group of a chapter; the order of its columns is an attribute."""
+    return Tree(
+        variables={
+            name: (Variable((found.axis,), column.words), column.values)
+            for name, column in found.columns.items()
+        },
+        axis_names={found.axis: f"{found.rows}, counted from 1"},
+        attributes={
+            "title": found.title,
+            "sentences": json.dumps(found.sentences),
+            "columns": json.dumps({name: column.head for name, column in found.columns.items()}),
+            "rows": json.dumps([found.axis, found.rows]),
+        },
+    )
+
+
+def read_findings(file: Node, problem: Problem) -> Findings:
+    """The findings in a file."""
+    run = read_trajectory(file["trajectory"], problem, str(file.attribute("status")))
+    names = str(file["analysis"].attribute("chapters")).split(", ")
+    return Findings(
+        dataclasses.replace(run, reached=read_reached(file)),
+        tuple(chapter_in(file[name], name) for name in names),
+        int(file["analysis"].array("replica")) or None,
+    )
+
+
+def chapter_in(node: Node, name: str) -> Finding:
+    """What :func:`written` made."""
+    axis, rows = json.loads(node.attribute("rows"))
+    heads = json.loads(node.attribute("columns"))
+    return Finding(
+        name=name,
+        title=str(node.attribute("title")),
+        axis=axis,
+        rows=rows,
+        sentences=tuple(json.loads(node.attribute("sentences"))),
+        columns={
+            column: Column(head, str(node.about(column, "long_name")), node.array(column))
+            for column, head in heads.items()
+        },
+    )
