@@ -1,8 +1,10 @@
 """What the program must show, claim by claim, each with checks that could fail.
 
 The claims C1 to C7 are those of Sagitova, Duranthon & Zdeborová, arXiv 2603.03993; C8 and C9 rest
-on Duranthon et al., arXiv 2509.21936. The settings are ours. Every claim is a function without
-arguments, in the room that its entry names, whose docstring is the setting and what is checked.
+on Duranthon et al., arXiv 2509.21936. I1 to I9 are about in-context regression, after He et al.,
+arXiv 2503.12734, and Chen et al., arXiv 2402.19442. The settings are ours. Every claim is a
+function without arguments, in the room that its entry names, whose docstring is the setting and
+what is checked.
 """
 
 from __future__ import annotations
@@ -51,6 +53,15 @@ CLAIMS = (
     Claim("C7", "Bayes-softmax is optimal", "bayes_optimality", "bayes_optimality"),
     Claim("C8", "Softmax beats linear attention", "linear_attention", "linear_attention"),
     Claim("C9", "Long sequences have a transition", "long_sequences", "long_sequences"),
+    Claim("I1", "Heads pair up with zero sum", "in_context_heads", "groups_emerge"),
+    Claim("I2", "Several heads beat one", "in_context_heads", "several_beat_one"),
+    Claim("I3", "Heads slowly become GD", "in_context_heads", "slowly_gradient_descent"),
+    Claim("I4", "Tasks are learned by strength", "in_context_tasks", "stages_by_strength"),
+    Claim("I5", "Allocation is a transient", "in_context_tasks", "allocation_is_transient"),
+    Claim("I6", "Heads share tasks", "in_context_tasks", "superposition"),
+    Claim("I7", "Heads of one sign are stuck", "in_context_heads", "one_sign_is_stuck"),
+    Claim("I8", "Softmax carries over to lengths", "in_context_length", "length_generalisation"),
+    Claim("I9", "SGD sits above the flow", "in_context_noise", "whole_matrices"),
 )
 
 

@@ -10,6 +10,9 @@ import orderparams as op
 from orderparams.claims import (
     bayes_optimality,
     excursion,
+    in_context_heads,
+    in_context_length,
+    in_context_tasks,
     linear_attention,
     long_sequences,
     noise_floor,
@@ -138,7 +141,44 @@ def test_the_flow_without_noise_is_rejected_at_a_large_learning_rate():
     assert wrong.comparison.least_pvalue < 1e-6
 
 
-@pytest.mark.parametrize("name", ["C5", "C9"])
+def test_growth_of_heads_from_the_origin():
+    """The rates of the derivation: 0.87207, and 0.81880 of the sum of two heads."""
+    np.testing.assert_allclose(in_context_heads.closed_rates(2), [0.87207, 0.81880], atol=5e-6)
+    np.testing.assert_allclose(in_context_heads.closed_rates(4)[1], 0.76898, atol=5e-6)
+
+
+def test_which_starts_get_stuck_by_linear_growth():
+    """Equal heads stay together, opposite ones part; where only the sum is larger at first, the
+    faster growth of differences decides."""
+
+    def run(key_query, output):
+        state = {"key_query": np.array(key_query)[None], "output": np.array(output)[None]}
+        return Trajectory(op.load("in-context-pairs"), np.zeros(1), state, np.zeros(1))
+
+    assert in_context_heads.one_sign(run([[0.01], [0.01]], [[0.02], [0.02]]))
+    assert not in_context_heads.one_sign(run([[0.01], [-0.01]], [[0.02], [-0.02]]))
+    early = run([[1e-9], [1e-12]], [[2.2e-9], [1e-12]])
+    assert not in_context_heads.one_sign(early)
+
+
+@pytest.mark.parametrize(("tasks", "heads"), [(2, 2), (3, 2), (3, 3), (2, 3)])
+def test_the_superposition_law_is_the_best_of_its_rank(tasks, heads):
+    """(p + D)/(Np + D) against a descent over all gains of rank H − 1."""
+    least = in_context_tasks.shared((1.0,) * tasks, heads - 1)
+    np.testing.assert_allclose(least.mean(), in_context_tasks.law(tasks, heads), rtol=1e-6)
+
+
+def test_linear_attention_at_the_length_of_training():
+    """(1 + D)/(N + 1 + D) at its best gain, and the published 165 at N' = 640."""
+    best, length = 40 / 46.5, np.array([40.0, 640.0])
+    found = in_context_length.linear_risk(best, length, np.full(2, 40.0))
+    np.testing.assert_allclose(found[0], 6.5 / 46.5)
+    assert found[1] == pytest.approx(165, abs=0.5)
+    gain = 40 / 45.5
+    assert in_context_length.debiased(gain, 40) == pytest.approx(6.5 / 45.5)
+
+
+@pytest.mark.parametrize("name", ["C5", "C9", "I3", "I8"])
 def test_the_quick_claims_hold(name):
     (claim,) = select((name,))
     evidence = claim.run()
