@@ -35,11 +35,24 @@ def pytest_xdist_setupnodes(config):
 
 
 @pytest.fixture(scope="session")
-def result_paths(tmp_path_factory):
-    """One small file of every kind by its name, to be read only: tests/result_files.py."""
+def results_and_paths(tmp_path_factory):
+    """Made once for all processes of the suite."""
     import result_files
 
-    return result_files.write(tmp_path_factory.mktemp("results"))
+    folder = tmp_path_factory.getbasetemp()
+    return result_files.shared(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture(scope="session")
+def results(results_and_paths):
+    """A small result of every class by its name: tests/result_files.py."""
+    return results_and_paths[0]
+
+
+@pytest.fixture(scope="session")
+def result_paths(results_and_paths):
+    """One small file of every kind by its name, to be read only: tests/result_files.py."""
+    return results_and_paths[1]
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
+import fcntl
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,6 @@ def analysis() -> op.Analysis:
     return dataclasses.replace(found, penalised=found.optimum)
 
 
-@functools.cache
 def results() -> dict[str, Any]:
     """A result of every class, and an unfinished simulation of each backend."""
     direct = op.load(TABLE, [*LEARNED, "simulation={backend='direct', dimension=20, replicas=2}"])
@@ -112,11 +112,24 @@ def write_scan(name: str, folder: Path) -> Path:
     return path
 
 
-def write(folder: Path) -> dict[str, Path]:
+def write(made: dict[str, Any], folder: Path) -> dict[str, Path]:
     """The files by their names: those of :func:`results`, a run with its stages, and SCANS."""
-    files = {name: folder / f"{name}.h5" for name in [*results(), "stages"]}
-    for name, result in results().items():
+    files = {name: folder / f"{name}.h5" for name in [*made, "stages"]}
+    for name, result in made.items():
         result.save(files[name])
-    run = results()["run"]
+    run = made["run"]
     run.save(files["stages"], more={"stages": of_stages(run.problem, stages_of(run))})
     return files | {name: write_scan(name, folder) for name in SCANS}
+
+
+def shared(folder: Path) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Results and files, made by the first process that asks for those of this folder."""
+    stored = folder / "results.pickle"
+    with (folder / "results.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stored.exists():
+            made = results()
+            (folder / "results").mkdir()
+            stored.write_bytes(pickle.dumps((made, write(made, folder / "results"))))
+    found: tuple[dict[str, Any], dict[str, Path]] = pickle.loads(stored.read_bytes())
+    return found

@@ -65,8 +65,8 @@ def same(first, second):
     return True
 
 
-def test_every_result_is_opened_as_what_it_was(result_paths):
-    for name, result in result_files.results().items():
+def test_every_result_is_opened_as_what_it_was(results, result_paths):
+    for name, result in results.items():
         again = op.open(result_paths[name])
         if isinstance(result, op.Validation):
             for flow, read in zip(flows(result), flows(again), strict=True):

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,8 +72,10 @@ class Page(html.parser.HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    return result_files.write(tmp_path_factory.mktemp("files"))
+def files(result_paths, tmp_path_factory):
+    """Files of its own, since pages are written beside them."""
+    folder = tmp_path_factory.mktemp("files")
+    return {name: Path(shutil.copy(path, folder)) for name, path in result_paths.items()}
 
 
 @pytest.fixture(scope="module")
@@ -224,8 +227,8 @@ def test_failed_points_have_their_message(files, tmp_path):
     assert re.search(r"softmax \| 2 \| failed \| .*no solution \| softmax-1", page.words)
 
 
-def test_an_interrupted_run_says_so(tmp_path):
-    run = dataclasses.replace(result_files.results()["run"], status="interrupted", message="why")
+def test_an_interrupted_run_says_so(results, tmp_path):
+    run = dataclasses.replace(results["run"], status="interrupted", message="why")
     run.save(tmp_path / "run.h5")
     assert "The run was interrupted at t = 4: why" in report_page(tmp_path / "run.h5")
 
@@ -248,8 +251,8 @@ def test_a_long_scan_is_cut_with_a_word(files, monkeypatch):
     assert text.split("<h2>Points</h2>")[1].split("</table>")[0].count("<tr>") == 4
 
 
-def test_texts_are_escaped(tmp_path):
-    run = result_files.results()["run"]
+def test_texts_are_escaped(results, tmp_path):
+    run = results["run"]
     problem = dataclasses.replace(run.problem, title=HOSTILE)
     hostile = dataclasses.replace(run, problem=problem, status="failed", message=HOSTILE)
     path = tmp_path / "<b>&.h5"
@@ -342,10 +345,10 @@ addEventListener("load", () => {
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium")
-def test_no_page_is_wider_than_a_phone_or_a_desktop(pages, tmp_path):
+def test_no_page_is_wider_than_a_phone_or_a_desktop(results, pages, tmp_path):
     """Frames of both widths in one browser window, and one with a page that is too wide. On a phone
     no part of a page scrolls sideways either."""
-    run = result_files.results()["run"]
+    run = results["run"]
     long = dataclasses.replace(run.problem, title="unbreakable" * 30)
     path = tmp_path / "long.h5"
     dataclasses.replace(run, problem=long).save(path, command="orderparams" * 30)

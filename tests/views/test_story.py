@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import result_files
 from views import fake
 
 from orderparams.models.vectors.geometry import Direction
@@ -139,9 +138,9 @@ def test_names_of_directions_are_explained():
     assert [listed(names[:n]) for n in range(3)] == ["", names[0], " and ".join(names[:2])]
 
 
-def test_a_point_that_the_run_does_not_come_near_is_not_passed():
+def test_a_point_that_the_run_does_not_come_near_is_not_passed(results):
     """Seen: "the run is nearest, 48% away" under what the run passes."""
-    found = result_files.results()["analysis"]
+    found = results["analysis"]
     for distance, words, other in ((0.02, "2.0% away", "not pass"), (0.48, "not pass it", "away")):
         rest = dataclasses.replace(found.final, distance=distance)
         text = points.nearness(rest)
@@ -152,8 +151,8 @@ def test_a_point_that_the_run_does_not_come_near_is_not_passed():
     assert "no nearer to it than 48%" in told[1] or not far.growth
 
 
-def test_every_story_begins_with_three_sentences():
-    found = result_files.results()["analysis"]
+def test_every_story_begins_with_three_sentences(results):
+    found = results["analysis"]
     first, *others = tell(found)
     assert first.title == ""
     assert len(first.blocks) == 3
@@ -162,8 +161,8 @@ def test_every_story_begins_with_three_sentences():
     assert [chapter.title for chapter in others] == titles
 
 
-def test_screen_markdown_and_page_tell_the_same():
-    chapters = tell(result_files.results()["analysis"])
+def test_screen_markdown_and_page_tell_the_same(results):
+    chapters = tell(results["analysis"])
     lines = screen.lines(chapters)
     assert max(map(len, lines)) <= WIDTH
     seen = " ".join(" ".join(lines).split())
@@ -183,8 +182,8 @@ def test_screen_markdown_and_page_tell_the_same():
                     assert cells.replace("-", "−") in page.replace("-", "−")
 
 
-def test_one_learner_is_told_without_others():
-    found = result_files.results()["analysis"]
+def test_one_learner_is_told_without_others(results):
+    found = results["analysis"]
     alone = dataclasses.replace(
         found.pruning, removals=found.pruning.removals[:1], interaction=np.zeros((1, 1))
     )
