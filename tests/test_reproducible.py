@@ -25,11 +25,11 @@ for activation in sys.argv[1].split():
 """
 
 
-def moments(folder, activations, *settings, **environment):
+def moments(activations, *settings, **environment):
     """What the program prints in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, activations, *settings],
-        env=os.environ | {"NUMBA_CACHE_DIR": str(folder)} | environment,
+        env=os.environ | environment,
         check=True,
         capture_output=True,
         text=True,
@@ -43,18 +43,21 @@ def test_compiled_and_loaded_kernels_agree_to_the_last_bit(tmp_path):
 
     Without inlining the sums over correlated heads differ here in their last bits.
     """
-    assert moments(tmp_path, "softmax") == moments(tmp_path, "softmax")
+    folder = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    assert moments("softmax", **folder) == moments("softmax", **folder)
 
 
 def test_sampling_gives_the_same_bits_on_every_processor(tmp_path):
-    """Compiled for this processor, and for one of its kind without vectors or fused operations."""
+    """Compiled for this processor, as all tests take them, and for one of its kind without vectors
+    or fused operations."""
     sampling = (
         "softmax bayes-softmax",
         "expectation.engine=sampling",
         "expectation.samples=2048",
     )
-    plain = moments(tmp_path, *sampling, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
-    assert moments(tmp_path, *sampling) == plain
+    generic = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    plain = moments(*sampling, **generic, NUMBA_CACHE_DIR=str(tmp_path))
+    assert moments(*sampling) == plain
 
 
 INLINED = """
