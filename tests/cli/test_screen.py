@@ -61,7 +61,7 @@ def test_info_fits(run, result_paths, name):
         ("solve", "long.toml", "-o", "a.h5"),
         ("simulate", "long.toml", "-o", "a.h5"),
         ("validate", "long.toml", "--dimensions", "60,120", "-o", "a.h5"),
-        ("scan", "long.toml", "--action", "evaluate", "-o", "a.h5"),
+        ("scan", "long.toml", "--action", "evaluate", "--workers", "1", "-o", "a.h5"),
     ],
     ids=lambda command: command[0],
 )

@@ -23,7 +23,7 @@ WRITERS = {
     "simulate": ("simulate", "single-head"),
     "validate": ("validate", "single-head"),
     "analyze": ("analyze", "single-head"),
-    "scan": ("scan", "single-head", "--vary", "task.length=2,3"),
+    "scan": ("scan", "single-head", "--vary", "task.length=2,3", "--workers", "1"),
     "plot": ("plot", LAST / "trajectory.h5"),
     "export": ("export", LAST / "trajectory.h5", "--to", "json"),
     "report": ("report", LAST / "trajectory.h5"),

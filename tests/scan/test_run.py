@@ -180,7 +180,8 @@ def test_an_interrupt_keeps_what_is_done(whole, tmp_path):
     with pytest.raises(FileError, match="resume=True"):
         run_plan(plan, output, Machine(workers=1))
     ran = []
-    run_plan(plan, output, Machine(), resume=True, on_point=lambda p, r: ran.append(p.number))
+    one = Machine(workers=1)
+    run_plan(plan, output, one, resume=True, on_point=lambda p, r: ran.append(p.number))
     assert len(ran) == 3
     assert contents(output) == contents(whole)
 
