@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orderparams.config.values import shown
 from orderparams.errors import ConfigurationError, FileError, OrderparamsError
+from orderparams.models import registry
 from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
@@ -203,7 +204,8 @@ def chosen(result: Any, name: str, called: str) -> str:
     found = possible(result, called)
     if name and name not in KINDS:
         raise ConfigurationError(f"there is no figure {name!r}; it is one of {listed(KINDS)}")
-    if name and name not in found and KINDS[name].of == (Analysis,):
+    own = registry.own_analysis(result.problem.model)
+    if name and name not in found and KINDS[name].of == (Analysis,) and not own:
         raise ConfigurationError(
             f"the figure {name} is drawn of an analysis, and {called} holds none", "analyze"
         )

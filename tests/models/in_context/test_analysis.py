@@ -209,3 +209,5 @@ def test_the_story_in_eighty_columns(run, stuck, tmp_path):
     assert max(map(len, out.splitlines())) <= 80
     assert run("report", "stuck.h5", "-o", "stuck.html")[0] == 0
     assert "stuck on one sign" in (tmp_path / "stuck.html").read_text("utf-8")
+    status, _, err = run("plot", "stuck.h5", "--kind", "modes", "-o", "modes.png")
+    assert (status, "there is no figure modes of stuck" in err) == (2, True)
