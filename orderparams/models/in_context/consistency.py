@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from orderparams.config.matrices import Found
 from orderparams.config.values import Matrix
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.models.in_context.sections import MAX_BLOCKS, MOST_BLOCKS, Problem, TaskConfig
 
@@ -53,8 +54,8 @@ def check_strengths(task: TaskConfig) -> Found:
     for j, row in enumerate(task.rows):
         if len(row) != len(task.blocks):
             yield ConfigurationError(
-                f"task.strengths: expected {len(task.blocks)} numbers a row, one a block "
-                f"(task.blocks), got {len(row)}"
+                f"task.strengths: expected rows of {counted(len(task.blocks), 'number')}, one a "
+                f"block (task.blocks), got {len(row)}"
             )
             return
         if not any(row):
@@ -67,7 +68,7 @@ def check_strengths(task: TaskConfig) -> Found:
 def check_noise(task: TaskConfig) -> Found:
     if isinstance(task.noise, tuple) and len(task.noise) != len(task.rows):
         yield ConfigurationError(
-            f"task.noise: expected one number, or {len(task.rows)}, one a task, "
+            f"task.noise: expected one number, or a list of {len(task.rows)}, one a task, "
             f"got {len(task.noise)}"
         )
 
@@ -102,8 +103,9 @@ def check_shape(
         )
     elif (len(values), len(values[0])) != (heads, columns):
         yield ConfigurationError(
-            f"initial.{name}: expected {heads} rows (attention.heads) of {columns} numbers "
-            f"(one a {each}), got {len(values)} rows of {len(values[0])}",
+            f"initial.{name}: expected {counted(heads, 'row')} (attention.heads) of "
+            f"{counted(columns, 'number')} (one a {each}), got {counted(len(values), 'row')} of "
+            f"{len(values[0])}",
             "start",
         )
 

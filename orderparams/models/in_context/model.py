@@ -19,7 +19,7 @@ from orderparams.models.in_context.minima import Told
 from orderparams.models.in_context.radii import RADII
 from orderparams.models.in_context.references import references as known_risks
 from orderparams.models.in_context.replicas import Heads
-from orderparams.models.in_context.sections import ExpectationConfig, Problem
+from orderparams.models.in_context.sections import MOST_BLOCKS, ExpectationConfig, Problem
 from orderparams.models.in_context.setup import prompts_of
 from orderparams.models.in_context.single_head import best
 from orderparams.models.interface import Reference, State
@@ -40,7 +40,10 @@ def single_head(problem: Problem) -> Reference:
     It is had directly, for which no tables have to be made; a rough rule leads the search.
     """
     rough = exact = problem.expectation
-    if problem.attention.activation == "softmax" and rough.engine != "sampling":
+    if problem.attention.activation == "softmax":
+        if len(problem.task.blocks) > MOST_BLOCKS:
+            why = f"it is searched by quadrature, which takes at most {MOST_BLOCKS} blocks"
+            return Reference(np.nan, np.nan, why)
         rough = ExpectationConfig(engine="quadrature", tolerance=ROUGH, radii=radii_of(problem))
         exact = ExpectationConfig(engine="quadrature", tolerance=EXACT)
     return searched(

@@ -40,7 +40,7 @@ REFUSED = {
     ),
     "strengths of another shape": (
         {"task": {**TWO, "strengths": [[1.0]]}},
-        r"task.strengths: expected 2 numbers a row, one a block \(task.blocks\), got 1",
+        r"task.strengths: expected rows of 2 numbers, one a block \(task.blocks\), got 1",
     ),
     "nothing to learn": (
         {"task": {**TWO, "strengths": [[1, 0], [0, 0]]}},
@@ -49,7 +49,7 @@ REFUSED = {
     "negative noise": ({"task": {**TWO, "noise": -1}}, "task.noise: expected a finite number, at"),
     "noises": (
         {"task": {**TWO, "noise": [1, 2, 3]}},
-        "task.noise: expected one number, or 2, one a task, got 3",
+        "task.noise: expected one number, or a list of 2, one a task, got 3",
     ),
     "an activation that is not there": (
         {"attention": {"activation": "sofmax"}},
@@ -73,7 +73,7 @@ REFUSED = {
             "attention": {"heads": 2},
             "initial": {"kind": "explicit", "key_query": [[1.0]], "output": [[1.0], [1.0]]},
         },
-        r"initial.key_query: expected 2 rows \(attention.heads\) of 1 numbers \(one a block\)",
+        r"initial.key_query: expected 2 rows \(attention.heads\) of 1 number \(one a block\)",
     ),
     "a start that is not asked for": (
         {"initial": {"output": [[1.0]]}},

@@ -163,3 +163,11 @@ def test_what_is_said_of_asymptotic_references(run):
     (line,) = (one for one in out.splitlines() if "limit" in one)
     assert line.split()[0] == "superposed"
     assert "single head 0.3039631" in out
+
+
+def test_the_best_single_head_of_many_blocks_is_not_searched():
+    """Its reason stands where its value would."""
+    settings = {"task.blocks": [1, 1, 1, 1], "expectation.engine": "sampling", "attention.heads": 1}
+    known = single_head_risk(op.load("in-context-pairs", settings=settings))
+    assert np.isnan(known.value)
+    assert "at most 3 blocks" in known.why
