@@ -31,6 +31,7 @@ REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "SGD of committees in R^D": ("simulate", "saad-solla", DIRECT),
     "SGD in context": ("simulate", "in-context-pairs", LINEAR),
     "SGD of matrices in context": ("simulate", "in-context-pairs", WHOLE),
+    "in context": ("evaluate", "in-context-pairs", {}),
     "sampling": ("evaluate", "two-stage", SAMPLED),
     "Bayes-softmax": ("evaluate", "bayes-softmax", {}),
     "committees": ("evaluate", "saad-solla", {}),

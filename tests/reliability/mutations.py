@@ -64,8 +64,8 @@ def twice(lines: list[str], chance: random.Random) -> None:
 
 def missing(lines: list[str], chance: random.Random) -> None:
     needed = ("kind = ", "[task.signal]", "components = ", "strengths = ", "model = ")
-    whole = ('kind = "random"', 'kind = "allocated"')  # without it there still is a start
-    found = [line for line in lines if line.startswith(needed) and line not in whole]
+    whole = ('kind = "random"', 'kind = "allocated"', "strengths = [[")  # there are defaults
+    found = [line for line in lines if line.startswith(needed) and not line.startswith(whole)]
     lines.remove(chance.choice(found))
 
 

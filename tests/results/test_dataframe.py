@@ -65,8 +65,8 @@ def test_rows_are_found_by_time_replica_and_varied_values(result_paths):
     assert validation.to_dataframe().index.name == "time"
 
 
-def test_without_pandas_it_says_what_to_install(monkeypatch):
+def test_without_pandas_it_says_what_to_install(monkeypatch, results):
     monkeypatch.setitem(sys.modules, "pandas", None)
     for tidy in (False, True):
         with pytest.raises(ConfigurationError, match=r"pip install 'orderparams\[pandas\]'"):
-            result_files.results()["evaluation"].to_dataframe(tidy=tidy)
+            results["evaluation"].to_dataframe(tidy=tidy)

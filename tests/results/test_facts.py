@@ -16,9 +16,8 @@ from orderparams.results.validation import at_value
 from orderparams.storage.points import point_name
 
 
-def judged(**changes):
+def judged(found, **changes):
     """A validation with another comparison; all p-values are 0.2 otherwise."""
-    found = result_files.results()["validation"]
     numbers = {"doubt": "", "least_pvalue": 0.2, "resolution": 0.013, "false_alarm": 0.01}
     comparison = dataclasses.replace(found.comparison, **numbers | changes)
     return dataclasses.replace(found, comparison=comparison)
@@ -36,16 +35,16 @@ def judged(**changes):
         ({"least_pvalue": 0.001, "doubt": "Too few."}, "inconclusive", "Too few."),
     ],
 )  # fmt: skip
-def test_a_verdict_and_its_reason(changes, verdict, reason):
-    found = judged(**changes)
+def test_a_verdict_and_its_reason(changes, verdict, reason, results):
+    found = judged(results["validation"], **changes)
     assert (found.verdict, found.reason) == (verdict, reason)
     assert found.facts()["verdict"] == verdict
     assert found.facts()["reason"] == reason
 
 
-def test_groups_of_a_validation_by_dimension():
+def test_groups_of_a_validation_by_dimension(results):
     """The largest has no suffix; the times and the spread are its own."""
-    found = result_files.results()["validation"]
+    found = results["validation"]
     assert list(found.groups()) == ["simulation_50", "theory_50", "simulation", "theory",
                                     "comparison"]  # fmt: skip
     tree = found.compared()
@@ -134,26 +133,26 @@ def test_varied_values_stand_beside_their_points(result_paths):
         np.testing.assert_array_equal(values, drawn.parameters[name])
 
 
-def test_a_replica_ends_where_its_record_does():
-    found = result_files.results()["simulation"]
+def test_a_replica_ends_where_its_record_does(results):
+    found = results["simulation"]
     end = found.end(2)
     np.testing.assert_array_equal(end["overlap"], found["overlap"][2, -1])
     assert f"{found.records.step[-1]} steps" in found.facts()["times"]
 
 
-def test_words_of_numbers():
+def test_words_of_numbers(results):
     assert span(np.array([1.0, 5.0, 0.25])) == "1 to 0.25"
     assert finite([[1.0, np.nan], [np.inf, -2.0]]) == [[1.0, None], [None, -2.0]]
     assert shortened("x" * 9, 9) == "x" * 9
     assert shortened("x" * 10, 9) == "x" * 8 + "…"
     assert shortened("x" * 101) == "x" * 99 + "…"
     heading = dataclasses.replace(result_files.PROBLEM, title="x" * 200)
-    shown = repr(dataclasses.replace(result_files.results()["run"], problem=heading))
+    shown = repr(dataclasses.replace(results["run"], problem=heading))
     assert len(shown.splitlines()[0]) == 100
 
 
-def test_an_evaluation_says_how_exact_it_is():
-    found = result_files.results()["evaluation"]
+def test_an_evaluation_says_how_exact_it_is(results):
+    found = results["evaluation"]
     document, known = found.document(), found.known["bayes_risk"]
     assert (document["bayes_risk"], document["bayes_error"]) == (known.value, known.error)
     assert document["covariance"] == found.noise.tolist()

@@ -22,9 +22,9 @@ SIZES = {"time": 5, "replica": 3, "head": 2, "head_2": 2, "feature": 2}
 
 
 @pytest.mark.parametrize("name", LEADING)
-def test_by_name_with_the_axes_of_the_table(name):
+def test_by_name_with_the_axes_of_the_table(name, results):
     """Also what is learned beside the overlaps; as an attribute it is the same."""
-    result = result_files.results()[name]
+    result = results[name]
     assert set(result) == set(result.parameters) == LEARNED
     for key, parameter in PARAMETERS.items():
         shape = tuple(SIZES[axis] for axis in (*LEADING[name], *parameter.axis_names))
@@ -34,8 +34,8 @@ def test_by_name_with_the_axes_of_the_table(name):
 
 
 @pytest.mark.parametrize("name", LEADING)
-def test_from_a_file_it_is_read_in_the_same_way(result_paths, name):
-    result, again = result_files.results()[name], op.open(result_paths[name])
+def test_from_a_file_it_is_read_in_the_same_way(result_paths, name, results):
+    result, again = results[name], op.open(result_paths[name])
     assert set(again) == LEARNED
     for key in again:
         np.testing.assert_array_equal(again[key], result[key])
@@ -74,16 +74,16 @@ def test_a_scan_is_read_in_the_same_way(result_paths):
     assert "replica_overlap" in op.open(result_paths["simulate"])
 
 
-def test_references_are_read_like_order_parameters():
-    run, evaluation = (result_files.results()[name] for name in ("run", "evaluation"))
+def test_references_are_read_like_order_parameters(results):
+    run, evaluation = (results[name] for name in ("run", "evaluation"))
     assert run.bayes_risk == run.references["bayes_risk"] == evaluation.bayes_risk
-    assert np.isnan(result_files.results()["simulation"].bayes_risk)
+    assert np.isnan(results["simulation"].bayes_risk)
 
 
 @pytest.mark.parametrize("name", [*LEADING, "claim", "unfinished"])
 @pytest.mark.parametrize(
     "again", [copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))]
 )
-def test_results_can_be_copied_and_sent_to_other_processes(name, again):
-    result = result_files.results()[name]
+def test_results_can_be_copied_and_sent_to_other_processes(name, again, results):
+    result = results[name]
     assert again(result).to_xarray().identical(result.to_xarray())

@@ -32,18 +32,18 @@ def test_a_result_is_shown_in_a_dozen_lines(result_paths, name):
     check_short(op.open(result_paths[name]))
 
 
-def test_it_says_what_it_is():
+def test_it_says_what_it_is(results):
     """The problem, the order parameters with their shapes, the risk, and how it ended."""
-    text = repr(result_files.results()["run"])
+    text = repr(results["run"])
     assert text.startswith("<Trajectory 'Small (altered)'>\n")
     for words in ("2 heads, softmax", "overlap (5, 2, 2)", "head_weight (5, 2)", "finished"):
         assert words in text
     assert "Bayes risk" in text
-    assert "50, 100" in repr(result_files.results()["validation"])
-    assert "1 of 1 hold" in repr(result_files.results()["claim"])
+    assert "50, 100" in repr(results["validation"])
+    assert "1 of 1 hold" in repr(results["claim"])
 
 
-def test_whatever_stands_in_it_the_lines_are_short():
+def test_whatever_stands_in_it_the_lines_are_short(results):
     """Long titles, messages of many lines, many components, checks, replicas and varied keys."""
     components = [{"mean": [float(i), 1 / 3]} for i in range(300)]
     table = {
@@ -53,7 +53,7 @@ def test_whatever_stands_in_it_the_lines_are_short():
     }  # fmt: skip
     problem = op.load(table)
     run = dataclasses.replace(
-        result_files.results()["run"], problem=problem, message="line\n" * 50, status="failed"
+        results["run"], problem=problem, message="line\n" * 50, status="failed"
     )
     check_short(run)
     check_short(Evidence(problem, tuple([Check("what\n" * 9, "a", "b", False)] * 500)))
@@ -63,12 +63,12 @@ def test_whatever_stands_in_it_the_lines_are_short():
         axes, {"status": np.array(["finished"] * 3, dtype=object)},
     )  # fmt: skip
     check_short(scan)
-    simulation = result_files.results()["simulation"]
+    simulation = results["simulation"]
     check_short(dataclasses.replace(simulation, problem=problem, message="x" * 5000))
 
 
-def test_an_analysis_says_what_it_found():
-    assert "events" in repr(result_files.results()["analysis"])
+def test_an_analysis_says_what_it_found(results):
+    assert "events" in repr(results["analysis"])
 
 
 def test_more_facts_than_lines_are_cut():

@@ -14,17 +14,17 @@ KINDS = [name for name in result_files.NAMES if name != "stages"]
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_it_is_what_xarray_opens(result_paths, name):
+def test_it_is_what_xarray_opens(result_paths, name, results):
     """Values, dimensions, coordinates, units and long names; the oracle is xarray."""
     result = op.open(result_paths[name])
     with xarray.open_dataset(result_paths[name], group=result.main, engine="h5netcdf") as stored:
         xarray.testing.assert_identical(result.to_xarray(), stored.load())
-    if name in result_files.results():
-        xarray.testing.assert_identical(result_files.results()[name].to_xarray(), stored)
+    if name in results:
+        xarray.testing.assert_identical(results[name].to_xarray(), stored)
 
 
-def test_coordinates_units_and_names():
-    data = result_files.results()["run"].to_xarray()
+def test_coordinates_units_and_names(results):
+    data = results["run"].to_xarray()
     assert data["overlap"].dims == ("time", "head", "feature")
     assert data["overlap"].attrs == {"units": "1", "long_name": "overlap m = k_h . k*_f / D"}
     assert data["head"].attrs["long_name"] == "attention head, counted from 1"
@@ -32,8 +32,8 @@ def test_coordinates_units_and_names():
     assert float(data["overlap"].sel(time=0, head=2, feature=1)) == pytest.approx(0.1)
 
 
-def test_an_evaluation_has_gradient_velocity_and_noise():
-    evaluation = result_files.results()["evaluation"]
+def test_an_evaluation_has_gradient_velocity_and_noise(results):
+    evaluation = results["evaluation"]
     data = evaluation.to_xarray()
     for name in evaluation:
         np.testing.assert_array_equal(data[f"{name}_gradient"], evaluation.gradient[name])
@@ -42,8 +42,8 @@ def test_an_evaluation_has_gradient_velocity_and_noise():
     assert data["gradient_covariance"].dims == ("head", "head_2")
 
 
-def test_without_xarray_it_says_what_to_install(monkeypatch):
+def test_without_xarray_it_says_what_to_install(monkeypatch, results):
     monkeypatch.setitem(sys.modules, "xarray", None)
     for name in ("run", "simulation", "evaluation", "validation", "claim"):
         with pytest.raises(ConfigurationError, match=r"pip install 'orderparams\[xarray\]'"):
-            result_files.results()[name].to_xarray()
+            results[name].to_xarray()
