@@ -52,7 +52,7 @@ OWN_ANALYSIS = True
 
 NO_VECTORS = (
     "model = 'in-context-regression' has no vectors against hidden directions, which this needs; "
-    "analyze finds its optimum and its stationary points"
+    "the figure plane shows its heads, and analyze finds its optimum"
 )
 """Why it has no portrait and no scan of optima."""
 

@@ -37,21 +37,26 @@ def references(problem: Problem) -> Mapping[str, Reference]:
 def single_head(problem: Problem) -> Reference:
     """The least risk of one head; NaN where it is out of range.
 
-    It is had directly, for which no tables have to be made; a rough rule leads the search.
+    Tables of heads alone lead the search, or a rough rule where they do not reach.
     """
-    rough = exact = problem.expectation
-    if problem.attention.activation == "softmax":
-        if len(problem.task.blocks) > MOST_BLOCKS:
-            why = f"it is searched by quadrature, which takes at most {MOST_BLOCKS} blocks"
-            return Reference(np.nan, np.nan, why)
-        rough = ExpectationConfig(engine="quadrature", tolerance=ROUGH, radii=radii_of(problem))
-        exact = ExpectationConfig(engine="quadrature", tolerance=EXACT)
-    return searched(
-        *(
-            Problem(task=problem.task, attention=problem.attention, expectation=expectation)
-            for expectation in (rough, exact)
-        )
-    )
+    if problem.attention.activation == "linear":
+        return searched(*[alone(problem, problem.expectation)] * 2)
+    if len(problem.task.blocks) > MOST_BLOCKS:
+        why = f"it is searched by quadrature, which takes at most {MOST_BLOCKS} blocks"
+        return Reference(np.nan, np.nan, why)
+    tables = ExpectationConfig(engine="tables")
+    rough = ExpectationConfig(engine="quadrature", tolerance=ROUGH, radii=radii_of(problem))
+    exact = ExpectationConfig(engine="quadrature", tolerance=EXACT)
+    for leading in [tables] * (not problem.task.query_in_softmax) + [rough]:
+        found = searched(*(alone(problem, expectation) for expectation in (leading, exact)))
+        if np.isfinite(found.value):
+            break
+    return found
+
+
+def alone(problem: Problem, expectation: ExpectationConfig) -> Problem:
+    """All that the best single head depends on."""
+    return Problem(task=problem.task, attention=problem.attention, expectation=expectation)
 
 
 @functools.lru_cache(64)

@@ -167,16 +167,18 @@ def tables_of(
     for rung in np.unique(rungs):
         at = rungs == rung
         light = weights[at].sum() < LIGHT[line]
-        yield at, built(length, int(rung), line, bool(light))
+        yield at, built(length, int(rung), line, bool(light), keys.shape[1] > 1)
 
 
 @functools.lru_cache(16)
-def built(length: int, rung: int, line: bool, coarse: bool) -> Table:
-    """A table of a length, of one block or of several."""
+def built(length: int, rung: int, line: bool, coarse: bool, pairs: bool = True) -> Table:
+    """A table of a length, of one block or of several; of heads alone without ``pairs``."""
     largest, error = RANGES[rung], COARSE if coarse else ENTRIES[line][rung]
     digits = 2.0 - float(np.log(error))
     alone, count = alone_at(length, largest, error, digits)
     half = count // 2
+    if not pairs:
+        return Table(largest, error, np.zeros((1, half, FUNCTIONS, half)), alone)
     sizes = scores_at(nodes(count)[:half], largest)
     cosines = np.array([1.0, -1.0])
     if not line:
