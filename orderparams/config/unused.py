@@ -144,10 +144,8 @@ def sentence(command: str, keys: Mapping[str, str]) -> str:
 def heed(problem: Problem, command: str, more: Iterable[Unused] = (), *, depth: int = 3) -> Problem:
     """Warn of what was given without effect; the same problem, of which that is then known.
 
-    :class:`ConfigurationError` if the model lacks the command. ``depth`` as of :func:`warn`, seen
-    from there.
+    ``depth`` as of :func:`warn`, seen from there.
     """
-    registry.check_has(problem.model, command)
     warn(sentence(command, ignored(problem, command, problem.given, more)), depth)
     return dataclasses.replace(problem, given=Given())
 

@@ -151,8 +151,12 @@ class Flow(Protocol):
         """The risk alone, without gradients."""
         ...
 
-    def observables(self, state: State, *, last: bool) -> State:
-        """What else is stored of a state, and of the ``last`` one, by the model's OBSERVABLES."""
+    def recorded(self, state: State) -> tuple[float, State]:
+        """The risk of a state, and what else is stored of it by the model's OBSERVABLES."""
+        ...
+
+    def at_end(self, state: State) -> State:
+        """Those observables that are stored of the last state alone."""
         ...
 
     def evaluate(self, y: Array) -> Evaluation:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from orderparams.errors import ConfigurationError
 from orderparams.models.limit import Limit
 
 MODELS = {
@@ -36,13 +35,6 @@ def limit(name: str) -> Limit:
     return found
 
 
-def lacks(name: str, command: str) -> str:
-    """Why a model does not have a command yet, and what it has: its module ``config`` may say so in
-    LACKS; "" if it has it."""
-    known: dict[str, str] = getattr(configuration(name), "LACKS", {})
-    return known.get(command, "")
-
-
 def asymptotic(name: str) -> dict[str, str]:
     """Those risks to compare with that hold only in a limit, and in which: a model's module
     ``config`` may have such a table ASYMPTOTIC."""
@@ -55,12 +47,6 @@ def own_analysis(name: str) -> bool:
     directions: OWN_ANALYSIS of its module ``config``. Its module ``model`` then has ``findings``
     in place of ``geometry`` and ``descent``."""
     return bool(getattr(configuration(name), "OWN_ANALYSIS", False))
-
-
-def check_has(name: str, command: str) -> None:
-    """:class:`ConfigurationError` if a model does not have a command yet."""
-    if reason := lacks(name, command):
-        raise ConfigurationError(reason)
 
 
 def work(name: str) -> Any:

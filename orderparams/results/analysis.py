@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.config.words import counted
-from orderparams.models.interface import State
 from orderparams.models.vectors.geometry import Direction, Geometry, geometry_of, squares
 from orderparams.results.analyzed import document, reading, trees
 from orderparams.results.analyzed.optimum import Optimum, Pruning
 from orderparams.results.analyzed.rests import NEAR, Rest
 from orderparams.results.analyzed.stages import LEAST_MOVE, NOTHING, Stages
-from orderparams.results.result import Measured, span
-from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
+from orderparams.results.result import span
+from orderparams.results.trajectory import AboutRun, read_reached, read_trajectory
 from orderparams.storage.tree import Tree
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Analysis(Measured):
+class Analysis(AboutRun):
     """The parts of the answer.
 
     unspecialized: the point with all vectors equal; rests: the stationary points behind the other
@@ -49,9 +47,6 @@ class Analysis(Measured):
     ['bayes_risk', 'directions', 'final']
     """
 
-    main: ClassVar[str] = "trajectory"
-
-    trajectory: Trajectory
     stages: Stages
     directions: tuple[Direction, ...]
     unspecialized: Rest
@@ -61,36 +56,6 @@ class Analysis(Measured):
     penalised: Optimum | None
     pruning: Pruning
     replica: int | None = None
-
-    @property
-    def problem(self) -> Problem:  # type: ignore[override]
-        """The problem that was solved."""
-        return self.trajectory.problem
-
-    @property
-    def parameters(self) -> State:  # type: ignore[override]
-        """The order parameters of the run (T, …)."""
-        return self.trajectory.parameters
-
-    @property
-    def references(self) -> Mapping[str, float]:
-        """Risks to compare with."""
-        return self.trajectory.references
-
-    @property
-    def time(self) -> Array:
-        """The times of the run (T,)."""
-        return self.trajectory.time
-
-    @property
-    def risk(self) -> Array:
-        """The risk in time (T,)."""
-        return self.trajectory.risk
-
-    @property
-    def ended(self) -> str:
-        """The status of a file, that of the run."""
-        return self.trajectory.ended
 
     @functools.cached_property
     def geometry(self) -> Geometry:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.models.findings import Column, Finding
-from orderparams.models.interface import State
 from orderparams.results.analyzed import trees
 from orderparams.results.finite import finite
-from orderparams.results.result import Measured, span
-from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
+from orderparams.results.result import span
+from orderparams.results.trajectory import AboutRun, read_reached, read_trajectory
 from orderparams.storage.schema import Variable
 from orderparams.storage.tree import Tree
 
@@ -28,7 +26,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Findings(Measured):
+class Findings(AboutRun):
     """A run and the chapters about it. ``replica``, counted from 1, is that of the simulation which
     the run is, else None.
 
@@ -39,41 +37,8 @@ class Findings(Measured):
     array([0.8721, 0.769 ])
     """
 
-    main: ClassVar[str] = "trajectory"
-
-    trajectory: Trajectory
     chapters: tuple[Finding, ...]
     replica: int | None = None
-
-    @property
-    def problem(self) -> Problem:  # type: ignore[override]
-        """The problem that was solved."""
-        return self.trajectory.problem
-
-    @property
-    def parameters(self) -> State:  # type: ignore[override]
-        """The order parameters of the run (T, …)."""
-        return self.trajectory.parameters
-
-    @property
-    def references(self) -> Mapping[str, float]:
-        """Risks to compare with."""
-        return self.trajectory.references
-
-    @property
-    def time(self) -> Array:
-        """The times of the run (T,)."""
-        return self.trajectory.time
-
-    @property
-    def risk(self) -> Array:
-        """The risk in time (T,)."""
-        return self.trajectory.risk
-
-    @property
-    def ended(self) -> str:
-        """The status of a file, that of the run."""
-        return self.trajectory.ended
 
     def chapter(self, name: str) -> Finding:
         """A chapter by its name; KeyError, with those there are, if it is not known."""

@@ -149,6 +149,45 @@ class Trajectory(Measured):
         }
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class AboutRun(Measured):
+    """What is said of a run, and is read as the run is."""
+
+    main: ClassVar[str] = "trajectory"
+
+    trajectory: Trajectory
+
+    @property
+    def problem(self) -> Problem:  # type: ignore[override]
+        """The problem that was solved."""
+        return self.trajectory.problem
+
+    @property
+    def parameters(self) -> State:  # type: ignore[override]
+        """The order parameters of the run (T, …)."""
+        return self.trajectory.parameters
+
+    @property
+    def references(self) -> Mapping[str, float]:
+        """Risks to compare with."""
+        return self.trajectory.references
+
+    @property
+    def time(self) -> Array:
+        """The times of the run (T,)."""
+        return self.trajectory.time
+
+    @property
+    def risk(self) -> Array:
+        """The risk in time (T,)."""
+        return self.trajectory.risk
+
+    @property
+    def ended(self) -> str:
+        """The status of a file, that of the run."""
+        return self.trajectory.ended
+
+
 def stored(reached: Reached) -> Tree:
     """The group /checkpoint."""
     vector = Variable(("component",), "what is integrated: overlaps, residual, and what is learned")

@@ -70,7 +70,7 @@ def evaluate(
         begin("risk, gradient and velocity")
         with start_in_range(problem):
             found = flow.evaluate(flow.initial_state)
-            observables = flow.observables(found.state, last=True)
+            observables = {**flow.recorded(found.state)[1], **flow.at_end(found.state)}
         begin("risks to compare with")
         known = model.references(problem)
     return Evaluation(

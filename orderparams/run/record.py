@@ -65,16 +65,12 @@ class Record:
         state = self.flow.state(y)
         if self.flow.long_work:
             context = copy_context()  # what NumPy does about divisions by zero
-            self.outstanding.append(self.thread.submit(context.run, self.measured, state))
+            self.outstanding.append(self.thread.submit(context.run, self.flow.recorded, state))
         else:
-            self.keep(*self.measured(state))
+            self.keep(*self.flow.recorded(state))
         self.times.append(time)
         self.states.append(state)
         self.settle(OUTSTANDING)
-
-    def measured(self, state: State) -> tuple[float, State]:
-        """The risk of a state, and what else is stored of it."""
-        return self.flow.risk(state), self.flow.observables(state, last=False)
 
     def keep(self, risk: float, observables: State) -> None:
         """Store what was measured next."""
@@ -99,7 +95,7 @@ class Record:
         """Store a state that does not move any more at all of some times."""
         self.settle()
         state = self.flow.state(y)
-        risk, observables = self.measured(state)
+        risk, observables = self.flow.recorded(state)
         self.risks += [risk] * len(times)
         self.observables += [observables] * len(times)
         self.states += [state] * len(times)
@@ -117,7 +113,7 @@ class Record:
             times.append(reached.time)
             states.append(self.flow.state(reached.y))
             try:
-                risk, observed = self.measured(states[-1])
+                risk, observed = self.flow.recorded(states[-1])
             except SolverError:
                 risk, observed = np.nan, unknown(observables)
             risks.append(risk)
@@ -133,7 +129,7 @@ class Record:
     def at_end(self, state: State) -> dict[str, Array]:
         """What is stored of the last state alone; nothing if it cannot be had."""
         try:
-            return dict(self.flow.observables(state, last=True))
+            return dict(self.flow.at_end(state))
         except SolverError:
             return {}
 

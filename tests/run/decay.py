@@ -30,7 +30,10 @@ class Decay:
     def state(self, y):
         return {"position": y}
 
-    def observables(self, state, *, last):
+    def recorded(self, state):
+        return self.risk(state), {}
+
+    def at_end(self, state):
         return {}
 
     def risk(self, state):

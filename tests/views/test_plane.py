@@ -66,3 +66,11 @@ def test_risks_to_compare_with(run):
     lines = {line.get_label() for line in drawn(run, "time", quantity=("risk",)).lines}
     assert {"Bayes risk", "linear GD", "debiased GD, superposed"} <= lines
     assert not any("zero output" in label for label in lines)
+
+
+def test_of_a_validation_the_replicas_nearest_to_the_limit():
+    """Those of the smallest learning rate, whose times are the theory's."""
+    settings = {"training.duration": 1, "output.points": 3, "simulation.replicas": 2}
+    found = op.validate("in-context-pairs", settings=settings, learning_rates=[0.1, 0.02])
+    drawn_at = courses(drawn(found), 3)
+    assert_array_equal(drawn_at[0][0], found.simulations[0.02]["key_query"][0, :, 0, 0])

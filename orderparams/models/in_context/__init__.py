@@ -8,6 +8,7 @@ sections, config, consistency, unused, words    its configuration, and what is s
 parameters      its order parameters
 setup           from the configuration to the law of prompts and the start
 found           what an engine of the risk finds
+rules           over the variables of their integrals
 integrals       expectations of one and of two softmaxes, with derivatives
 radii           rules over the radii of the query
 assembly        risk and gradient from these expectations

@@ -124,19 +124,23 @@ class Flow:
         """The risk, summed over tasks."""
         return float(self.at(state["key_query"], state["output"]).risk.sum())
 
-    def observables(self, state: State, *, last: bool) -> State:
-        """Risks, gains and sums of outputs of the tasks; of the last state also what its risks are
-        at other lengths."""
+    def recorded(self, state: State) -> tuple[float, State]:
+        """The risk, and risks, gains and sums of outputs of the tasks."""
         key_query, output = state["key_query"], state["output"]
-        found = {
-            "task_risk": self.at(key_query, output).risk,
+        risks = self.at(key_query, output).risk
+        gain = output.T @ key_query
+        return float(risks.sum()), {
+            "task_risk": risks,
             "output_sum": output.sum(0),
-            "gain": output.T @ key_query,
+            "gain": gain,
         }
-        if last and self.lengths:
-            risks = [self.tested(length, key_query, output) for length in self.lengths]
-            found["test_risk"] = np.array(risks)
-        return found
+
+    def at_end(self, state: State) -> State:
+        """The risks of the tasks at other lengths."""
+        if not self.lengths:
+            return {}
+        at = state["key_query"], state["output"]
+        return {"test_risk": np.array([self.tested(length, *at) for length in self.lengths])}
 
     def tested(self, length: int, key_query: Array, output: Array) -> Array:
         """The risk of each task (J,) at another length."""

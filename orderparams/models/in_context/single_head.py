@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
+from orderparams.models.in_context.found import Found
 from orderparams.models.in_context.setup import Prompts
 
 Array = NDArray[np.float64]
-
-
-class Found(Protocol):
-    """Risk of each task (J,), and the gradient of their sum by ω (H, B) and μ (H, J)."""
-
-    @property
-    def risk(self) -> Array: ...
-    @property
-    def key_query(self) -> Array: ...
-    @property
-    def output(self) -> Array: ...
 
 
 At = Callable[[Array, Array], Found]

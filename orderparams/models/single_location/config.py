@@ -19,10 +19,9 @@ RISK, REFERENCES
 LIMIT
     where SGD follows the theory, and which setting leads there.
 
-A model may have LACKS, commands that are not there yet with the message that refuses each;
-RECORDED, what simulations record beside order parameters, in a table like PARAMETERS; ASYMPTOTIC,
-those references that hold only in a limit; and OWN_ANALYSIS, whether it says itself what happened
-in a run.
+A model may have RECORDED, what simulations record beside order parameters, in a table like
+PARAMETERS; ASYMPTOTIC, those references that hold only in a limit; and OWN_ANALYSIS, whether it
+says itself what happened in a run.
 """
 
 from orderparams.models.limit import LARGE_DIMENSION

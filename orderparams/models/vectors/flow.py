@@ -226,7 +226,11 @@ class VectorFlow:
         """The risk of some vectors; a model that can take it without gradients does."""
         return self.gradient(vectors, covariance=False).risk
 
-    def observables(self, state: State, *, last: bool) -> State:
+    def recorded(self, state: State) -> tuple[float, State]:
+        """The risk of a state alone: nothing else is stored."""
+        return self.risk(state), {}
+
+    def at_end(self, state: State) -> State:
         """None."""
         return {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -128,7 +128,8 @@ def draw_portrait(result: Any, request: Request, *, moving: bool = False) -> Por
     main, problem = overlaps_of(run), run.problem
     plane = plane_of(problem, run[main.name][-1], request.plane)
     width, height = request.size or (3.4, None)
-    courses = courses_of(result, run, main, plane)
+    entries = list(plane.entries)
+    courses = courses_of(result, run, lambda source: source[main.name][..., entries])
     low, high = bounds(plane, courses)
     across, up = high - low
     panel = min((width - BESIDE) * up / across, TALLEST * width)
@@ -165,18 +166,17 @@ def tighten(figure: Figure, axes: Axes) -> None:
     figure.set_figheight((1 - spare) * figure.get_figheight())
 
 
-def courses_of(result: Any, run: Trajectory, main: OrderParameter, plane: Plane) -> list[Courses]:
-    """Replicas and theory, as far as there are both; the theory last."""
-    entries = list(plane.entries)
+def courses_of(result: Any, run: Trajectory, paths: Callable[[Any], Array]) -> list[Courses]:
+    """Replicas and theory, as far as there are both; the theory last. ``paths`` are those of what
+    has order parameters (…, T, n, 2)."""
     found = []
     simulation = result if isinstance(result, SimulationRun) else None
     if isinstance(result, Validation):
         simulation = result.nearest
     if simulation is not None:
-        paths = simulation[main.name][:MOST_REPLICAS][..., entries]
-        found.append(Courses(simulation.time, paths, False))
+        found.append(Courses(simulation.time, paths(simulation)[:MOST_REPLICAS], False))
     if not isinstance(result, SimulationRun):
-        found.append(Courses(run.time, run[main.name][None][..., entries], True))
+        found.append(Courses(run.time, paths(run)[None], True))
     return found
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orderparams.errors import ConfigurationError
 from orderparams.models.parameters import OrderParameter
-from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
-from orderparams.results.validation import Validation
 from orderparams.views.plots.copies import in_range, names_of
 from orderparams.views.plots.legends import strip
 from orderparams.views.plots.phase import (
-    MOST_REPLICAS,
-    Courses,
     copies_in,
+    courses_of,
     draw_arrows,
     draw_courses,
     name_courses,
@@ -39,7 +37,7 @@ def plot_plane(result: Any, request: Request) -> Figure:
     run = run_of(result)
     first, second = both(run)
     panels = panels_of(run, (first, second), request.plane)
-    courses = courses_of(result, run, (first, second), panels)
+    courses = courses_of(result, run, lambda source: paths_of(source, (first, second), panels))
     width, height = request.size or SIZE
     figure = Figure(figsize=(width, height or width * SIZE[1] / SIZE[0]), layout="constrained")
     axes = figure.add_subplot()
@@ -85,28 +83,12 @@ def panels_of(
     return [number - 1 for number in wanted]
 
 
-def courses_of(
-    result: Any, run: Trajectory, parameters: tuple[OrderParameter, ...], panels: list[int]
-) -> list[Courses]:
-    """Replicas and theory, as far as there are both; the theory last."""
-
-    def drawn(source: Any) -> Any:
-        """(…, T, n, 2)."""
-        values = [
-            one.lines(source[one.name])[..., panel]
-            for one, panel in zip(parameters, panels, strict=True)
-        ]
-        return np.stack(values, axis=-1)
-
-    found = []
-    simulation = result if isinstance(result, SimulationRun) else None
-    if isinstance(result, Validation):
-        simulation = result.simulations[max(result.simulations)]
-    if simulation is not None:
-        found.append(Courses(simulation.time, drawn(simulation)[:MOST_REPLICAS], False))
-    if not isinstance(result, SimulationRun):
-        found.append(Courses(run.time, drawn(run)[None], True))
-    return found
+def paths_of(
+    source: Any, parameters: tuple[OrderParameter, ...], panels: list[int]
+) -> NDArray[np.float64]:
+    """One against the other (…, T, n, 2)."""
+    pairs = zip(parameters, panels, strict=True)
+    return np.stack([one.lines(source[one.name])[..., panel] for one, panel in pairs], axis=-1)
 
 
 def label(parameter: OrderParameter, panel: int) -> str:
