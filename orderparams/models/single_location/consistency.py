@@ -12,14 +12,12 @@ from orderparams.config.matrices import (
 )
 from orderparams.config.values import Matrix, Numbers
 from orderparams.errors import ConfigurationError
-from orderparams.models.single_location.sections import (
+from orderparams.models.single_location.sections import AttentionConfig, InitialConfig, Problem
+from orderparams.models.single_location.task_sections import (
     MAX_COMPONENTS,
     SIGNAL_KEYS,
-    AttentionConfig,
     ComponentConfig,
-    InitialConfig,
     LengthLaw,
-    Problem,
     SignalConfig,
     TaskConfig,
 )

@@ -12,10 +12,12 @@ from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.sections import (
     ACTIVATION_DEFAULTS,
     AttentionConfig,
-    ComponentConfig,
     InitialConfig,
-    LengthLaw,
     Problem,
+)
+from orderparams.models.single_location.task_sections import (
+    ComponentConfig,
+    LengthLaw,
     SignalConfig,
     TaskConfig,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
-from orderparams.models.single_location.sections import LengthLaw, Problem
+from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.task_sections import LengthLaw
 from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, starting
 
 

@@ -7,8 +7,8 @@ import functools
 import numpy as np
 
 from orderparams.models.single_location.bayes.risk import BayesRisk, bayes_risk
-from orderparams.models.single_location.sections import TaskConfig
 from orderparams.models.single_location.setup import build_task
+from orderparams.models.single_location.task_sections import TaskConfig
 
 
 @functools.lru_cache(maxsize=64)
