@@ -21,6 +21,9 @@ from orderparams.models.in_context.rules import ROWS, grid_of, law_of, score_rul
 VANISHED = 100.0
 """Exponents whose exponential is nothing; products of numbers that are too small take long."""
 
+FAINT = 1e-12
+"""y up to which e^{−y} is 1 − y."""
+
 POINTS = 12
 """Of a table that a value is interpolated from."""
 
@@ -109,21 +112,30 @@ def single(length: int, variance: float, kappa: float, digits: float) -> Array2:
     law = law_of(variance, variance, variance)
     scale, weight = grid_of(0, law, length, kappa, digits)
     nodes, density = score_rule(np.sqrt(variance), digits)
-    scores = np.sqrt(variance) * nodes
-    rows = np.empty((ROWS + 1, scores.size, scale.size))
-    kernel_rows(scale, scores, rows[:ROWS])
-    for g in range(scores.size):
-        factor = np.exp(min(scores[g], FINITE))
-        for i in range(scale.size):
-            rows[ROWS, g, i] = rows[ROWS - 1, g, i] * min(scale[i] * factor, FINITE)
+    factor = np.exp(np.minimum(np.sqrt(variance) * nodes, FINITE))
+    lower = np.cumsum(density * factor)
+    faint = dead = nodes.size  # scores below the first see next to nothing, those from dead on all
     phi, slope = np.empty(ROWS + 1), np.empty(5)
     n, pairs = float(length), float(length) * float(length - 1)
     out = np.zeros((3, 3))
     for i in range(scale.size):
+        while faint > 0 and scale[i] * factor[faint - 1] > FAINT:
+            faint -= 1
+        while dead > 0 and scale[i] * factor[dead - 1] > VANISHED:
+            dead -= 1
         for j in range(ROWS + 1):
             phi[j] = 0.0
-            for g in range(scores.size):
-                phi[j] += density[g] * rows[j, g, i]
+        if faint > 0:
+            phi[0], phi[1] = -scale[i] * lower[faint - 1], scale[i] * lower[faint - 1]
+        for g in range(faint, dead):
+            y = scale[i] * factor[g]
+            value = density[g] * np.exp(-y)
+            phi[0] += density[g] * np.expm1(-y)
+            for j in range(1, ROWS + 1):
+                value *= y
+                phi[j] += value
+        for g in range(dead, nodes.size):
+            phi[0] -= density[g]
         missing = min(-phi[0], 1.0 - 1e-16)
         phi[0] = 1.0 - missing
         for j in range(5):

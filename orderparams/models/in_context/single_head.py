@@ -22,8 +22,8 @@ SLOPE, FLAT = 1e-7, 1e-5
 is a minimum."""
 
 
-def best(at: At, prompts: Prompts, exact: At | None = None) -> tuple[float, Array, Array]:
-    """The least risk, summed over tasks, that was found, and its ω (1, B) and μ (1, J).
+def best(at: At, prompts: Prompts, exact: At | None = None) -> tuple[Found, Array, Array]:
+    """Where the least risk, summed over tasks, was found: at ω (1, B) and μ (1, J).
 
     An ``exact`` engine takes the risk where the search by another one ends: what it misses of ω
     matters in second order. :class:`SolverError` where the search ends at the edge of what
@@ -51,7 +51,7 @@ def best(at: At, prompts: Prompts, exact: At | None = None) -> tuple[float, Arra
         raise SolverError("the best single head is beyond the range of the expectations")
     key_query, last = (lowest.x / units)[None], exact or at
     output = outputs(last, key_query, nothing)
-    return float(last(key_query, output).risk.sum()), key_query, output
+    return last(key_query, output), key_query, output
 
 
 def outputs(at: At, key_query: Array, nothing: Array) -> Array:

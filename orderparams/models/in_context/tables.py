@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -31,20 +31,23 @@ from orderparams.processors import threads
 
 Array = NDArray[np.float64]
 
-RANGES = (1.5, 3.0, 4.5)
+RANGES = (1.5, 3.0, 4.5, 12.0, 72.0)
 """Largest standard deviation of the scores in each table; every radius takes the first that
 reaches."""
 
-ENTRIES = {True: (2e-10, 1e-9, 1e-8), False: (1e-8, 1e-7, 1e-6)}
+PAIRED = 3
+"""How many of them hold pairs of heads, which take the longer the farther they reach."""
+
+STRETCH = (2.0, 2.5, 3.0, 4.0, 5.5)
+"""β of each: polynomials have more of their nodes at small s than without it."""
+
+ENTRIES = {True: (2e-10, 1e-9, 1e-8, 1e-7, 1e-7), False: (1e-8, 1e-7, 1e-6, 1e-6, 1e-6)}
 """Errors that their entries aim at, of one block and of several."""
 
 COARSE, LIGHT = 1e-5, {True: 1e-4, False: 1e-3}
 """The same where the weight of all radii that take a table is below LIGHT: of those far out."""
 
-STRETCH = 2.0
-"""β: polynomials have more of their nodes at small s than without it."""
-
-NODES = (12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64)
+NODES = (12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 64, 80, 96, 128)
 """Numbers of nodes in (−A, A) that are tried."""
 
 CORRELATIONS = (4, 6, 8, 10, 12, 14, 16, 18, 20)
@@ -128,10 +131,11 @@ def entries_error(prompts: Prompts, key_query: Array, output: Array, count: int)
 class Table:
     """Coefficients (k, i, FUNCTIONS, j) of pairs and (6, i) of heads alone, up to s = ``range``.
 
-    ``error`` is what their entries aim at.
+    ``error`` is what their entries aim at; of heads alone there are no k.
     """
 
     range: float
+    stretch: float
     error: float
     coefficients: Array
     alone: Array
@@ -140,15 +144,16 @@ class Table:
     def shorter(self) -> Table:
         """Without the last terms: what they add is more than what is missing."""
         turns = len(self.coefficients)
-        kept = self.coefficients[: max(turns - 2, 2), :-1, :, :-1]
-        return Table(self.range, self.error, np.ascontiguousarray(kept), self.alone[:, :-1].copy())
+        kept = np.ascontiguousarray(self.coefficients[: max(turns - 2, 2), :-1, :, :-1])
+        alone = self.alone[:, :-1].copy()
+        return replace(self, coefficients=kept, alone=alone)
 
     def at(self, keys: Array) -> tuple[Array, Array]:
         """Expectations of heads (R, H, 3, 3) and of pairs (R, P, 4, 6) at keys (R, H, B)."""
         heads = keys.shape[1]
         singles = np.zeros((len(keys), heads, 3, 3))
         pairs = np.zeros((len(keys), pairs_of(heads), 4, 6))
-        look_up(keys, self.range, self.coefficients, self.alone, singles, pairs)
+        look_up(keys, self.range, self.stretch, self.coefficients, self.alone, singles, pairs)
         return singles, pairs
 
 
@@ -157,29 +162,31 @@ def tables_of(
 ) -> Iterator[tuple[NDArray[np.bool_], Table]]:
     """Which radii (R,) take which table, for keys (R, H, B); :class:`SolverError` beyond all."""
     sizes = np.sqrt((keys**2).sum(2).max(1))
-    if not sizes.max(initial=0.0) <= RANGES[-1]:
+    line, pairs = keys.shape[2] == 1, keys.shape[1] > 1
+    reach = RANGES[PAIRED - 1] if pairs else RANGES[-1]
+    if not sizes.max(initial=0.0) <= reach:
         raise SolverError(
             f"scores of standard deviation {sizes.max():.4g} are beyond the tables, which reach "
-            f"{RANGES[-1]:g}; set expectation.engine = 'quadrature'"
+            f"{reach:g}; set expectation.engine = 'quadrature'"
         )
-    line = keys.shape[2] == 1
     rungs, weights = np.searchsorted(RANGES, sizes), shares * (1.0 + (radii**2).sum(1))
     for rung in np.unique(rungs):
         at = rungs == rung
         light = weights[at].sum() < LIGHT[line]
-        yield at, built(length, int(rung), line, bool(light), keys.shape[1] > 1)
+        yield at, built(length, int(rung), line, bool(light), pairs)
 
 
 @functools.lru_cache(16)
 def built(length: int, rung: int, line: bool, coarse: bool, pairs: bool = True) -> Table:
     """A table of a length, of one block or of several; of heads alone without ``pairs``."""
-    largest, error = RANGES[rung], COARSE if coarse else ENTRIES[line][rung]
+    largest, stretch = RANGES[rung], STRETCH[rung]
+    error = COARSE if coarse else ENTRIES[line][rung]
     digits = 2.0 - float(np.log(error))
-    alone, count = alone_at(length, largest, error, digits)
+    alone, count = alone_at(length, (largest, stretch), error, digits)
     half = count // 2
     if not pairs:
-        return Table(largest, error, np.zeros((1, half, FUNCTIONS, half)), alone)
-    sizes = scores_at(nodes(count)[:half], largest)
+        return Table(largest, stretch, error, np.zeros((0, half, FUNCTIONS, half)), alone)
+    sizes = scores_at(nodes(count)[:half], largest, stretch)
     cosines = np.array([1.0, -1.0])
     if not line:
         cosines = nodes(turns_at(length, largest, error, digits))
@@ -199,14 +206,17 @@ def built(length: int, rung: int, line: bool, coarse: bool, pairs: bool = True) 
     for k in range(len(cosines)):
         side = full[k % 2 :: 2]
         coefficients[k] = np.einsum("ai,bj,ijf->afb", side, side, values[k], optimize=True)
-    return Table(largest, error, coefficients, alone)
+    return Table(largest, stretch, error, coefficients, alone)
 
 
-def alone_at(length: int, largest: float, error: float, digits: float) -> tuple[Array, int]:
-    """Coefficients (6, i) of heads alone, and the number of nodes in (−A, A) that they need."""
+def alone_at(
+    length: int, scale: tuple[float, float], error: float, digits: float
+) -> tuple[Array, int]:
+    """Coefficients (6, i) of heads alone, and the number of nodes in (−A, A) that they need, given
+    A and β."""
     for count in NODES:
         half = count // 2
-        sizes = scores_at(nodes(count)[:half], largest)
+        sizes = scores_at(nodes(count)[:half], *scale)
         values = np.array([single(length, float(s * s), 0.0, digits)[:, :2].T for s in sizes])
         side = 2.0 * transform(count)[::2, :half]
         found: Array = np.ascontiguousarray((side @ values.reshape(half, 6)).T)
@@ -243,9 +253,9 @@ def transform(count: int) -> Array:
     return found
 
 
-def scores_at(x: Array, largest: float) -> Array:
+def scores_at(x: Array, largest: float, stretch: float) -> Array:
     """s at x."""
-    found: Array = largest * np.sinh(STRETCH * x) / np.sinh(STRETCH)
+    found: Array = largest * np.sinh(stretch * x) / np.sinh(stretch)
     return found
 
 
@@ -292,6 +302,7 @@ def polynomials(x: float, out: Array1) -> None:
 def look_up(
     keys: Array3,
     largest: float,
+    stretch: float,
     coefficients: Array4,
     alone: Array2,
     singles: Array4,
@@ -305,14 +316,14 @@ def look_up(
     halves = np.empty((heads, turns, functions, half))
     joined = np.empty((2, functions, half))
     found = np.empty((heads, heads, functions))
-    widest = np.sinh(STRETCH) / largest
+    widest = np.sinh(stretch) / largest
     for r in range(radii):
         for h in range(heads):
             square = 0.0
             for b in range(blocks):
                 square += keys[r, h, b] ** 2
             sizes[h] = np.sqrt(square)
-            polynomials(np.arcsinh(sizes[h] * widest) / STRETCH, every)
+            polynomials(np.arcsinh(sizes[h] * widest) / stretch, every)
             for i in range(half):
                 basis[h, 0, i], basis[h, 1, i] = every[2 * i], every[2 * i + 1]
             for row in range(3):

@@ -53,7 +53,7 @@ def test_reduced_prompts_have_the_law_of_whole_ones():
         assert abs(one.mean() - two.mean()) < 4 * np.hypot(one.std(), two.std()) / count**0.5
 
 
-@pytest.mark.parametrize(("length", "reach"), [(2, 0.15), (40, 0.5), (10**6, 0.5)])
+@pytest.mark.parametrize(("length", "reach"), [(2, 0.25), (40, 0.5), (10**6, 0.5)])
 def test_tables_of_one_block(length, reach):
     """Oracle: the direct engine at the same radii, and at more, which the error covers."""
     law = ONE._replace(length=length)
@@ -63,6 +63,17 @@ def test_tables_of_one_block(length, reach):
         found, exact = by_tables(law, *at), integrated(law, *at, 30.0, 16, 1e-11)
         assert found.distance(exact) < 1e-8
         assert found.distance(integrated(law, *at, 30.0, 32, 1e-14)) <= found.error < 1e-6
+
+
+@pytest.mark.parametrize("length", [2, 40, 10**6])
+def test_tables_of_a_head_alone(length):
+    """Oracle: the direct engine at the same radii; a lone head has tables to large scores."""
+    law = ONE._replace(length=length)
+    for key in (1.0, 8.0):
+        at = np.array([[key]]), np.array([[0.5]])
+        found, exact = by_tables(law, *at), integrated(law, *at, 30.0, 16, 1e-11)
+        assert_allclose(found.risk, exact.risk, atol=1e-7)
+        assert found.distance(exact) < 1e-6 * key**2  # a slope has a factor 2ωr²
 
 
 def test_tables_of_two_blocks():
@@ -94,7 +105,9 @@ def test_sampling_is_reproducible():
 
 def test_tables_refuse():
     far = np.array([[3.0]]), np.array([[1.0]])
-    with pytest.raises(SolverError, match="beyond the tables, which reach"):
-        by_tables(ONE, *far)
+    with pytest.raises(SolverError, match=r"beyond the tables, which reach 4\.5"):
+        by_tables(ONE, *(np.repeat(weights, 2, axis=0) for weights in far))
+    with pytest.raises(SolverError, match="beyond the tables, which reach 72"):
+        by_tables(ONE, 10 * far[0], far[1])
     with pytest.raises(SolverError, match="the query is in the softmax"):
         by_tables(ONE._replace(query_in_softmax=True), *far)

@@ -47,6 +47,23 @@ def test_two_examples_by_plain_quadrature(covariance):
     assert_allclose(found[:, 0], expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("deviation", [0.3, 3.0, 50.0])
+def test_a_lone_head_of_two_examples(deviation):
+    """Oracle: the trapezoidal rule over the difference of two scores."""
+
+    def squares(size):
+        score = np.linspace(-60, 60, 40_001)
+        density = np.exp(-(score**2) / (4 * size**2)) / np.sqrt(4 * np.pi) / size
+        share = 1 / (1 + np.exp(score))
+        return (density * 2 * share * (1 - share)).sum() * (score[1] - score[0])
+
+    found = single(2, deviation**2, 0.0, DIGITS)
+    assert_allclose(found[:2, 0], [squares(deviation), 1 - squares(deviation)], atol=1e-11)
+    step = 1e-4 * deviation**2
+    slope = np.diff([squares(np.sqrt(deviation**2 + s)) for s in (-step, step)])[0] / (2 * step)
+    assert_allclose(found[:2, 1], [slope, -slope], rtol=1e-6)
+
+
 def test_many_examples():
     """Oracle: values of another program, by two routes of its own."""
     found = pair(40, np.array([0.9, 0.5, 1.4]), np.zeros(2), DIGITS)[:, 0]

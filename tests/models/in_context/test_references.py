@@ -93,8 +93,8 @@ def test_single_head():
     """Oracle: another program's minimisation of the exact risk, and where its minimum is."""
     problem = op.load("in-context-pairs", ["expectation.engine='quadrature'"])
     whole = flow(problem)
-    risk, key_query, output = single_head.best(whole.at, whole.prompts)
-    assert_allclose(risk, 0.3039631733, atol=5e-8)
+    found, key_query, output = single_head.best(whole.at, whole.prompts)
+    assert_allclose(found.risk, 0.3039631733, atol=5e-8)
     assert_allclose(key_query, 0.5179044788, atol=1e-5)
     assert_allclose(output, 1.4970891993, atol=1e-5)
     assert_allclose(whole.at(key_query, output).key_query, 0, atol=1e-6)
@@ -110,8 +110,8 @@ def test_single_head_in_the_limit():
             (size, 2 * w * size**2 * (1 + c * np.exp(w**2 * size))),
         )
     )
-    risk, key_query, _ = single_head.best(limit, prompts())
-    assert_allclose(risk, np.e * c / (1 + np.e * c), atol=1e-10)
+    found, key_query, _ = single_head.best(limit, prompts())
+    assert_allclose(found.risk, np.e * c / (1 + np.e * c), atol=1e-10)
     assert_allclose(key_query, size**-0.5, atol=1e-5)
 
 
