@@ -14,6 +14,7 @@ from orderparams.analysis.rests import examine, relative_distance, rest_near
 from orderparams.analysis.runs import analyzed, run_of
 from orderparams.analysis.stages import stages_of
 from orderparams.analysis.stationary import unspecialized_point
+from orderparams.analysis.synergy import synergy
 from orderparams.config.toml import Settings
 from orderparams.models import registry
 from orderparams.models.interface import model_of
@@ -112,6 +113,7 @@ def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Tol
         penalised = optimum(problem, ends, decay=True, workers=workers, told=told)
     told = part(progress, OPTIMUM, PRUNING, "pruning")
     pruning = prune(problem, ends[0], workers=workers, told=told)
+    worth = synergy(problem, ends[0])
     return Analysis(
         run,
         stages,
@@ -123,6 +125,7 @@ def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Tol
         penalised,
         pruning,
         number,
+        worth,
     )
 
 

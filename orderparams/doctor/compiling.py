@@ -34,6 +34,7 @@ REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "in context": ("evaluate", "in-context-pairs", {}),
     "sampling": ("evaluate", "two-stage", SAMPLED),
     "Bayes-softmax": ("evaluate", "bayes-softmax", {}),
+    "mass on nothing": ("evaluate", "softmax-1", {}),
     "committees": ("evaluate", "saad-solla", {}),
     "committees of ReLU": ("evaluate", "saad-solla", RELU),
 }

@@ -96,6 +96,8 @@ class OrderParameter:
 @dataclass(frozen=True)
 class Observable(OrderParameter):
     """What follows from a state beside its risk, and is stored along with it; ``last``: of the last
-    state alone."""
+    state alone. What has a value above ``beyond`` is ``called`` something."""
 
     last: bool = False
+    beyond: float = float("inf")
+    called: str = ""

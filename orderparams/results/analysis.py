@@ -14,7 +14,7 @@ from orderparams.config import Problem
 from orderparams.config.words import counted
 from orderparams.models.vectors.geometry import Direction, Geometry, geometry_of, squares
 from orderparams.results.analyzed import document, reading, trees
-from orderparams.results.analyzed.optimum import Optimum, Pruning
+from orderparams.results.analyzed.optimum import Optimum, Pruning, Synergy
 from orderparams.results.analyzed.rests import NEAR, Rest
 from orderparams.results.analyzed.stages import LEAST_MOVE, NOTHING, Stages
 from orderparams.results.result import span
@@ -34,8 +34,9 @@ class Analysis(AboutRun):
     unspecialized: the point with all vectors equal; rests: the stationary points behind the other
     plateaus before the end; final: the one reached from the end of the run; directions: what modes
     are named by; optimum: the lowest risk, without weight decay; penalised: with weight decay, the
-    lowest E + λ|K|²/2, else None. ``replica``, counted from 1, is that of the simulation which the
-    run is, else None. Order parameters are read as those of the run.
+    lowest E + λ|K|²/2, else None; synergy: what vectors with weights are worth. ``replica``,
+    counted from 1, is that of the simulation which the run is, else None. Order parameters are read
+    as those of the run.
 
     Examples
     --------
@@ -56,6 +57,7 @@ class Analysis(AboutRun):
     penalised: Optimum | None
     pruning: Pruning
     replica: int | None = None
+    synergy: Synergy | None = None
 
     @functools.cached_property
     def geometry(self) -> Geometry:
@@ -129,6 +131,8 @@ class Analysis(AboutRun):
         }
         if self.penalised is not None:
             found["optimum_penalised"] = trees.of_optimum(problem, self.penalised)
+        if self.synergy is not None:
+            found["synergy"] = trees.of_synergy(problem, self.synergy)
         return found
 
     def summary(self) -> Tree:
@@ -179,6 +183,7 @@ class Analysis(AboutRun):
             "optimum": document.optimum_table(best),
             "penalised_optimum": penalised and document.optimum_table(penalised),
             "pruning": document.pruning_table(self.pruning, word),
+            "synergy": self.synergy and document.synergy_table(self.synergy),
         }
 
 
@@ -207,4 +212,5 @@ def read_analysis(file: Node, problem: Problem) -> Analysis:
         pruning=reading.pruning_in(file["pruning"], problem),
         replica=reading.whole(file["analysis"].array("replica"), problem.simulation.replicas)[0]
         or None,
+        synergy=reading.synergy_in(file["synergy"], problem) if "synergy" in file else None,
     )

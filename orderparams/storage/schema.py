@@ -61,14 +61,14 @@ TEXTS = {
 KINDS = {
     *("trajectory", "simulation", "theory", "comparison", "stages", "checks", "point", "scan"),
     *("evaluation", "analysis", "plateaus", "excursions", "directions", "targets", "rest"),
-    *("optimum", "pruning"),
+    *("optimum", "pruning", "synergy"),
 }
 """Groups that hold results; after an underscore their names may go on, as in ``theory_250``."""
 
 TEXT_ATTRIBUTES = {
     *("program", "version", "created", "command", "platform", "config", "seeds", "status"),
     *("message", "engine", "hash", "verdict", "doubt", "action", "coordinates", "key"),
-    *("axis", "scales", "ticks", "units", "long_name"),
+    *("axis", "scales", "ticks", "units", "long_name", "weights"),
     *("predicted_order", "observed_order", "floor_name", "floor_words"),
 }
 NUMBER_ATTRIBUTES = {

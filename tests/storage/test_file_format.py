@@ -13,6 +13,7 @@ from orderparams.storage.schema import AXES
 
 MODEL = "single-location"
 KNOWN = schema.known(MODEL).groups
+OBSERVABLES = schema.observables(MODEL)
 PARAMETERS = {parameter.name: parameter for parameter in schema.table(MODEL)}
 
 PAGE = (Path(__file__).parents[2] / "docs" / "file-format.md").read_text("utf-8")
@@ -86,8 +87,8 @@ def test_the_page_names_everything_in_a_file(result_paths, name):
         *[(f"/{kind}", KNOWN[kind]) for kind in ("trajectory", "simulation", "stages", "checks")],
         *[(f"/{kind}", KNOWN[kind]) for kind in ("scan", "evaluation", "analysis", "rest")],
         *[(f"/{kind}", KNOWN[kind]) for kind in ("plateaus", "excursions", "directions")],
-        *[(f"/{kind}", KNOWN[kind]) for kind in ("targets", "optimum", "pruning")],
-        ("Axes", AXES | schema.axis_names(PARAMETERS.values())),
+        *[(f"/{kind}", KNOWN[kind]) for kind in ("targets", "optimum", "pruning", "synergy")],
+        ("Axes", AXES | schema.axis_names([*PARAMETERS.values(), *OBSERVABLES.values()])),
     ],
 )
 def test_the_page_names_nothing_else(title, variables):

@@ -7,7 +7,7 @@ import numpy as np
 
 import orderparams as op
 from orderparams.models import registry
-from orderparams.models.parameters import Axis, OrderParameter
+from orderparams.models.parameters import Axis, Observable, OrderParameter
 from orderparams.models.single_location.config import Problem
 from orderparams.results.trajectory import Trajectory
 
@@ -17,6 +17,7 @@ Q = OrderParameter("gram", "Q", "length Q = w_k . w_l", (STUDENT, STUDENT), symm
 GAIN = OrderParameter("gain", "gamma", "learned gain gamma_k", (STUDENT,))
 OFFSET = OrderParameter("offset", "b", "offset b", ())
 SCALE = OrderParameter("scale", "s", "scale s_m", (TEACHER,))
+LOAD = Observable("load", "l", "load l_k", (STUDENT,), beyond=0.5, called="busy")
 ALL = (R, Q, GAIN, OFFSET, SCALE)
 
 STUDENTS, TEACHERS, TIMES = 3, 2, 6
@@ -30,6 +31,7 @@ class Fake(Problem):
 
 CONFIGURATION = SimpleNamespace(
     PARAMETERS=ALL,
+    OBSERVABLES=(LOAD,),
     RISK="risk",
     REFERENCES={"floor": "noise floor"},
     SYMBOLS={"training.learning_rate": "η", "task.length": "N"},
@@ -72,4 +74,6 @@ def state(*leading):
 def run():
     """A trajectory of the model."""
     time = np.arange(float(TIMES))
-    return Trajectory(problem(), time, state(TIMES), 1 / (1 + time), {"floor": 0.1})
+    load = np.tile([0.2, 0.6, 0.7], (TIMES, 1))
+    known = {"references": {"floor": 0.1}, "observables": {"load": load}}
+    return Trajectory(problem(), time, state(TIMES), 1 / (1 + time), **known)

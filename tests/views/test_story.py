@@ -62,6 +62,7 @@ def test_rows_and_sentences_in_the_words_of_a_model(monkeypatch):
         "Student 2 makes an excursion: along -2 up to 0.900 at t = 3; from t = 4 on it follows +2.",
         "Students at the end, those with equal alignments (within 10 %) in brackets: [1, 2].",
         "Students without alignment at the end: 3.",
+        "Students 2, 3 are busy at the end: load above 0.5.",
     ]
 
 

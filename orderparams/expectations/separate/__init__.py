@@ -7,5 +7,6 @@ heads       integrals of one head: A_h and G_hh
 pairs       integrals of two heads: G_hh', by Mehler's series
 splits      the same for large, strongly correlated logits
 smoothing   the Laplace kernel smoothed by a Gaussian logit
+nothing     the mass that heads leave to nothing
 single_covariance   gradient covariance of one head
 """

@@ -22,6 +22,7 @@ from orderparams.errors import SolverError
 from orderparams.expectations.laws import Lengths, Mixture
 from orderparams.expectations.separate.laplace import lay_grids, locate
 from orderparams.expectations.separate.law import Depth, Grids, Integrated, Law, Seeds
+from orderparams.expectations.separate.nothing import mass_on_nothing
 from orderparams.expectations.separate.pairs import seeded_integrals, table_depth
 from orderparams.expectations.separate.smoothing import gaussian_rule
 
@@ -145,6 +146,18 @@ class Integrals:
             self._gradient(*slopes, spread) if gradient else None,
             float(size * error),
         )
+
+    def nothing(self, overlap: Array, self_overlap: Array, bias: Array) -> Array:
+        """κ E[1/Z_h] (C, H), what each head leaves to nothing given each component of the signal;
+        :class:`SolverError` where it is out of range."""
+        law, _ = self.law(overlap, self_overlap, bias)
+        compile_missing((locate, lay_grids, mass_on_nothing))
+        accuracy = max(self.tolerance, FINEST)
+        located = locate(law, self.lengths, self.kappa, np.log(100.0 / accuracy))
+        grids = lay_grids(located, self.kappa, 7.3 / np.log(100.0 / accuracy))
+        digits = np.log(self._longest / accuracy)
+        found: Array = mass_on_nothing(grids, law, self.lengths, self.kappa, digits)
+        return found
 
     def law(self, overlap: Array, self_overlap: Array, bias: Array) -> tuple[Law, Array]:
         """Law of the logits, and m Σ_c (C, H, F); :class:`SolverError` where it is out of range."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.expectations.laws import Mixture
-from orderparams.models.committee.parameters import STUDENT
+from orderparams.models.committee.parameters import SECOND_LAYER, STUDENT
 from orderparams.models.committee.sections import InitialConfig, Problem
 from orderparams.models.committee.setup import build
 from orderparams.models.vectors.geometry import Direction, Floor, Vectors, eigenspaces
@@ -28,7 +28,7 @@ class StudentGeometry:
     """Students against teachers B (M, d)
     (:class:`~orderparams.models.vectors.geometry.Geometry`)."""
 
-    word, numbers = STUDENT.word, "second layer"
+    word, numbers, weights = STUDENT.word, "second layer", SECOND_LAYER.name
     support_words = "teachers"
     floor = Floor("least_risk", "zero", 0.0)
 

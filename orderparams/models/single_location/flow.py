@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.errors import ConfigurationError
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.expectations.separate.integrals import Integrals
 from orderparams.models.interface import State
 from orderparams.models.single_location.engines import Engine, Moments, taken_by
 from orderparams.models.single_location.sections import Problem
@@ -57,6 +58,12 @@ class Flow(VectorFlow):
             },
         )
         self.heads, self.features = self.start.overlap.shape
+        task, activation = setup.task, setup.activation
+        self.leaving: Integrals | None = None
+        if activation.kappa > 0 and not activation.joint:
+            self.leaving = Integrals(
+                task.signal, task.other_tokens, activation.kappa, problem.expectation.tolerance
+            )
 
     def dressed(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Heads:
         """Heads of these parts; the norm bias follows from q."""
@@ -126,6 +133,26 @@ class Flow(VectorFlow):
         found = self.engine.risk(vectors.weights, vectors.bias, vectors.head_weights)
         self.note(found.value, found.error, found.engine)
         return found.value
+
+    def recorded(self, state: State) -> tuple[float, State]:
+        """The risk, and what each head leaves to nothing, where it can."""
+        if self.leaving is None:
+            return super().recorded(state)
+        return self.risk(state), {"nothing": self.setup.task.signal.weights @ self.nothing(state)}
+
+    def at_end(self, state: State) -> State:
+        """The same given each component of the signal."""
+        return {} if self.leaving is None else {"nothing_by_component": self.nothing(state).T}
+
+    def nothing(self, state: State) -> Array:
+        """κ E[1/Z_h] given each component of the signal (C, H); NaN where it cannot be had."""
+        heads = self.vectors_at(state)
+        assert self.leaving is not None
+        assert isinstance(heads, Heads)
+        try:
+            return self.leaving.nothing(heads.overlap, heads.self_overlap, heads.bias)
+        except SolverError:
+            return np.full((len(self.setup.task.signal.weights), self.heads), np.nan)
 
     def velocity(self, y: Array, gradient: Gradient) -> State:
         """dm/dt, dq/dt and those of the bias and the head weights; none is zero where they rest."""

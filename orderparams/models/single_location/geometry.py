@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.models.single_location.bayes.known import known_bayes_risk
-from orderparams.models.single_location.parameters import HEAD
+from orderparams.models.single_location.parameters import HEAD, HEAD_WEIGHT
 from orderparams.models.single_location.sections import InitialConfig, Problem
 from orderparams.models.single_location.setup import Heads, build_signal, initial_heads
 from orderparams.models.single_location.task import Signal
@@ -56,6 +56,12 @@ class HeadGeometry:
         self.support = self.signal
         self.directions = principal_directions(self.signal)
         self.targets = signal_directions(self.signal)
+
+    @property
+    def weights(self) -> str | None:
+        """Head weights; a joint normaliser has none."""
+        joint = self.problem.attention.activation == "bayes-softmax"
+        return None if joint else HEAD_WEIGHT.name
 
     @property
     def floor(self) -> Floor:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from orderparams.models.parameters import Axis, OrderParameter
+from orderparams.models.parameters import Axis, Observable, OrderParameter
 from orderparams.models.single_location.sections import Problem
 
 HEAD = Axis("head", "attention head, counted from 1", "head")
 FEATURE = Axis("feature", "signal direction, counted from 1", "direction")
+COMPONENT = Axis(
+    "signal_component", "component of the law of the signal, counted from 1", "component"
+)
 
 OVERLAP = OrderParameter("overlap", "m", "overlap m = k_h . k*_f / D", (HEAD, FEATURE))
 SELF_OVERLAP = OrderParameter(
@@ -26,8 +29,23 @@ RISK = "population risk per dimension"
 REFERENCES = {"bayes_risk": "Bayes risk"}
 """Risks to compare with, and their names."""
 
-OBSERVABLES = ()
-"""Nothing else follows from a state that is not said of it."""
+NOTHING = Observable(
+    "nothing",
+    "s_0",
+    "mass on nothing s_0 = kappa E[1/Z_h]",
+    (HEAD,),
+    beyond=0.999,
+    called="dormant",
+)
+BY_COMPONENT = Observable(
+    "nothing_by_component",
+    "s_0",
+    "mass on nothing s_0 given the component of the signal",
+    (HEAD, COMPONENT),
+    last=True,
+)
+OBSERVABLES = (NOTHING, BY_COMPONENT)
+"""Of heads with normalisers of their own and a κ in them."""
 
 PARAMETERS = (OVERLAP, SELF_OVERLAP, BIAS, HEAD_WEIGHT)
 
@@ -41,4 +59,9 @@ def order_parameters(problem: Problem) -> tuple[OrderParameter, ...]:
 
 def sizes(problem: Problem) -> dict[str, int]:
     """Lengths of the axes."""
-    return {HEAD.name: problem.attention.heads, FEATURE.name: problem.task.signal.features}
+    signal = problem.task.signal
+    return {
+        HEAD.name: problem.attention.heads,
+        FEATURE.name: signal.features,
+        COMPONENT.name: signal.count,
+    }

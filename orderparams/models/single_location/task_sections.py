@@ -147,6 +147,15 @@ class SignalConfig:
         lists = (self.strengths, self.variances, self.covariance, self.mean)
         return next((len(given) for given in lists if given is not None), UNKNOWN)
 
+    @property
+    def count(self) -> int:
+        """Number C of components of the law that have a weight."""
+        if self.components:
+            return sum(component.weight > 0 for component in self.components)
+        if self.kind == "hypercube":
+            return 2 ** sum(strength > 0 for strength in self.strengths or ())
+        return {"spikes": 1, "flipped-spikes": 2}.get(self.kind, 0) * self.features or 1
+
 
 EXAMPLE = 'a table [task.signal] with kind = "spikes" and strengths = [4, 1]'
 """The least that a configuration must have."""

@@ -137,6 +137,11 @@ class VectorFlow:
         """Vectors of these parts; numbers that follow from others are set here."""
         return Vectors(overlap, residual, numbers)
 
+    def altered(self, vectors: Vectors, numbers: Mapping[str, Array]) -> Vectors:
+        """The same vectors with other numbers."""
+        known = {**vectors.numbers, **numbers}
+        return self.dressed(vectors.overlap, vectors.residual, known)
+
     def vectors(self, y: Array) -> Vectors:
         """The vectors at y."""
         return self.unpack(y)[0]

@@ -233,6 +233,11 @@ class Geometry(Protocol):
         """What vectors learn beside themselves, in words: "bias or weights"."""
         ...
 
+    @property
+    def weights(self) -> str | None:
+        """The numbers that weigh what vectors do, in which the risk is quadratic."""
+        ...
+
     def positions(self, parameters: Mapping[str, Array]) -> Array:
         """Overlaps m (…, n, d) with the hidden directions, of order parameters (…)."""
         ...

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from orderparams.models.vectors.geometry import Direction
-from orderparams.results.analyzed.optimum import Optimum, Pruning
+from orderparams.results.analyzed.optimum import Optimum, Pruning, Synergy
 from orderparams.results.analyzed.rests import Rest, StationaryPoint
 from orderparams.results.analyzed.stages import Event, Stages
 
@@ -103,3 +103,8 @@ def pruning_table(pruning: Pruning, word: str) -> dict[str, Any]:
         ],
         "interaction": np.asarray(pruning.interaction).tolist(),
     }
+
+
+def synergy_table(found: Synergy) -> dict[str, Any]:
+    """What they are worth with all weights held."""
+    return {"cost": found.cost.tolist(), "interaction": found.interaction.tolist()}

@@ -66,13 +66,23 @@ class Removal:
 
 
 @dataclass(frozen=True, eq=False)
+class Synergy:
+    """What vectors are worth while the weights of all others are held: the cost (n,) of losing each
+    alone, and the interaction (n, n), how much more it costs to lose two. Zero on the diagonal."""
+
+    cost: Array
+    interaction: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Pruning:
     """risk with all n vectors; removals of 0 … n−1, each the cheapest of its size; interaction.
 
     ``exhaustive``: every subset was tried; otherwise vectors were removed greedily, one by one.
     ``subsets``: the risk of every subset that was tried, by the vectors removed.
     interaction (n, n) is E₋ᵢⱼ − E₋ᵢ − E₋ⱼ + E, how much worse it is to lose both vectors than each:
-    positive between copies that stand in for each other. Zero on the diagonal.
+    positive between copies that stand in for each other. Zero on the diagonal. Weights that are
+    means are those over the rest.
     """
 
     removals: tuple[Removal, ...]

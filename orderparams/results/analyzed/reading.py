@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.models.vectors.geometry import Direction, Floor, Vectors
 from orderparams.results import schema
-from orderparams.results.analyzed.optimum import Optimum, Pruning, Removal
+from orderparams.results.analyzed.optimum import Optimum, Pruning, Removal, Synergy
 from orderparams.results.analyzed.rests import Growth, Mode, Rest, StationaryPoint
 from orderparams.results.analyzed.stages import Event, Excursion, Plateau, Stages
 from orderparams.results.analyzed.variables import GROWTH, learner_of
@@ -195,6 +195,12 @@ def pruning_in(node: Node, problem: Problem) -> Pruning:
         {learners: float(risk) for learners, risk in subsets},
         node.array("interaction"),
     )
+
+
+def synergy_in(node: Node, problem: Problem) -> Synergy:
+    """The group /synergy."""
+    check_axes(node, problem)
+    return Synergy(node.array("cost"), node.array("interaction"))
 
 
 def removed(rows: Array) -> Sequence[tuple[int, ...]]:

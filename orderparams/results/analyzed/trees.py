@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.models.vectors.geometry import Direction, geometry_of
 from orderparams.results import schema
-from orderparams.results.analyzed.optimum import Optimum, Pruning
+from orderparams.results.analyzed.optimum import Optimum, Pruning, Synergy
 from orderparams.results.analyzed.rests import Growth, Rest, StationaryPoint
 from orderparams.results.analyzed.stages import Excursion, Plateau, Stages
 from orderparams.results.analyzed.variables import GROWTH
@@ -152,6 +152,12 @@ def of_pruning(problem: Problem, found: Pruning) -> Tree:
             "exhaustive": np.int8(found.exhaustive),
         },
     )
+
+
+def of_synergy(problem: Problem, found: Synergy) -> Tree:
+    """The group /synergy."""
+    arrays = {"cost": found.cost, "interaction": found.interaction}
+    return tree(problem, "synergy", arrays, weights="held")
 
 
 def grouped(stages: Stages, count: int) -> NDArray[np.int64]:

@@ -133,6 +133,16 @@ def pruning(parameters: Sequence[OrderParameter]) -> dict[str, Variable]:
     }
 
 
+def synergy(parameters: Sequence[OrderParameter]) -> dict[str, Variable]:
+    """The same with the weights of all others held."""
+    axis = learner_of(parameters).axes[0]
+    both = f"cost of both {axis.word}s beyond that of each alone"
+    return {
+        "cost": Variable((axis.name,), f"rise of the risk without this {axis.word}"),
+        "interaction": Variable((axis.name, f"{axis.name}_2"), both),
+    }
+
+
 def groups(
     parameters: Sequence[OrderParameter], state: Mapping[str, Variable]
 ) -> dict[str, Mapping[str, Variable]]:
@@ -146,4 +156,5 @@ def groups(
         "rest": rest(parameters, state),
         "optimum": optimum(parameters, state),
         "pruning": pruning(parameters),
+        "synergy": synergy(parameters),
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from orderparams.results.analyzed.stages import LEAST_MOVE
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
 from orderparams.views.story.words import (
@@ -38,7 +40,7 @@ def happened(run: Trajectory, stages: Stages, title: str = "What happened") -> l
     if stages.events:
         blocks += sentences(*explained(stages.directions, words), legend(words))
         blocks.append(table(stages.events, words))
-    return [Chapter(title, [*blocks, *sentences(*course(stages, words))])]
+    return [Chapter(title, [*blocks, *sentences(*course(stages, words), *called(run, words))])]
 
 
 def too_few(times: int) -> str:
@@ -110,6 +112,18 @@ def course(stages: Stages, words: Words) -> list[str]:
             f"{words.learner.capitalize()}s without {words.measure} at the end: "
             f"{numbered(stages.dormant)}."
         )
+    return lines
+
+
+def called(run: Trajectory, words: Words) -> list[str]:
+    """Who has a name for what else is known of it at the end."""
+    lines = []
+    for one in run.seen:
+        if one.called and (who := np.flatnonzero(run.observables[one.name][-1] > one.beyond)).size:
+            lines.append(
+                f"{words.learner.capitalize()}s {numbered(who.tolist())} are {one.called} at the "
+                f"end: {one.words} above {one.beyond:g}."
+            )
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orderparams.results.analyzed.stages import NOTHING
 from orderparams.views.story.blocks import Block, Chapter, Table, Values, sentences
@@ -12,7 +13,9 @@ from orderparams.views.story.words import Words, listed, numbered
 
 if TYPE_CHECKING:
     from orderparams.results.analysis import Analysis
-    from orderparams.results.analyzed.optimum import Optimum
+    from orderparams.results.analyzed.optimum import Optimum, Pruning, Synergy
+
+Array = NDArray[np.float64]
 
 CONVERGED = 1e-3
 """Part of the fall of the risk that is left above a minimum where a run has converged."""
@@ -150,11 +153,42 @@ def pruning(result: Analysis, words: Words) -> Chapter:
         blocks += sentences(
             f"At {cost:.0%} more risk {count} can go; {again} if the rest is trained again."
         )
-    if len(found.interaction) > 2 and found.interaction.max() > NOTHING:
-        pair = np.unravel_index(found.interaction.argmax(), found.interaction.shape)
-        both = numbered(sorted(map(int, pair)))
+    more, less = extreme(found.interaction), extreme(-found.interaction)
+    if len(found.interaction) > 2 and more is not None:
         blocks += sentences(
-            f"{who.capitalize()}s {both} stand in for each other most: to lose both costs "
-            f"{found.interaction.max():.2e} more than to lose each alone."
+            f"{who.capitalize()}s {more[0]} stand in for each other most: to lose both costs "
+            f"{more[1]:.2e} more than to lose each alone."
         )
+    if len(found.interaction) > 2 and less is not None:
+        blocks += sentences(
+            f"{who.capitalize()}s {less[0]} need each other most: to lose both costs {less[1]:.2e} "
+            "less than to lose each alone."
+        )
+    if result.synergy is not None and renewed(found, result.synergy):
+        blocks += held(result.synergy, who)
     return Chapter("Pruning", blocks)
+
+
+def renewed(found: Pruning, held: Synergy) -> bool:
+    """Whether a loss changes the weights of the rest."""
+    return not np.allclose(found.interaction, held.interaction, rtol=0, atol=NOTHING)
+
+
+def held(found: Synergy, who: str) -> list[Block]:
+    """What is lost with the weights of all others held."""
+    dear = int(found.cost.argmax())
+    words = (
+        f"With the weights of all others held, {who} {dear + 1} is worth most, "
+        f"{found.cost[dear]:.2e}"
+    )
+    if (pair := extreme(found.interaction)) is not None:
+        words += f"; {who}s {pair[0]} stand in for each other most, {pair[1]:.2e}"
+    return [*sentences(f"{words}.")]
+
+
+def extreme(interaction: Array) -> tuple[str, float] | None:
+    """The pair whose loss costs most beyond that of each alone, and how much; None for nothing."""
+    if interaction.max() <= NOTHING:
+        return None
+    pair = np.unravel_index(interaction.argmax(), interaction.shape)
+    return numbered(sorted(map(int, pair))), float(interaction.max())
