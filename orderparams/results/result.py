@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from orderparams.models import registry
 from orderparams.models.interface import OWN, Named
-from orderparams.models.parameters import OrderParameter
+from orderparams.models.parameters import Observable, OrderParameter
 from orderparams.provenance import provenance
 from orderparams.results import frame
 from orderparams.results.dataset import dataset
@@ -99,7 +99,7 @@ class Measured(Named, Result):
     observables: Mapping[str, Any] = MappingProxyType({})
 
     @property
-    def seen(self) -> tuple[OrderParameter, ...]:
+    def seen(self) -> tuple[Observable, ...]:
         """The observables that are known."""
         known = registry.configuration(self.problem.model).OBSERVABLES
         return tuple(one for one in known if one.name in self.observables)

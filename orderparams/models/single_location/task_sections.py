@@ -153,7 +153,7 @@ class SignalConfig:
         if self.components:
             return sum(component.weight > 0 for component in self.components)
         if self.kind == "hypercube":
-            return 2 ** sum(strength > 0 for strength in self.strengths or ())
+            return 1 << sum(strength > 0 for strength in self.strengths or ())
         return {"spikes": 1, "flipped-spikes": 2}.get(self.kind, 0) * self.features or 1
 
 
