@@ -53,6 +53,17 @@ def test_heads_of_one_sign_are_stuck():
     assert_allclose(run["output"][-1].sum(), 1.4970891993, atol=1e-4)
 
 
+def test_one_task_a_head_is_a_transient():
+    """Oracle: risks a task of another program, the second below that of a single head."""
+    rough = {"engine": "quadrature", "radii": 3, "tolerance": 1e-4}
+    settings = {"expectation": rough, "integrator": {"rtol": 1e-3, "atol": 1e-6}}
+    run = op.solve("in-context-superposition", settings=settings, times=[0.0, 6.0, 30.0])
+    assert_allclose(run.risk[1:] / 2, [0.2946, 0.2604], atol=2e-4)
+    key_query = run["key_query"][1:, 0]
+    assert_allclose(key_query[0], [0.551, -0.057], atol=2e-3)
+    assert key_query[1, 1] < -0.3 * key_query[1, 0]
+
+
 @pytest.mark.parametrize("activation", ["softmax", "linear"])
 @pytest.mark.parametrize("metric", ["matrix", "scalar", "factored"])
 def test_metrics(metric, activation):
