@@ -55,6 +55,21 @@ def result_paths(results_and_paths):
     return results_and_paths[1]
 
 
+@pytest.fixture(scope="session")
+def standing():
+    """Crews whose child processes serve one scan after the other: tests/standing.py."""
+    from standing import StandingCrew
+
+    yield StandingCrew
+    StandingCrew.leave()
+
+
+@pytest.fixture(autouse=True)
+def children_of_scans(standing, monkeypatch):
+    """Scans that run in this process share child processes; commands that a test starts do not."""
+    monkeypatch.setattr("orderparams.scans.pools.Crew", standing)
+
+
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):
     """Run a command line in an empty folder; returns exit status, standard output and error.
