@@ -62,10 +62,9 @@ def complaints(err):
     ids=lambda environment: "-".join(environment),
 )
 def test_what_is_odd_and_of_no_use_is_ignored(tmp_path, environment):
-    few = ["-s", "expectation.engine=sampling", "-s", "expectation.samples=64"]
-    done = started(tmp_path, "evaluate", "single-head", *few, **environment)
+    done = started(tmp_path, "evaluate", "saad-solla", **environment)  # which has fewest kernels
     assert (done.returncode, complaints(done.stderr)) == (0, [])
-    assert "Bayes risk" in done.stdout
+    assert "gradient" in done.stdout
 
 
 def test_a_cache_whose_folders_cannot_be_written(tmp_path):

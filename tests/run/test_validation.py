@@ -1,8 +1,6 @@
 """Theory against simulation: the right theory passes, wrong ones are caught, and the command."""
 
 import dataclasses
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import h5py
@@ -152,9 +150,8 @@ def test_refusals():
 
 
 @pytest.mark.slow
-def test_the_command_and_its_file(tmp_path):
-    path = tmp_path / "v.h5"
-    command = [sys.executable, "-m", "orderparams", "validate", "flipped-spikes", "-o", path]
+def test_the_command_and_its_file(run):
+    command = ["validate", "flipped-spikes", "-o", "v.h5"]
     for assignment in (
         "training.duration=2",
         "output.points=4",
@@ -162,59 +159,25 @@ def test_the_command_and_its_file(tmp_path):
         "expectation={tolerance=1e-5, samples=1024}",
     ):
         command += ["-s", assignment]
-    done = subprocess.run(
-        [*command, "--dimensions", "100,200,400"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 7, done.stderr
-    assert "inconclusive: the evidence cannot decide" in done.stdout
-    assert "raise simulation.replicas" in " ".join(done.stdout.split())
-    assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
-    with h5py.File(path) as file:
+    status, out, err = run(*command, "--dimensions", "100,200,400")
+    assert status == 7, err
+    assert "inconclusive: the evidence cannot decide" in out
+    assert "raise simulation.replicas" in " ".join(out.split())
+    assert max(map(len, out.splitlines()[:-1])) <= 80
+    with h5py.File("v.h5") as file:
         assert {"simulation", "simulation_100", "theory", "theory_200", "comparison"} <= set(file)
         assert file["comparison"].attrs["verdict"] == "inconclusive"
-    assert op.open(path).verdict == "inconclusive"
-    assert "replicas" in op.open(path).reason
-    with xarray.open_dataset(path, group="comparison", engine="h5netcdf") as data:
+    assert op.open("v.h5").verdict == "inconclusive"
+    assert "replicas" in op.open("v.h5").reason
+    with xarray.open_dataset("v.h5", group="comparison", engine="h5netcdf") as data:
         assert data.overlap_z_score.dims == ("time", "head", "feature")
         assert data.self_overlap_pvalue.dims == ("head", "head_2")
         np.testing.assert_array_equal(data["dimension"], [100, 200, 400])
-    wrong = subprocess.run(
-        [
-            *command,
-            "--force",
-            "--rule",
-            "gradient-flow",
-            "-s",
-            "training.learning_rate=8",
-            "-q",
-            "-s",
-            "simulation.replicas=12",
-            "--dimensions",
-            "x",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert wrong.returncode == 2
-    assert "250,1000,4000" in wrong.stderr
-    wrong = subprocess.run(
-        [
-            *command,
-            "--force",
-            "--rule",
-            "gradient-flow",
-            "-s",
-            "training.learning_rate=8",
-            "-q",
-            "-s",
-            "simulation.replicas=12",
-            "-s",
-            "training.duration=8",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert wrong.returncode == 4
-    assert "orderparams: theory and simulation disagree: By chance alone" in wrong.stderr
+    command += ["--force", "--rule", "gradient-flow", "-s", "training.learning_rate=8", "-q"]
+    command += ["-s", "simulation.replicas=12"]
+    status, _, err = run(*command, "--dimensions", "x")
+    assert status == 2
+    assert "250,1000,4000" in err
+    status, _, err = run(*command, "-s", "training.duration=8")
+    assert status == 4
+    assert "orderparams: theory and simulation disagree: By chance alone" in err

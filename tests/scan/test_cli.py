@@ -12,6 +12,7 @@ import pytest
 
 from orderparams.results.files import open_group
 from orderparams.scans.run import Machine
+from orderparams.scans.worker import Crew
 
 QUICK = [
     *("-s", "expectation.engine=sampling", "-s", "expectation.samples=64"),
@@ -89,6 +90,7 @@ def test_a_scan_of_validations_counts_its_verdicts(run):
 
 @pytest.mark.slow
 def test_compiling_is_said_once(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("orderparams.scans.pools.Crew", Crew)  # new processes for each scan
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "kernels"))
     scan = [
         "scan",
