@@ -39,6 +39,14 @@ def analysis(run):
     return op.analyze(run)
 
 
+@pytest.fixture
+def searched(analysis, monkeypatch):
+    """The optimum and what pruning costs are not searched again: they are those of the same heads
+    on the same task, however they were trained."""
+    monkeypatch.setattr(module, "optimum", lambda *_, **__: analysis.optimum)
+    monkeypatch.setattr(module, "prune", lambda *_, **__: analysis.pruning)
+
+
 def test_two_heads_part_as_predicted(analysis):
     """Oracle: the saddle's eigenvalue for the rate, E[θ] for the saddle, descent for the end."""
     unspecialized = analysis.unspecialized
@@ -131,11 +139,14 @@ def command(monkeypatch, capsys, tmp_path):
     return call
 
 
-def test_the_answer_in_words(command, run, tmp_path):
+def test_the_answer_in_words_is_stored_and_not_found_again(
+    command, run, analysis, tmp_path, monkeypatch
+):
+    """Screen, JSON and Python show of a file what they show of a fresh analysis."""
     run.save(tmp_path / "run.h5")
-    status, out, err = command("run.h5")
+    status, fresh, err = command("run.h5", "-o", "found.h5")
     assert (status, err) == (0, "")
-    assert max(map(len, out.splitlines())) <= 80
+    assert max(map(len, fresh.splitlines())) <= 80
     for words in (
         "Both heads were alike until t = ",
         "then they parted along direction 2",
@@ -146,23 +157,7 @@ def test_the_answer_in_words(command, run, tmp_path):
         "The optimum",
         "Pruning",
     ):
-        assert words in out
-
-
-def test_the_answer_as_json(command, run, analysis, tmp_path):
-    run.save(tmp_path / "run.h5")
-    document = json.loads(command("run.h5", "--json")[1])
-    assert document == json.loads(json.dumps(analysis.document() | {"warnings": []}))
-    assert document["optimum"]["risk"] == analysis.optimum.risk
-    assert {event["head"] for event in document["stages"]["events"]} == {1, 2}
-
-
-def test_what_was_found_is_stored_and_not_found_again(
-    command, run, analysis, tmp_path, monkeypatch
-):
-    """Screen, JSON and Python show of a file what they show of a fresh analysis."""
-    run.save(tmp_path / "run.h5")
-    fresh = command("run.h5", "-o", "found.h5")[1]
+        assert words in fresh
     again = op.open(tmp_path / "found.h5")
     assert isinstance(again, op.Analysis)
     assert json.dumps(again.document()) == json.dumps(analysis.document())
@@ -212,9 +207,14 @@ def test_the_answer_as_markdown(command, analysis, tmp_path):
     assert "choose one" in err
 
 
-def test_stages_in_a_file(command, run, analysis, tmp_path):
+def test_the_answer_as_json_and_stages_in_a_file(command, run, analysis, tmp_path):
     run.save(tmp_path / "run.h5")
-    assert command("run.h5", "-o", "out.h5", "--json")[0] == 0
+    status, out, _ = command("run.h5", "-o", "out.h5", "--json")
+    document = json.loads(out)
+    assert status == 0
+    assert document == json.loads(json.dumps(analysis.document() | {"warnings": []}))
+    assert document["optimum"]["risk"] == analysis.optimum.risk
+    assert {event["head"] for event in document["stages"]["events"]} == {1, 2}
     with xarray.open_dataset(tmp_path / "out.h5", group="stages", engine="h5netcdf") as stages:
         events = analysis.stages.events
         np.testing.assert_array_equal(stages.half_time, [e.half_time for e in events])
@@ -234,13 +234,19 @@ def test_stages_in_a_file(command, run, analysis, tmp_path):
         (["-s", "training.duration=60"], "No head specialized"),
         (["-s", "training.duration=60"], "The run is too short"),
         (["-s", "integrator.max_steps=3"], "did not finish"),
-        (["-s", "attention.heads=1"], "There is one head only"),
     ],
 )
-def test_what_a_run_lacks_is_said_in_words(command, tmp_path, arguments, words):
+def test_what_a_run_lacks_is_said_in_words(command, searched, tmp_path, arguments, words):
+    check_words(command, tmp_path, arguments, words)
+
+
+def test_what_one_head_lacks_is_said_in_words(command, tmp_path):
+    one = ["-s", "attention.heads=1", "-s", "initial.overlap=[[0.1, 0.001]]"]
+    check_words(command, tmp_path, one, "There is one head only")
+
+
+def check_words(command, tmp_path, arguments, words):
     (tmp_path / "split.toml").write_text(to_toml(op.load(SPLIT)))
-    if "attention.heads=1" in arguments:
-        arguments = [*arguments, "-s", "initial.overlap=[[0.1, 0.001]]"]
     status, out, err = command("split.toml", *arguments)
     assert (status, err) == (0, "")
     assert words in " ".join(out.split())
@@ -259,7 +265,7 @@ def test_stored_times_that_no_step_parts_count_once(points):
     stages_of(run)
 
 
-def test_a_replica_of_a_simulation(tmp_path, command):
+def test_a_replica_of_a_simulation(tmp_path, command, searched):
     problem = op.load(
         SPLIT,
         ["simulation={dimension=100, replicas=2}", "training.duration=3", "output.points=12"],

@@ -178,6 +178,6 @@ def test_the_command_and_its_file(run):
     status, _, err = run(*command, "--dimensions", "x")
     assert status == 2
     assert "250,1000,4000" in err
-    status, _, err = run(*command, "-s", "training.duration=8")
+    status, _, err = run(*command, "--dimensions", "250,1000", "-s", "training.duration=8")
     assert status == 4
     assert "orderparams: theory and simulation disagree: By chance alone" in err
