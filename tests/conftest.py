@@ -70,6 +70,16 @@ def children_of_scans(standing, monkeypatch):
     monkeypatch.setattr("orderparams.scans.pools.Crew", standing)
 
 
+@pytest.fixture(scope="session")
+def loaded_command(tmp_path_factory):
+    """The command ``orderparams`` as copies of a process that has the program loaded: warm.py."""
+    from warm import warm
+
+    folder = tmp_path_factory.mktemp("warm")
+    with warm(folder):
+        yield folder / "orderparams"
+
+
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):
     """Run a command line in an empty folder; returns exit status, standard output and error.

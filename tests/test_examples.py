@@ -24,12 +24,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from warm import warm
+from warm import ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(sh|console|toml|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INSTALLING = ("python3 -m venv", ". .venv/bin/activate", "pip install")
-ENVIRONMENT = {"MPLBACKEND": "Agg", "PYTHONFAULTHANDLER": "1"}
 README = ROOT / "README.md"
 DOCUMENTS = [README, *sorted(ROOT.glob("docs/*.md"))]
 PAGES = [page for page in DOCUMENTS if BLOCK.search(page.read_text("utf-8"))]
@@ -66,14 +65,6 @@ def commands(page):
                 else:
                     found[-1].shown.append(line)
     return [command for command in found if not command.text.startswith(INSTALLING)]
-
-
-@pytest.fixture(scope="module")
-def commands_first(tmp_path_factory):
-    """A folder with an ``orderparams`` that is loaded already, to stand first in PATH."""
-    folder = tmp_path_factory.mktemp("warm")
-    with warm(folder, os.environ | ENVIRONMENT):
-        yield f"{folder}:"
 
 
 def run(page, folder, first):
@@ -121,7 +112,7 @@ def matches(shown, printed):
 @pytest.mark.slow
 def test_the_examples_of_a_page(page, tmp_path, request):
     expected = commands(page)
-    first = "" if page == README else request.getfixturevalue("commands_first")
+    first = "" if page == README else f"{request.getfixturevalue('loaded_command').parent}:"
     results = run(page, tmp_path, first)
     assert len(results) == len(expected), f"{page.name}: the shell stopped early"
     for number, (command, (output, status)) in enumerate(zip(expected, results, strict=True)):

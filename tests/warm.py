@@ -38,6 +38,9 @@ if status < 0:
 sys.exit(status)
 """
 
+ENVIRONMENT = {"MPLBACKEND": "Agg", "PYTHONFAULTHANDLER": "1"}
+"""Of the commands of pages."""
+
 FEW = ("-s", "training.duration=1", "-s", "output.points=3", "-q")
 SGD = ("-s", "simulation.dimension=50", "-s", "simulation.replicas=1")
 REHEARSED = (
@@ -51,9 +54,10 @@ REHEARSED = (
 
 
 @contextmanager
-def warm(folder, environment):
-    """FOLDER/orderparams while the context lasts; its processes have this environment at first."""
+def warm(folder):
+    """FOLDER/orderparams while the context lasts."""
     line = [sys.executable, "-P", __file__, str(folder)]
+    environment = os.environ | ENVIRONMENT
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, env=environment) as server:
         try:
             assert server.stdout.readline() == "ready\n"

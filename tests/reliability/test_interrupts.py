@@ -32,15 +32,22 @@ def answers(pid):
     return int(caught[1], 16) >> (signal.SIGTERM - 1) & 1
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_signal_while_libraries_are_loaded_is_answered_by_one_message(name, tmp_path):
+    """SIGINT alone: here SIGTERM is the same."""
+    check_answer([*PROGRAM, *COMMANDS[name]], 0.1, signal.SIGINT, tmp_path)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.parametrize("delay", [0.1, 3.0])
-def test_a_signal_is_answered_by_one_message(name, number, delay, tmp_path):
-    if delay < 1 and number == signal.SIGTERM:
-        pytest.skip("while libraries are loaded both are the same")
-    process = subprocess.Popen(
-        [*PROGRAM, *COMMANDS[name]], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+def test_a_signal_at_work_is_answered_by_one_message(name, number, tmp_path, loaded_command):
+    """A second after a command that has its libraries was called."""
+    check_answer([loaded_command, *COMMANDS[name]], 1.0, number, tmp_path)
+
+
+def check_answer(line, delay, number, tmp_path):
+    """A signal some time after it is first handled ends a command in the way of interruptions."""
+    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     while not answers(process.pid):
         assert process.poll() is None
         time.sleep(0.005)

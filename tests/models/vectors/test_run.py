@@ -197,27 +197,14 @@ def test_sigterm_keeps_the_run_and_resume_finishes_it(tmp_path):
     same(open_group(path, "simulation"), whole)
 
 
-def test_the_command_writes_a_readable_summary(tmp_path):
+def test_the_command_writes_a_readable_summary(run):
     options = [part for assignment in SMALL for part in ("-s", assignment)]
-    path = tmp_path / "sgd.h5"
-    done = subprocess.run(
-        [*COMMAND, "bayes-softmax", *options, "-o", path],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert max(map(len, done.stdout.splitlines())) <= max(80, len(f"  written to {path}"))
+    _, out, _ = run("simulate", "bayes-softmax", *options, "-o", "sgd.h5")
+    assert max(map(len, out.splitlines())) <= 80
     for words in ("gram, D = 60, 3 replicas of 480 steps", "population risk", "measured loss"):
-        assert words in done.stdout
-    information = subprocess.run(
-        [sys.executable, "-m", "orderparams", "info", path, "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(information.stdout)["simulation"]["variables"]["overlap"] == [3, 5, 4, 3]
-    refused = subprocess.run(
-        [*COMMAND, "bayes-softmax", "--resume"], capture_output=True, text=True, check=False
-    )
-    assert refused.returncode == 2
-    assert "name it with -o" in refused.stderr
+        assert words in out
+    information = json.loads(run("info", "sgd.h5", "--json")[1])
+    assert information["simulation"]["variables"]["overlap"] == [3, 5, 4, 3]
+    status, _, err = run("simulate", "bayes-softmax", "--resume")
+    assert status == 2
+    assert "name it with -o" in err
