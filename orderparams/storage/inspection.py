@@ -95,15 +95,20 @@ def is_bare_dimension(data: h5py.Dataset) -> bool:
     return str(name).startswith("This is a netCDF dimension but not a netCDF variable")
 
 
+def place(item: h5py.Group | h5py.Dataset) -> str:
+    """How a message names an open object; to ask for its name takes as long as to look into it."""
+    return where(item.file, item.name)
+
+
 def check_attributes(item: h5py.Group | h5py.Dataset, numbers: Iterable[str] = ()) -> None:
     """Attributes that the schema knows are a text or a number; ``numbers`` are more of these."""
-    place, names = where(item.file, item.name), set(item.attrs)
+    names = set(item.attrs)
     for name in TEXT_ATTRIBUTES & names:
         if not isinstance(attribute(item, name), str):
-            raise FileError(f"{place} is damaged: {name} is not a text")
+            raise FileError(f"{place(item)} is damaged: {name} is not a text")
     for name in NUMBER_ATTRIBUTES.union(numbers) & names:
         if type(attribute(item, name)) not in (int, float):
-            raise FileError(f"{place} is damaged: {name} is not a number")
+            raise FileError(f"{place(item)} is damaged: {name} is not a number")
 
 
 def check_group(
@@ -114,50 +119,53 @@ def check_group(
     In /scan these follow the axes of the scan itself.
     """
     check_attributes(group, numbers)
-    for name, data in group.items():
-        place = where(group.file, data.name)
+    members = dict(group.items())
+    leading = axes_of(members["status"], members) if "status" in variables else ()
+    for name, data in members.items():
         if not isinstance(data, h5py.Dataset):
-            raise FileError(f"{place} is a group where a dataset should be")
+            raise FileError(f"{place(data)} is a group where a dataset should be")
         check_attributes(data, numbers)
         if packed := PACKING & data.attrs.keys():
             raise FileError(
-                f"{place} holds packed numbers, to be scaled by its {min(packed)}; write the file "
-                "again without packing"
+                f"{place(data)} holds packed numbers, to be scaled by its {min(packed)}; write the "
+                "file again without packing"
             )
         text = h5py.check_string_dtype(data.dtype) is not None
         if not text and data.dtype.kind not in "fiu":
-            raise FileError(f"{place} is damaged: it holds neither numbers nor texts")
-        axes = axes_of(data)
+            raise FileError(f"{place(data)} is damaged: it holds neither numbers nor texts")
+        axes = axes_of(data, members)
         known = None if data.is_scale else variables.get(name)
         if known is None:
             continue
         if text != (name in TEXTS):
-            raise FileError(f"{place} is damaged: it should hold {'numbers' if text else 'texts'}")
-        leading = axes_of(group["status"]) if "status" in variables else ()
+            expected = "numbers" if text else "texts"
+            raise FileError(f"{place(data)} is damaged: it should hold {expected}")
         if axes != leading + known.axes:
             raise FileError(
-                f"{place} is damaged: its axes are ({', '.join(axes)}) where "
+                f"{place(data)} is damaged: its axes are ({', '.join(axes)}) where "
                 f"({', '.join(leading + known.axes)}) are expected"
             )
 
 
-def axes_of(data: h5py.Dataset) -> tuple[str, ...]:
-    """Names of the axes of a dataset: scales of its group and of its length."""
-    group, place = data.parent, where(data.file, data.name)
+def axes_of(data: h5py.Dataset, members: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Names of the axes of a dataset: scales of its length among the members of its group, which
+    may be open already."""
+    members = data.parent if members is None else members
     if data.is_scale:
         names: tuple[str, ...] = (data.name.rsplit("/", 1)[-1],)
         if data.ndim != 1:
-            raise FileError(f"{place} is damaged: an axis has one dimension, not {data.ndim}")
+            raise FileError(f"{place(data)} is damaged: an axis has one dimension, not {data.ndim}")
     else:
         # HDF5's own way to the scales crashes where one was deleted.
         scales = [data.file[one] for along in data.attrs.get("DIMENSION_LIST", ()) for one in along]
-        names = tuple(scale_name(scale, group) for scale in scales)
-    if tuple(size for name in names if name in group for size in group[name].shape) != data.shape:
-        raise FileError(f"{place} is damaged: its shape {data.shape} is not that of its axes")
+        names = tuple(scale_name(scale, members) for scale in scales)
+    shape = tuple(size for name in names if name in members for size in members[name].shape)
+    if shape != data.shape:
+        raise FileError(f"{place(data)} is damaged: its shape {data.shape} is not that of its axes")
     return names
 
 
-def scale_name(scale: h5py.Dataset, group: h5py.Group) -> str:
+def scale_name(scale: h5py.Dataset, members: Mapping[str, Any]) -> str:
     """Name of an axis: what its scale says, or the dataset's own (netCDF does not always say)."""
     name = str(attribute(scale, "NAME")) if "NAME" in scale.attrs else ""
-    return name if name in group else str(scale.name).rsplit("/", 1)[-1]
+    return name if name in members else str(scale.name).rsplit("/", 1)[-1]
