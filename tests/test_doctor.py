@@ -33,9 +33,9 @@ def test_a_good_installation():
     assert "FAILED" not in done.stdout
 
 
-def test_json_is_one_document():
-    done = doctor("--json", OMP_NUM_THREADS="1")
-    document = json.loads(done.stdout)
+def test_json_is_one_document(run, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    document = json.loads(run("doctor", "--json")[1])
     assert document["holds"]
     assert len(document["tests"]) == len(selftest.all_tests())
     assert all(test["holds"] for test in document["tests"])

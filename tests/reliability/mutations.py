@@ -1,5 +1,6 @@
 """Malformed inputs: presets with something wrong in them, and damaged result files."""
 
+import functools
 import random
 from pathlib import Path
 
@@ -72,9 +73,15 @@ def missing(lines: list[str], chance: random.Random) -> None:
 CHANGES = (wrong_value, wrong_value, wrong_key, wrong_section, no_syntax, twice, missing)
 
 
+@functools.cache
+def written_out(preset: str) -> str:
+    """The text of a preset with every default."""
+    return to_toml(load(preset))
+
+
 def malformed_configuration(chance: random.Random) -> bytes:
     """The text of a preset, every default written out, with one mistake that makes it invalid."""
-    lines = to_toml(load(chance.choice(preset_names()))).splitlines()
+    lines = written_out(chance.choice(preset_names())).splitlines()
     if chance.random() < 0.1:
         text = "\n".join(lines).encode()
         place = chance.randrange(len(text))
