@@ -80,6 +80,8 @@ def test_it_has_an_example_that_runs(name, tmp_path, monkeypatch):
     told = []
     for _ in ("a first time", "again in the same folder"):
         doctest.DocTestRunner(optionflags=flags).run(example, out=told.append, clear_globs=False)
+        if not any(tmp_path.iterdir()):  # which is then as it was
+            break
     assert not told, "".join(told)
 
 
