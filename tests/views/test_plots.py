@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 from views import fake
 
@@ -224,6 +225,16 @@ def test_figures_are_deterministic(run_file, tmp_path, suffix):
         with matplotlib.rc_context(SETTINGS):
             save_figure(plot_file(run_file), tmp_path / (name + suffix))
     assert (tmp_path / ("a" + suffix)).read_bytes() == (tmp_path / ("b" + suffix)).read_bytes()
+
+
+@pytest.mark.parametrize("engine", ["autolayout", "constrained_layout.use"])
+def test_a_figure_is_laid_out_and_drawn_once_each(run_file, tmp_path, monkeypatch, engine):
+    """Also where a style sheet asks for a layout."""
+    draw, drawn = Figure.draw, []
+    monkeypatch.setattr(Figure, "draw", lambda *of: drawn.append(of) or draw(*of))
+    with matplotlib.rc_context(SETTINGS | {f"figure.{engine}": True}):
+        save_figure(plot_file(run_file), tmp_path / "a.png")
+    assert len(drawn) == 2
 
 
 def test_heads_can_be_told_apart():

@@ -197,6 +197,9 @@ CRAMPED = "constrained_layout not applied"
 BAR, SMALL = "<colorbar>", 0.3
 """Label that matplotlib gives a bar of colours, and inches of a panel in which nothing is seen."""
 
+LAID_OUT: dict[Any, Any] = {"figure.autolayout": False, "figure.constrained_layout.use": False}
+"""Settings, which a style sheet may have otherwise, of figures that are laid out already."""
+
 FULL = 0.96
 """The part of a figure's width that its texts take at most."""
 
@@ -204,6 +207,8 @@ FULL = 0.96
 def settle(figure: Figure) -> None:
     """Lay a figure out once and for all, without the last digits of the layout: its solver finds
     others whenever it is asked. :class:`ConfigurationError` where there is no room."""
+    import matplotlib
+
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=CRAMPED)
         try:
@@ -211,7 +216,8 @@ def settle(figure: Figure) -> None:
         except UserWarning:
             raise no_room(figure) from None
     check_room(figure)
-    figure.set_layout_engine("none")
+    with matplotlib.rc_context(LAID_OUT):
+        figure.set_layout_engine(None)  # "none" leaves one, for which matplotlib draws twice
     for part in (figure, *figure.subfigs):
         for text in part.texts:
             x, y = text.get_position()
