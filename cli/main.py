@@ -23,6 +23,7 @@ from orderparams.cli.remedies import REMEDIES
 from orderparams.cli.report import report
 from orderparams.cli.reproduce import reproduce
 from orderparams.cli.scan import scan
+from orderparams.cli.screen import note
 from orderparams.cli.simulate import simulate
 from orderparams.cli.solve import solve
 from orderparams.cli.validate import validate
@@ -113,7 +114,7 @@ def answer() -> int:
     try:
         status = orderparams.main(prog_name="orderparams", standalone_mode=False)
     except OrderparamsError as error:
-        click.echo(f"orderparams: {error.told(REMEDIES)}", err=True)
+        note(f"orderparams: {error.told(REMEDIES)}")
         status = error.exit_status
     except click.UsageError as error:
         click.echo(f"orderparams: {refusal(error, orderparams.commands).message}", err=True)

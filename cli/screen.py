@@ -19,8 +19,12 @@ def show(lines: Iterable[str]) -> None:
 
 
 def note(text: str) -> None:
-    """Say something beside the result: one line in a log, on a terminal broken between words."""
-    click.echo("\n".join(fitted(text) if on_terminal() else [text]), err=True)
+    """Say something beside the result: lines as they are in a log, on a terminal broken between
+    words."""
+    parts = text.split("\n")
+    if on_terminal():
+        parts = [part for line in parts for part in fitted(line)]
+    click.echo("\n".join(parts), err=True)
 
 
 def on_terminal() -> bool:

@@ -159,6 +159,12 @@ class FileError(OrderparamsError, OSError):
     exit_status = 5
 
 
+def with_way(error: Exception, way: str) -> str:
+    """What an error says, and what can be done about it beside what the error names itself."""
+    said = str(error)
+    return f"{said}{', or' if '; ' in said else ';'} {way}"
+
+
 class IgnoredSettingWarning(UserWarning):
     """Settings were given that change nothing.
 

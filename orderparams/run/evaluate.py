@@ -10,7 +10,7 @@ import numpy as np
 from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
-from orderparams.errors import ConfigurationError, SolverError
+from orderparams.errors import ConfigurationError, SolverError, with_way
 from orderparams.models.interface import model_of
 from orderparams.phases import steps
 from orderparams.progress import heard
@@ -32,7 +32,7 @@ def start_in_range(problem: Problem) -> Iterator[None]:
         yield
     except SolverError as error:
         remedy = model_of(problem).remedy(problem, start=True)
-        raise ConfigurationError(f"the start is out of range: {error}; {remedy}") from None
+        raise ConfigurationError(f"the start is out of range: {with_way(error, remedy)}") from None
 
 
 def evaluate(

@@ -15,7 +15,7 @@ from orderparams.config import Problem
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.config.words import of_backend
-from orderparams.errors import ConfigurationError, SolverError
+from orderparams.errors import ConfigurationError, SolverError, with_way
 from orderparams.models.interface import Flow, Progress, Records, model_of
 from orderparams.ordered import ordered
 from orderparams.phases import phase
@@ -70,7 +70,7 @@ def population_risk(problem: Problem, records: Records, workers: int = 1) -> tup
                 elif not message:
                     remedy = model_of(problem).remedy(problem, sgd=True)
                     remedy = remedy or "lower training.learning_rate"
-                    message = f"replica {r + 1} at t = {records.time[i]:g}: {value}; {remedy}"
+                    message = f"replica {r + 1} at t = {records.time[i]:g}: {with_way(value, remedy)}"
     return risk, message
 
 

@@ -20,7 +20,7 @@ from orderparams.config import Problem
 from orderparams.config.sections import IntegratorConfig
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
-from orderparams.errors import ConfigurationError, SolverError
+from orderparams.errors import ConfigurationError, SolverError, with_way
 from orderparams.models.interface import Flow, model_of
 from orderparams.phases import phase
 from orderparams.progress import heard, shown_on
@@ -129,7 +129,7 @@ def integrate(
             if stepper.steps >= settings.max_steps:
                 raise SolverError(f"integrator.max_steps = {settings.max_steps} steps were taken")
     except SolverError as error:
-        told = f"{error}; {remedy}" if remedy else str(error)
+        told = with_way(error, remedy) if remedy else str(error)
         return ending("failed", f"stopped at t = {state.time:.6g}: {told}")
     except KeyboardInterrupt:
         return ending("interrupted", f"interrupted at t = {state.time:.6g}")

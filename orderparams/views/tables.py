@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ MOST_ROWS = 24
 CELL = 9
 """Columns of the screen that a number takes with the blank before it, at least."""
 
-NOTHING = 1e-6
+NOTHING, SMALL = 1e-6, 1e-4
+"""Parts of the largest number of a table that are zero beside it, and the least of the largest
+numbers in columns that have decimals alone."""
 
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -118,7 +121,8 @@ def screen_table(
 
 def cells(column: Column, form: str) -> list[str]:
     """A column of a screen with its name."""
-    return [column.name, *(f"{value:z{form}}" for value in column.values[:MOST_ROWS])]
+    texts = (f"{value:z{form}}" if value or "e" not in form else "0" for value in column.values)
+    return [column.name, *itertools.islice(texts, MOST_ROWS)]
 
 
 def through(first: str, last: str) -> str:
@@ -169,10 +173,13 @@ def fitting(groups: Sequence[Sequence[T]], room: int) -> list[Sequence[T]]:
 
 def style(values: Array, scale: float) -> str:
     """A format in which the largest of some numbers can be read, and which leaves a blank beside
-    it; what is nothing beside the ``scale`` of the table is zero."""
+    it, with a power of ten where decimals would be too many; what is nothing beside the ``scale``
+    of the table is zero."""
     largest = size(values)
     if largest <= NOTHING * scale or 0.01 <= largest < 99.99:
         return ".4f"
+    if SMALL <= largest < 0.01:
+        return ".5f" if largest >= 10 * SMALL else ".6f"
     return ".2f" if 99.99 <= largest < 9999.99 else ".1e"
 
 

@@ -106,7 +106,7 @@ def test_what_rounds_to_zero_has_no_sign(monkeypatch, result_paths):
     parameters, one = registry.configuration(registry.DEFAULT).PARAMETERS, np.ones((1, 1))
     for overlap, length, cells in (
         (-1e-9, 1.0, ["1", "0.0000", "1.0000"]),
-        (-0.0, 0.001, ["1", "0.0000", "1.0e-03"]),
+        (-0.0, 0.001, ["1", "0.0000", "0.00100"]),
     ):
         state = {"overlap": overlap * one, "self_overlap": length * one}
         assert state_table(parameters, state)[1].split() == cells
@@ -120,7 +120,7 @@ def test_what_rounds_to_zero_has_no_sign(monkeypatch, result_paths):
 
 
 def test_notes_are_broken_between_words(run, tmp_path, capsys, monkeypatch, result_paths):
-    """What is said on the way, beside errors and warnings, which are one line each."""
+    """What is said on the way and errors, beside warnings, which are one line each."""
     monkeypatch.setattr(screen, "on_terminal", lambda: True)
     monkeypatch.setattr(optimum, "MOST", 1)  # what is found is not looked at
     name = "a-run-with-a-name-that-is-not-so-short.h5"
@@ -140,6 +140,9 @@ def test_notes_are_broken_between_words(run, tmp_path, capsys, monkeypatch, resu
     monkeypatch.setattr(compiled, "cache_root", lambda: None)
     options.announce_compilation()
     told["Set NUMBA_CACHE_DIR"] = capsys.readouterr().err
+    far = ("evaluate", "in-context-pairs", "-s", "initial.scale=5")
+    told["the start is out of range"] = run(*far)[2]
+    assert max(map(columns, told["the start is out of range"].splitlines())) <= WIDTH
     for words, err in told.items():
         assert words in " ".join(err.split())
         for line in err.splitlines():

@@ -34,8 +34,8 @@ def test_a_row_an_entry_of_the_first_axis_and_a_column_a_panel():
         ["b"],
         ["7.0000"],
         ["teacher", "s"],
-        ["1", "-1.0e-03"],
-        ["2", "-2.0e-03"],
+        ["1", "-0.00100"],
+        ["2", "-0.00200"],
     ]
     assert [group[0].sign for group in tables(ALL, state())["student"]] == ["R₁", "Q", "γ"]
 
@@ -53,13 +53,24 @@ def test_columns_go_where_there_are_most_and_what_is_missing_is_said():
     assert len(lines) == 26
 
 
-@pytest.mark.parametrize("size", [1e-300, 1e-3, 0.5, 99.9, 100.0, 9999.0, 1e5, 1e299])
+@pytest.mark.parametrize("size", [1e-300, 5e-5, 2e-4, 1e-3, 0.5, 99.9, 100.0, 9999.0, 1e5, 1e299])
 def test_numbers_of_any_size_stand_apart_in_80_columns(size):
     values = {"alignment": np.full((2, 20), -size), "gain": np.full(2, -size / 2)}
     head, *rows, _ = state_table(ALL, values)
     assert {len(row.split()) for row in rows} == {len(head.split())}
     assert max(map(len, (head, *rows))) <= WIDTH
     assert all(float(cell) == pytest.approx(-size, rel=0.06) for cell in rows[0].split()[1:-1])
+
+
+def test_small_numbers_have_decimals_as_large_ones_have():
+    """A power of ten stands where decimals would be too many, and never for nothing."""
+    forms = {0.03: "0.0300", 0.003: "0.00300", 0.0003: "0.000300", 0.00003: "3.0e-05"}
+    for size, written in forms.items():
+        (_, row) = state_table((R,), {"alignment": np.array([[size, 0.0]])})
+        cells = row.split()
+        assert cells[1] == written
+        assert float(cells[2]) == 0
+        assert "e" not in cells[2]
 
 
 def test_what_rounds_to_zero_has_no_sign():

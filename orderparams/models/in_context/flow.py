@@ -29,6 +29,10 @@ ENGINES = {
 """Engines in words."""
 
 
+LARGEST = 1e100
+"""Size of ω and μ from which on a run has diverged: their squares would overflow."""
+
+
 class Flow:
     """The ordinary differential equation of a problem; y is ω, then μ."""
 
@@ -81,8 +85,8 @@ class Flow:
     def at(self, key_query: Array, output: Array, *, error: bool = False) -> Found:
         """Risk and gradient, with an estimate of their error if asked for, or where it comes along;
         :class:`SolverError` where they cannot be had."""
-        if not (np.isfinite(key_query).all() and np.isfinite(output).all()):
-            raise SolverError("the state is not finite")
+        if not all((np.abs(values) < LARGEST).all() for values in (key_query, output)):
+            raise SolverError("the state diverges")
         at, chosen = (self.prompts, key_query, output), self.expectation
         if self.engine == "closed":
             found = by_closed_form(*at)

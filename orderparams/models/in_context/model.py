@@ -120,7 +120,7 @@ def remedy(problem: Problem, *, start: bool = False, sgd: bool = False) -> str:
     if not start:
         return ""
     key = "initial.key_query" if problem.initial.kind == "explicit" else "initial.scale"
-    return f"lower {key}: scores have standard deviation |ω_h| |x_q|, up to |x_q|² ≈ d + 8√d"
+    return f"lower {key}: scores have standard deviation |ω_h| |x_q|, |x_q|² up to d + 8√d"
 
 
 def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ import orderparams as op
 from orderparams.config import parse, to_table
 from orderparams.config.sections import known_keys, problem_type
 from orderparams.config.words import describe
+from orderparams.models.in_context.flow import Flow
 
 PAGE = Path(__file__).parents[3] / "docs" / "in-context.md"
 NAME = "in-context-regression"
@@ -94,8 +95,18 @@ def test_contradictions_are_refused(sections, message):
 
 def test_a_start_beyond_the_tables():
     start = {"kind": "explicit", "key_query": [[9.0]], "output": [[1.0]]}
-    with pytest.raises(op.ConfigurationError, match=r"start is out of range.*lower initial.key_q"):
+    both = r"set expectation.engine = 'quadrature', or lower initial.key_query: [^;]*$"
+    with pytest.raises(op.ConfigurationError, match=rf"start is out of range: scores .*; {both}"):
         op.evaluate(table(attention={"heads": 1}, initial=start))
+
+
+@pytest.mark.parametrize("value", [1e200, np.nan, np.inf])
+def test_a_state_that_diverges(value):
+    """Nothing overflows in silence."""
+    flow = Flow(parse(table(attention={"heads": 1})))
+    for at in ([[value]], [[0.1]]), ([[0.1]], [[value]]):
+        with pytest.raises(op.SolverError, match="the state diverges"):
+            flow.at(*map(np.array, at))
 
 
 def test_what_is_written_is_read_again():
