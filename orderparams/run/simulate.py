@@ -70,7 +70,9 @@ def population_risk(problem: Problem, records: Records, workers: int = 1) -> tup
                 elif not message:
                     remedy = model_of(problem).remedy(problem, sgd=True)
                     remedy = remedy or "lower training.learning_rate"
-                    message = f"replica {r + 1} at t = {records.time[i]:g}: {with_way(value, remedy)}"
+                    message = (
+                        f"replica {r + 1} at t = {records.time[i]:g}: {with_way(value, remedy)}"
+                    )
     return risk, message
 
 

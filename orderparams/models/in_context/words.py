@@ -19,7 +19,7 @@ def of_prompts(problem: Problem) -> Words:
     """Examples, tasks, blocks and noise."""
     task = problem.task
     blocks = " + ".join(map(str, task.blocks))
-    noises = ", ".join(f"{noise:g}" for noise in dict.fromkeys(task.noises))
+    noises = ", ".join(f"{noise:.4g}" for noise in dict.fromkeys(task.noises))
     return [
         ("task.length", f"{task.length} examples a prompt"),
         ("task.strengths", counted(len(task.rows), "task")),

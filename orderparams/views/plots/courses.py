@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,13 @@ from orderparams.views.plots.lines import Part, draw_key, draw_line, draw_lines,
 from orderparams.views.plots.naming import assigned, in_words
 from orderparams.views.plots.panels import Panel, chosen, rows_of, sizes_of
 from orderparams.views.plots.request import PLAIN, Request
-from orderparams.views.plots.risk import check_excess, draw_plateaus, draw_risks, label_of
+from orderparams.views.plots.risk import (
+    check_excess,
+    draw_plateaus,
+    draw_risks,
+    label_of,
+    over_decades,
+)
 from orderparams.views.plots.sources import (
     Course,
     Source,
@@ -44,9 +51,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-MOST_TICKS, MOST_ROWS, MOST_WRITTEN = 12, 8, 40
-"""Ticks of a matrix along and across, which are rows that have room for their values, and entries
-in which these are written."""
+MOST_TICKS, MOST_ROWS, MOST_WRITTEN, PLACES = 12, 8, 40, 2
+"""Ticks of a matrix along and across, which are rows that have room for their values, entries in
+which these are written, of all matrices, and significant places of the largest."""
 
 HIGH, LOW = 1.75, 1.5
 """Inches of a panel of order parameters with two axes, and of others."""
@@ -68,7 +75,7 @@ class Courses:
     parts: tuple[Part, ...]
     rows: tuple[tuple[Panel, ...], ...]
     below: tuple[str, ...]
-    end: OrderParameter | None
+    ends: tuple[OrderParameter, ...]
     request: Request
 
     @property
@@ -92,8 +99,9 @@ class Courses:
         above = [
             Row((1.0,) * len(row), HIGH if row[0].parameter.crossed else LOW) for row in self.rows
         ]
-        ends = (RATIO, 1.0) if self.end is not None else (1.0,)
-        return above + [Row(ends if name == "risk" else (1.0,), LOW) for name in self.below]
+        ends = (1.0,) * len(self.ends)
+        beside = (RATIO, *ends) if ends else (1.0,)
+        return above + [Row(beside if name == "risk" else (1.0,), LOW) for name in self.below]
 
 
 def courses_of(results: Sequence[Course], request: Request, names: Sequence[str] = ()) -> Courses:
@@ -125,7 +133,7 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
         )
     crossed = [one for one in parameters if one.crossed]
     alone = isinstance(results[0], Trajectory) and len(results) == 1
-    end = crossed[0] if alone and crossed and not request.quantity else None
+    ends = tuple(crossed) if alone and not request.quantity else ()
     rows = rows_of(parameters, sizes_of(source.problem for source in sources))
     if on_log_time(results, request):
         sources = [source.after_start() for source in sources]
@@ -134,7 +142,7 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
                 "there is no time after t = 0, for which a logarithmic axis has no place"
             )
     return Courses(
-        tuple(results), tuple(sources), parts, tuple(map(tuple, rows)), tuple(below), end, request
+        tuple(results), tuple(sources), parts, tuple(map(tuple, rows)), tuple(below), ends, request
     )
 
 
@@ -167,9 +175,10 @@ def draw_courses(figure: Figure | SubFigure, drawn: Courses) -> None:
         axes.append(lower)
         lower.set_xlabel(time_label(drawn.problem))
         BELOW[name](lower, drawn)
-        if name == "risk" and drawn.end is not None:
+        if name == "risk" and drawn.ends:
             (run,) = drawn.results
-            draw_matrix(figure.add_subplot(spots[1]), drawn.end, run[drawn.end.name][-1])
+            for end, spot in zip(drawn.ends, spots[1:], strict=True):
+                draw_matrix(figure.add_subplot(spot), end, run[end.name][-1], drawn.ends)
     for one in axes:
         one.margins(x=0)
     if on_log_time(drawn.results, drawn.request):
@@ -281,7 +290,7 @@ def draw_panel(axes: Axes, drawn: Courses, panel: Panel) -> None:
             count = values.shape[-1]
             names = Names((number,) * count, (source.label,) + ("",) * (count - 1))
         draw_lines(axes, source.time, on_axis(values, log=drawn.log_y), names, part)
-    if drawn.end is not None and panel.parameter is drawn.end:
+    if drawn.ends and panel.parameter is drawn.ends[0]:
         draw_events(axes, drawn, panel)
 
 
@@ -310,9 +319,10 @@ def draw_events(axes: Axes, drawn: Courses, panel: Panel) -> None:
 def draw_risk_panel(axes: Axes, drawn: Courses) -> None:
     """The risk of all, and the plateaus of a single run."""
     excess = drawn.request.excess
-    draw_risks(axes, drawn.sources, drawn.parts, excess=excess, log=excess or drawn.log_y)
+    log = excess or drawn.log_y or over_decades(drawn.sources)
+    draw_risks(axes, drawn.sources, drawn.parts, excess=excess, log=log)
     axes.set_ylabel(label_of(drawn.sources, excess=excess))
-    if drawn.end is not None:
+    if drawn.ends:
         draw_plateaus(axes, drawn.sources[0], excess=excess)
 
 
@@ -345,23 +355,34 @@ BELOW: Mapping[str, Callable[[Axes, Courses], None]] = {
 """Panels below those of order parameters."""
 
 
-def draw_matrix(axes: Axes, parameter: OrderParameter, values: Array) -> None:
-    """Values (line, panel) at the end as coloured squares; few of them are written out."""
+def draw_matrix(
+    axes: Axes, parameter: OrderParameter, values: Array, beside: Sequence[OrderParameter]
+) -> None:
+    """Values (line, panel) at the end as coloured squares; few of them are written out. Where more
+    stand ``beside`` each other, their titles are symbols, and the first has the name of the rows.
+    """
     values = parameter.lines(values)
-    limit = float(np.abs(values).max()) or 1.0
+    limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
     image = axes.imshow(values, cmap=diverging(), vmin=-limit, vmax=limit, aspect="auto")
     lines, panels = parameter.axes[0].word, parameter.axes[1].word
-    axes.set(title=f"{parameter.words} at the end", xlabel=panels, ylabel=lines)
+    called = parameter.words if len(beside) == 1 else parameter.sign
+    axes.set(title=f"{called} at the end", xlabel=panels)
+    if parameter is beside[0]:
+        axes.set_ylabel(lines)
     for axis, count in zip((axes.yaxis, axes.xaxis), values.shape, strict=True):
         most = MOST_ROWS if axis is axes.yaxis else MOST_TICKS
         shown = range(0, count, -(-count // most))
         axis.set_ticks(shown, [str(number + 1) for number in shown])
-    if values.size <= MOST_WRITTEN and len(values) <= MOST_ROWS:
+    if values.size <= MOST_WRITTEN / len(beside) and len(values) <= MOST_ROWS:
+        decimals = max(0, PLACES - 1 - math.floor(math.log10(limit)))
         for (row, column), value in np.ndenumerate(values):
             shade = image.to_rgba(np.array(value))
             dark = np.dot(shade[:3], (0.3, 0.59, 0.11)) < 0.5
+            written = f"{value:z.{decimals}f}".replace("-", "−")
             axes.text(
-                column, row, f"{value:z.1f}".replace("-", "−"), color="white" if dark else "black",
+                column, row, written, color="white" if dark else "black",
                 ha="center", va="center", fontsize="x-small",
             )  # fmt: skip
-    axes.figure.colorbar(image, ax=axes, label=parameter.sign)
+    bar = axes.figure.colorbar(image, ax=axes)
+    if len(beside) == 1:
+        bar.set_label(parameter.sign, rotation="horizontal", va="center")

@@ -11,6 +11,7 @@ from orderparams.errors import ConfigurationError
 from orderparams.models.parameters import OrderParameter
 from orderparams.results.trajectory import Trajectory
 from orderparams.views.plots.copies import in_range, names_of
+from orderparams.views.plots.layout import fitted
 from orderparams.views.plots.legends import strip
 from orderparams.views.plots.phase import (
     copies_in,
@@ -26,8 +27,8 @@ from orderparams.views.plots.subject import rule_of, run_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SIZE = (3.4, 3.8)
-"""Inches."""
+SIZE = (3.4, 2.8)
+"""Inches, without heading and legend."""
 
 
 def plot_plane(result: Any, request: Request) -> Figure:
@@ -54,7 +55,7 @@ def plot_plane(result: Any, request: Request) -> Figure:
         draw(0, color=faint(), linewidth=0.8, zorder=0)
     heading(figure, run.problem, rule_of(result), title=request.title)
     strip(figure)
-    return figure
+    return fitted(figure, request)
 
 
 def both(run: Trajectory) -> tuple[OrderParameter, OrderParameter]:

@@ -12,7 +12,7 @@ from orderparams.errors import ConfigurationError
 from orderparams.views.plots.lines import Part, draw_line, width
 from orderparams.views.plots.sources import Source
 from orderparams.views.plots.style import STYLES, WIDE, colour, deep, ink, line_style, quiet
-from orderparams.views.plots.ticks import upright
+from orderparams.views.plots.ticks import DECADE, upright
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,14 +98,35 @@ def draw_references(axes: Axes, sources: Sequence[Source], *, apart: bool) -> No
         )
 
 
-def draw_others(axes: Axes, source: Source, below: float) -> None:
-    """All other risks to compare with that the risk can reach, minus ``below``; equal ones are one
-    line."""
+def others(source: Source, below: float) -> dict[float, list[str]]:
+    """All other risks to compare with that the risk can reach and that are not ``below``, with
+    their names; equal ones are one."""
     named: dict[float, list[str]] = {}
     for name, value in list(source.references.items())[1:]:
         if below < value < REACHED * source.risk.flat[0]:
             named.setdefault(float(f"{value:.6g}"), []).append(name)
-    for number, (value, names) in enumerate(named.items(), 2):
+    return named
+
+
+def over_decades(sources: Sequence[Source]) -> bool:
+    """Whether the risks and those to compare with, which must be positive, cover a decade."""
+    levels = [source.reference[1] for source in sources if source.reference is not None]
+    levels += [value for source in sources[:1] for value in others(source, 0.0)]
+    if not levels:
+        return False
+    values = np.concatenate([levels, *(source.risk.ravel() for source in sources)])
+    return spread(values)
+
+
+def spread(values: Array) -> bool:
+    """Whether numbers, as far as they are known, are positive and cover a decade."""
+    known = values[np.isfinite(values)]
+    return known.size > 0 and bool(0 < DECADE * known.min() <= known.max())
+
+
+def draw_others(axes: Axes, source: Source, below: float) -> None:
+    """All other risks to compare with, minus ``below``."""
+    for number, (value, names) in enumerate(others(source, below).items(), 2):
         axes.axhline(
             value - below,
             color=quiet(),

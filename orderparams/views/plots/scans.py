@@ -22,6 +22,7 @@ from orderparams.views.plots.lines import on_axis, width
 from orderparams.views.plots.maps import draw_maps, failures, maps_of, rows_of
 from orderparams.views.plots.quantities import Quantity, Reference, quantiles, quantities
 from orderparams.views.plots.request import PLAIN, Request
+from orderparams.views.plots.risk import spread
 from orderparams.views.plots.sources import floor_of
 from orderparams.views.plots.style import MARKERS, STYLES, colour, deep, heading, ink, line_style
 from orderparams.views.plots.subject import rule_of
@@ -124,7 +125,9 @@ def draw_panels(
     """A panel for each quantity, all over the same parameter."""
     for quantity, spot in zip(found, place(figure, rows)[0], strict=True):
         axes = figure.add_subplot(spot)
-        scaled = quantity.logarithmic or log
+        level = choice.arrays[reference[0]] if quantity.title == "risk" and reference else None
+        wide = level is not None and spread(np.append(quantity.values, level))
+        scaled = quantity.logarithmic or log or wide
         draw_quantity(axes, choice, quantity, log=scaled)
         if quantity.title == "risk":
             draw_reference(axes, choice, reference)

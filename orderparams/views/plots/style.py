@@ -7,7 +7,7 @@ print tells them apart, and in width, so that of those that coincide all are see
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,16 @@ from orderparams.config.words import describe
 from orderparams.errors import ConfigurationError
 from orderparams.storage.files import atomic
 from orderparams.storage.suffixes import FIGURES, check_suffix
+from orderparams.views.plots.alignment import align
 from orderparams.views.plots.themes import COLOURS, SETTINGS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
     from orderparams.config import Problem
+
+NARROW, SMALLER = 4.5, 7
+"""Inches below which the heading of a figure has smaller letters, and their points."""
 
 DIGITS = 6
 """Of places in a figure, as parts of its size."""
@@ -147,10 +151,26 @@ def heading(
     """Title and settings of a problem above a figure, without those that are ``varied`` and those
     in sections that are ``idle``, and a ``last`` line; or the ``title`` that was asked for."""
     words = about(describe(problem, rule, (*varied, *idle)), describe(problem, rule))
-    lines = [title_of(problem.title, varied), *words, last] if title is None else [title]
-    if text := "\n".join(line for line in lines if line):
-        figure.suptitle(text, parse_math=False)
-        fold(figure)
+    if title == "":
+        return
+    size = letters(SMALLER) if figure.bbox.width < NARROW * figure.dpi else None
+    figure.suptitle(" ", parse_math=False, fontsize=size)
+    lines = [title_of(problem.title, varied), *joined(figure, words), last]
+    if title is not None:
+        lines = [title]
+    headline(figure).set_text("\n".join(line for line in lines if line))
+    fold(figure)
+
+
+def joined(figure: Figure | SubFigure, words: Sequence[str]) -> list[str]:
+    """Words about each part in as few lines as have room for them."""
+    lines: list[str] = []
+    for part in words:
+        if lines and fits(figure, f"{lines[-1]}; {part}"):
+            lines[-1] += f"; {part}"
+        else:
+            lines.append(part)
+    return lines
 
 
 def about(words: Mapping[str, str], whole: Mapping[str, str]) -> list[str]:
@@ -170,25 +190,26 @@ def headline(figure: Any) -> Any:
 def fold(figure: Figure | SubFigure) -> None:
     """Break the lines of a heading that are wider than the figure after commas, and between words
     where that is not enough or leaves less than half a line."""
-    heading = headline(figure)
-
-    def fits(text: str) -> bool:
-        heading.set_text(text)
-        return bool(heading.get_window_extent().width <= FULL * figure.bbox.width)
-
-    lines = []
+    heading, lines = headline(figure), []
     for line in heading.get_text().split("\n"):
         kept = ""
         for piece in line.replace(", ", ",\n").split("\n"):
-            beside = not kept or fits(f"{kept} {piece}") or not fits(2 * kept)
-            for words in [piece] if beside and fits(piece) else piece.split(" "):
-                if kept and not fits(f"{kept} {words}"):
+            beside = not kept or fits(figure, f"{kept} {piece}") or not fits(figure, 2 * kept)
+            for words in [piece] if beside and fits(figure, piece) else piece.split(" "):
+                if kept and not fits(figure, f"{kept} {words}"):
                     lines.append(kept)
                     kept = words
                 else:
                     kept = f"{kept} {words}" if kept else words
         lines.append(kept)
     heading.set_text("\n".join(lines))
+
+
+def fits(figure: Figure | SubFigure, text: str) -> bool:
+    """Whether a heading has room for a line."""
+    heading = headline(figure)
+    heading.set_text(text)
+    return bool(heading.get_window_extent().width <= FULL * figure.bbox.width)
 
 
 CRAMPED = "constrained_layout not applied"
@@ -218,6 +239,7 @@ def settle(figure: Figure) -> None:
     check_room(figure)
     with matplotlib.rc_context(LAID_OUT):
         figure.set_layout_engine(None)  # "none" leaves one, for which matplotlib draws twice
+    align(figure)
     for part in (figure, *figure.subfigs):
         for text in part.texts:
             x, y = text.get_position()
