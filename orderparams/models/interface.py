@@ -252,6 +252,14 @@ class Model(Protocol):
         ...
 
 
+class Tested(Protocol):
+    """What a model does beside that whose last states are tested at other values of a key."""
+
+    def compared(self, problem: Any, /) -> Mapping[str, Reference]:
+        """The references that take no search, of a problem with such a value."""
+        ...
+
+
 def model_of(problem: Problem) -> Model:
     """The model of a problem."""
     return cast(Model, registry.work(problem.model))

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 class Axis:
     """An axis of order parameters: its name in files, what it is, and what one entry is called.
 
-    Along one with a ``key`` entries are what the configuration has there; else they are counted.
+    Along one with a ``key`` entries are what the configuration has there, other values of the key
+    ``usual``; else they are counted.
     """
 
     name: str
     long_name: str
     word: str
     key: str = ""
+    usual: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,10 @@ class OrderParameter:
 @dataclass(frozen=True)
 class Observable(OrderParameter):
     """What follows from a state beside its risk, and is stored along with it; ``last``: of the last
-    state alone. What has a value above ``beyond`` is ``called`` something."""
+    state alone. What has a value above ``beyond`` is ``called`` something. At other values of a key
+    it is of the kind that ``usual`` is at the run's own."""
 
     last: bool = False
     beyond: float = float("inf")
     called: str = ""
+    usual: str = ""

@@ -9,7 +9,9 @@ HEAD = Axis("head", "attention head, counted from 1", "head")
 BLOCK = Axis("block", "block of coordinates, counted from 1", "block")
 TASK = Axis("task", "task, counted from 1", "task")
 
-LENGTH = Axis("length", "examples in a prompt", "length", key="task.test_lengths")
+LENGTH = Axis(
+    "length", "examples in a prompt", "length", key="task.test_lengths", usual="task.length"
+)
 
 KEY_QUERY = OrderParameter(
     "key_query", "omega", "key-query strength omega = tr(W_h on block b) / d_b", (HEAD, BLOCK)
@@ -38,7 +40,14 @@ OBSERVABLES = (
     Observable("task_risk", "E", "risk of a task E", (TASK,)),
     Observable("output_sum", "sum_mu", "sum of all outputs sum_mu", (TASK,)),
     Observable("gain", "M", "gain M = sum over heads of mu omega", (TASK, BLOCK)),
-    Observable("test_risk", "E", "risk of a task E = at other lengths", (LENGTH, TASK), last=True),
+    Observable(
+        "test_risk",
+        "E",
+        "risk of a task E = at other lengths",
+        (LENGTH, TASK),
+        last=True,
+        usual="task_risk",
+    ),
 )
 
 
