@@ -19,7 +19,7 @@ class Axis:
     """An axis of order parameters: its name in files, what it is, and what one entry is called.
 
     Along one with a ``key`` entries are what the configuration has there, other values of the key
-    ``usual``; else they are counted.
+    ``usual``; of one with ``names`` they have these; else they are counted.
     """
 
     name: str
@@ -27,6 +27,11 @@ class Axis:
     word: str
     key: str = ""
     usual: str = ""
+    names: tuple[str, ...] = ()
+
+    def entry(self, number: int) -> str:
+        """What an entry, counted from 0, is called."""
+        return self.names[number] if self.names else f"{self.word} {number + 1}"
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from orderparams.config import Problem
 from orderparams.models import registry
 from orderparams.models.parameters import Observable, OrderParameter
@@ -76,6 +79,16 @@ def axis_names(parameters: Iterable[OrderParameter]) -> dict[str, str]:
         name: axis.long_name
         for parameter in parameters
         for name, axis in zip(parameter.axis_names, parameter.axes, strict=True)
+    }
+
+
+def names_along(parameters: Iterable[OrderParameter]) -> dict[str, NDArray[Any]]:
+    """Names along the axes of order parameters that have them."""
+    return {
+        axis.name: np.array(axis.names, dtype=object)
+        for parameter in parameters
+        for axis in parameter.axes
+        if axis.names
     }
 
 

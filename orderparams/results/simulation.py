@@ -14,7 +14,14 @@ from orderparams.config.words import counted, of_backend
 from orderparams.models.interface import Records, State
 from orderparams.models.parameters import OrderParameter
 from orderparams.results.result import Measured, shapes, span
-from orderparams.results.schema import axis_names, besides, replicas, table, undimensioned
+from orderparams.results.schema import (
+    axis_names,
+    besides,
+    names_along,
+    replicas,
+    table,
+    undimensioned,
+)
 from orderparams.results.trajectory import read_courses
 from orderparams.storage.tree import Tree
 
@@ -96,7 +103,7 @@ class SimulationRun(Measured):
         size = {"dimension": settings.dimension} if hasattr(settings, "dimension") else {}
         return Tree(
             variables={name: (known[name], values) for name, values in arrays.items()},
-            coordinates={"time": self.time},
+            coordinates={"time": self.time} | names_along(self.besides),
             axis_names=axis_names([*table(problem.model), *self.besides]) | undimensioned(problem),
             attributes={
                 **size,

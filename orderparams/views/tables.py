@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -47,12 +47,19 @@ class Column:
     @property
     def name(self) -> str:
         """As the screen writes it, such as m_1."""
-        return self.parameter.symbol + ("" if self.panel is None else f"_{self.panel + 1}")
+        return self.named(self.parameter.symbol, lambda number: f"_{number}")
 
     @property
     def sign(self) -> str:
         """As pages write it, such as m₁."""
-        return self.parameter.sign + ("" if self.panel is None else subscript(self.panel + 1))
+        return self.named(self.parameter.sign, subscript)
+
+    def named(self, symbol: str, index: Callable[[int], str]) -> str:
+        """A symbol with the index of the panel, or the name that the panel has."""
+        if self.panel is None:
+            return symbol
+        names = self.parameter.axes[1].names
+        return names[self.panel] if names else symbol + index(self.panel + 1)
 
 
 def tables(

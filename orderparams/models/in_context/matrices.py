@@ -17,10 +17,6 @@ from orderparams.models.in_context.sgd import Rule, attend
 
 Array = NDArray[np.float64]
 
-PARTS = ("keys of coordinates", "keys of labels", "values of coordinates", "values of other labels")
-"""What leaves the manifold: K beside ⊕ω_b I, its rows of the labels, O on coordinates, and O from
-one task to another."""
-
 
 def on_the_manifold(
     sizes: NDArray[np.int64], key_query: Array, output: Array
@@ -46,7 +42,8 @@ def projected(sizes: NDArray[np.int64], keys: Array, values: Array) -> tuple[Arr
 
 
 def off_manifold(sizes: NDArray[np.int64], keys: Array, values: Array) -> Array:
-    """Distances (H, 4) from it in each of PARTS: root sums of squares."""
+    """Distances (H, 4) from it, root sums of squares: of K beside ⊕ω_b I, of its rows of the
+    labels, of O on coordinates, and of O from one task to another."""
     total = int(sizes.sum())
     nearest = on_the_manifold(sizes, *projected(sizes, keys, values))
     keys, values = keys - nearest[0], values - nearest[1]

@@ -53,13 +53,14 @@ OBSERVABLES = (
 
 PART = Axis(
     "part",
-    "key-query of coordinates, of labels; output of coordinates, of other labels",
+    "key-query KQ of coordinates x, of labels y; output OV of x, of y of other tasks",
     "part",
+    names=("KQ of x", "KQ of y", "OV of x", "OV of other y"),
 )
 OFF_MANIFOLD = OrderParameter(
     "off_manifold",
-    "off",
-    "distance of whole matrices from the manifold of omega and mu, root sum of squares",
+    "delta",
+    "distance delta = of whole matrices from the manifold of omega and mu, root sum of squares",
     (HEAD, PART),
 )
 RECORDED = (OFF_MANIFOLD,)

@@ -17,6 +17,7 @@ from orderparams import memory
 from orderparams.models import replicas as base
 from orderparams.models.in_context import matrices, sgd
 from orderparams.models.in_context.drawing import Law, law_of
+from orderparams.models.in_context.parameters import PART
 from orderparams.models.in_context.sections import Problem
 from orderparams.models.in_context.setup import prompts_of, start_of
 from orderparams.models.replicas import OVERHEAD, Replicas, State, check_count, whole_steps
@@ -51,7 +52,7 @@ class Heads(Replicas):
         held, working = self.size()
         shapes = {"key_query": self.begin[0].shape, "output": self.begin[1].shape}
         if self.whole:
-            shapes["off_manifold"] = (len(self.begin[0]), len(matrices.PARTS))
+            shapes["off_manifold"] = (len(self.begin[0]), len(PART.names))
         recorded = len(step) * (1 + sum(map(math.prod, shapes.values())))
         memory.require(
             2 * settings.replicas * (8 * (held + recorded) + OVERHEAD) + 8 * working,

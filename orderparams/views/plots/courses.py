@@ -120,7 +120,10 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
     if all(source.loss is not None for source in sources):
         more.append("loss")
     found = {p.name: p for result in results for p in result.order_parameters}
-    parameters, below = chosen([*found.values()], usual, more, request, results[0].problem.model)
+    aside = {p.name: p for result in results for p in besides_of(result)}
+    parameters, below = chosen(
+        [*found.values()], usual, more, request, results[0].problem.model, [*aside.values()]
+    )
     if request.excess:
         check_excess(sources)
         if "risk" not in below:
@@ -144,6 +147,12 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
     return Courses(
         tuple(results), tuple(sources), parts, tuple(map(tuple, rows)), tuple(below), ends, request
     )
+
+
+def besides_of(result: Course) -> Sequence[OrderParameter]:
+    """What replicas recorded beside their order parameters."""
+    run = result.nearest if isinstance(result, Validation) else result
+    return run.besides if isinstance(run, SimulationRun) else ()
 
 
 def on_log_time(results: Sequence[Course], request: Request) -> bool:

@@ -45,9 +45,9 @@ def rows_of(parameters: Sequence[OrderParameter], sizes: Mapping[str, int]) -> l
     for one in parameters:
         if one.crossed:
             axis = one.axes[1]
-            numbers = range(min(sizes[axis.name], MOST_PANELS))
+            numbers = range(min(len(axis.names) or sizes[axis.name], MOST_PANELS))
             label = f"{one.words} {one.sign}"
-            rows.append([Panel(one, i, f"{axis.word} {i + 1}", label) for i in numbers])
+            rows.append([Panel(one, i, axis.entry(i), label) for i in numbers])
     single = [one for one in parameters if not one.crossed]
     if single:
         rows.append([Panel(one, 0, one.words, one.sign) for one in single])
@@ -69,16 +69,18 @@ def chosen(
     more: Sequence[str],
     request: Request,
     model: str,
+    aside: Sequence[OrderParameter] = (),
 ) -> tuple[list[OrderParameter], list[str]]:
     """What is drawn of order parameters, and of other quantities by name: those that were asked
     for, or the ``usual`` ones, and order parameters that are not prominent only beside others with
-    a single panel.
+    a single panel; what was recorded ``aside`` only where it is asked for.
 
     :class:`ConfigurationError` for a quantity that there is not.
     """
     if not request.quantity:
         beside = any(not one.crossed and one.prominent for one in parameters)
         return [one for one in parameters if one.crossed or beside], list(usual)
+    parameters = [*parameters, *aside]
     known = [*(one.name for one in parameters), *usual, *more]
     for name in request.quantity:
         if name not in known:

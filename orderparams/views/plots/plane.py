@@ -95,4 +95,4 @@ def paths_of(
 def label(parameter: OrderParameter, panel: int) -> str:
     """What an axis shows."""
     words = f"{parameter.words} {parameter.sign}"
-    return f"{words}, {parameter.axes[1].word} {panel + 1}" if parameter.crossed else words
+    return f"{words}, {parameter.axes[1].entry(panel)}" if parameter.crossed else words

@@ -145,7 +145,7 @@ def final(parameter: OrderParameter, values: Array, place: str = FINAL) -> list[
     for i in range(min(lines.shape[-1], MOST_PANELS)):
         title = place.format(parameter.words)
         if parameter.crossed:
-            title += f", {parameter.axes[1].word} {i + 1}"
+            title += f", {parameter.axes[1].entry(i)}"
         names = ranks(lines.shape[-2], word)
         found.append(Quantity(parameter.name, title, label, lines[..., i], names, largest=largest))
     return found

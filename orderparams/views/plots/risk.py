@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+DASHES = [*STYLES[2:], STYLES[0], (0, (9, 3)), (0, (4, 1.5, 1, 1.5, 1, 1.5))]
+"""Of other risks to compare with; STYLES[1] is that of the first."""
+
 REACHED = 0.98
 """Of the risk at the start: what lies higher says nothing of what is learned."""
 
@@ -126,11 +129,11 @@ def spread(values: Array) -> bool:
 
 def draw_others(axes: Axes, source: Source, below: float) -> None:
     """All other risks to compare with, minus ``below``."""
-    for number, (value, names) in enumerate(others(source, below).items(), 2):
+    for number, (value, names) in enumerate(others(source, below).items()):
         axes.axhline(
             value - below,
             color=quiet(),
-            linestyle=STYLES[number % len(STYLES)],
+            linestyle=DASHES[number % len(DASHES)],
             linewidth=0.8 * width(),
             label=", ".join(names),
             zorder=1,

@@ -134,7 +134,7 @@ def of_replicas(
         label,
         run.problem,
         run.time,
-        run.parameters,
+        {**run.parameters, **{one.name: run.records.parameters[one.name] for one in run.besides}},
         run.risk,
         references,
         replicas=len(run.risk),
