@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 import orderparams as op
 from orderparams.errors import ConfigurationError
@@ -47,12 +47,37 @@ def test_an_overlap_and_a_norm():
 
 
 def test_risks_at_other_lengths(run):
-    """In the order of lengths, on a logarithmic axis where these are far apart."""
+    """In the order of lengths, on logarithmic axes where these or the risks are far apart, with the
+    length of training among them. Oracle of the closed forms: (1 + D)/(N + D), D = d(1 + σ²)."""
     axes = drawn(run, "tested")
-    assert_array_equal(axes.lines[0].get_xdata(), [10, 60, 200])
-    assert_array_equal(axes.lines[0].get_ydata(), run["test_risk"][[1, 0, 2], 0])
-    assert axes.get_xscale() == "log"
+    lines = {line.get_label(): line for line in axes.lines}
+    assert_array_equal(lines["risk"].get_xdata(), [10, 40, 60, 200])
+    at = run["test_risk"][:, 0]
+    assert_array_equal(lines["risk"].get_ydata(), [at[1], run["task_risk"][-1, 0], at[0], at[2]])
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     assert axes.get_xlabel() == "examples in a prompt"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["10", "40", "60", "200"]
+    known = [6.5 / (length + 5.5) for length in (10, 40, 60, 200)]
+    assert_allclose(lines["debiased GD, superposed"].get_ydata(), known, rtol=1e-12)
+    assert lines["Bayes risk"].get_ydata()[1] == pytest.approx(run.references["bayes_risk"])
+    assert_array_equal(lines["length in training"].get_xdata(), [40, 40])
+    assert set(lines["zero output"].get_ydata()) == {1.0}
+    joined = {
+        line.get_linestyle() for name, line in lines.items() if "GD" in name or name == "risk"
+    }
+    assert joined == {"None"}
+
+
+def test_risks_of_several_tasks_at_other_lengths():
+    """Each and their sum; what was tested at the length of training is drawn once."""
+    settings = QUICK | {"task.blocks": [2, 2], "task.test_lengths": [40, 30], "task.noise": 1.0}
+    run = op.solve("in-context-pairs", settings=settings | {"training.duration": 0.1})
+    axes = drawn(run, "tested")
+    lines = {line.get_label(): line.get_ydata() for line in axes.lines}
+    tested = run["test_risk"][::-1]
+    assert_array_equal(lines["task 2"], tested[:, 1])
+    assert_array_equal(lines["all tasks"], tested.sum(1))
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
 
 
 def test_a_run_that_was_not_tested():
