@@ -252,6 +252,14 @@ class Model(Protocol):
         ...
 
 
+class Searching(Protocol):
+    """What a model with an analysis of its own does beside that."""
+
+    def optimum(self, problem: Any, start: State | None, /) -> tuple[float, State, float]:
+        """The lowest risk that a search finds, where, and the largest slope that is left there."""
+        ...
+
+
 class Tested(Protocol):
     """What a model does beside that whose last states are tested at other values of a key."""
 

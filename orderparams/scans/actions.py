@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from orderparams.config import Problem, parse_toml
 from orderparams.config.toml import model_name
 from orderparams.models import registry
-from orderparams.models.interface import State, model_of
+from orderparams.models.interface import Searching, State, model_of
 from orderparams.results.schema import axis_names, point, table
 from orderparams.results.trajectory import Trajectory
 from orderparams.storage.points import point_image
@@ -118,14 +118,18 @@ def evaluate(problem: Problem, start: State | None) -> Outcome:
 
 def optimum(problem: Problem, start: State | None) -> Outcome:
     """The least risk; ``start`` competes with the random starts."""
-    from orderparams.analysis.optimum import optimum, starts_from
+    if registry.own_analysis(problem.model):
+        risk, state, residual = cast(Searching, model_of(problem)).optimum(problem, start)
+    else:
+        from orderparams.analysis.optimum import optimum, starts_from
 
-    best = optimum(problem, starts_from(problem, start))
+        best = optimum(problem, starts_from(problem, start))
+        risk, state, residual = best.risk, best.state, best.point.residual
     values: dict[str, ArrayLike] = {
-        **best.state,
+        **state,
         **reference_values(problem),
-        "risk": best.risk,
-        "gradient_residual": best.point.residual,
+        "risk": risk,
+        "gradient_residual": residual,
     }
     return Outcome("finished", values=values)
 

@@ -52,9 +52,9 @@ OWN_ANALYSIS = True
 
 NO_VECTORS = (
     "model = 'in-context-regression' has no vectors against hidden directions, which this needs; "
-    "the figure plane shows its heads, and analyze finds its optimum"
+    "the figure plane shows its heads"
 )
-"""Why it has no portrait and no scan of optima."""
+"""Why it has no portrait."""
 
 DECIDING = ()
 """No default depends on other keys."""

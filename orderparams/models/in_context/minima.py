@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from orderparams.errors import SolverError
 from orderparams.models.in_context.flow import Flow
 from orderparams.models.in_context.groups import Group
+from orderparams.models.in_context.sections import Problem
+from orderparams.models.interface import State
 
 Array = NDArray[np.float64]
 
@@ -28,6 +30,9 @@ MOST_OUTPUT = 5.0
 
 MOST_KEY_QUERY = 1.25
 """Largest |√d ω| of a head in a search; a single head is at 1 where N and d are large."""
+
+SEARCHES = 4
+"""Random starts of an optimum that is searched for by itself."""
 
 ITERATIONS = 200
 
@@ -176,3 +181,23 @@ def searched(landscape: Landscape, starts: list[Array], told: Told) -> list[tupl
         finally:
             told((number + 1) / len(starts), f"{number + 1} of {len(starts)}")
     return sorted(found, key=lambda one: one[0])
+
+
+def least(problem: Problem, start: State | None) -> tuple[float, State, float]:
+    """The lowest risk that searches find, the heads there, and the largest slope along √d ω and μ
+    that is left there within the bounds of the search; ``start`` competes with random starts.
+
+    :class:`SolverError` where all of them are out of range.
+    """
+    landscape = Landscape(Flow(problem))
+    starts = landscape.starts(0, SEARCHES)
+    if start is not None and start["key_query"].shape == landscape.flow.start[0].shape:
+        starts.insert(0, landscape.point(start["key_query"], start["output"]))
+    found = searched(landscape, starts, lambda done, what: None)
+    if not found:
+        raise SolverError("no start of the search for an optimum is in range")
+    risk, x = found[0]
+    key_query, output = landscape.state(x)
+    slope = landscape.value_and_gradient(x)[1][np.abs(x) < 0.999 * landscape.bounds.ravel()]
+    state = {"key_query": key_query, "output": output}
+    return risk, state, float(np.abs(slope).max(initial=0.0))

@@ -15,7 +15,7 @@ from orderparams.models.findings import Course, Finding
 from orderparams.models.in_context.chapters import chapters
 from orderparams.models.in_context.config import NO_VECTORS
 from orderparams.models.in_context.flow import Flow
-from orderparams.models.in_context.minima import Told
+from orderparams.models.in_context.minima import Told, least
 from orderparams.models.in_context.radii import RADII
 from orderparams.models.in_context.references import references as known_risks
 from orderparams.models.in_context.replicas import Heads
@@ -97,6 +97,11 @@ def geometry(problem: Problem) -> NoReturn:
 def findings(problem: Problem, run: Course, told: Told) -> list[Finding]:
     """Groups of heads, growth from the origin, stages, the end and the optimum."""
     return chapters(problem, run, told)
+
+
+def optimum(problem: Problem, start: State | None) -> tuple[float, State, float]:
+    """The lowest risk found, where, and the largest slope that is left there."""
+    return least(problem, start)
 
 
 def simulator(problem: Problem, time: ArrayLike) -> Heads:

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
 from orderparams.models.in_context.sections import Problem
-from orderparams.models.unused import BY_COMMAND, NO_STEPS
+from orderparams.models.unused import BY_COMMAND, NO_SIMULATION, NO_STEPS
 
 
 def unused(problem: Problem, command: str) -> Iterator[Unused]:
     """All that a command does not use of a configuration; what settings rule out comes first."""
+    if command == "optimum":
+        reason = "the optimum is searched for from starts of its own; solve uses them"
+        keys = "integrator", "output", "training", "initial", "task.test_lengths"
+        yield from (NO_SIMULATION, Unused(keys, reason, True), *expectations(problem))
+        return
     if command not in ("simulate", "validate"):
         small = "the flow is the limit of small learning rates, whatever the rule"
         yield Unused(("training.rule",), f"{small}; simulate is SGD")

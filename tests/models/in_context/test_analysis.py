@@ -10,7 +10,7 @@ import orderparams as op
 from orderparams.models.in_context import growth, half_times
 from orderparams.models.in_context.flow import Flow
 from orderparams.models.in_context.groups import groups_of
-from orderparams.models.in_context.minima import Landscape, curved
+from orderparams.models.in_context.minima import Landscape, curved, least
 from orderparams.views.story import screen
 from orderparams.views.story.tell import tell
 
@@ -211,3 +211,38 @@ def test_the_story_in_eighty_columns(run, stuck, tmp_path):
     assert "stuck on one sign" in (tmp_path / "stuck.html").read_text("utf-8")
     status, _, err = run("plot", "stuck.h5", "--kind", "modes", "-o", "modes.png")
     assert (status, "there is no figure modes of stuck" in err) == (2, True)
+
+
+LINEAR = {"attention.activation": "linear", "attention.heads": 2, "task.blocks": [3, 2]}
+
+
+def test_a_scan_of_optima():
+    """Oracle: the best linear attention, one step of preconditioned GD; nothing is left to fall."""
+    lengths = {"task.length": [10, 40]}
+    found = op.scan("in-context-pairs", lengths, settings=LINEAR, action="optimum")
+    assert_allclose(found["risk"], found["linear_gd_risk"], rtol=1e-9)
+    assert found["gradient_residual"].max() < 1e-6
+    gain = np.einsum("nhj,nhb->njb", found["output"], found["key_query"])
+    flow = Flow(op.load("in-context-pairs", settings=LINEAR))
+    at = flow.at(found["key_query"][1], found["output"][1])
+    assert_allclose(at.risk.sum(), found["risk"][1], rtol=1e-12)
+    assert np.abs(gain[:, 0, 1]).max() < 1e-5
+
+
+def test_the_optimum_of_a_pair():
+    """Oracle: another program's, ω = 0.0712 and 3.3e-5 below debiased GD; a good start is kept."""
+    setting = problem("attention.heads=2")
+    near = {"key_query": np.array([[0.07], [-0.07]]), "output": np.array([[6.2], [-6.2]])}
+    risk, state, slope = least(setting, near)
+    assert_allclose(risk, 6.5 / 45.5 - 3.3e-5, atol=1e-6)
+    assert_allclose(np.abs(state["key_query"]), 0.0712, atol=2e-4)
+    assert slope < 1e-5
+
+
+def test_an_optimum_of_which_no_start_is_in_range(monkeypatch):
+    def beyond(*_):
+        raise op.SolverError("beyond")
+
+    monkeypatch.setattr(Landscape, "below", beyond)
+    with pytest.raises(op.SolverError, match="no start of the search for an optimum is in range"):
+        least(problem(), None)
