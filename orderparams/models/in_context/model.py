@@ -16,12 +16,13 @@ from orderparams.models.in_context.chapters import chapters
 from orderparams.models.in_context.config import NO_VECTORS
 from orderparams.models.in_context.flow import Flow
 from orderparams.models.in_context.minima import Told, least
-from orderparams.models.in_context.radii import RADII
+from orderparams.models.in_context.radii import RADII, radii_rule
 from orderparams.models.in_context.references import references as known_risks
 from orderparams.models.in_context.replicas import Heads
 from orderparams.models.in_context.sections import MOST_BLOCKS, ExpectationConfig, Problem
 from orderparams.models.in_context.setup import prompts_of
 from orderparams.models.in_context.single_head import best
+from orderparams.models.in_context.tables import LEAST, RANGES
 from orderparams.models.interface import Reference, State
 
 ROUGH, EXACT = 1e-4, 1e-6
@@ -129,7 +130,17 @@ def remedy(problem: Problem, *, start: bool = False, sgd: bool = False) -> str:
     if not start:
         return ""
     key = "initial.key_query" if problem.initial.kind == "explicit" else "initial.scale"
-    return f"lower {key}: scores have standard deviation |ω_h| |x_q|, |x_q|² up to d + 8√d"
+    return f"lower {key}{bound(problem)}"
+
+
+def bound(problem: Problem) -> str:
+    """How large ω may be on all blocks together, where there are tables."""
+    blocks = problem.task.blocks
+    if problem.task.query_in_softmax or len(blocks) > MOST_BLOCKS:
+        return ""
+    count = problem.expectation.radii or radii_of(problem)
+    far = np.linalg.norm(radii_rule(blocks, count, LEAST)[0], axis=1).max()
+    return f" (|ω| up to {np.floor(1000 * RANGES[-1] / far) / 1000:g} on every block is in range)"
 
 
 def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:

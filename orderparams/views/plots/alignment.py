@@ -14,7 +14,8 @@ def align(figure: Figure) -> None:
 
     Bars of colours, which have no place in a grid, move with the panels beside them.
     """
-    for part in (figure, *figure.subfigs):
+    parts: list[Figure | SubFigure] = [figure, *figure.subfigs]
+    for part in parts:
         rows = rows_of(part)
         ends = {row: sides(panels) for row, panels in rows.items()}
         start = max((left for left, _ in ends.values()), default=0.0)

@@ -1,5 +1,6 @@
 """The configuration of in-context regression: what it refuses, ignores, and how it is put."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,11 @@ import orderparams as op
 from orderparams.config import parse, to_table
 from orderparams.config.sections import known_keys, problem_type
 from orderparams.config.words import describe
+from orderparams.models.in_context import tables
 from orderparams.models.in_context.flow import Flow
+from orderparams.models.in_context.model import remedy
+from orderparams.models.in_context.radii import RADII
+from orderparams.models.in_context.setup import prompts_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "in-context.md"
 NAME = "in-context-regression"
@@ -95,9 +100,47 @@ def test_contradictions_are_refused(sections, message):
 
 def test_a_start_beyond_the_tables():
     start = {"kind": "explicit", "key_query": [[9.0]], "output": [[1.0]]}
-    both = r"set expectation.engine = 'quadrature', or lower initial.key_query: [^;]*$"
+    both = r"set expectation.engine = 'quadrature', or lower initial.key_query \(.*\)$"
     with pytest.raises(op.ConfigurationError, match=rf"start is out of range: scores .*; {both}"):
         op.evaluate(table(attention={"heads": 1}, initial=start))
+
+
+@pytest.mark.parametrize("blocks", [[1], [5], [2, 7]])
+def test_the_largest_strengths_that_tables_take(blocks, monkeypatch):
+    """What the message says is in range is the most that is, to a thousandth."""
+    strengths = [[1.0] * len(blocks)]
+    setting = parse(table(task={"length": 40, "blocks": blocks, "strengths": strengths}))
+    most = float(remedy(setting, start=True).split("up to ")[1].split()[0])
+    radii = [keys for *_, keys in looked_up(setting, most, monkeypatch)]
+    assert np.linalg.norm(radii[0], axis=2).max() == pytest.approx(4.5, abs=0.01)
+    with pytest.raises(op.SolverError, match="beyond the tables"):
+        looked_up(setting, most + 0.001, monkeypatch)
+
+
+def looked_up(setting, strength, monkeypatch):
+    """What is asked of tables by a head of this strength on all blocks."""
+    asked, check = [], tables.tables_of
+
+    def recorded(*arguments):
+        asked.append(arguments)
+        return check(*arguments)
+
+    def first(*arguments):
+        next(recorded(*arguments))
+        raise Stopped
+
+    monkeypatch.setattr(tables, "built", lambda *_: None)
+    monkeypatch.setattr(tables, "tables_of", first)
+    prompts = prompts_of(setting)
+    with contextlib.suppress(Stopped):
+        tables.interpolated(prompts, np.full((1, len(prompts.blocks)), strength), np.ones((1, 1)),
+                            RADII[len(prompts.blocks)])  # fmt: skip
+    monkeypatch.undo()
+    return asked
+
+
+class Stopped(Exception):
+    """No table is made."""
 
 
 @pytest.mark.parametrize("value", [1e200, np.nan, np.inf])
