@@ -150,14 +150,18 @@ def aligned(
 
 
 def page_tables(
-    parameters: Iterable[OrderParameter], state: Mapping[str, Any]
+    parameters: Iterable[OrderParameter],
+    state: Mapping[str, Any],
+    along: Mapping[str, Sequence[Any]] = MappingProxyType({}),
 ) -> list[tuple[list[str], list[list[str]]]]:
-    """Order parameters for a page: columns and rows of a table for each kind of row."""
+    """Order parameters for a page: columns and rows of a table for each kind of row, which are
+    counted, or named by the values ``along`` an axis."""
     found = []
     for word, groups in tables(parameters, state).items():
         columns = [column for group in groups for column in group]
         rows = [
-            [f"{i + 1}"] * bool(word) + [known(float(one.values[i])) for one in columns]
+            [f"{along[word][i] if word in along else i + 1}"] * bool(word)
+            + [known(float(one.values[i])) for one in columns]
             for i in range(len(columns[0].values))
         ]
         found.append(([word] * bool(word) + [one.sign for one in columns], rows))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from orderparams.models.parameters import OrderParameter
@@ -49,11 +50,15 @@ def map_blocks(blocks: Iterable[Block]) -> list[str]:
     return found
 
 
-def state(parameters: Iterable[OrderParameter], values: Mapping[str, Any]) -> list[str]:
-    """Order parameters in tables, one for each kind of row."""
+def state(
+    parameters: Iterable[OrderParameter],
+    values: Mapping[str, Any],
+    along: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+) -> list[str]:
+    """Order parameters in tables, one for each kind of row, by the values ``along`` an axis."""
     return [
         table(columns, [[minus(cell) for cell in row] for row in rows])
-        for columns, rows in page_tables(parameters, values)
+        for columns, rows in page_tables(parameters, values, along)
     ]
 
 

@@ -67,12 +67,28 @@ def of_run(run: Trajectory) -> list[str]:
     for name, called in registry.configuration(run.problem.model).REFERENCES.items():
         level = run.references.get(name, math.nan)
         facts |= {called: number(level), f"above the {called}": number(run.risk[-1] - level)}
-    without_stages = registry.own_analysis(run.problem.model)
     return [
         section("Result", verdict(words, good=run.complete), terms(facts, "facts")),
-        *([] if without_stages else sections(happened(run, stages_of(run)))),
+        *stages(run),
         section("Order parameters at the end", *state(run.order_parameters, run.state(-1))),
+        *observed(run),
     ]
+
+
+def stages(run: Trajectory, title: str = "What happened") -> list[str]:
+    """What happened in a run, of a model whose stages can be told of any run."""
+    if registry.own_analysis(run.problem.model):
+        return []
+    return sections(happened(run, stages_of(run), title))
+
+
+def observed(result: Trajectory | Evaluation) -> list[str]:
+    """What follows from a state beside its risk: of a run from the last."""
+    if not result.seen:
+        return []
+    values = result.observed_last if isinstance(result, Trajectory) else result.observables
+    along = schema.coordinates(result.problem)
+    return [section("Read off the state", *state(result.seen, values, along))]
 
 
 def of_analysis(result: Analysis | Findings) -> list[str]:
@@ -93,6 +109,7 @@ def of_evaluation(result: Evaluation) -> list[str]:
     sections = [
         section("Result", terms(facts, "facts")),
         section("Order parameters", *state(parameters, result.parameters)),
+        *observed(result),
         section("Gradient of the risk", *state(parameters, result.gradient)),
         section("Velocity", *state(parameters, result.velocity)),
     ]
@@ -127,11 +144,18 @@ def of_simulation(run: SimulationRun) -> list[str]:
     first = replica_trajectory(run, 0)
     return [
         section("Result", verdict(words, good=True), terms(facts, "facts")),
-        *sections(happened(first, stages_of(first), "What happened in the first replica")),
+        *stages(first, "What happened in the first replica"),
         section(
             "Order parameters of the first replica at the end",
             *state(first.order_parameters, first.state(-1)),
         ),
+        *[
+            section(
+                f"{one.words.capitalize()} {one.sign} of the first replica at the end",
+                *state([one], {one.name: run.records.parameters[one.name][0, -1]}),
+            )
+            for one in run.besides
+        ],
     ]
 
 
