@@ -58,11 +58,14 @@ class OrderParameter:
 
     @property
     def sign(self) -> str:
-        """The symbol in figures and on pages: β, where files and screens say beta."""
+        """The symbol in figures and on pages: β, where files and screens say beta, Σμ for sum_mu."""
+        summed = self.symbol.startswith("sum_")
+        letter = self.symbol.removeprefix("sum_")
         try:
-            return unicodedata.lookup(f"GREEK SMALL LETTER {self.symbol}")
+            letter = unicodedata.lookup(f"GREEK SMALL LETTER {letter}")
         except KeyError:
             return self.symbol
+        return f"Σ{letter}" if summed else letter
 
     @property
     def crossed(self) -> bool:

@@ -18,6 +18,7 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield check_linear(problem)
     yield check_strengths(problem.task)
     yield check_noise(problem.task)
+    yield check_lengths(problem.task)
     yield check_given(problem)
     yield check_explicit(problem)
     yield check_allocated(problem)
@@ -71,6 +72,16 @@ def check_noise(task: TaskConfig) -> Found:
             f"task.noise: expected one number, or a list of {len(task.rows)}, one a task, "
             f"got {len(task.noise)}"
         )
+
+
+def check_lengths(task: TaskConfig) -> Found:
+    """Each length is tested once."""
+    lengths = task.test_lengths or ()
+    for i, length in enumerate(lengths):
+        if length in lengths[:i]:
+            yield ConfigurationError(
+                f"task.test_lengths[{i}]: {length} stands there twice; leave one out"
+            )
 
 
 def check_given(problem: Problem) -> Found:

@@ -22,7 +22,7 @@ from orderparams.models.in_context.replicas import Heads
 from orderparams.models.in_context.sections import MOST_BLOCKS, ExpectationConfig, Problem
 from orderparams.models.in_context.setup import prompts_of
 from orderparams.models.in_context.single_head import best
-from orderparams.models.in_context.tables import LEAST, RANGES
+from orderparams.models.in_context.tables import LEAST, PAIRED, RANGES
 from orderparams.models.interface import Reference, State
 
 ROUGH, EXACT = 1e-4, 1e-6
@@ -140,7 +140,8 @@ def bound(problem: Problem) -> str:
         return ""
     count = problem.expectation.radii or radii_of(problem)
     far = np.linalg.norm(radii_rule(blocks, count, LEAST)[0], axis=1).max()
-    return f" (|ω| up to {np.floor(1000 * RANGES[-1] / far) / 1000:g} on every block is in range)"
+    reach = RANGES[PAIRED - 1] if problem.attention.heads > 1 else RANGES[-1]
+    return f" (|ω| up to {np.floor(1000 * reach / far) / 1000:g} on every block is in range)"
 
 
 def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:

@@ -11,6 +11,7 @@ from orderparams.config import parse_toml
 from orderparams.config.titles import title_of
 from orderparams.config.values import toml_value
 from orderparams.config.words import describe
+from orderparams.models import registry
 from orderparams.provenance import version
 from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
@@ -34,16 +35,19 @@ class Kind(NamedTuple):
     caption: str
 
 
+EVENTS = ", with a triangle at half of each event"
+"""What figures show of runs whose events can be told."""
+
 KINDS = {
     Trajectory: Kind(
         "Order-parameter flow",
         findings.of_run,
-        "Order parameters and risk in time, with a triangle at half of each event; the end",
+        f"Order parameters and risk in time{EVENTS}; the end",
     ),
     Analysis: Kind(
         "Analysis of a run",
         findings.of_analysis,
-        "Order parameters and risk in time, with a triangle at half of each event; the end",
+        f"Order parameters and risk in time{EVENTS}; the end",
     ),
     Findings: Kind(
         "Analysis of a run",
@@ -81,7 +85,10 @@ def report_page(path: Path, figure: Pictures | None = None, *, stored: bool = Tr
     first, *others = kind.sections(result)
     drawn = []
     if figure is not None:
-        drawn = [markup.section("Figure", markup.figure(*figure, kind.caption))]
+        caption = kind.caption
+        if registry.own_analysis(result.problem.model):
+            caption = caption.replace(EVENTS, "")
+        drawn = [markup.section("Figure", markup.figure(*figure, caption))]
     source = f" from {path.name}" if stored else ""
     return markup.page(
         title_of(result.problem.title, varied) or path.stem,

@@ -30,6 +30,10 @@ REFUSED = {
         {"task": {"length": 1, "blocks": [5]}},
         "task.length: expected a whole number from 2 to 1000000, got 1",
     ),
+    "a length twice": (
+        {"task": {"length": 4, "blocks": [2], "test_lengths": [7, 10, 7]}},
+        r"task.test_lengths\[2\]: 7 stands there twice",
+    ),
     "no heads": ({"attention": {"heads": 0}}, "attention.heads: expected a whole number from 1"),
     "no coordinates": (
         {"task": {"length": 4, "blocks": [0]}},
@@ -99,20 +103,26 @@ def test_contradictions_are_refused(sections, message):
 
 
 def test_a_start_beyond_the_tables():
-    start = {"kind": "explicit", "key_query": [[9.0]], "output": [[1.0]]}
+    start = {"kind": "explicit", "key_query": [[9.0]] * 2, "output": [[1.0]] * 2}
     both = r"set expectation.engine = 'quadrature', or lower initial.key_query \(.*\)$"
     with pytest.raises(op.ConfigurationError, match=rf"start is out of range: scores .*; {both}"):
-        op.evaluate(table(attention={"heads": 1}, initial=start))
+        op.evaluate(table(attention={"heads": 2}, initial=start))
 
 
+@pytest.mark.parametrize(("heads", "reach"), [(1, 72.0), (2, 4.5)])
 @pytest.mark.parametrize("blocks", [[1], [5], [2, 7]])
-def test_the_largest_strengths_that_tables_take(blocks, monkeypatch):
+def test_the_largest_strengths_that_tables_take(blocks, heads, reach, monkeypatch):
     """What the message says is in range is the most that is, to a thousandth."""
     strengths = [[1.0] * len(blocks)]
-    setting = parse(table(task={"length": 40, "blocks": blocks, "strengths": strengths}))
+    setting = parse(
+        table(
+            task={"length": 40, "blocks": blocks, "strengths": strengths},
+            attention={"heads": heads},
+        )
+    )
     most = float(remedy(setting, start=True).split("up to ")[1].split()[0])
     radii = [keys for *_, keys in looked_up(setting, most, monkeypatch)]
-    assert np.linalg.norm(radii[0], axis=2).max() == pytest.approx(4.5, abs=0.01)
+    assert np.linalg.norm(radii[0], axis=2).max() == pytest.approx(reach, abs=0.01)
     with pytest.raises(op.SolverError, match="beyond the tables"):
         looked_up(setting, most + 0.001, monkeypatch)
 
@@ -133,8 +143,9 @@ def looked_up(setting, strength, monkeypatch):
     monkeypatch.setattr(tables, "tables_of", first)
     prompts = prompts_of(setting)
     with contextlib.suppress(Stopped):
-        tables.interpolated(prompts, np.full((1, len(prompts.blocks)), strength), np.ones((1, 1)),
-                            RADII[len(prompts.blocks)])  # fmt: skip
+        heads, blocks = setting.attention.heads, len(prompts.blocks)
+        state = np.full((heads, blocks), strength), np.ones((heads, 1))
+        tables.interpolated(prompts, *state, RADII[blocks])
     monkeypatch.undo()
     return asked
 

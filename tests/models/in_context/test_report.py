@@ -42,7 +42,8 @@ def test_a_page_about_a_run_and_a_point(tmp_path):
     lengths = {"task.test_lengths": [5, 123]}
     run = op.solve("in-context-pairs", settings=QUICK | lengths)
     page = texts(run, tmp_path / "run.html")
-    assert "Read off the state task E sum_mu M₁ 1" in page
+    assert "Order parameters and risk in time; the end" in page
+    assert "Read off the state task E Σμ M₁ 1" in page
     assert f"length E₁ 5 {run['test_risk'][0, 0]:.4f} 123 {run['test_risk'][1, 0]:.4f}" in page
     point = op.evaluate("in-context-pairs", settings=QUICK | lengths)
     page = texts(point, tmp_path / "point.html")
