@@ -58,7 +58,7 @@ class OrderParameter:
 
     @property
     def sign(self) -> str:
-        """The symbol in figures and on pages: β, where files and screens say beta, Σμ for sum_mu."""
+        """The symbol in figures and on pages: β where files and screens say beta, Σμ for sum_mu."""
         summed = self.symbol.startswith("sum_")
         letter = self.symbol.removeprefix("sum_")
         try:
