@@ -99,3 +99,11 @@ def test_of_a_validation_the_replicas_nearest_to_the_limit():
     found = op.validate("in-context-pairs", settings=settings, learning_rates=[0.1, 0.02])
     drawn_at = courses(drawn(found), 3)
     assert_array_equal(drawn_at[0][0], found.simulations[0.02]["key_query"][0, :, 0, 0])
+
+
+@pytest.mark.parametrize("kind", ["phase", "weights"])
+def test_figures_of_vectors_are_not_offered(run, kind):
+    with pytest.raises(
+        ConfigurationError, match=rf"no figure {kind} of .* there is time, plane, tested$"
+    ):
+        drawn(run, kind)

@@ -50,7 +50,8 @@ class Kind:
 
     ``draw`` takes the results, a single one unless ``several``, and the request; ``takes`` are the
     settings of :class:`Request` that change the figure, beside title and size. ``film`` draws the
-    same in time, where it can be.
+    same in time, where it can be. Of a model without ``vectors`` against hidden directions there
+    may be none.
     """
 
     about: str
@@ -59,6 +60,7 @@ class Kind:
     takes: frozenset[str] = frozenset()
     several: bool = False
     film: Callable[[Sequence[Any], Request], Film] | None = None
+    vectors: bool = False
 
 
 RUNS = (Trajectory, SimulationRun, Validation, Analysis, Findings)
@@ -95,6 +97,7 @@ KINDS: dict[str, Kind] = {
         RUNS,
         frozenset({"plane", "field"}),
         film=lambda results, request: film_phase(results[0], request),
+        vectors=True,
     ),
     "plane": Kind(
         "two order parameters of each head or unit against each other",
@@ -112,6 +115,7 @@ KINDS: dict[str, Kind] = {
         "attention to example sequences before and after",
         lambda results, request: plot_weights(results[0], request),
         RUNS,
+        vectors=True,
     ),
     "modes": Kind(
         "what moves in the modes at stationary points",
@@ -196,7 +200,8 @@ def possible(result: Any, name: str) -> list[str]:
         raise ConfigurationError(
             f"{name}: expected a result, as solve or open give it, got {shown(result)}"
         )
-    return found
+    own = registry.own_analysis(result.problem.model)
+    return [kind for kind in found if not (own and KINDS[kind].vectors)]
 
 
 def chosen(result: Any, name: str, called: str) -> str:
@@ -208,6 +213,12 @@ def chosen(result: Any, name: str, called: str) -> str:
     if name and name not in found and KINDS[name].of == (Analysis,) and not own:
         raise ConfigurationError(
             f"the figure {name} is drawn of an analysis, and {called} holds none", "analyze"
+        )
+    if name and own and KINDS[name].vectors:
+        raise ConfigurationError(
+            f"there is no figure {name} of {called}: the vectors of model = "
+            f"{result.problem.model!r} are not drawn against hidden directions; there is "
+            f"{listed(found)}"
         )
     if name and name not in found:
         raise ConfigurationError(f"there is no figure {name} of {called}; there is {listed(found)}")
