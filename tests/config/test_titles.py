@@ -1,5 +1,7 @@
 """Titles: marked when what they describe is altered, and settings under them on figures."""
 
+import re
+
 import pytest
 from matplotlib.figure import Figure
 
@@ -49,7 +51,8 @@ def test_a_title_of_its_own_is_not_marked_and_a_mark_stands_once():
 
 
 def heading(path):
-    return plot_file(path).get_suptitle().split("\n")
+    """The title and what is said of each part, in as few lines as have room for them."""
+    return re.split("\n|; ", plot_file(path).get_suptitle())
 
 
 def test_figures_say_title_and_settings(tmp_path):
