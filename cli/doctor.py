@@ -91,13 +91,17 @@ def compile_kernels(as_json: bool) -> int:
     return 0
 
 
+NAMES = 35
+"""Columns of the names of tests."""
+
+
 def size(found: dict[str, Any]) -> str:
     return f"{found['bytes'] / 2**20:.1f} MiB"
 
 
 def entry(name: str, text: str) -> str:
     """A name and what there is to say about it, in 80 columns."""
-    return textwrap.fill(text, 80, initial_indent=f"  {name:<13}", subsequent_indent=" " * 15)
+    return textwrap.fill(text, 80, initial_indent=f"  {name:<12} ", subsequent_indent=" " * 15)
 
 
 def machine_lines(machine: dict[str, Any]) -> list[str]:
@@ -126,7 +130,7 @@ def machine_lines(machine: dict[str, Any]) -> list[str]:
         *extras,
         entry("kernel cache", ", ".join(filter(None, cache.values()))),
         "",
-        f"  {'self-test':<31}{'expected':>12}{'found':>13}{'within':>9}",
+        f"  {'self-test':<{NAMES}}{'expected':>12}{'found':>13}{'within':>9}",
     ]
 
 
@@ -134,6 +138,6 @@ def line(outcome: Outcome) -> str:
     """A test; what it broke off with stands on lines of its own."""
     verdict = "ok" if outcome.holds else "FAILED"
     if outcome.message:
-        return f"  {outcome.what:<65}   {verdict}\n{entry('', outcome.message)}"
+        return f"  {outcome.what:<{NAMES + 34}}   {verdict}\n{entry('', outcome.message)}"
     numbers = f"{outcome.expected:z12.8f}{outcome.found:z13.8f}{outcome.tolerance:9.0e}"
-    return f"  {outcome.what:<31}{numbers}   {verdict}"
+    return f"  {outcome.what:<{NAMES}}{numbers}   {verdict}"

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from orderparams.cli.doctor import line
+from orderparams.cli.doctor import entry, line
 from orderparams.doctor import machine, selftest
 from orderparams.doctor.selftest import Outcome
 from orderparams.models.single_location import selftest as tests_of_regression
@@ -31,6 +31,12 @@ def test_a_good_installation():
     for word in (importlib.metadata.version("numba"), sys.executable, "kernel cache", "ok"):
         assert word in done.stdout
     assert "FAILED" not in done.stdout
+    tested = [one for one in done.stdout.splitlines() if one.endswith("  ok")]
+    assert len({len(one) for one in tested}) == 1
+
+
+def test_what_is_said_stands_apart_from_its_name():
+    assert entry("a-library-of-long-name", "absent").split() == ["a-library-of-long-name", "absent"]
 
 
 def test_json_is_one_document(run, monkeypatch):
