@@ -58,13 +58,14 @@ class OrderParameter:
 
     @property
     def sign(self) -> str:
-        """The symbol in figures and on pages: β where files and screens say beta, Σμ for sum_mu."""
+        """The symbol in figures and on pages: β where files and screens say beta, Σμ for sum_mu, s₀
+        for s_0."""
         summed = self.symbol.startswith("sum_")
         letter = self.symbol.removeprefix("sum_")
         try:
             letter = unicodedata.lookup(f"GREEK SMALL LETTER {letter}")
         except KeyError:
-            return self.symbol
+            return self.symbol.replace("_0", "₀")
         return f"Σ{letter}" if summed else letter
 
     @property

@@ -134,3 +134,14 @@ def test_what_was_recorded_beside_order_parameters_is_drawn_by_the_names_of_its_
     with pytest.raises(ConfigurationError, match=r"'gain' here; there is .*, off_manifold, risk"):
         plot_courses(found, request=Request(quantity=("gain",)))
     assert found.to_xarray()["off_manifold"].sel(part="KQ of y").shape == (3, 5, 2)
+
+
+def test_observables_of_a_run_are_drawn_where_they_are_asked_for():
+    run = op.solve("softmax-1", settings={"training.duration": 5, "output.points": 4})
+    assert "mass on nothing" not in panels(plot_courses(run))
+    (shown,) = panels(plot_courses(run, request=Request(quantity=("nothing",)))).values()
+    assert shown.get_ylabel() == "s₀"
+    drawn = {tuple(line.get_ydata()) for line in shown.get_lines()}
+    assert drawn >= {tuple(course) for course in run["nothing"].T}
+    with pytest.raises(ConfigurationError, match=r"there is overlap, self_overlap, nothing, risk"):
+        plot_courses(run, request=Request(quantity=("mass",)))

@@ -91,11 +91,13 @@ def posterior(length: int, variances: Array, noise: float) -> tuple[float, float
     if fewer > LARGEST:
         return float("nan"), float("nan")
     drawn = np.random.default_rng(0)
-    samples = max(8, min(SAMPLES, int(1e8 / (fewer * (fewer * size + 1000)))))
+    samples = max(8, min(SAMPLES, int(1e8 / (fewer * (fewer**2 + 1000)))))
     found = np.concatenate(
         [
-            traces(examples(drawn, count, length, size), variances, noise)
-            for count in chunks(samples, fewer * size)
+            grams(drawn, count, length, variances, noise)
+            if length <= size
+            else traces(examples(drawn, count, length, size), variances, noise)
+            for count in chunks(samples, fewer**2)
         ]
     )
     return float(found.mean()), float(found.var(ddof=1) / samples)
@@ -114,6 +116,20 @@ def traces(factors: Array, variances: Array, noise: float) -> Array:
     _, sizes, axes = np.linalg.svd(factors * np.sqrt(variances), full_matrices=False)
     kept = sizes**2 / (sizes**2 + noise**2)
     found: Array = variances.sum() - np.einsum("nk,nkd,d->n", kept, axes**2, variances)
+    return found
+
+
+def grams(
+    drawn: np.random.Generator, count: int, length: int, variances: Array, noise: float
+) -> Array:
+    """The same (n,) from G = XΛXᵀ and XΛ²Xᵀ of N ≤ d examples: tr Λ − tr (G + σ²)⁻¹ XΛ²Xᵀ."""
+    gram, square = np.zeros((2, count, length, length))
+    for variance, size in zip(*np.unique(variances, return_counts=True), strict=True):
+        factors = examples(drawn, count, int(size), length)
+        own = variance * np.swapaxes(factors, 1, 2) @ factors
+        gram, square = gram + own, square + variance * own
+    gram[:, range(length), range(length)] += noise**2
+    found: Array = variances.sum() - np.linalg.solve(gram, square).trace(axis1=1, axis2=2)
     return found
 
 

@@ -150,9 +150,11 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
 
 
 def besides_of(result: Course) -> Sequence[OrderParameter]:
-    """What replicas recorded beside their order parameters."""
+    """What else is known in time: what replicas recorded, and observables of a run."""
     run = result.nearest if isinstance(result, Validation) else result
-    return run.besides if isinstance(run, SimulationRun) else ()
+    if isinstance(run, SimulationRun):
+        return run.besides
+    return [one for one in run.seen if not one.last]
 
 
 def on_log_time(results: Sequence[Course], request: Request) -> bool:

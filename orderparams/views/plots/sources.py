@@ -94,7 +94,7 @@ class Source:
             return Names((0,), (parameter.words,))
         axis = parameter.axes[0]
         moving = registry.configuration(self.problem.model).order_parameters(self.problem)
-        alike = [p for p in moving if p.axes and p.axes[0].name == axis.name]
+        alike = [p for p in moving if p.axes and p.axes[0].name == axis.name] or [parameter]
         some = slice(FEW if self.replicas else None)  # replicas, which are enough to tell
         parts = [
             in_range(np.nan_to_num(p.lines(self.state[p.name][some])), together=p.crossed)
@@ -122,7 +122,9 @@ def of_run(run: Trajectory, label: str = "") -> Source:
     """A solved flow."""
     called = registry.configuration(run.problem.model).REFERENCES
     references = {called[name]: value for name, value in run.references.items()}
-    return Source(label, run.problem, run.time, run.parameters, run.risk, references, run=run)
+    seen = {one.name: run.observables[one.name] for one in run.seen if not one.last}
+    state = {**run.parameters, **seen}
+    return Source(label, run.problem, run.time, state, run.risk, references, run=run)
 
 
 def of_replicas(

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose
 import orderparams as op
 from orderparams.errors import SolverError
 from orderparams.models.in_context import linear, single_head
+from orderparams.models.in_context import references as module
 from orderparams.models.in_context.found import Found
 from orderparams.models.in_context.model import flow
 from orderparams.models.in_context.model import single_head as single_head_risk
@@ -72,7 +73,16 @@ def test_bayes_without_noise():
     """Oracle: what N < d examples leave of the coefficients, 1 − N/d."""
     assert bayes(prompts(40, (5,), noise=(0.0,))).value == 0.0
     found = bayes(prompts(5, (20,), noise=(0.0,)))
-    assert abs(found.value - 0.75) < 4 * found.error
+    assert_allclose(found.value, 0.75, rtol=1e-12)
+
+
+@pytest.mark.parametrize("variances", [[1.0] * 30, [1.0] * 15 + [0.3] * 25])
+def test_bayes_of_fewer_examples_than_coordinates(variances):
+    """Oracle: posterior covariances of whole examples, by singular values."""
+    drawn = np.random.default_rng(5).standard_normal((2000, 20, len(variances)))
+    whole = module.traces(drawn, np.array(variances), 0.3)
+    mean, square = module.posterior(20, np.array(variances), 0.3)
+    assert abs(mean - whole.mean()) < 4 * np.sqrt(square + whole.var() / len(whole))
 
 
 def at_points(points):
