@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orderparams.models.schedule import CONSTANT, Piecewise, Schedule
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.sgd import UpdateRule, build_model
 from orderparams.models.single_location.task import Signal, Task
 from orderparams.models.vectors.replicas import Ensemble
+from orderparams.models.vectors.step import PLAIN, Step
 
 SIGNAL = Signal(
     np.array([0.3, 0.7]),
@@ -41,6 +43,8 @@ class Case:
     heads: Heads = HEADS
     dimension: int = 16
     steps: int = 12
+    step: Step = PLAIN
+    schedule: Schedule = CONSTANT
 
     @property
     def task(self) -> Task:
@@ -52,7 +56,8 @@ class Case:
 def ensemble(case: Case, **options) -> Ensemble:
     """Replicas of a case from its heads."""
     model = build_model(case.task, case.activation)
-    return Ensemble(model, case.rule, case.heads, **options)
+    learning = {"step": case.step, "schedule": case.schedule}
+    return Ensemble(model, case.rule, case.heads, **learning, **options)
 
 
 FLAT = Heads(HEADS.overlap, np.zeros((2, 2)), HEADS.bias, HEADS.head_weights)
@@ -76,6 +81,17 @@ CASES = {
         target="scalar",
         noise=0.5,
         dimension=11,
+    ),
+    "momentum and a schedule, batch, all learned": Case(
+        SOFTMAX_1,
+        UpdateRule(1.0, batch_size=2, weight_decay=0.1, bias_rate=0.5, head_weight_rate=0.5),
+        dimension=14,
+        steps=6,
+        step=Step(keep=0.6),
+        schedule=Piecewise((0.3,), (0.5,)),
+    ),
+    "momentum, norm bias": Case(
+        SOFTMAX_1, UpdateRule(1.5, norm_bias=True), dimension=12, steps=8, step=Step(keep=-0.4)
     ),
     "joint, scalar, random start": Case(
         BAYES,

@@ -34,7 +34,7 @@ FLOORS = (
     ("arguments", "shipped", "provenance", "progress", "notebook", "standard_input", "kernel_log"),
     ("storage",),
     ("expectations",),
-    ("models.interface", "models.replicas"),
+    ("models.interface", "models.replicas", "models.schedule"),
     ("models.vectors",),
     ("models",),
     ("results",),

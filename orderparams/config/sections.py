@@ -113,6 +113,11 @@ class TrainingConfig:
     )
     duration: float = option(number(low=0.0, above=True), 1500.0, meaning=LAST_TIME, unit=TIME)
 
+    @property
+    def effective_rate(self) -> float:
+        """The learning rate that steps amount to."""
+        return self.learning_rate
+
 
 @dataclass(frozen=True)
 class IntegratorConfig:
@@ -218,8 +223,8 @@ class Problem:
 
     @property
     def step_time(self) -> float:
-        """The time that a step of SGD takes; a learning rate where nothing scales with D."""
-        return self.training.learning_rate / getattr(self.simulation, "dimension", 1)
+        """The time that a first step of SGD takes; a learning rate where nothing scales with D."""
+        return self.training.effective_rate / getattr(self.simulation, "dimension", 1)
 
 
 UNKNOWN: Any = Unknown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from orderparams.config.sections import Problem, to_table
 from orderparams.config.unused import covers
@@ -58,9 +59,21 @@ def of_training(problem: Problem, rule: str) -> Words:
             ("training.learning_rate", f"learning rate {training.learning_rate:g}"),
             ("training.batch_size", f"batch size {training.batch_size}"),
         ]
+        pieces += of_course(training)
     if training.weight_decay:
         pieces.append(("training.weight_decay", f"weight decay {training.weight_decay:g}"))
     return [*pieces, ("training.duration", f"to t = {training.duration:g}")]
+
+
+def of_course(training: Any) -> Words:
+    """How the steps of SGD change, where they do."""
+    schedule, momentum = getattr(training, "schedule", None), getattr(training, "momentum", 0.0)
+    pieces = []
+    if momentum:
+        pieces.append(("training.momentum", f"momentum {momentum:g}"))
+    if schedule is not None and schedule.kind != "constant":
+        pieces.append(("training.schedule", f"{schedule.kind} schedule"))
+    return pieces
 
 
 def of_backend(problem: Problem) -> str:

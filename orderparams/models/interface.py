@@ -135,6 +135,12 @@ class Flow(Protocol):
         """Which components of y cannot be negative, (N,)."""
         ...
 
+    @property
+    def changes(self) -> tuple[float, ...]:
+        """Times at which the derivative jumps or bends in t; none of a flow that does not depend on
+        t, and the last, perhaps infinite, where it does not any more."""
+        ...
+
     def derivative(self, t: float, y: Array) -> Array:
         """dy/dt."""
         ...

@@ -8,7 +8,12 @@ from typing import Any
 from orderparams.config.unused import Unused
 
 NO_SIMULATION = Unused(("simulation",), "no SGD is run; simulate and validate run it", True)
-NO_STEPS = ("training.learning_rate", "training.batch_size")
+NO_STEPS = (
+    "training.learning_rate",
+    "training.batch_size",
+    "training.schedule",
+    "training.momentum",
+)
 DRAWN = ("initial.dimension", "initial.seed")
 DRAWN_ANEW = Unused(
     DRAWN, "replicas are drawn in simulation.dimension with simulation.seed; set those", True
@@ -20,7 +25,7 @@ BY_COMMAND = {
     "evaluate": (
         NO_SIMULATION,
         Unused(
-            ("integrator", "output", "training.duration"),
+            ("integrator", "output", "training.duration", "training.schedule"),
             "nothing is integrated in time; solve does it",
             True,
         ),

@@ -13,6 +13,7 @@ from orderparams.config import Problem
 from orderparams.config.words import counted, of_backend
 from orderparams.models.interface import Records, State
 from orderparams.models.parameters import OrderParameter
+from orderparams.models.schedule import steps_at
 from orderparams.results.result import Measured, shapes, span
 from orderparams.results.schema import (
     axis_names,
@@ -139,7 +140,7 @@ def read_simulation(node: Node, problem: Problem, status: str) -> SimulationRun:
     """The group /simulation of a problem."""
     time, arrays = read_courses(node, problem)
     risk, loss = arrays.pop("risk"), arrays.pop("loss")
-    steps = np.rint(time / problem.step_time)
+    steps = np.rint(steps_at(problem, time))
     records = Records(time, steps.astype(np.int64), arrays, loss)
     attributes = node.attributes
     message = str(attributes.get("message", ""))

@@ -34,7 +34,7 @@ class Stepper:
     """A solver of SciPy between a state and an end, and what is counted.
 
     ``pulse`` is called with the time before every velocity. The solver measures time in units of
-    ``unit``.
+    ``unit``. Where the flow changes in time a new solver begins, as if the run had been resumed.
     """
 
     def __init__(
@@ -48,14 +48,18 @@ class Stepper:
         self.state, self.settings = state, settings
         self.unit = end if end < SHORT else 1.0
         self.solver: Any = None
-        self.steps = self.velocities = 0
+        self.steps = self.velocities = self.jacobians = 0
+        self.ends = [*sorted(t for t in flow.changes if state.time < t < end), end]
+        self.settled = max(flow.changes, default=0.0)
+        self.now, self.side = state.time, np.inf
 
         def velocity(y: Array) -> Array:
-            return self.unit * flow.derivative(0.0, y)
+            return self.unit * flow.derivative(self.now, y)
 
         def derivative(t: float, y: Array) -> Array:
             pulse(self.state.time)
             self.velocities += 1
+            self.now = min(t * self.unit, self.side)
             return velocity(y)
 
         self.derivative = derivative
@@ -64,6 +68,15 @@ class Stepper:
         self.jacobian = Jacobian(
             velocity, flow.units, flow.variances, workers, lambda: pulse(self.state.time)
         )
+        self._begin()
+
+    def _begin(self) -> None:
+        """A solver from the state to the next end, where it sees the flow as it is before."""
+        state, settings, end = self.state, self.settings, self.ends.pop(0)
+        if self.solver is not None:
+            self.jacobians += int(self.solver.njev)
+            self.solver = None
+        self.side = np.nextafter(end, 0.0) if self.ends else np.inf
         options: dict[str, Any] = {"rtol": settings.rtol, "atol": settings.atol}
         start, bound = state.time / self.unit, end / self.unit
         if settings.method in IMPLICIT:
@@ -71,7 +84,7 @@ class Stepper:
         elif state.step:
             options["first_step"] = min(state.step / self.unit, bound - start)
         method = getattr(scipy.integrate, settings.method)
-        self.solver = method(derivative, start, state.y.copy(), bound, **options)
+        self.solver = method(self.derivative, start, state.y.copy(), bound, **options)
         if "first_step" in options:
             self.solver.h_abs = state.step / self.unit
 
@@ -80,6 +93,7 @@ class Stepper:
 
         BDF keeps it as long as it can, for steps of any length.
         """
+        self.now = min(t * self.unit, self.side)
         if self.settings.method == "BDF":
             return self.jacobian(y)
         solver = self.solver
@@ -87,10 +101,12 @@ class Stepper:
 
     @property
     def running(self) -> bool:
-        return bool(self.solver.status == "running")
+        return bool(self.solver.status == "running" or self.ends)
 
     def step(self) -> None:
         """One time step; a :class:`SolverError` if the method gives up."""
+        if self.ends and self.solver.status != "running":
+            self._begin()
         solver, method = self.solver, self.settings.method
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -107,6 +123,8 @@ class Stepper:
     def at_rest(self) -> bool:
         """Whether the flow moves by less than the method's tolerance from here on."""
         solver, settings = self.solver, self.settings
+        if self.state.time <= self.settled:
+            return False
         time, y = solver.t, self.state.y
         tolerance = np.full(len(y), settings.atol + settings.rtol * np.abs(y).max())
         velocity = self.derivative(time, y)
@@ -119,6 +137,6 @@ class Stepper:
         return {
             "steps": self.steps,
             "right_hand_sides": self.velocities,
-            "jacobians": 0 if self.solver is None else int(self.solver.njev),
+            "jacobians": self.jacobians + (0 if self.solver is None else int(self.solver.njev)),
             "jacobian_right_hand_sides": self.jacobian.evaluations,
         }

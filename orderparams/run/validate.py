@@ -20,6 +20,7 @@ from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
 from orderparams.models.limit import Limit, Value
+from orderparams.models.schedule import schedule_of
 from orderparams.phases import phase
 from orderparams.progress import heard
 from orderparams.results.comparison import FALSE_ALARM, extremes
@@ -147,9 +148,16 @@ def loss_deviation(
     total = np.cumsum(np.where(steps > 0, records.loss, 0.0) * steps, axis=1)[:, times]
     measured = np.diff(total, axis=1) / np.diff(records.step[times])
     ends = records.time[times]
-    means = [mean_risk(flow.time, flow.risk, ends) for flow in flows]
+    means = [mean_over_steps(flow, ends) for flow in flows]
     deviation: Array = measured - np.array(means)
     return deviation
+
+
+def mean_over_steps(flow: Trajectory, ends: Array, stored: slice | Array = slice(None)) -> Array:
+    """Mean over the steps of SGD between neighbouring ends of a theory's risk, as it is known at
+    some of its stored times."""
+    elapsed = schedule_of(flow.problem).elapsed
+    return mean_risk(elapsed(flow.time[stored]), flow.risk[stored], elapsed(ends))
 
 
 def mean_risk(time: Array, risk: Array, ends: Array) -> Array:
@@ -170,8 +178,7 @@ def resolves(deviation: Array, flows: Sequence[Trajectory], ends: Array) -> NDAr
         return np.zeros(len(ends) - 1, bool)
     error = deviation.std(0, ddof=1) / len(deviation) ** 0.5
     differences = [
-        mean_risk(time, flow.risk, ends) - mean_risk(time[half], flow.risk[half], ends)
-        for flow in flows
+        mean_over_steps(flow, ends) - mean_over_steps(flow, ends, half) for flow in flows
     ]
     told: NDArray[np.bool_] = np.abs(differences).max(0) < error
     return told

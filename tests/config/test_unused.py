@@ -79,6 +79,13 @@ OTHERS = {
     "training.batch_size": [2],
     "training.weight_decay": [0.1],
     "training.duration": [1.2],
+    "training.schedule": [{"kind": "inverse", "time": 1.0}],
+    "training.schedule.kind": [],  # one needs others of these
+    "training.schedule.time": [],
+    "training.schedule.final": [],
+    "training.schedule.times": [],
+    "training.schedule.factors": [],
+    "training.momentum": [0.5],
     "training.bias_rate": [2.0],
     "training.head_weight_rate": [2.0],
     "initial.kind": [],

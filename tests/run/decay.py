@@ -18,6 +18,7 @@ class Decay:
     variances = np.zeros(3, bool)
     engine_name = "closed form"
     long_work = False
+    changes = ()
 
     def __init__(self, rates=RATES, tolerance=1e-9):
         self.rates, self.tolerance, self.calls = rates, tolerance, 0

@@ -99,13 +99,18 @@ def test_random_starts_are_followed_replica_by_replica_or_from_their_mean():
         np.testing.assert_allclose(flow.overlap[0], overlap[0], atol=1e-12)
 
 
+def course(time, risk):
+    """What is read of a theory: times and risks, and that no learning rate changes."""
+    return SimpleNamespace(time=time, risk=risk, problem=op.load("single-head"))
+
+
 def test_the_loss_is_judged_by_the_mean_risk_of_its_interval():
     """Oracle: a loss that is the mean of a cubic risk over intervals of unequal length."""
     time = np.array([0.0, 0.5, 2.0, 5.0])
     risk = lambda t: 2.0 - 0.3 * t + 0.05 * t**3  # noqa: E731
     integral = lambda t: 2.0 * t - 0.15 * t**2 + 0.0125 * t**4  # noqa: E731
     loss = np.concatenate([[np.nan], np.diff(integral(time)) / np.diff(time)])
-    flow = SimpleNamespace(time=time, risk=risk(time))
+    flow = course(time, risk(time))
     records = SimpleNamespace(time=time, step=np.array([0, 5, 20, 50]), loss=loss[None])
     run = SimpleNamespace(records=records)
     for chosen in ([0, 1, 2, 3], [0, 2, 3]):  # also where a time is passed over
@@ -123,7 +128,7 @@ def test_stored_risks_tell_their_mean_or_there_are_more_of_them():
     spread = 2e-4 * np.outer([-1, 1], np.ones(6))
     times, missed = ends, []
     for _ in range(3):
-        flow = SimpleNamespace(time=times, risk=np.exp(-4 * times))
+        flow = course(times, np.exp(-4 * times))
         told = resolves(spread, [flow], ends)
         error = np.abs(mean_risk(times, flow.risk, ends) - exact)
         missed.append(error.max())
@@ -132,7 +137,7 @@ def test_stored_risks_tell_their_mean_or_there_are_more_of_them():
         assert set(ends) <= set(times)
     assert missed[0] > 1e-2
     assert told.all()
-    assert not resolves(spread[:, :1], [SimpleNamespace(time=ends[:2], risk=ends[:2])], ends[:2])
+    assert not resolves(spread[:, :1], [course(ends[:2], ends[:2])], ends[:2])
 
 
 def test_refusals():

@@ -8,6 +8,7 @@ from orderparams.config.matrices import Found, array, check_positive_semidefinit
 from orderparams.config.values import Numbers
 from orderparams.errors import ConfigurationError
 from orderparams.models.committee.sections import Problem, TaskConfig
+from orderparams.models.vectors import learning
 from orderparams.models.vectors.starts import check_no_overlaps
 
 OUTSIDE = 1e-10
@@ -22,6 +23,7 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield check_students(network.second_layer, problem, "network.second_layer")
     yield check_students(initial.second_layer, problem, "initial.second_layer")
     yield check_learned(problem)
+    yield from learning.contradictions(problem.training)
     yield check_random(problem)
     yield check_explicit(problem)
     yield check_origin(problem)

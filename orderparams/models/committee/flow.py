@@ -6,6 +6,7 @@ import numpy as np
 
 from orderparams.models.committee.sections import Problem
 from orderparams.models.committee.setup import Setup
+from orderparams.models.schedule import schedule_of
 from orderparams.models.vectors.flow import Rule, VectorFlow
 
 
@@ -17,9 +18,10 @@ class Flow(VectorFlow):
         learned = problem.network.second_layer == "learned"
         rule = Rule(
             training.rule == "sgd",
-            training.learning_rate / training.batch_size,
+            training.effective_rate / training.batch_size,
             training.weight_decay,
             {"second_layer": training.second_layer_rate} if learned else {},
+            schedule_of(problem),
         )
         self.setup = setup
         scales = {"second_layer": np.maximum(1.0, np.abs(setup.start.numbers["second_layer"]))}

@@ -27,6 +27,7 @@ from orderparams.config.values import (
     text,
     words_or_numbers,
 )
+from orderparams.models.vectors import sections as vectors
 
 MAX_UNITS = 64
 """Of students, and of teachers: the noise of SGD takes K²(K+M)²/4 integrals."""
@@ -95,7 +96,7 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig(sections.TrainingConfig):
+class TrainingConfig(vectors.TrainingConfig):
     """The learning rule, and the learning rate of the second layer in units of the students'."""
 
     duration: float = option(

@@ -77,6 +77,8 @@ class Flow:
             np.ones_like(key_query) / np.sqrt(self.prompts.blocks), np.ones_like(output)
         )
 
+    changes = ()
+
     @property
     def variances(self) -> NDArray[np.bool_]:
         """None of y is a variance."""

@@ -21,6 +21,7 @@ from orderparams.models.single_location.task_sections import (
     SignalConfig,
     TaskConfig,
 )
+from orderparams.models.vectors import learning
 from orderparams.models.vectors.starts import check_no_overlaps
 
 
@@ -37,6 +38,7 @@ def contradictions(problem: Problem) -> Iterator[Found]:
         yield check_per_head(attention, attention, key, "attention")
         yield check_per_head(attention, initial, key, "initial")
         yield check_learned(attention, initial, key)
+    yield from learning.contradictions(problem.training)
     yield check_random(problem)
     yield check_explicit(problem)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations.separate.integrals import Integrals
 from orderparams.models.interface import State
+from orderparams.models.schedule import schedule_of
 from orderparams.models.single_location.engines import Engine, Moments, taken_by
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Heads, Setup
@@ -41,9 +42,10 @@ class Flow(VectorFlow):
             learned["head_weight"] = training.head_weight_rate
         rule = Rule(
             training.rule == "sgd",
-            training.learning_rate / training.batch_size,
+            training.effective_rate / training.batch_size,
             training.weight_decay,
             learned,
+            schedule_of(problem),
         )
         sampled = engine.name.startswith("sampling")  # of which no error was asked for
         super().__init__(
@@ -81,7 +83,11 @@ class Flow(VectorFlow):
         super().check_rates(duration, longest)
         training, attention, rule = self.problem.training, self.problem.attention, self.rule
         held = bool(attention.kappa) and attention.bias in ("norm", "learned")
-        noise = rule.temperature * min(duration, 1 / max(training.weight_decay, 1e-300))
+        noise = (
+            rule.temperature
+            * rule.schedule.largest
+            * min(duration, 1 / max(training.weight_decay, 1e-300))
+        )
         limit = longest if held else MOST_NOISE
         if not rule.stochastic or np.isinf(self.tolerance) or noise <= limit:
             return

@@ -29,6 +29,7 @@ from orderparams.config.values import (
     words_or_numbers,
 )
 from orderparams.models.single_location.task_sections import EXAMPLE, TaskConfig
+from orderparams.models.vectors import sections as vectors
 
 MAX_HEADS = 256
 
@@ -74,7 +75,7 @@ ACTIVATION_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class TrainingConfig(sections.TrainingConfig):
+class TrainingConfig(vectors.TrainingConfig):
     """The learning rule, and the learning rates of what heads have beside their vectors."""
 
     bias_rate: float = option(

@@ -20,30 +20,34 @@ from orderparams.models.vectors.sgd import (
     learn,
     respond,
 )
+from orderparams.models.vectors.step import FULL_RATE, PLAIN, Step, memory_of, remember
 
 Array = NDArray[np.float64]
 
 
 class State(NamedTuple):
     """learned vectors w (n, D); hidden directions w* (d, D), orthogonal with squares D; state of
-    the token generator; learned numbers; loss (1,), a sum over steps."""
+    the token generator; learned numbers; loss (1,), a sum over steps; velocities (n, D), or (0, D)
+    where vectors have none; what the numbers have for a velocity, (numbers, n) or (0, n)."""
 
     vectors: Array
     directions: Array
     lanes: NDArray[np.uint64]
     numbers: Any
     loss: Array
+    velocities: Array
+    memory: Array
 
 
-def least_dimension(model: Model, rule: Rule, vectors: int) -> int:
+def least_dimension(model: Model, rule: Rule, vectors: int, step: Step = PLAIN) -> int:
     """The smallest D: the hidden directions and the vectors must be able to be independent."""
     return model.sizes.directions + vectors
 
 
-def size(model: Model, vectors: int, dimension: int) -> tuple[int, int]:
+def size(model: Model, vectors: int, dimension: int, step: Step = PLAIN) -> tuple[int, int]:
     """How many numbers a replica holds, and about how many its start and its steps work with."""
     sizes = model.sizes
-    held = (sizes.directions + vectors) * dimension
+    held = (sizes.directions + vectors * (1 + step.inertial)) * dimension
     return held, 4 * held + (sizes.longest + vectors + sizes.errors) * dimension
 
 
@@ -55,6 +59,7 @@ def start(
     dimension: int,
     seed: np.random.SeedSequence,
     generator: np.random.Generator,
+    step: Step = PLAIN,
 ) -> State:
     """Random hidden directions, and vectors with exactly the given overlaps m and W.
 
@@ -68,12 +73,15 @@ def start(
         vectors = begin.overlap @ directions[:known] + begin.residual @ rest
     else:
         vectors = np.sqrt(variance) * generator.standard_normal((count, dimension))
+    numbers = model.numbers(rule, begin, (vectors**2).mean(1))
     return State(
         np.ascontiguousarray(vectors),
         np.ascontiguousarray(directions),
         normals.start(seed),
-        model.numbers(rule, begin, (vectors**2).mean(1)),
+        numbers,
         np.zeros(1),
+        np.zeros((count * step.inertial, dimension)),
+        memory_of(numbers, count, step),
     )
 
 
@@ -101,27 +109,34 @@ def add(scale: float, x: Array, out: Array) -> None:
 
 
 @kernel()
-def advance(
+def walk(
     model: Model,
     rule: Rule,
+    step: Step,
     state: State,
     dimension: int,
     generator: np.random.Generator,
     steps: int,
+    shares: Array,
 ) -> None:
-    """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
+    """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``.
+
+    Of ``shares`` of the learning rate each step has the next, and the last holds on.
+    """
     directions, read, longest, errors = model.sizes
     vectors = len(state.vectors)
     answering = vectors + errors
     root = np.sqrt(dimension)
-    rate = rule.learning_rate / (dimension * rule.batch_size)
-    decay = rule.learning_rate * rule.weight_decay / dimension
+    inertial = len(state.velocities) > 0
     buffer = np.empty((longest * dimension + LANES - 1) // LANES * LANES)
     change = np.empty((answering, dimension))
     shift, known = np.empty((directions, longest)), np.empty((read, longest))
     squares, radial = np.empty(vectors), np.empty(vectors)
     gradient = np.empty((len(state.numbers), vectors))
-    for _ in range(steps):
+    for taken in range(steps):
+        learning_rate = rule.learning_rate * shares[min(taken, shares.size - 1)]
+        rate = learning_rate / (dimension * rule.batch_size)
+        decay = learning_rate * rule.weight_decay / dimension
         clear(change[:vectors])
         clear(gradient)
         for k in range(vectors):
@@ -153,11 +168,31 @@ def advance(
                 loss += dot(change[k], change[k]) / dimension
         for k in range(vectors):
             vector = state.vectors[k]
-            add(rate * radial[k] - decay, vector, vector)
-            add(-rate * root, change[k], vector)
+            moved, gain = vector, 1.0
+            if inertial:
+                moved, gain = state.velocities[k], step.gain
+                add(step.keep - 1.0, moved, moved)
+            add(gain * (rate * radial[k] - decay), vector, moved)
+            add(-gain * rate * root, change[k], moved)
+            if inertial:
+                add(1.0, moved, vector)
             squares[k] = dot(vector, vector) / dimension
+        remember(step, gradient, state.memory)
         learn(model, rule, rate, gradient, squares, state.numbers)
         state.loss[0] += loss / rule.batch_size
+
+
+def advance(
+    model: Model,
+    rule: Rule,
+    state: State,
+    dimension: int,
+    generator: np.random.Generator,
+    steps: int,
+    step: Step = PLAIN,
+) -> None:
+    """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
+    walk(model, rule, step, state, dimension, generator, steps, FULL_RATE)
 
 
 def course(
@@ -167,13 +202,18 @@ def course(
     dimension: int,
     generator: np.random.Generator,
     strides: NDArray[np.int64],
+    step: Step = PLAIN,
+    shares: Array = FULL_RATE,
 ) -> Course:
     """Take strides (N,) of so many steps of SGD in place; what is measured after each."""
     taken, learned, loss = [], [], []
+    done = 0
     for stride, steps in enumerate(strides):
         if stride > 0:
             state.loss[:] = 0.0
-        advance(model, rule, state, dimension, generator, int(steps))
+        own = shares[min(done, len(shares) - 1) :]
+        walk(model, rule, step, state, dimension, generator, int(steps), own)
+        done += int(steps)
         taken.append(measure(state, model.features))
         learned.append([values.copy() for values in state.numbers])
         loss.append(state.loss[0])

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Evaluation, State
+from orderparams.models.schedule import CONSTANT, Schedule
 from orderparams.models.vectors.geometry import Vectors, equal_vectors, residual_factor
 
 Array = NDArray[np.float64]
@@ -50,13 +51,19 @@ class Gradient:
 class Rule:
     """How the vectors learn: by gradient flow or by SGD at temperature γ/B, with weight decay λ.
 
-    ``rates`` are the learning rates of the numbers that are learned, in units of the vectors'.
+    ``rates`` are the learning rates of the numbers that are learned, in units of the vectors'. A
+    schedule changes the temperature in time.
     """
 
     stochastic: bool = False
     temperature: float = 0.0
     weight_decay: float = 0.0
     rates: Mapping[str, float] = field(default_factory=dict)
+    schedule: Schedule = CONSTANT
+
+    def temperature_at(self, t: float) -> float:
+        """γ(t)/B."""
+        return self.temperature * self.schedule.share_at(t)
 
 
 NOTING = threading.Lock()
@@ -195,6 +202,11 @@ class VectorFlow:
         diagonal = np.eye(len(none)) * self.rule.stochastic
         return self.pack(none, diagonal, dict.fromkeys(self.rule.rates, none[:, 0])) > 0
 
+    @property
+    def changes(self) -> tuple[float, ...]:
+        """Those of the schedule, which only noise knows of."""
+        return self.rule.schedule.changes if self.rule.stochastic else ()
+
     def gradient(self, vectors: Vectors, *, covariance: bool) -> Gradient:
         """Expectations at a state; a :class:`SolverError` if they are not finite."""
         found = self.expectations(vectors, covariance)
@@ -240,7 +252,7 @@ class VectorFlow:
         return {}
 
     def evaluate(self, y: Array) -> Evaluation:
-        """Risk, gradient and velocity at y; V where SGD has noise."""
+        """Risk, gradient and velocity at y and t = 0; V where SGD has noise."""
         stochastic, state = self.rule.stochastic, self.state(y)
         found = self.gradient(self.vectors(y), covariance=stochastic)
         learned = {name: found.numbers[name] for name in self.rule.rates}
@@ -258,11 +270,11 @@ class VectorFlow:
         )
 
     def rates(
-        self, vectors: Vectors, residual: Array, gradient: Gradient
+        self, vectors: Vectors, residual: Array, gradient: Gradient, t: float = 0.0
     ) -> tuple[Array, Array, dict[str, Array]]:
         """Time derivatives of the overlap, of the residual as integrated, of the numbers.
 
-        ``gradient`` must hold V if the rule is SGD.
+        ``gradient`` must hold V if the rule is SGD, which alone knows of t.
         """
         rule, gamma = self.rule, gradient.self_overlap
         overlap = -(gradient.overlap + 2 * gamma @ vectors.overlap)
@@ -270,20 +282,20 @@ class VectorFlow:
         drift = -2 * gamma @ residual - rule.weight_decay * residual
         if rule.stochastic:
             assert gradient.covariance is not None
-            drift = drift + drift.T + rule.temperature * gradient.covariance
+            drift = drift + drift.T + rule.temperature_at(t) * gradient.covariance
         numbers = {name: -rate * gradient.numbers[name] for name, rate in rule.rates.items()}
         return overlap, drift, numbers
 
     def derivative(self, t: float, y: Array) -> Array:
-        """dy/dt, autonomous in t."""
+        """dy/dt."""
         if not np.isfinite(y).all():
             raise SolverError("the state is not finite")
         vectors, residual = self.unpack(y)
         gradient = self.gradient(vectors, covariance=self.rule.stochastic)
-        return self.pack(*self.rates(vectors, residual, gradient))
+        return self.pack(*self.rates(vectors, residual, gradient, t))
 
     def velocity(self, y: Array, gradient: Gradient) -> State:
-        """dm/dt, dq/dt and those of the learned numbers at y, from its gradient."""
+        """dm/dt, dq/dt and those of the learned numbers at y and t = 0, from its gradient."""
         vectors, residual = self.unpack(y)
         overlap, drift, numbers = self.rates(vectors, residual, gradient)
         half = overlap @ vectors.overlap.T

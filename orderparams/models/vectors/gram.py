@@ -25,20 +25,27 @@ from orderparams.models.vectors.sgd import (
     learn,
     respond,
 )
+from orderparams.models.vectors.step import FULL_RATE, PLAIN, Step, memory_of, remember
 
 Array = NDArray[np.float64]
 
 
 class State(NamedTuple):
-    """weights K = [m W] (n, d+n), with q = K Kᵀ; learned numbers; loss (1,), a sum over steps."""
+    """weights K = [m W] (n, r), with q = K Kᵀ; learned numbers; loss (1,), a sum over steps.
+
+    r = d + n, and d + 2n where vectors have velocities, (n, r) in the same frame: else (0, r).
+    ``memory`` is what the numbers have for a velocity, (numbers, n) or (0, n).
+    """
 
     weights: Array
     numbers: Any
     loss: Array
+    velocities: Array
+    memory: Array
 
 
-def least_dimension(model: Model, rule: Rule, vectors: int) -> int:
-    """The smallest D in which the tokens of a batch, and the vectors, can be independent.
+def least_dimension(model: Model, rule: Rule, vectors: int, step: Step = PLAIN) -> int:
+    """The smallest D in which the tokens of a batch, vectors and velocities can be independent.
 
     A sequence adds min(n + errors, L) directions to the frame: those of its gradients and of its
     errors; up to n further ones hold what the sequences before it in the batch have added.
@@ -46,14 +53,16 @@ def least_dimension(model: Model, rule: Rule, vectors: int) -> int:
     sizes = model.sizes
     rank = min(vectors + sizes.errors, sizes.longest)
     before = min(vectors, (rule.batch_size - 1) * rank)
-    return sizes.directions + vectors + max(sizes.longest, before + rank)
+    carried = vectors * (1 + step.inertial)
+    return sizes.directions + carried + max(sizes.longest, before + rank)
 
 
-def size(model: Model, vectors: int, dimension: int) -> tuple[int, int]:
+def size(model: Model, vectors: int, dimension: int, step: Step = PLAIN) -> tuple[int, int]:
     """How many numbers a replica holds, and about how many its steps work with."""
-    sizes = model.sizes
-    held = (sizes.directions + vectors) * vectors
-    return held, (2 * sizes.directions + 4 * vectors + 2 * sizes.errors) * sizes.longest
+    sizes, carried = model.sizes, vectors * (1 + step.inertial)
+    held = (sizes.directions + carried) * carried
+    working = 2 * sizes.directions + 2 * vectors + 2 * carried + 2 * sizes.errors
+    return held, working * sizes.longest
 
 
 def start(
@@ -64,18 +73,23 @@ def start(
     dimension: int,
     seed: np.random.SeedSequence,
     generator: np.random.Generator,
+    step: Step = PLAIN,
 ) -> State:
     """The given overlaps; with a ``variance``, those of vectors drawn from N(0, variance·I_D)."""
     (count, known), directions = begin.overlap.shape, model.sizes.directions
-    weights = np.zeros((count, directions + count))
+    moving = count * step.inertial
+    weights = np.zeros((count, directions + count + moving))
+    own = slice(directions, directions + count)
     if variance is None:
         weights[:, :known] = begin.overlap
-        weights[:, directions:] = begin.residual
+        weights[:, own] = begin.residual
     else:
         weights[:, :directions] = generator.standard_normal((count, directions))
-        bartlett(generator, dimension - directions, weights[:, directions:])
+        bartlett(generator, dimension - directions, weights[:, own])
         weights *= np.sqrt(variance / dimension)
-    return State(weights, model.numbers(rule, begin, (weights**2).sum(1)), np.zeros(1))
+    numbers = model.numbers(rule, begin, (weights**2).sum(1))
+    velocities = np.zeros((moving, weights.shape[1]))
+    return State(weights, numbers, np.zeros(1), velocities, memory_of(numbers, count, step))
 
 
 def measure(state: State, features: int) -> tuple[Array, Array]:
@@ -172,27 +186,51 @@ def collect_outside(rows: Array, factor: Array, change: Array) -> float:
     return square
 
 
+@kernel(fastmath=FAST)
+def displace(
+    step: Step, state: State, rate: float, decay: float, radial: Array, change: Array, width: int
+) -> None:
+    """From sums of gradients (n, width) in ``change`` to the vectors after a step of inertia, and
+    in further n rows their velocities."""
+    vectors, frame = state.weights.shape
+    for k in range(vectors):
+        growth = rate * radial[k]
+        for i in range(width):
+            before = velocity = 0.0
+            shift = -rate * change[k, i]
+            if i < frame:
+                before, velocity = state.weights[k, i], state.velocities[k, i]
+                shift += (growth - decay) * before
+            velocity = step.keep * velocity + step.gain * shift
+            change[vectors + k, i] = velocity
+            change[k, i] = before + velocity
+
+
 @kernel()
 def walk(
     model: Model,
     rule: Rule,
+    step: Step,
     state: State,
     dimension: int,
     generator: np.random.Generator,
     strides: NDArray[np.int64],
+    shares: Array,
     kept: State,
 ) -> None:
     """Take strides (N,) of so many steps of SGD in place, and keep the state after each.
 
-    The arrays of ``kept`` are those of the state with a leading axis N. The mean loss of each batch
-    is added to ``state.loss``, which is nil when a further stride begins.
+    Of ``shares`` of the learning rate each step has the next, and the last holds on. The weights
+    and numbers of ``kept`` are those of the state with a leading axis N. The mean loss of each
+    batch is added to ``state.loss``, which is nil when a further stride begins.
     """
     directions, read, longest, errors = model.sizes
     vectors, frame = state.weights.shape
+    carried = vectors + len(state.velocities)
     answering, widest = vectors + errors, frame + 2 * vectors + errors
-    rate = rule.learning_rate / (dimension * rule.batch_size)
-    decay = rule.learning_rate * rule.weight_decay / dimension
-    change, factor = np.empty((vectors, widest)), np.empty((answering, answering))
+    taken = 0
+    changes, factor = np.empty((carried, widest)), np.empty((answering, answering))
+    change = changes[:vectors]
     tokens, answers = np.empty(widest * longest), np.empty(answering * longest)
     shift = np.empty((directions, longest))
     squares, radial = np.empty(vectors), np.empty(vectors)
@@ -201,6 +239,10 @@ def walk(
         if stride > 0:
             state.loss[0] = 0.0
         for _ in range(steps):
+            learning_rate = rule.learning_rate * shares[min(taken, shares.size - 1)]
+            rate = learning_rate / (dimension * rule.batch_size)
+            decay = learning_rate * rule.weight_decay / dimension
+            taken += 1
             clear(change)
             clear(gradient)
             for k in range(vectors):
@@ -233,18 +275,25 @@ def walk(
                 )
                 loss += misfit / dimension
                 width += rank
+            if carried > vectors:
+                displace(step, state, rate, decay, radial, changes, width)
             for k in range(vectors):
                 growth = rate * radial[k]
                 squares[k] = 0.0
                 for i in range(width):
-                    change[k, i] *= -rate
-                    if i < frame:
-                        change[k, i] += (1.0 + growth - decay) * state.weights[k, i]
+                    if carried == vectors:
+                        change[k, i] *= -rate
+                        if i < frame:
+                            change[k, i] += (1.0 + growth - decay) * state.weights[k, i]
                     squares[k] += change[k, i] ** 2
-            triangularize(change[:, directions:width])
+            triangularize(changes[:, directions:width])
             for k in range(vectors):
                 for i in range(frame):
                     state.weights[k, i] = change[k, i]
+            for k in range(vectors, carried):
+                for i in range(frame):
+                    state.velocities[k - vectors, i] = changes[k, i]
+            remember(step, gradient, state.memory)
             learn(model, rule, rate, gradient, squares, state.numbers)
             state.loss[0] += loss / rule.batch_size
         kept.loss[stride] = state.loss[0]
@@ -264,9 +313,10 @@ def advance(
     dimension: int,
     generator: np.random.Generator,
     steps: int,
+    step: Step = PLAIN,
 ) -> None:
     """Take steps of SGD in place; adds the mean loss of each batch to ``state.loss``."""
-    course(model, rule, state, dimension, generator, np.array([steps]))
+    course(model, rule, state, dimension, generator, np.array([steps]), step)
 
 
 def course(
@@ -276,6 +326,8 @@ def course(
     dimension: int,
     generator: np.random.Generator,
     strides: NDArray[np.int64],
+    step: Step = PLAIN,
+    shares: Array = FULL_RATE,
 ) -> Course:
     """Take strides (N,) of so many steps of SGD in place; what is measured after each."""
     count = len(strides)
@@ -283,7 +335,9 @@ def course(
         np.empty((count, *state.weights.shape)),
         type(state.numbers)(*(np.empty((count, len(values))) for values in state.numbers)),
         np.empty(count),
+        np.empty((0, 0)),
+        np.empty((0, 0)),
     )
-    walk(model, rule, state, dimension, generator, strides, kept)
+    walk(model, rule, step, state, dimension, generator, strides, shares, kept)
     overlap, self_overlap = measure(kept, model.features)
     return Course(overlap, self_overlap, kept.numbers, kept.loss)

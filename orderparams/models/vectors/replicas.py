@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from types import ModuleType
 from typing import Any
@@ -13,9 +14,14 @@ from orderparams import memory
 from orderparams.compiled import require_distinct
 from orderparams.errors import ConfigurationError
 from orderparams.models import replicas as base
+from orderparams.models.interface import Records
 from orderparams.models.replicas import OVERHEAD, Replicas, State, check_count, whole_steps
+from orderparams.models.schedule import CONSTANT, Schedule, schedule_of
 from orderparams.models.vectors import direct, gram
 from orderparams.models.vectors.sgd import Course, Model, Rule, Start
+from orderparams.models.vectors.step import FULL_RATE, PLAIN, Step, step_of
+
+Array = NDArray[np.float64]
 
 BACKENDS: dict[str, ModuleType] = {"gram": gram, "direct": direct}
 
@@ -23,12 +29,17 @@ STORED = {"vectors": "heads"}
 """Names of a backend's arrays in a checkpoint, where they are others."""
 
 
+NOTHING = np.empty((0, 0))
+"""An array of a backend that has no entries; checkpoints do not hold it."""
+
+
 class Ensemble(Replicas):
     """Replicas of SGD on a model from one start, recorded at given times.
 
     time (T,), non-decreasing from zero on, is rounded to steps t·D/γ. ``begin`` is realised
     exactly; with a ``variance`` every replica draws its own vectors from N(0, variance·I_D)
-    instead. :class:`~orderparams.errors.ConfigurationError` if there are no replicas, if D is too
+    instead. ``step`` is what becomes of a plain step, ``schedule`` how the learning rate changes.
+    :class:`~orderparams.errors.ConfigurationError` if there are no replicas, if D is too
     small, for no step or too many, or for more than fits into memory.
     """
 
@@ -44,18 +55,22 @@ class Ensemble(Replicas):
         seed: int,
         backend: str = "gram",
         variance: float | None = None,
+        step: Step = PLAIN,
+        schedule: Schedule = CONSTANT,
     ) -> None:
         require_distinct(type(model))
         self.backend = BACKENDS[backend]
         self.model = model
         self.rule = rule
         self.dimension = dimension
-        step = whole_steps(
-            np.asarray(time) * dimension / rule.learning_rate,
+        self.manner, self.schedule = step, schedule
+        rate = rule.learning_rate / (1 - step.momentum)
+        marks = whole_steps(
+            schedule.elapsed(np.asarray(time)) * dimension / rate,
             "training.duration · simulation.dimension / training.learning_rate",
         )
         count = len(begin.overlap)
-        least = self.backend.least_dimension(model, rule, count)
+        least = self.backend.least_dimension(model, rule, count, step)
         if dimension < least:
             remedy = ", or set simulation.backend = 'direct'" if backend == "gram" else ""
             raise ConfigurationError(
@@ -70,11 +85,11 @@ class Ensemble(Replicas):
             model.numbers(rule, begin, np.zeros(count)),
         )
         shapes = {key: value.shape for key, value in sample.items()}
-        recorded = len(step) * (1 + sum(map(math.prod, shapes.values())))
-        held, working = self.backend.size(model, count, dimension)
+        recorded = len(marks) * (1 + sum(map(math.prod, shapes.values())))
+        held, working = self.backend.size(model, count, dimension, step)
         memory.require(
             2 * replicas * (8 * (held + recorded) + OVERHEAD) + 8 * working,
-            f"{replicas} replicas with D = {dimension} and {len(step)} times in the "
+            f"{replicas} replicas with D = {dimension} and {len(marks)} times in the "
             f"{backend} backend",
             "lower simulation.replicas, simulation.dimension"
             + (", task.length" if model.sizes.longest > 1 else "")
@@ -83,16 +98,23 @@ class Ensemble(Replicas):
         )
         self.begin, self.variance = begin, variance
         first_stride = max(1, base.FIRST // (working * rule.batch_size))
-        super().__init__(step, rule.learning_rate / dimension, shapes, replicas, seed, first_stride)
+        super().__init__(marks, rate / dimension, shapes, replicas, seed, first_stride)
 
     def start(self, generator: np.random.Generator, seeds: np.random.SeedSequence) -> State:
         """The arrays of the backend."""
         state = self.backend.start(
-            self.model, self.rule, self.begin, self.variance, self.dimension, seeds, generator
+            self.model,
+            self.rule,
+            self.begin,
+            self.variance,
+            self.dimension,
+            seeds,
+            generator,
+            self.manner,
         )
         arrays = state._asdict()
         arrays |= arrays.pop("numbers")._asdict()
-        return {STORED.get(key, key): value for key, value in arrays.items()}
+        return {STORED.get(key, key): value for key, value in arrays.items() if value.size}
 
     def measure(self, replica: State) -> State:
         """The order parameters."""
@@ -106,9 +128,28 @@ class Ensemble(Replicas):
     ) -> tuple[State, NDArray[np.float64]]:
         """Steps of the backend."""
         course = self.backend.course(
-            self.model, self.rule, self._view(replica), self.dimension, generator, strides
+            self.model,
+            self.rule,
+            self._view(replica),
+            self.dimension,
+            generator,
+            strides,
+            self.manner,
+            self._shares(int(replica["step"][0]), int(strides.sum())),
         )
         return self._recorded(course), course.loss
+
+    def result(self) -> Records:
+        """What was recorded so far."""
+        found = super().result()
+        return dataclasses.replace(found, time=self.schedule.time(found.time))
+
+    def _shares(self, begun: int, steps: int) -> Array:
+        """Shares of the learning rate of so many steps, the last of which holds on."""
+        if self.schedule is CONSTANT:
+            return FULL_RATE
+        number = np.arange(begun, begun + steps, dtype=np.float64)
+        return self.schedule.shares(number * self.step_time)
 
     def _recorded(self, course: Course) -> State:
         """What is recorded of a course, by the names of the order parameters."""
@@ -118,7 +159,7 @@ class Ensemble(Replicas):
         """The state of the backend, sharing memory with the replica."""
         kind = self.backend.State
         numbers = self.numbers(*(replica[key] for key in self.numbers._fields))
-        arrays = {key: replica.get(STORED.get(key, key)) for key in kind._fields}
+        arrays = {key: replica.get(STORED.get(key, key), NOTHING) for key in kind._fields}
         return kind(**arrays | {"numbers": numbers})
 
 
@@ -140,4 +181,6 @@ def replicas_of(problem: Any, model: Model, rule: Rule, begin: Start, time: Arra
         seed=settings.seed,
         backend=settings.backend,
         variance=initial.variance if initial.kind == "random" else None,
+        step=step_of(problem),
+        schedule=schedule_of(problem),
     )

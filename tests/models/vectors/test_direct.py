@@ -13,6 +13,7 @@ from orderparams.models.committee.sgd import Rule
 from orderparams.models.single_location import sgd as sequence
 from orderparams.models.vectors import direct, normals
 from orderparams.models.vectors.normals import LANES
+from orderparams.models.vectors.step import PLAIN, Step
 
 Array = NDArray[np.float64]
 
@@ -129,3 +130,25 @@ def test_dimension_must_hold_directions_and_heads():
     ensemble(case, dimension=4, **options)
     with pytest.raises(ConfigurationError, match=r"simulation\.dimension = 3 .* at least 4"):
         ensemble(case, dimension=3, **options)
+
+
+@pytest.mark.parametrize("name", ["momentum, norm bias", "two lengths, all learned"])
+def test_a_step_with_momentum_repeats_a_part_of_the_last(name: str):
+    """Two plain steps from the same draws are the oracle: k₂ = k₁ + Δ(k₁) + μ(k₁ − k₀)."""
+    case, dimension = CASES[name], 24
+    model = sequence.build_model(case.task, case.activation)
+    ways = []
+    for step in (PLAIN, Step(keep=0.6)):
+        generator = np.random.Generator(np.random.SFC64(3))
+        begin = (model, case.rule, case.heads, None, dimension, np.random.SeedSequence(5))
+        state = direct.start(*begin, generator, step)
+        course = [(state.vectors.copy(), *(values.copy() for values in state.numbers))]
+        for _ in range(2):
+            direct.advance(model, case.rule, state, dimension, generator, 1, step)
+            course.append((state.vectors.copy(), *(values.copy() for values in state.numbers)))
+        ways.append(course)
+    (before, once, twice), (_, first, second) = ways
+    for k0, k1, k2, own1, own2 in zip(before, once, twice, first, second, strict=True):
+        np.testing.assert_allclose(own1, k1, rtol=0, atol=1e-12)
+        if not (case.rule.norm_bias and k0 is before[1]):  # a bias that follows from the vectors
+            np.testing.assert_allclose(own2, k2 + 0.6 * (k1 - k0), rtol=0, atol=1e-12)

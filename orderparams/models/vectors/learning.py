@@ -1,0 +1,72 @@
+"""What keys of the learning rule of vectors must satisfy together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from orderparams.config.matrices import Found
+from orderparams.errors import ConfigurationError
+from orderparams.models.vectors.sections import SCHEDULE_KEYS, ScheduleConfig, TrainingConfig
+
+
+def contradictions(training: TrainingConfig) -> Iterator[Found]:
+    """Every check of the learning rule that involves more than one key."""
+    yield check_schedule(training)
+    yield check_momentum(training)
+
+
+def check_schedule(training: TrainingConfig) -> Found:
+    schedule, path = training.schedule, "training.schedule"
+    if schedule is None:
+        return
+    allowed = SCHEDULE_KEYS[schedule.kind]
+    given = {key for key, value in vars(schedule).items() if value is not None} - {"kind"}
+    for key in sorted(given - set(allowed)):
+        takes = f"takes {' and '.join(allowed)}" if allowed else "takes no other key"
+        yield ConfigurationError(
+            f"{path}.{key} has no meaning for kind = {schedule.kind!r}, which {takes}"
+        )
+    missing = [key for key, needed in allowed.items() if needed and key not in given]
+    for key in missing:
+        example = {"time": "100", "times": "[100, 200]", "factors": "[0.5, 0.1]"}[key]
+        yield ConfigurationError(
+            f"{path}.{key} is missing; kind = {schedule.kind!r} needs it, such as {key} = {example}"
+        )
+    if not missing and given <= set(allowed):
+        yield from check_pieces(schedule)
+        yield from check_end(training, schedule)
+
+
+def check_pieces(schedule: ScheduleConfig) -> Found:
+    times, factors, path = schedule.times, schedule.factors, "training.schedule"
+    if times is None or factors is None:
+        return
+    if len(times) != len(factors):
+        yield ConfigurationError(
+            f"{path}.factors: expected {len(times)} numbers, one for each of {path}.times, got "
+            f"{len(factors)}"
+        )
+    if any(later <= time for time, later in itertools.pairwise(times)):
+        yield ConfigurationError(f"{path}.times must increase; sort them, and leave out doubles")
+
+
+def check_end(training: TrainingConfig, schedule: ScheduleConfig) -> Found:
+    """A cosine that ends at zero: time t stands still from there on."""
+    if schedule.kind != "cosine" or schedule.time is None or schedule.final:
+        return
+    last = schedule.time / 2
+    if training.duration > last:
+        yield ConfigurationError(
+            f"training.duration = {training.duration:g}: with this schedule t, the sum of the "
+            f"learning rates / D, ends at {last:g}, half of training.schedule.time; lower the "
+            "duration, raise the time, or set training.schedule.final"
+        )
+
+
+def check_momentum(training: TrainingConfig) -> Found:
+    if abs(training.momentum) >= 1:
+        yield ConfigurationError(
+            f"training.momentum = {training.momentum:g}: steps would not fade; numbers between -1 "
+            "and 1 are allowed, such as 0.9"
+        )

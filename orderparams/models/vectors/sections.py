@@ -1,0 +1,86 @@
+"""What configurations say of how vectors in R^D learn, whatever the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orderparams.config import sections
+from orderparams.config.sections import Section, option
+from orderparams.config.values import Numbers, choice, number, sequence
+
+positive = number(low=0.0, above=True)
+positives = sequence(positive, "list of positive numbers")
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """How the learning rate changes, over learning_rate × steps / D."""
+
+    kind: str = option(
+        choice("constant", "inverse", "cosine", "piecewise"),
+        "constant",
+        meaning="how the learning rate falls: not at all, as 1 / (1 + x), as a cosine, or in jumps",
+    )
+    time: float | None = option(
+        positive,
+        None,
+        meaning="when it is halved (inverse), or reaches its final value (cosine)",
+        unit=sections.TIME,
+        left_out="required by kind = inverse or cosine",
+    )
+    final: float | None = option(
+        number(low=0.0, high=1.0),
+        None,
+        meaning="where a cosine ends",
+        unit="learning_rate",
+        left_out="0",
+    )
+    times: Numbers | None = option(
+        positives,
+        None,
+        meaning="when it jumps",
+        unit=sections.TIME,
+        within="increasing",
+        left_out="required by kind = piecewise",
+    )
+    factors: Numbers | None = option(
+        positives,
+        None,
+        meaning="what it is from each of the times on",
+        unit="learning_rate",
+        within="one a time",
+        left_out="required by kind = piecewise",
+    )
+
+
+SCHEDULE_KEYS = {
+    "constant": {},
+    "inverse": {"time": True},
+    "cosine": {"time": True, "final": False},
+    "piecewise": {"times": True, "factors": True},
+}
+"""The keys that each kind of schedule takes, and whether it needs them."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig(sections.TrainingConfig):
+    """The learning rule of vectors (theory 10)."""
+
+    schedule: ScheduleConfig | None = option(
+        Section(ScheduleConfig),
+        None,
+        meaning="how the learning rate of SGD changes; the duration is then that of its sum / D",
+        left_out="constant",
+    )
+    momentum: float = option(
+        number(low=-1.0, high=1.0),
+        0.0,
+        meaning="share of a step that the next one repeats; time runs faster by 1 / (1 - momentum)",
+        unit="1",
+        within="neither -1 nor 1",
+    )
+
+    @property
+    def effective_rate(self) -> float:
+        """γ/(1 − μ), what steps with momentum amount to."""
+        return self.learning_rate / (1 - self.momentum)

@@ -1,0 +1,63 @@
+"""What a step of SGD on vectors in R^D makes of the plain step −(γ/D)·gradient, model or not.
+
+With Δ the plain step of a vector or of a learned number, weight decay included, a velocity v keeps
+a part of the steps before:
+
+    v ← keep·v + gain·Δ,    w ← w + v.
+
+Momentum μ has keep = μ and gain = 1. No vector has a velocity where ``keep`` is zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.compiled import kernel
+
+Array = NDArray[np.float64]
+
+FULL_RATE = np.ones(1)
+"""Shares of the learning rate that steps have, the last of which holds on: those of no schedule."""
+
+
+class Step(NamedTuple):
+    """As above."""
+
+    keep: float = 0.0
+    gain: float = 1.0
+
+    @property
+    def momentum(self) -> float:
+        """μ, by which time runs faster."""
+        return self.keep
+
+    @property
+    def inertial(self) -> bool:
+        """Whether vectors have velocities."""
+        return self.keep != 0.0
+
+
+PLAIN = Step()
+
+
+def step_of(problem: Any) -> Step:
+    """What the configuration of a model of vectors asks for."""
+    return Step(keep=problem.training.momentum)
+
+
+@kernel()
+def remember(step: Step, gradient: Array, memory: Array) -> None:
+    """Of learned numbers: what of the gradients (numbers, n) before, in ``memory``, is added to the
+    last; nothing where the memory has no rows."""
+    for number in range(len(memory)):
+        for k in range(memory.shape[1]):
+            memory[number, k] = step.keep * memory[number, k] + step.gain * gradient[number, k]
+            gradient[number, k] = memory[number, k]
+
+
+def memory_of(numbers: Any, count: int, step: Step) -> Array:
+    """Memory of the learned numbers of n vectors before the first step, (numbers, n) or (0, n)."""
+    return np.zeros((len(numbers) * step.inertial, count))
