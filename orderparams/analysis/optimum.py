@@ -113,9 +113,8 @@ def exhausted(values: Sequence[float]) -> bool:
 
 
 def without_decay(problem: Problem) -> Problem:
-    """The problem without weight decay, whose landscape is the risk."""
-    training = dataclasses.replace(problem.training, weight_decay=0.0)
-    return dataclasses.replace(problem, training=training)
+    """The problem without weight decay and other penalties, whose landscape is the risk."""
+    return dataclasses.replace(problem, training=problem.training.unpenalised())
 
 
 def refined_minimum(everywhere: Landscape, vectors: Vectors) -> StationaryPoint:

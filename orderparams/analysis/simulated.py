@@ -8,7 +8,8 @@ from orderparams.errors import ConfigurationError
 from orderparams.models import registry
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
-from orderparams.run.simulate import population_risk
+from orderparams.run.record import stacked
+from orderparams.run.simulate import drift, population_risk
 
 
 def replica_trajectory(run: SimulationRun, replica: int) -> Trajectory:
@@ -30,6 +31,9 @@ def replica_trajectory(run: SimulationRun, replica: int) -> Trajectory:
     stored = np.unique(records.time[:end], return_index=True)[1]
     if len(stored) < 2:
         raise ConfigurationError(f"of replica {replica + 1} nothing is known beyond the start")
+    flow = drift(run.problem)
+    states = [{name: course[i] for name, course in courses.items()} for i in stored]
+    added = stacked([flow.penalties(state) for state in states])
     return Trajectory(
         run.problem,
         records.time[stored],
@@ -38,4 +42,5 @@ def replica_trajectory(run: SimulationRun, replica: int) -> Trajectory:
         status=run.status,
         message=run.message,
         seconds=run.seconds,
+        observables=added,
     )

@@ -2,7 +2,8 @@
 
 The claims C1 to C7 are those of Sagitova, Duranthon & Zdeborová, arXiv 2603.03993; C8 and C9 rest
 on Duranthon et al., arXiv 2509.21936. I1 to I9 are about in-context regression, after He et al.,
-arXiv 2503.12734, and Chen et al., arXiv 2402.19442. The settings are ours. Every claim is a
+arXiv 2503.12734, and Chen et al., arXiv 2402.19442. X1 to X13 are what neighbours of these papers
+found, in this model. The settings are ours. Every claim is a
 function without arguments, in the room that its entry names, whose docstring is the setting and
 what is checked.
 """
@@ -62,6 +63,7 @@ CLAIMS = (
     Claim("I7", "Heads of one sign are stuck", "in_context_heads", "one_sign_is_stuck"),
     Claim("I8", "Softmax carries over to lengths", "in_context_length", "length_generalisation"),
     Claim("I9", "SGD sits above the flow", "in_context_noise", "whole_matrices"),
+    Claim("X7", "A little repulsion is of use", "repulsion", "repulsion"),
     Claim("X11", "Dormant heads leave all to nothing", "dormancy", "dormant_heads"),
     Claim("X12", "Pairs of heads have a synergy", "dormancy", "pairs_of_heads"),
 )

@@ -114,6 +114,15 @@ class TrainingConfig:
     duration: float = option(number(low=0.0, above=True), 1500.0, meaning=LAST_TIME, unit=TIME)
 
     @property
+    def penalised(self) -> bool:
+        """Whether more than the risk is lowered."""
+        return self.weight_decay > 0
+
+    def unpenalised(self) -> TrainingConfig:
+        """The same of the risk alone."""
+        return dataclasses.replace(self, weight_decay=0.0)
+
+    @property
     def effective_rate(self) -> float:
         """The learning rate that steps amount to."""
         return self.learning_rate

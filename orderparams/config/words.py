@@ -62,6 +62,10 @@ def of_training(problem: Problem, rule: str) -> Words:
         pieces += of_course(training)
     if training.weight_decay:
         pieces.append(("training.weight_decay", f"weight decay {training.weight_decay:g}"))
+    repulsion = getattr(training, "repulsion", None)
+    if repulsion is not None and repulsion.strength:
+        words = f"{repulsion.kind} repulsion {repulsion.strength:g}"
+        pieces.append(("training.repulsion", words))
     return [*pieces, ("training.duration", f"to t = {training.duration:g}")]
 
 

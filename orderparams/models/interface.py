@@ -161,6 +161,10 @@ class Flow(Protocol):
         """The risk of a state, and what else is stored of it by the model's OBSERVABLES."""
         ...
 
+    def penalties(self, state: State) -> State:
+        """Those observables that are added to the risk by the rule of learning."""
+        ...
+
     def at_end(self, state: State) -> State:
         """Those observables that are stored of the last state alone."""
         ...

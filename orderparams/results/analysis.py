@@ -71,10 +71,11 @@ class Analysis(AboutRun):
 
     @property
     def objective(self) -> float:
-        """E + λ|K|²/2 at the end of the run."""
+        """E + λ|K|²/2 + R at the end of the run."""
         run = self.trajectory
         square = float(squares(run.parameters)[-1].sum())
-        return float(run.risk[-1]) + 0.5 * run.problem.training.weight_decay * square
+        added = float(run.observables["penalty"][-1]) if "penalty" in run.observables else 0.0
+        return float(run.risk[-1]) + 0.5 * run.problem.training.weight_decay * square + added
 
     @property
     def near_the_end(self) -> bool:

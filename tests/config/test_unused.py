@@ -86,6 +86,10 @@ OTHERS = {
     "training.schedule.times": [],
     "training.schedule.factors": [],
     "training.momentum": [0.5],
+    "training.repulsion": [{"kind": "cosine", "strength": 0.2}],
+    "training.repulsion.kind": ["gaussian"],
+    "training.repulsion.strength": [0.3],
+    "training.repulsion.width": [],  # of another kind than the default
     "training.bias_rate": [2.0],
     "training.head_weight_rate": [2.0],
     "initial.kind": [],

@@ -8,6 +8,7 @@ from orderparams.models.committee.sections import Problem
 from orderparams.models.committee.setup import Setup
 from orderparams.models.schedule import schedule_of
 from orderparams.models.vectors.flow import Rule, VectorFlow
+from orderparams.models.vectors.repulsion import repulsion_of
 
 
 class Flow(VectorFlow):
@@ -22,6 +23,7 @@ class Flow(VectorFlow):
             training.weight_decay,
             {"second_layer": training.second_layer_rate} if learned else {},
             schedule_of(problem),
+            repulsion_of(problem),
         )
         self.setup = setup
         scales = {"second_layer": np.maximum(1.0, np.abs(setup.start.numbers["second_layer"]))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orderparams.models.committee.sections import Problem
 from orderparams.models.parameters import Axis, OrderParameter
+from orderparams.models.vectors.observables import PENALTY
 
 STUDENT = Axis("student", "student, counted from 1", "student")
 TEACHER = Axis("teacher", "teacher, counted from 1", "teacher")
@@ -20,8 +21,8 @@ RISK = "population risk E(phi - phi_teacher)^2 / 2"
 REFERENCES: dict[str, str] = {}
 """No risk to compare with is known beforehand: the least one is that of a fit."""
 
-OBSERVABLES = ()
-"""Nothing else follows from a state that is not said of it."""
+OBSERVABLES = (PENALTY,)
+"""What else is stored of a state: what a repulsion adds to the risk."""
 
 PARAMETERS = (OVERLAP, SELF_OVERLAP, SECOND_LAYER)
 

@@ -141,6 +141,10 @@ class Flow:
             "gain": gain,
         }
 
+    def penalties(self, state: State) -> State:
+        """None."""
+        return {}
+
     def at_end(self, state: State) -> State:
         """The risks of the tasks at other lengths."""
         if not self.lengths:

@@ -38,7 +38,8 @@ def contradictions(problem: Problem) -> Iterator[Found]:
         yield check_per_head(attention, attention, key, "attention")
         yield check_per_head(attention, initial, key, "initial")
         yield check_learned(attention, initial, key)
-    yield from learning.contradictions(problem.training)
+    learners = learning.Learners(attention.heads, "head", "attention.heads", initial)
+    yield from learning.contradictions(problem.training, learners)
     yield check_random(problem)
     yield check_explicit(problem)
 

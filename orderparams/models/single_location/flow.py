@@ -20,6 +20,7 @@ from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Heads, Setup
 from orderparams.models.vectors.flow import Gradient, Rule, VectorFlow
 from orderparams.models.vectors.geometry import Vectors
+from orderparams.models.vectors.repulsion import repulsion_of
 
 Array = NDArray[np.float64]
 
@@ -46,6 +47,7 @@ class Flow(VectorFlow):
             training.weight_decay,
             learned,
             schedule_of(problem),
+            repulsion_of(problem),
         )
         sampled = engine.name.startswith("sampling")  # of which no error was asked for
         super().__init__(
@@ -141,10 +143,12 @@ class Flow(VectorFlow):
         return found.value
 
     def recorded(self, state: State) -> tuple[float, State]:
-        """The risk, and what each head leaves to nothing, where it can."""
+        """The risk, a penalty, and what each head leaves to nothing, where it can."""
+        risk, known = super().recorded(state)
         if self.leaving is None:
-            return super().recorded(state)
-        return self.risk(state), {"nothing": self.setup.task.signal.weights @ self.nothing(state)}
+            return risk, known
+        nothing = self.setup.task.signal.weights @ self.nothing(state)
+        return risk, {**known, "nothing": nothing}
 
     def at_end(self, state: State) -> State:
         """The same given each component of the signal."""

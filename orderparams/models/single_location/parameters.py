@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orderparams.models.parameters import Axis, Observable, OrderParameter
 from orderparams.models.single_location.sections import Problem
+from orderparams.models.vectors.observables import PENALTY
 
 HEAD = Axis("head", "attention head, counted from 1", "head")
 FEATURE = Axis("feature", "signal direction, counted from 1", "direction")
@@ -44,8 +45,8 @@ BY_COMPONENT = Observable(
     (HEAD, COMPONENT),
     last=True,
 )
-OBSERVABLES = (NOTHING, BY_COMPONENT)
-"""Of heads with normalisers of their own and a κ in them."""
+OBSERVABLES = (PENALTY, NOTHING, BY_COMPONENT)
+"""What a repulsion adds to the risk; of heads with normalisers of their own and a κ in them."""
 
 PARAMETERS = (OVERLAP, SELF_OVERLAP, BIAS, HEAD_WEIGHT)
 

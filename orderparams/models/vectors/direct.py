@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from orderparams.compiled import FAST, kernel
 from orderparams.models.vectors import normals
 from orderparams.models.vectors.normals import LANES, fill
+from orderparams.models.vectors.repulsion import repel
 from orderparams.models.vectors.sgd import (
     Course,
     Model,
@@ -128,6 +129,7 @@ def walk(
     answering = vectors + errors
     root = np.sqrt(dimension)
     inertial = len(state.velocities) > 0
+    alike = np.empty((2, vectors, vectors))
     buffer = np.empty((longest * dimension + LANES - 1) // LANES * LANES)
     change = np.empty((answering, dimension))
     shift, known = np.empty((directions, longest)), np.empty((read, longest))
@@ -166,6 +168,7 @@ def walk(
                     add(rows[k, token], tokens[token], change[k])
             for k in range(vectors, answering):
                 loss += dot(change[k], change[k]) / dimension
+        repel(step.repulsion, state.vectors, 1 / dimension, rule.batch_size / root, alike, change)
         for k in range(vectors):
             vector = state.vectors[k]
             moved, gain = vector, 1.0

@@ -24,6 +24,7 @@ from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Evaluation, State
 from orderparams.models.schedule import CONSTANT, Schedule
 from orderparams.models.vectors.geometry import Vectors, equal_vectors, residual_factor
+from orderparams.models.vectors.repulsion import NO_REPULSION, Repulsion, penalty, slopes
 
 Array = NDArray[np.float64]
 
@@ -52,7 +53,7 @@ class Rule:
     """How the vectors learn: by gradient flow or by SGD at temperature γ/B, with weight decay λ.
 
     ``rates`` are the learning rates of the numbers that are learned, in units of the vectors'. A
-    schedule changes the temperature in time.
+    schedule changes the temperature in time. A repulsion adds a penalty to the risk.
     """
 
     stochastic: bool = False
@@ -60,10 +61,21 @@ class Rule:
     weight_decay: float = 0.0
     rates: Mapping[str, float] = field(default_factory=dict)
     schedule: Schedule = CONSTANT
+    repulsion: Repulsion = NO_REPULSION
 
     def temperature_at(self, t: float) -> float:
         """γ(t)/B."""
         return self.temperature * self.schedule.share_at(t)
+
+    def pull(self, vectors: Vectors, gradient: Gradient) -> Array:
+        """∂/∂q (n, n) of the risk and of what is added to it, but weight decay."""
+        if self.repulsion.strength == 0.0:
+            return gradient.self_overlap
+        q = vectors.self_overlap
+        own = np.empty_like(q)
+        slopes(self.repulsion, q, own)
+        total: Array = gradient.self_overlap + own
+        return total
 
 
 NOTING = threading.Lock()
@@ -156,7 +168,8 @@ class VectorFlow:
     def state(self, y: Array) -> State:
         """Overlap, self-overlap, and the numbers that are learned."""
         vectors = self.vectors(y)
-        learned = {name: vectors.numbers[name] for name in self.rule.rates}
+        numbers = self.shown(vectors.numbers)
+        learned = {name: numbers[name] for name in self.rule.rates}
         overlap = self.measured(vectors.overlap)
         return {"overlap": overlap, "self_overlap": vectors.self_overlap, **learned}
 
@@ -175,8 +188,9 @@ class VectorFlow:
         square = self_overlap - overlap @ overlap.T
         if not np.isfinite(square).all():
             raise SolverError("the overlaps are not finite")
-        own = {name: state.get(name, values) for name, values in self.start.numbers.items()}
-        return self.dressed(overlap, residual_factor(square), own)
+        own = {name: state[name] for name in self.start.numbers if name in state}
+        numbers = {**self.start.numbers, **self.hidden(own)}
+        return self.dressed(overlap, residual_factor(square), numbers)
 
     def point(self, state: State) -> Array:
         """y of given order parameters; of all residuals W the symmetric one."""
@@ -244,8 +258,31 @@ class VectorFlow:
         return self.gradient(vectors, covariance=False).risk
 
     def recorded(self, state: State) -> tuple[float, State]:
-        """The risk of a state alone: nothing else is stored."""
-        return self.risk(state), {}
+        """The risk of a state, and the penalty that is added to it, where there is any."""
+        return self.risk(state), self.penalties(state)
+
+    def penalties(self, state: State) -> State:
+        """The penalty of a state, by its name, where there is any."""
+        if not self.penalised:
+            return {}
+        return {"penalty": np.array(self.penalty(self.vectors_at(state)))}
+
+    @property
+    def penalised(self) -> bool:
+        """Whether the rule adds a penalty to the risk, beside weight decay."""
+        return self.rule.repulsion.strength > 0.0
+
+    def penalty(self, vectors: Vectors) -> float:
+        """That penalty."""
+        return penalty(self.rule.repulsion, vectors.self_overlap)
+
+    def shown(self, numbers: Mapping[str, Array]) -> dict[str, Array]:
+        """Numbers as order parameters."""
+        return dict(numbers)
+
+    def hidden(self, numbers: Mapping[str, Array]) -> dict[str, Array]:
+        """Order parameters as numbers."""
+        return dict(numbers)
 
     def at_end(self, state: State) -> State:
         """None."""
@@ -276,7 +313,7 @@ class VectorFlow:
 
         ``gradient`` must hold V if the rule is SGD, which alone knows of t.
         """
-        rule, gamma = self.rule, gradient.self_overlap
+        rule, gamma = self.rule, self.rule.pull(vectors, gradient)
         overlap = -(gradient.overlap + 2 * gamma @ vectors.overlap)
         overlap -= rule.weight_decay * vectors.overlap
         drift = -2 * gamma @ residual - rule.weight_decay * residual

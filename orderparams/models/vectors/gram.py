@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
+from orderparams.models.vectors.repulsion import repel
 from orderparams.models.vectors.sgd import (
     Course,
     Model,
@@ -229,6 +230,7 @@ def walk(
     carried = vectors + len(state.velocities)
     answering, widest = vectors + errors, frame + 2 * vectors + errors
     taken = 0
+    alike = np.empty((2, vectors, vectors))
     changes, factor = np.empty((carried, widest)), np.empty((answering, answering))
     change = changes[:vectors]
     tokens, answers = np.empty(widest * longest), np.empty(answering * longest)
@@ -275,6 +277,7 @@ def walk(
                 )
                 loss += misfit / dimension
                 width += rank
+            repel(step.repulsion, state.weights, 1.0, rule.batch_size, alike, change)
             if carried > vectors:
                 displace(step, state, rate, decay, radial, changes, width)
             for k in range(vectors):

@@ -30,7 +30,8 @@ STEP = 1e-3
 
 
 class Landscape:
-    """E(x) of a problem of n vectors and d directions; with weight decay λ, E + λ|K|²/2.
+    """E(x) of a problem of n vectors and d directions, and with weight decay λ or a repulsion
+    E + λ|K|²/2 + R.
 
     x is K (n, d+R) row by row, then each learned number over the root of its rate. R = ``residual``
     is the number of directions outside the hidden ones in which the vectors may have a part: n if
@@ -117,7 +118,8 @@ class Landscape:
 
     def state(self, vectors: Vectors) -> State:
         """The order parameters of some vectors, and what is not learned."""
-        return {**vectors.state, "overlap": self.geometry.measured(vectors.overlap)}
+        overlap = self.geometry.measured(vectors.overlap)
+        return {**vectors.state, **self.flow.shown(vectors.numbers), "overlap": overlap}
 
     def vectors_near(self, state: State) -> Vectors | None:
         """Vectors with a neighbouring problem's order parameters, as many as here; None where their
@@ -131,12 +133,14 @@ class Landscape:
         return self.flow.gradient(self.vectors(x), covariance=False)
 
     def risk(self, x: Array) -> float:
-        """The population risk, without weight decay."""
+        """The population risk, without penalties."""
         return self.flow.risk_of(self.vectors(x))
 
     def penalty(self, x: Array) -> float:
-        """λ|K|²/2, what weight decay adds to the risk."""
-        return 0.5 * self.flow.rule.weight_decay * float((self.vectors(x).weights ** 2).sum())
+        """λ|K|²/2 + R, what weight decay and a repulsion add to the risk."""
+        vectors, rule = self.vectors(x), self.flow.rule
+        decay = 0.5 * rule.weight_decay * float((vectors.weights**2).sum())
+        return decay + self.flow.penalty(vectors)
 
     def risk_and_gradient(self, x: Array) -> tuple[float, Array]:
         """The population risk and ∇E(x)."""
@@ -160,8 +164,9 @@ class Landscape:
         return differentiate(self.gradient, x)
 
     def transverse(self, x: Array) -> Array:
-        """Hessian (n, n) along any one direction orthogonal to all the vectors: 2Γ + λ."""
-        gamma = self.gradient_at(x).self_overlap
+        """Hessian (n, n) along any one direction orthogonal to all the vectors: 2Γ + λ, with the Γ
+        of a repulsion in it."""
+        gamma = self.flow.rule.pull(self.vectors(x), self.gradient_at(x))
         return 2 * gamma + self.flow.rule.weight_decay * np.eye(len(gamma))
 
 

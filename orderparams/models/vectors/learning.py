@@ -4,16 +4,44 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from orderparams.config.matrices import Found
 from orderparams.errors import ConfigurationError
 from orderparams.models.vectors.sections import SCHEDULE_KEYS, ScheduleConfig, TrainingConfig
 
 
-def contradictions(training: TrainingConfig) -> Iterator[Found]:
+@dataclass(frozen=True)
+class Learners:
+    """How many vectors learn, what one is called, and the key that counts them."""
+
+    count: int
+    word: str
+    key: str
+    initial: Any
+
+    @property
+    def at_origin(self) -> tuple[str, int] | None:
+        """The key that lets a vector start at the origin, and which, counted from 1; None if all
+        have a length."""
+        initial = self.initial
+        if initial.kind == "random":
+            return ("initial.variance", 1) if initial.variance == 0 else None
+        if initial.self_overlap is not None:
+            rows = enumerate(initial.self_overlap)
+            lengths = [row[i] if i < len(row) else 1.0 for i, row in rows]
+        else:
+            lengths = [float(any(row)) for row in initial.overlap or ()]
+        key = "initial.overlap" if initial.self_overlap is None else "initial.self_overlap"
+        return (key, lengths.index(0) + 1) if 0 in lengths else None
+
+
+def contradictions(training: TrainingConfig, learners: Learners) -> Iterator[Found]:
     """Every check of the learning rule that involves more than one key."""
     yield check_schedule(training)
     yield check_momentum(training)
+    yield check_repulsion(training, learners)
 
 
 def check_schedule(training: TrainingConfig) -> Found:
@@ -69,4 +97,26 @@ def check_momentum(training: TrainingConfig) -> Found:
         yield ConfigurationError(
             f"training.momentum = {training.momentum:g}: steps would not fade; numbers between -1 "
             "and 1 are allowed, such as 0.9"
+        )
+
+
+def check_repulsion(training: TrainingConfig, learners: Learners) -> Found:
+    repulsion, word = training.repulsion, learners.word
+    if repulsion is None:
+        return
+    if repulsion.kind == "cosine" and repulsion.width is not None:
+        yield ConfigurationError(
+            "training.repulsion.width has no meaning for kind = 'cosine', which knows angles "
+            "alone; leave it out, or set kind = 'gaussian'"
+        )
+    if learners.count == 1:
+        yield ConfigurationError(
+            f"training.repulsion: there is one {word}, and no other to repel it; raise "
+            f"{learners.key}, or leave it out"
+        )
+    found = learners.at_origin
+    if repulsion.kind == "cosine" and repulsion.strength and found:
+        yield ConfigurationError(
+            f"training.repulsion: {word} {found[1]} starts at the origin ({found[0]}) and has no "
+            "angle with others; give it a length, or set kind = 'gaussian'"
         )

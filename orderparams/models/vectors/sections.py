@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from orderparams.config import sections
@@ -63,6 +64,30 @@ SCHEDULE_KEYS = {
 
 
 @dataclass(frozen=True)
+class RepulsionConfig:
+    """A penalty for vectors that are alike."""
+
+    kind: str = option(
+        choice("cosine", "gaussian"),
+        "cosine",
+        meaning="penalty of pairs: their squared cosine, or a Gaussian kernel of their distance",
+    )
+    strength: float = option(
+        number(low=0.0),
+        1e-3,
+        meaning="penalty of a pair that is one vector",
+        unit="risk",
+    )
+    width: float | None = option(
+        positive,
+        None,
+        meaning="distance over which the Gaussian kernel falls",
+        unit="√D",
+        left_out="1 for kind = gaussian",
+    )
+
+
+@dataclass(frozen=True)
 class TrainingConfig(sections.TrainingConfig):
     """The learning rule of vectors (theory 10)."""
 
@@ -79,6 +104,22 @@ class TrainingConfig(sections.TrainingConfig):
         unit="1",
         within="neither -1 nor 1",
     )
+
+    repulsion: RepulsionConfig | None = option(
+        Section(RepulsionConfig),
+        None,
+        meaning="a penalty that keeps vectors apart, beside the risk",
+        left_out="none",
+    )
+
+    @property
+    def penalised(self) -> bool:
+        """Whether more than the risk is lowered."""
+        return super().penalised or bool(self.repulsion and self.repulsion.strength)
+
+    def unpenalised(self) -> TrainingConfig:
+        """The same of the risk alone."""
+        return dataclasses.replace(self, weight_decay=0.0, repulsion=None)
 
     @property
     def effective_rate(self) -> float:

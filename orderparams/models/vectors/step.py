@@ -5,7 +5,8 @@ a part of the steps before:
 
     v ← keep·v + gain·Δ,    w ← w + v.
 
-Momentum μ has keep = μ and gain = 1. No vector has a velocity where ``keep`` is zero.
+Momentum μ has keep = μ and gain = 1. No vector has a velocity where ``keep`` is zero. A repulsion
+adds its gradient to that of every batch.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
+from orderparams.models.vectors.repulsion import NO_REPULSION, Repulsion, repulsion_of
 
 Array = NDArray[np.float64]
 
@@ -28,6 +30,7 @@ class Step(NamedTuple):
 
     keep: float = 0.0
     gain: float = 1.0
+    repulsion: Repulsion = NO_REPULSION
 
     @property
     def momentum(self) -> float:
@@ -45,7 +48,7 @@ PLAIN = Step()
 
 def step_of(problem: Any) -> Step:
     """What the configuration of a model of vectors asks for."""
-    return Step(keep=problem.training.momentum)
+    return Step(keep=problem.training.momentum, repulsion=repulsion_of(problem))
 
 
 @kernel()

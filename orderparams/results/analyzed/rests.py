@@ -41,7 +41,7 @@ class StationaryPoint:
 
     @property
     def objective(self) -> float:
-        """What training lowers: the risk, and the penalty of weight decay."""
+        """What training lowers: the risk, and the penalties of weight decay and repulsion."""
         return self.risk + self.penalty
 
     @property

@@ -63,7 +63,7 @@ def summary(parameters: Sequence[OrderParameter]) -> dict[str, Variable]:
         "equals": Variable(
             (axis.name,), "group of equals at the end, counted from 1; 0 if dormant"
         ),
-        "objective": Variable((), "risk and penalty of weight decay at the end of the run"),
+        "objective": Variable((), "risk and penalties at the end of the run"),
         "remaining": Variable((), "change of the risk in the last tenth of the run over its range"),
         "equal_from": Variable((), f"time from which all {axis.word}s are the same, NaN if never"),
         "equal_to": Variable((), f"time to which all {axis.word}s are the same"),
@@ -79,7 +79,7 @@ def point(
     return {
         **state,
         "risk": Variable((), "risk at the point"),
-        "penalty": Variable((), "penalty of weight decay at the point"),
+        "penalty": Variable((), "penalties of weight decay and repulsion at the point"),
         "slope": Variable((), "largest derivative that is left"),
         "weights": Variable((axis.name, "column"), "reduced weights K = [m W]"),
         "x": Variable(("component",), "the point in units of the landscape"),

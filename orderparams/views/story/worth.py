@@ -30,7 +30,9 @@ def end(result: Analysis) -> Chapter:
     run, final, floor = result.trajectory, result.final, result.optimum.floor
     rows = [("risk", f"{run.risk[-1]:z.8f}", f"at t = {run.time[-1]:.6g}")]
     if result.penalised:
-        rows.append(("objective", f"{result.objective:z.8f}", "with the penalty of weight decay"))
+        rows.append(
+            ("objective", f"{result.objective:z.8f}", f"with the penalty of {penalty(result)}")
+        )
     if floor.value != 0:
         rows.append((floor.words.removeprefix("the "), f"{floor.value:z.8f}", "nothing is lower"))
     numbers = Table(("", "at the end", ""), rows, left=("",))
@@ -87,18 +89,36 @@ def best(result: Analysis) -> Chapter:
     if target is None:
         blocks += sentences(lowest("risk", found.risk, found), above_floor(found), distance(result))
     else:
-        text = lowest("risk, without weight decay,", found.risk, found)
+        text = lowest(f"risk, without {penalty(result)},", found.risk, found)
         blocks += sentences(text, above_floor(found))
     blocks += [*sentences(f"There, {names}."), values(found, result)]
     if target is not None:
         more = target.risk - found.risk
         blocks += sentences(
-            lowest("objective, risk + weight_decay |K|^2/2,", target.point.objective, target),
-            f"Its risk is {target.risk:z.10f}, {more:.3e} above the one without weight decay.",
+            lowest(f"objective, {objective(result)},", target.point.objective, target),
+            f"Its risk is {target.risk:z.10f}, {more:.3e} above the one without {penalty(result)}.",
             distance(result),
         )
         blocks.append(values(target, result))
     return Chapter("The optimum", blocks)
+
+
+def objective(result: Analysis) -> str:
+    """What training lowers, as a sum."""
+    decay = result.problem.training.weight_decay > 0
+    return "risk" + " + weight_decay |K|^2/2" * decay + " + R" * repelled(result)
+
+
+def repelled(result: Analysis) -> bool:
+    """Whether vectors repel each other."""
+    repulsion = getattr(result.problem.training, "repulsion", None)
+    return repulsion is not None and repulsion.strength > 0
+
+
+def penalty(result: Analysis) -> str:
+    """What is lowered beside the risk, in words."""
+    decay = result.problem.training.weight_decay > 0
+    return " and ".join(["weight decay"] * decay + ["repulsion"] * repelled(result))
 
 
 def lowest(name: str, value: float, found: Optimum) -> str:
