@@ -34,6 +34,8 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield check_noise(task)
     yield check_kappa(attention)
     yield check_head_weights(attention)
+    yield check_importance(problem)
+    yield check_per_head(attention, initial, "importance", "initial")
     for key in ("bias", "head_weights"):
         yield check_per_head(attention, attention, key, "attention")
         yield check_per_head(attention, initial, key, "initial")
@@ -154,6 +156,26 @@ def check_head_weights(attention: AttentionConfig) -> Found:
         yield ConfigurationError(
             "attention.head_weights: bayes-softmax has no head weights, they cannot be learned or "
             "given; leave the key out"
+        )
+
+
+def check_importance(problem: Problem) -> Found:
+    """Keys that only importances have, and one for each head."""
+    attention, initial, training = problem.attention, problem.initial, problem.training
+    if attention.head_weights != "importance":
+        keys = {
+            "attention.importance_total": attention.importance_total is not None,
+            "initial.importance": initial.importance is not None,
+            "training.importance_penalty": training.importance_penalty != 0,
+        }
+        for key in (key for key, given in keys.items() if given):
+            yield ConfigurationError(
+                f"{key}: only importances have it; set attention.head_weights = 'importance', or "
+                "leave it out"
+            )
+    elif initial.importance is not None and min(initial.importance) <= 0:
+        yield ConfigurationError(
+            "initial.importance: a head without importance never gains any; give positive numbers"
         )
 
 

@@ -6,6 +6,7 @@ Its expectations, and the bias and head weights that heads have beside their vec
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,9 +14,16 @@ from numpy.typing import NDArray
 
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations.separate.integrals import Integrals
-from orderparams.models.interface import State
+from orderparams.models.interface import Evaluation, State
 from orderparams.models.schedule import schedule_of
 from orderparams.models.single_location.engines import Engine, Moments, taken_by
+from orderparams.models.single_location.importance import (
+    by_scores,
+    entropy,
+    importance_of,
+    importances,
+    scores,
+)
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Heads, Setup
 from orderparams.models.vectors.flow import Gradient, Rule, VectorFlow
@@ -41,6 +49,9 @@ class Flow(VectorFlow):
         learned = {"bias": training.bias_rate} if attention.bias == "learned" else {}
         if attention.head_weights == "learned":
             learned["head_weight"] = training.head_weight_rate
+        self.importance = importance_of(problem)
+        if self.importance.total:
+            learned["importance"] = self.importance.rate
         rule = Rule(
             training.rule == "sgd",
             training.effective_rate / training.batch_size,
@@ -70,11 +81,38 @@ class Flow(VectorFlow):
             )
 
     def dressed(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Heads:
-        """Heads of these parts; the norm bias follows from q."""
+        """Heads of these parts; the norm bias follows from q, importances from their scores."""
         bias = numbers["bias"]
         if self.norm_bias:
             bias = -0.5 * ((overlap**2).sum(1) + (residual**2).sum(1))
-        return Heads(overlap, residual, bias, numbers["head_weight"])
+        if not self.importance.total:
+            return Heads(overlap, residual, bias, numbers["head_weight"])
+        own = numbers["importance"]
+        head_weights = self.importance.total * importances(own)
+        return Heads(overlap, residual, bias, head_weights, {"importance": own})
+
+    def shown(self, numbers: Mapping[str, Array]) -> dict[str, Array]:
+        """Importances, not their scores."""
+        own = {k: importances(of) for k, of in numbers.items() if k == "importance"}
+        return {**numbers, **own}
+
+    def hidden(self, numbers: Mapping[str, Array]) -> dict[str, Array]:
+        """Scores of importances."""
+        own = {k: scores(of) for k, of in numbers.items() if k == "importance"}
+        return {**numbers, **own}
+
+    @property
+    def penalised(self) -> bool:
+        """Whether there is a penalty of importances or a repulsion."""
+        return super().penalised or self.importance.penalty != 0.0
+
+    def penalty(self, vectors: Vectors) -> float:
+        """Those of a repulsion and of importances."""
+        total = super().penalty(vectors)
+        if self.importance.penalty:
+            own = importances(vectors.numbers["importance"])
+            total += self.importance.penalty * entropy(own)
+        return total
 
     def check_rates(self, duration: float, longest: float) -> None:
         """Also where the noise of SGD carries the heads out of range at once.
@@ -133,7 +171,23 @@ class Flow(VectorFlow):
         moments = self.engine.evaluate(
             heads.weights, heads.bias, heads.head_weights, gradient_covariance=covariance
         )
-        return self.gradient_of(moments)
+        found = self.gradient_of(moments)
+        if not self.importance.total:
+            return found
+        by_importance = np.empty(self.heads)
+        p = heads.head_weights / self.importance.total
+        by_scores(self.importance, p, moments.head_weight_gradient, by_importance)
+        numbers = {**found.numbers, "importance": by_importance}
+        return dataclasses.replace(found, numbers=numbers)
+
+    def evaluate(self, y: Array) -> Evaluation:
+        """Risk, gradient and velocity; of importances the gradient of the risk by them."""
+        found = super().evaluate(y)
+        if not self.importance.total:
+            return found
+        gradient = self.gradient(self.vectors(y), covariance=False)
+        by_importance = self.importance.total * gradient.numbers["head_weight"]
+        return dataclasses.replace(found, gradient={**found.gradient, "importance": by_importance})
 
     def risk_of(self, vectors: Vectors) -> float:
         """The risk without its gradients."""
@@ -170,4 +224,7 @@ class Flow(VectorFlow):
         still = dict.fromkeys(("bias", "head_weight"), np.zeros(self.heads))
         if self.norm_bias:
             still["bias"] = -0.5 * np.diag(found["self_overlap"])
+        if self.importance.total:
+            p = importances(self.vectors(y).numbers["importance"])
+            found = {**found, "importance": p * (found["importance"] - p @ found["importance"])}
         return {**still, **found}

@@ -85,24 +85,29 @@ class HeadGeometry:
         attention, start = self.problem.attention, initial_heads(self.problem)
         generator = np.random.default_rng(self.problem.expectation.seed)
         count = attention.heads
+        importance = {k: of for k, of in start.numbers.items() if k == "importance"}
         for number in itertools.count():
             mean = np.tile(self.signal.mean, (count, 1))
             overlap = spread_draw(self.signal, count, generator) if number else mean
-            bias, head_weights = start.bias, start.head_weights
+            bias, head_weights, more = start.bias, start.head_weights, importance
             if number >= PLAIN:
                 overlap = overlap * generator.uniform(0, 1, (count, 1))
                 if attention.bias == "learned":
                     bias = bias + generator.standard_normal(count)
                 if attention.head_weights == "learned":
                     head_weights = head_weights + generator.standard_normal(count)
+                if attention.head_weights == "importance":
+                    own = start.numbers["importance"] + generator.standard_normal(count)
+                    more = {"importance": own}
             overlap = overlap + NOISE * generator.standard_normal(overlap.shape)
             residual = NOISE * generator.standard_normal((count, count))
-            yield Heads(overlap, residual, bias, head_weights)
+            yield Heads(overlap, residual, bias, head_weights, more)
 
     def without(self, vectors: Vectors, removed: tuple[int, ...]) -> Problem:
         """The layer without some heads.
 
         Mean head weights become the mean over the rest, a joint normaliser counts the rest only;
+        of importances, of which the rest is the new sum, no weight changes;
         given or learned biases and head weights stay as they are.
         """
         attention = self.problem.attention
@@ -112,11 +117,14 @@ class HeadGeometry:
         initial = InitialConfig(
             bias=bias if attention.bias == "learned" else None,
             head_weights=head_weights if attention.head_weights == "learned" else None,
+            importance=head_weights if attention.head_weights == "importance" else None,
         )
+        own = attention.head_weights == "importance"
         given = isinstance(attention.bias, tuple), isinstance(attention.head_weights, tuple)
         attention = dataclasses.replace(
             attention,
             heads=len(kept),
+            importance_total=sum(head_weights) if own else attention.importance_total,
             bias=bias if given[0] else attention.bias,
             head_weights=head_weights if given[1] else attention.head_weights,
         )

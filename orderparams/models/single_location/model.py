@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from orderparams.config.values import Numbers
@@ -14,6 +15,7 @@ from orderparams.models.single_location.engines.auto import make_engine
 from orderparams.models.single_location.examples import attend_to_examples
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.geometry import HeadGeometry
+from orderparams.models.single_location.importance import LEAST, importance_of
 from orderparams.models.single_location.proportion import at_start, in_course
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import (
@@ -58,7 +60,8 @@ def geometry(problem: Problem) -> HeadGeometry:
 def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     """The replicas of a problem at step zero."""
     setup = build(problem)
-    model = build_model(setup.task, setup.activation)
+    total = importance_of(problem).total
+    model = build_model(setup.task, setup.activation, total)
     return replicas_of(problem, model, update_rule(problem), setup.start, time)
 
 
@@ -78,6 +81,7 @@ def update_rule(problem: Problem) -> UpdateRule:
         norm_bias=attention.bias == "norm",
         bias_rate=training.bias_rate * (attention.bias == "learned"),
         head_weight_rate=training.head_weight_rate * (attention.head_weights == "learned"),
+        importance=importance_of(problem),
     )
 
 
@@ -95,8 +99,16 @@ def starting_at(problem: Problem, state: State) -> Problem:
         self_overlap=tuple(map(tuple, state["self_overlap"].tolist())),
         bias=learned("bias", attention.bias, problem.initial.bias),
         head_weights=learned("head_weight", attention.head_weights, problem.initial.head_weights),
+        importance=importances_at(problem, state),
     )
     return dataclasses.replace(problem, initial=initial)
+
+
+def importances_at(problem: Problem, state: State) -> Numbers | None:
+    """Those of a state, or else where they start."""
+    if problem.attention.head_weights != "importance" or "importance" not in state:
+        return problem.initial.importance
+    return tuple(np.maximum(state["importance"], LEAST).tolist())
 
 
 def remedy(problem: Problem, *, start: bool = False, sgd: bool = False) -> str:

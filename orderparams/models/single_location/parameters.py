@@ -23,6 +23,7 @@ SELF_OVERLAP = OrderParameter(
 )
 BIAS = OrderParameter("bias", "beta", "learned bias beta_h", (HEAD,))
 HEAD_WEIGHT = OrderParameter("head_weight", "u", "learned head weight u_h", (HEAD,))
+IMPORTANCE = OrderParameter("importance", "p", "importance p_h = u_h / U", (HEAD,))
 
 RISK = "population risk per dimension"
 """What the risk is called in files."""
@@ -48,13 +49,17 @@ BY_COMPONENT = Observable(
 OBSERVABLES = (PENALTY, NOTHING, BY_COMPONENT)
 """What a repulsion adds to the risk; of heads with normalisers of their own and a κ in them."""
 
-PARAMETERS = (OVERLAP, SELF_OVERLAP, BIAS, HEAD_WEIGHT)
+PARAMETERS = (OVERLAP, SELF_OVERLAP, BIAS, HEAD_WEIGHT, IMPORTANCE)
 
 
 def order_parameters(problem: Problem) -> tuple[OrderParameter, ...]:
     """Those that move in a problem."""
     attention = problem.attention
-    learned = {BIAS: attention.bias == "learned", HEAD_WEIGHT: attention.head_weights == "learned"}
+    learned = {
+        BIAS: attention.bias == "learned",
+        HEAD_WEIGHT: attention.head_weights == "learned",
+        IMPORTANCE: attention.head_weights == "importance",
+    }
     return tuple(one for one in PARAMETERS if learned.get(one, True))
 
 

@@ -42,6 +42,8 @@ def in_course(problem: Problem, *, sgd: bool) -> str:
         "training.learning_rate": training.learning_rate * sgd,
         "training.weight_decay": training.weight_decay,
         "training.bias_rate": training.bias_rate * (attention.bias == "learned"),
+        "training.importance_rate": training.importance_rate
+        * (attention.head_weights == "importance"),
         "training.head_weight_rate": training.head_weight_rate
         * (attention.head_weights == "learned"),
     }

@@ -26,6 +26,7 @@ from orderparams.config.values import (
     number,
     numbers,
     text,
+    weights,
     words_or_numbers,
 )
 from orderparams.models.single_location.task_sections import EXAMPLE, TaskConfig
@@ -59,11 +60,18 @@ class AttentionConfig:
         within="one number a head",
     )
     head_weights: str | Numbers | None = option(
-        words_or_numbers("mean", "sum", "learned"),
+        words_or_numbers("mean", "sum", "learned", "importance"),
         None,
-        meaning="weight u of each head in the prediction: 1/H, 1, learned, or given",
+        meaning="weight u of each head in the prediction: 1/H, 1, learned, by importance, or given",
         unit="1",
         within="one number a head; it plays no role in bayes-softmax",
+    )
+    importance_total: float | None = option(
+        number(low=0.0, above=True),
+        None,
+        meaning="sum of head weights that are importances, shares p of it that are learned",
+        unit="1",
+        left_out="1 for head_weights = importance",
     )
 
 
@@ -90,6 +98,27 @@ class TrainingConfig(vectors.TrainingConfig):
         meaning="learning rate of head weights that are learned",
         unit="learning_rate",
     )
+    importance_rate: float = option(
+        number(low=0.0),
+        1.0,
+        meaning="learning rate of the scores of importances, p = softmax(scores)",
+        unit="learning_rate",
+    )
+    importance_penalty: float = option(
+        number(),
+        0.0,
+        meaning="penalty of their entropy: above 0 importances part, below 0 they become equal",
+        unit="risk",
+    )
+
+    @property
+    def penalised(self) -> bool:
+        """Whether more than the risk is lowered."""
+        return super().penalised or self.importance_penalty != 0
+
+    def unpenalised(self) -> TrainingConfig:
+        """The same of the risk alone."""
+        return dataclasses.replace(self, weight_decay=0.0, repulsion=None, importance_penalty=0.0)
 
 
 @dataclass(frozen=True)
@@ -137,6 +166,14 @@ class InitialConfig:
         unit="1",
         within="one number a head",
         left_out="1/H for softmax, else 1",
+    )
+    importance: Numbers | None = option(
+        weights,
+        None,
+        meaning="where importances start, up to a factor",
+        unit="1",
+        within="one number a head, all positive",
+        left_out="1/H",
     )
 
 

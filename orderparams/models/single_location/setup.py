@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from orderparams.models.single_location import task as tasks
 from orderparams.models.single_location.attention import Activation
+from orderparams.models.single_location.importance import importance_of, scores
 from orderparams.models.single_location.sections import (
     ACTIVATION_DEFAULTS,
     AttentionConfig,
@@ -29,10 +31,18 @@ Array = NDArray[np.float64]
 class Heads(Vectors):
     """H heads: overlap m (H, F), residual W (H, H) with q = m mᵀ + W Wᵀ, bias β (H,) and head
     weights u (H,) (theory 3, 4). Under the norm bias β follows from q and ``bias`` is what it is at
-    this state."""
+    this state. ``more`` are scores π (H,) under "importance" where u follows from them."""
 
-    def __init__(self, overlap: Array, residual: Array, bias: Array, head_weights: Array) -> None:
-        super().__init__(overlap, residual, {"bias": bias, "head_weight": head_weights})
+    def __init__(
+        self,
+        overlap: Array,
+        residual: Array,
+        bias: Array,
+        head_weights: Array,
+        more: Mapping[str, Array] | None = None,
+    ) -> None:
+        numbers = {"bias": bias, "head_weight": head_weights, **(more or {})}
+        super().__init__(overlap, residual, numbers)
 
     @property
     def bias(self) -> Array:
@@ -131,6 +141,10 @@ def initial_heads(problem: Problem) -> Heads:
             residual = residual_factor(np.array(initial.self_overlap) - overlap @ overlap.T)
     self_overlap = overlap @ overlap.T + residual @ residual.T
     bias = initial_bias(attention, initial, self_overlap)
+    if attention.head_weights == "importance":
+        start = np.array(initial.importance or (1.0,) * attention.heads)
+        p, total = start / start.sum(), importance_of(problem).total
+        return Heads(overlap, residual, bias, total * p, {"importance": scores(p)})
     return Heads(overlap, residual, bias, initial_head_weights(attention, initial))
 
 

@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
 from orderparams.models.single_location.attention import Activation, attend, backpropagate
+from orderparams.models.single_location.importance import (
+    NO_IMPORTANCE,
+    Importance,
+    learn_importances,
+)
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.task import Task
 from orderparams.models.vectors.sgd import Sizes, clear
@@ -23,7 +28,7 @@ class UpdateRule(NamedTuple):
     """How one step of SGD changes the heads, the bias and the head weights (theory 4).
 
     learning_rate γ, batch_size B, weight_decay λ; norm_bias: β_h = −|k_h|²/2D, differentiated
-    through; bias_rate η_b and head_weight_rate η_u, zero for what is not learned.
+    through; bias_rate η_b and head_weight_rate η_u, zero for what is not learned; importances.
     """
 
     learning_rate: float
@@ -32,6 +37,7 @@ class UpdateRule(NamedTuple):
     norm_bias: bool = False
     bias_rate: float = 0.0
     head_weight_rate: float = 0.0
+    importance: Importance = NO_IMPORTANCE
 
 
 class Numbers(NamedTuple):
@@ -47,7 +53,8 @@ class Model(NamedTuple):
     lengths (n,) with cumulative probabilities (n,); components of P_θ with cumulative probabilities
     (C,), means (C, F) and square roots of the covariances (C, F, F); label noise Δ; whether the
     target is scalar; the activation. The hidden directions are the k* and, for the scalar target,
-    v*, which alone is read; the error is Σ_ℓ r_ℓ X_ℓ of the token target.
+    v*, which alone is read; the error is Σ_ℓ r_ℓ X_ℓ of the token target. importance_total is the
+    sum of head weights that are importances, else zero.
     """
 
     sizes: Sizes
@@ -60,6 +67,7 @@ class Model(NamedTuple):
     scalar: bool
     joint: bool
     kappa: float
+    importance_total: float
 
     @property
     def features(self) -> int:
@@ -78,16 +86,19 @@ class Model(NamedTuple):
 
     def records(self, overlap: Array, self_overlap: Array, numbers: Numbers) -> dict[str, Array]:
         """What is recorded, by the names of the order parameters."""
-        return {
+        found = {
             "overlap": overlap,
             "self_overlap": self_overlap,
             "bias": numbers.bias.copy(),
             "head_weight": numbers.head_weights.copy(),
         }
+        if self.importance_total:
+            found["importance"] = numbers.head_weights / self.importance_total
+        return found
 
 
-def build_model(task: Task, activation: Activation) -> Model:
-    """The model of a task and an activation."""
+def build_model(task: Task, activation: Activation, importance_total: float = 0.0) -> Model:
+    """The model of a task and an activation; zero for head weights that are no importances."""
     eigenvalues, axes = np.linalg.eigh(task.signal.covariances)
     scalar = task.target == "scalar"
     sizes = Sizes(len(axes[0]) + scalar, int(scalar), int(task.lengths.max()), 1)
@@ -102,6 +113,7 @@ def build_model(task: Task, activation: Activation) -> Model:
         scalar,
         activation.joint,
         float(activation.kappa),
+        float(importance_total),
     )
 
 
@@ -189,7 +201,8 @@ def learn(
     squares: Array,
     numbers: Numbers,
 ) -> None:
-    """Update bias β (H,) and head weights u (H,); the norm bias follows the squares q_hh (H,)."""
+    """Update bias β (H,) and head weights u (H,), or their importances; the norm bias follows the
+    squares q_hh (H,)."""
     bias, head_weights = numbers
     for h in range(bias.size):
         if rule.norm_bias:
@@ -197,3 +210,6 @@ def learn(
         else:
             bias[h] -= rate * rule.bias_rate * gradient[0, h]
         head_weights[h] -= rate * rule.head_weight_rate * gradient[1, h]
+    if rule.importance.total > 0.0:
+        mean = gradient[1] / rule.batch_size
+        learn_importances(rule.importance, rate * rule.batch_size, mean, head_weights)

@@ -17,6 +17,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
     """
     yield from vanishing(problem)
     yield from learning(problem)
+    yield from importances(problem)
     sampled = command in ("simulate", "validate")
     if not sampled and problem.training.rule != "sgd":
         yield Unused(NO_STEPS, "gradient flow takes no steps; set training.rule = 'sgd'")
@@ -69,6 +70,17 @@ def learning(problem: Problem) -> Iterator[Unused]:
             ("training.head_weight_rate",),
             "no head weights are learned; set attention.head_weights = 'learned'",
         )
+
+
+def importances(problem: Problem) -> Iterator[Unused]:
+    """Keys of importances where there are none, or a single head has all."""
+    attention = problem.attention
+    keys = ("training.importance_rate",)
+    if attention.head_weights != "importance":
+        yield Unused(keys, "there are no importances; set attention.head_weights = 'importance'")
+    elif attention.heads == 1:
+        more = ("training.importance_penalty", "initial.importance")
+        yield Unused((*keys, *more), "one head has all importance; raise attention.heads")
 
 
 def expectations(problem: Problem, command: str) -> Iterator[Unused]:

@@ -54,5 +54,8 @@ SYMBOLS = {
     "attention.kappa": "κ",
     "training.bias_rate": "η_b",
     "training.head_weight_rate": "η_u",
+    "attention.importance_total": "U",
+    "training.importance_rate": "η_p",
+    "training.importance_penalty": "σ",
 }
 """Those of docs/theory.md; others all models have."""

@@ -120,7 +120,7 @@ def test_start_realises_the_overlaps(case: Case):
 
 def test_a_rule_by_itself_is_a_step_down_the_gradient_of_one_sequence():
     """No decay, nothing learned but the vectors."""
-    assert sequence.UpdateRule(1.5) == (1.5, 1, 0.0, False, 0.0, 0.0)
+    assert sequence.UpdateRule(1.5) == (1.5, 1, 0.0, False, 0.0, 0.0, (0.0, 0.0, 0.0))
     assert Rule(1.5) == (1.5, 1, 0.0, 0.0)
 
 

@@ -1,0 +1,158 @@
+"""Importances of heads. Oracles: differences, softmax written out, an exact rate, SGD."""
+
+import numpy as np
+import pytest
+
+import orderparams as op
+from orderparams.errors import ConfigurationError
+from orderparams.models.single_location.importance import (
+    Importance,
+    by_scores,
+    entropy,
+    importances,
+    learn_importances,
+    scores,
+)
+from orderparams.models.vectors.landscape import Landscape
+from orderparams.run.simulate import simulate
+from orderparams.run.solve import solve
+
+HEADS = {
+    "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0, 2.0]}},
+    "attention": {"heads": 3, "head_weights": "importance", "importance_total": 1.3},
+    "initial": {
+        "kind": "explicit",
+        "overlap": [[0.8, 0.2], [0.3, -0.4], [-0.2, 0.5]],
+        "self_overlap": [[1.0, 0.2, 0.0], [0.2, 0.6, -0.2], [0.0, -0.2, 0.6]],
+        "importance": [5, 3, 2],
+    },
+    "training": {"duration": 3.0, "importance_rate": 2.0, "importance_penalty": 0.15},
+    "output": {"points": 4},
+    "simulation": {"dimension": 500, "replicas": 24},
+}
+SGD = ["training.rule='sgd'", "training.learning_rate=0.8"]
+
+
+def test_derivatives_by_scores_are_those_of_risk_and_penalty():
+    """A risk that is linear in u is the oracle, by central differences."""
+    slopes, pi = np.array([0.3, -1.1, 0.6, 0.2]), np.array([0.2, -0.5, 1.0, 0.1])
+    one, out = Importance(1.7, 0.4), np.empty(4)
+
+    def total(pi):
+        p = np.exp(pi) / np.exp(pi).sum()
+        return slopes @ (1.7 * p) - 0.4 * (p * np.log(p)).sum()
+
+    by_scores(one, importances(pi), slopes, out)
+    numeric = [(total(pi + d) - total(pi - d)) / 2e-5 for d in 1e-5 * np.eye(4)]
+    np.testing.assert_allclose(out, numeric, rtol=0, atol=1e-9)
+    assert entropy(np.full(4, 0.25)) == pytest.approx(np.log(4))
+
+
+def test_a_step_is_one_of_the_scores():
+    one, slopes = Importance(1.7, 0.4, 3.0), np.array([0.3, -1.1, 0.6])
+    p, out = np.array([0.5, 0.2, 0.3]), np.empty(3)
+    by_scores(one, p, slopes, out)
+    weights = 1.7 * p
+    learn_importances(one, 0.1, slopes, weights)
+    np.testing.assert_allclose(weights, 1.7 * importances(scores(p) - 0.1 * 3.0 * out), atol=1e-14)
+    lost = 1.7 * np.array([1.0, 0.0, 0.0])
+    learn_importances(one, 0.1, slopes, lost)
+    np.testing.assert_allclose(lost, [1.7, 0, 0], atol=1e-12)
+
+
+def test_risk_and_penalty_fall_along_the_gradient():
+    problem = op.load(HEADS)
+    landscape = Landscape(problem)
+    x = landscape.point(landscape.flow.start)
+    numeric = [
+        (
+            landscape.risk(x + d)
+            + landscape.penalty(x + d)
+            - landscape.risk(x - d)
+            - landscape.penalty(x - d)
+        )
+        / 2e-4
+        for d in 1e-4 * np.eye(len(x))
+    ]
+    np.testing.assert_allclose(landscape.gradient(x), numeric, rtol=0, atol=1e-7)
+    run = solve(problem)
+    assert (np.diff(run.risk + run["penalty"]) < 0).all()
+    np.testing.assert_allclose(run["importance"].sum(1), 1, atol=1e-12)
+
+
+def test_the_velocity_is_that_of_the_run():
+    """And the gradient that of the risk, by differences of evaluations at other weights."""
+    short = op.load(HEADS, ["training.duration=1e-4", "output.points=2"])
+    run, start = solve(short), op.evaluate(short)
+    moved = (run["importance"][1] - run["importance"][0]) / 1e-4
+    np.testing.assert_allclose(start.velocity["importance"], moved, rtol=0, atol=1e-4)
+    weights = 1.3 * np.array([0.5, 0.3, 0.2])
+    fixed = {**HEADS, "initial": {k: v for k, v in HEADS["initial"].items() if k != "importance"}}
+    fixed |= {"attention": {"heads": 3, "head_weights": "sum"}, "training": {}}
+    for h in range(3):
+        ends = []
+        for sign in (1, -1):
+            own = weights + 1.3e-3 * sign * np.eye(3)[h]
+            ends.append(op.evaluate(fixed, settings={"attention.head_weights": own.tolist()}).risk)
+        slope = (ends[0] - ends[1]) / 2e-3
+        assert start.gradient["importance"][h] == pytest.approx(slope, abs=1e-6)
+
+
+def test_equal_heads_part_at_the_rate_of_the_penalty():
+    """δπ grows at the rate ησ/H between heads that are equal but for it."""
+    same = {"kind": "explicit", "overlap": [[0.4, 0.1]] * 3, "self_overlap": [[0.3] * 3] * 3}
+    start = op.evaluate({**HEADS, "initial": {**same, "importance": [1.0001, 1, 1]}})
+    p, velocity = start["importance"], start.velocity["importance"]
+    growth = velocity[0] / p[0] - velocity[1] / p[1]
+    assert growth == pytest.approx(2.0 * 0.15 / 3 * np.log(p[0] / p[1]), rel=2e-4)
+
+
+@pytest.mark.parametrize("backend", ["gram", "direct"])
+def test_the_flow_follows_sgd(backend):
+    """Means of replicas; a theory without the penalty is rejected."""
+    short = ["simulation.backend='direct'", "training.duration=0.8", "output.points=2"]
+    problem = op.load(HEADS, SGD + short * (backend == "direct"))
+    run, flow = simulate(problem), solve(problem)
+    free = solve(op.load(problem, ["training.importance_penalty=0"]))
+
+    def largest(flow):
+        z = []
+        for name in ("overlap", "self_overlap", "importance"):
+            moved = (run[name] - flow[name])[:, 1:]
+            z.append(np.abs(moved.mean(0) / moved.std(0, ddof=1)).max() * len(moved) ** 0.5)
+        return max(z)
+
+    assert largest(flow) < 4.5
+    assert largest(free) > 10
+
+
+def test_a_run_goes_on_from_its_importances(tmp_path):
+    run = solve(op.load(HEADS))
+    run.save(tmp_path / "run.h5")
+    again = op.open(tmp_path / "run.h5")
+    np.testing.assert_array_equal(again["importance"], run["importance"])
+    np.testing.assert_array_equal(again["penalty"], run["penalty"])
+    longer = op.load(HEADS, ["training.duration=4", "output.points=5"])
+    on, whole = solve(longer, resume=again), solve(longer)
+    np.testing.assert_allclose(on["importance"][-1], whole["importance"][-1], rtol=0, atol=1e-6)
+
+
+def test_a_validation_agrees():
+    found = op.validate(op.load(HEADS, [*SGD, "simulation.dimension=400"]))
+    assert found.verdict == "agree"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["attention.head_weights='mean'"], "only importances have it"),
+        (["initial.importance=[1, 2]"], "expected 3 numbers"),
+        (["initial.importance=[1, 0, 2]"], "a head without importance never gains any"),
+        (["attention.activation='bayes-softmax'"], "bayes-softmax has no head weights"),
+        (["initial.head_weights=[1, 1, 1]"], "initial.head_weights is where a learned"),
+        (["attention.importance_total=0"], "attention.importance_total: expected a finite"),
+    ],
+)
+def test_what_makes_no_sense_is_told(settings, said):
+    with pytest.raises(ConfigurationError, match=said):
+        op.load(HEADS, settings)
