@@ -65,6 +65,7 @@ CLAIMS = (
     Claim("I9", "SGD sits above the flow", "in_context_noise", "whole_matrices"),
     Claim("X6", "Unequal heads do not specialize", "importance", "head_importance"),
     Claim("X7", "A little repulsion is of use", "repulsion", "repulsion"),
+    Claim("X9", "SGD rests beside its target", "spheres", "rest_on_a_sphere"),
     Claim("X11", "Dormant heads leave all to nothing", "dormancy", "dormant_heads"),
     Claim("X12", "Pairs of heads have a synergy", "dormancy", "pairs_of_heads"),
 )

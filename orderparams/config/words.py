@@ -66,6 +66,8 @@ def of_training(problem: Problem, rule: str) -> Words:
     if repulsion is not None and repulsion.strength:
         words = f"{repulsion.kind} repulsion {repulsion.strength:g}"
         pieces.append(("training.repulsion", words))
+    if getattr(training, "constraint", "none") == "sphere":
+        pieces.append(("training.constraint", "on spheres"))
     return [*pieces, ("training.duration", f"to t = {training.duration:g}")]
 
 

@@ -92,6 +92,7 @@ OTHERS = {
     "training.schedule.times": [],
     "training.schedule.factors": [],
     "training.momentum": [0.5],
+    "training.constraint": ["sphere"],
     "training.repulsion": [{"kind": "cosine", "strength": 0.2}],
     "training.repulsion.kind": ["gaussian"],
     "training.repulsion.strength": [0.3],

@@ -24,6 +24,7 @@ class Flow(VectorFlow):
             {"second_layer": training.second_layer_rate} if learned else {},
             schedule_of(problem),
             repulsion_of(problem),
+            training.constraint == "sphere",
         )
         self.setup = setup
         scales = {"second_layer": np.maximum(1.0, np.abs(setup.start.numbers["second_layer"]))}

@@ -59,6 +59,7 @@ class Flow(VectorFlow):
             learned,
             schedule_of(problem),
             repulsion_of(problem),
+            training.constraint == "sphere",
         )
         sampled = engine.name.startswith("sampling")  # of which no error was asked for
         super().__init__(

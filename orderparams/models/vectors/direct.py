@@ -171,6 +171,7 @@ def walk(
         repel(step.repulsion, state.vectors, 1 / dimension, rule.batch_size / root, alike, change)
         for k in range(vectors):
             vector = state.vectors[k]
+            before = dot(vector, vector) if step.sphere else 0.0
             moved, gain = vector, 1.0
             if inertial:
                 moved, gain = state.velocities[k], step.gain
@@ -179,6 +180,8 @@ def walk(
             add(-gain * rate * root, change[k], moved)
             if inertial:
                 add(1.0, moved, vector)
+            if step.sphere:
+                add(np.sqrt(before / dot(vector, vector)) - 1.0, vector, vector)
             squares[k] = dot(vector, vector) / dimension
         remember(step, gradient, state.memory)
         learn(model, rule, rate, gradient, squares, state.numbers)

@@ -25,6 +25,7 @@ from orderparams.models.interface import Evaluation, State
 from orderparams.models.schedule import CONSTANT, Schedule
 from orderparams.models.vectors.geometry import Vectors, equal_vectors, residual_factor
 from orderparams.models.vectors.repulsion import NO_REPULSION, Repulsion, penalty, slopes
+from orderparams.models.vectors.sphere import tangential
 
 Array = NDArray[np.float64]
 
@@ -53,7 +54,8 @@ class Rule:
     """How the vectors learn: by gradient flow or by SGD at temperature γ/B, with weight decay λ.
 
     ``rates`` are the learning rates of the numbers that are learned, in units of the vectors'. A
-    schedule changes the temperature in time. A repulsion adds a penalty to the risk.
+    schedule changes the temperature in time. A repulsion adds a penalty to the risk. On
+    a ``sphere`` vectors keep their lengths.
     """
 
     stochastic: bool = False
@@ -62,6 +64,7 @@ class Rule:
     rates: Mapping[str, float] = field(default_factory=dict)
     schedule: Schedule = CONSTANT
     repulsion: Repulsion = NO_REPULSION
+    sphere: bool = False
 
     def temperature_at(self, t: float) -> float:
         """γ(t)/B."""
@@ -320,6 +323,10 @@ class VectorFlow:
         if rule.stochastic:
             assert gradient.covariance is not None
             drift = drift + drift.T + rule.temperature_at(t) * gradient.covariance
+        if rule.sphere:
+            overlap, drift = tangential(
+                vectors.overlap, residual, overlap, drift, stochastic=rule.stochastic
+            )
         numbers = {name: -rate * gradient.numbers[name] for name, rate in rule.rates.items()}
         return overlap, drift, numbers
 

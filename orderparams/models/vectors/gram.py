@@ -289,6 +289,13 @@ def walk(
                         if i < frame:
                             change[k, i] += (1.0 + growth - decay) * state.weights[k, i]
                     squares[k] += change[k, i] ** 2
+                if step.sphere:
+                    before = 0.0
+                    for i in range(frame):
+                        before += state.weights[k, i] ** 2
+                    for i in range(width):
+                        change[k, i] *= np.sqrt(before / squares[k])
+                    squares[k] = before
             triangularize(changes[:, directions:width])
             for k in range(vectors):
                 for i in range(frame):

@@ -38,6 +38,8 @@ class Landscape:
     it is not given, 0 where the residual is known to vanish. All other such directions are
     equivalent, and :meth:`transverse` is the Hessian in any of them. What was set up for the
     expectations is shared by all landscapes that stem from one.
+
+    On spheres E is that of the vectors in their lengths, whatever lengths are in x.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Landscape:
         self.count, self.directions = self.flow.start.overlap.shape
         self.residual = self.count if residual is None else residual
         self.weights_shape = (self.count, self.directions + self.residual)
+        self.lengths = np.sqrt(np.diag(self.flow.start.self_overlap))
         self.units = {name: rate**0.5 for name, rate in self.flow.rule.rates.items() if rate > 0}
 
     def _flow(self) -> VectorFlow:
@@ -107,8 +110,18 @@ class Landscape:
         residual[:, : self.residual] = weights[:, self.directions :]
         units = zip(self.units.items(), learned, strict=True)
         own = {name: unit * values for (name, unit), values in units}
-        overlap = np.ascontiguousarray(weights[:, : self.directions])
+        residual *= self.stretch(x)
+        overlap = np.ascontiguousarray(weights[:, : self.directions]) * self.stretch(x)
         return self.flow.dressed(overlap, residual, {**self.flow.start.numbers, **own})
+
+    def stretch(self, x: Array) -> Array:
+        """What x is to be multiplied with so that vectors have their lengths (n, 1); ones where
+        they are free."""
+        if not self.flow.rule.sphere:
+            return np.ones((self.count, 1))
+        weights, _ = self.split(x)
+        stretch: Array = (self.lengths / np.linalg.norm(weights, axis=1))[:, None]
+        return stretch
 
     def split(self, x: Array) -> tuple[Array, Array]:
         """K (…, n, d+R) and the learned numbers in units of x (…, numbers, n), of x (…, N)."""
@@ -148,7 +161,7 @@ class Landscape:
         found = self.flow.gradient(vectors, covariance=False)
         overlap, residual, _ = self.flow.rates(vectors, vectors.residual, found)
         weights = np.concatenate([overlap, residual[:, : self.residual]], axis=1)
-        return found.risk, self._join(-weights, found.numbers, 1)
+        return found.risk, self._join(-weights * self.stretch(x), found.numbers, 1)
 
     def value_and_gradient(self, x: Array) -> tuple[float, Array]:
         """E(x) and ∇E(x)."""
@@ -166,8 +179,14 @@ class Landscape:
     def transverse(self, x: Array) -> Array:
         """Hessian (n, n) along any one direction orthogonal to all the vectors: 2Γ + λ, with the Γ
         of a repulsion in it."""
-        gamma = self.flow.rule.pull(self.vectors(x), self.gradient_at(x))
-        return 2 * gamma + self.flow.rule.weight_decay * np.eye(len(gamma))
+        vectors, found, rule = self.vectors(x), self.gradient_at(x), self.flow.rule
+        gamma = rule.pull(vectors, found)
+        bend = np.full(len(gamma), rule.weight_decay)
+        if rule.sphere:
+            along = np.einsum("ij,ij->i", found.overlap, vectors.overlap)
+            along += 2 * np.einsum("ij,ji->i", gamma, vectors.self_overlap)
+            bend = -along / np.diag(vectors.self_overlap)
+        return 2 * gamma + np.diag(bend)
 
 
 def differentiate(gradient: Callable[[Array], Array], x: Array) -> Array:

@@ -42,6 +42,7 @@ def contradictions(training: TrainingConfig, learners: Learners) -> Iterator[Fou
     yield check_schedule(training)
     yield check_momentum(training)
     yield check_repulsion(training, learners)
+    yield check_sphere(training, learners)
 
 
 def check_schedule(training: TrainingConfig) -> Found:
@@ -119,4 +120,24 @@ def check_repulsion(training: TrainingConfig, learners: Learners) -> Found:
         yield ConfigurationError(
             f"training.repulsion: {word} {found[1]} starts at the origin ({found[0]}) and has no "
             "angle with others; give it a length, or set kind = 'gaussian'"
+        )
+
+
+def check_sphere(training: TrainingConfig, learners: Learners) -> Found:
+    if training.constraint != "sphere":
+        return
+    if training.weight_decay:
+        yield ConfigurationError(
+            f"training.weight_decay = {training.weight_decay:g} has no effect on vectors that keep "
+            "their lengths; leave it out, or set training.constraint = 'none'"
+        )
+    if training.momentum:
+        yield ConfigurationError(
+            "training.momentum: vectors that are normed after each step have none; leave it out, "
+            "or set training.constraint = 'none'"
+        )
+    if found := learners.at_origin:
+        yield ConfigurationError(
+            f"training.constraint: {learners.word} {found[1]} starts at the origin ({found[0]}), "
+            "and would stay there; give it a length"
         )

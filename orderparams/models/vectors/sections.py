@@ -112,6 +112,12 @@ class TrainingConfig(sections.TrainingConfig):
         left_out="none",
     )
 
+    constraint: str = option(
+        choice("none", "sphere"),
+        "none",
+        meaning="whether vectors keep their lengths; SGD norms them after each step",
+    )
+
     @property
     def penalised(self) -> bool:
         """Whether more than the risk is lowered."""

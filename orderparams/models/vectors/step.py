@@ -6,7 +6,7 @@ a part of the steps before:
     v ← keep·v + gain·Δ,    w ← w + v.
 
 Momentum μ has keep = μ and gain = 1. No vector has a velocity where ``keep`` is zero. A repulsion
-adds its gradient to that of every batch.
+adds its gradient to that of every batch; on spheres vectors have their lengths after every step.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Step(NamedTuple):
     keep: float = 0.0
     gain: float = 1.0
     repulsion: Repulsion = NO_REPULSION
+    sphere: bool = False
 
     @property
     def momentum(self) -> float:
@@ -48,7 +49,12 @@ PLAIN = Step()
 
 def step_of(problem: Any) -> Step:
     """What the configuration of a model of vectors asks for."""
-    return Step(keep=problem.training.momentum, repulsion=repulsion_of(problem))
+    training = problem.training
+    return Step(
+        keep=training.momentum,
+        repulsion=repulsion_of(problem),
+        sphere=training.constraint == "sphere",
+    )
 
 
 @kernel()
