@@ -103,7 +103,7 @@ def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Tol
     told = part(progress, 0.0, STATIONARY, "stationary points and their stability")
     unspecialized, rests, final = rests_of(everywhere, run, stages, workers, told)
     ends = [everywhere.flow.vectors_at(run.state(index)) for index in (-1, 0)]
-    decay = problem.training.penalised
+    decay = bool(problem.training.penalties)
     half = STATIONARY + (OPTIMUM - STATIONARY) * (0.5 if decay else 1.0)
     told = part(progress, STATIONARY, half, "the optimum")
     best, penalised = optimum(problem, ends, workers=workers, told=told), None

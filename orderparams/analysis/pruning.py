@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from orderparams.analysis.course import Told, untold
 from orderparams.analysis.stationary import descend
 from orderparams.config import Problem
-from orderparams.models.interface import model_of
-from orderparams.models.vectors.geometry import Vectors, geometry_of, select
+from orderparams.models.vectors.geometry import Vectors, geometry_of, select, with_lengths
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.ordered import ordered
 from orderparams.results.analyzed.optimum import Pruning, Removal
@@ -31,11 +30,7 @@ def left(problem: Problem, vectors: Vectors, removed: tuple[int, ...]) -> tuple[
     """Landscape of what is left when vectors are removed, and where it is."""
     rest = select(vectors, np.delete(np.arange(vectors.count), removed))
     geometry = geometry_of(problem)
-    smaller = geometry.without(vectors, removed)
-    if smaller.training.constraint == "sphere":  # which the start tells the lengths
-        overlap = geometry.measured(rest.overlap)
-        state = {"overlap": overlap, "self_overlap": rest.self_overlap}
-        smaller = model_of(smaller).starting_at(smaller, state)
+    smaller = with_lengths(geometry.without(vectors, removed), geometry, rest)
     landscape = Landscape(smaller, tolerance=TOLERANCE)
     return landscape, landscape.point(rest)
 

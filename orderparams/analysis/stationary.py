@@ -9,7 +9,6 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
-from orderparams.models.vectors.geometry import Vectors
 from orderparams.models.vectors.landscape import ROUGH, Landscape, differentiate
 from orderparams.results.analyzed.rests import StationaryPoint
 
@@ -178,13 +177,11 @@ def unspecialized_point(landscape: Landscape) -> StationaryPoint:
     """All vectors equal: one effective vector (theory 7). The landscape must have no residual.
 
     The descent starts at K = 0, and stays there if nothing drives equal vectors, such as heads if
-    E[θ] = 0. Where vectors are given numbers of their own that differ no such point need exist, and
-    the residual shows it.
+    E[θ] = 0; at the mean of the problem's start where there is no velocity at K = 0. Where vectors
+    are given numbers of their own that differ no such point need exist, and the residual shows it.
     """
     count, directions = landscape.weights_shape
-    none = np.zeros((count, count))
-    begin = Vectors(np.zeros((count, directions)), none, landscape.flow.start.numbers)
-    start = landscape.point(begin)
+    start = landscape.point(landscape.equal)
     learned = start.size // count - directions
     copies = scipy.linalg.block_diag(
         np.tile(np.eye(directions), (count, 1)), *[np.ones((count, 1))] * learned

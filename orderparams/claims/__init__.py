@@ -63,7 +63,7 @@ CLAIMS = (
     Claim("I7", "Heads of one sign are stuck", "in_context_heads", "one_sign_is_stuck"),
     Claim("I8", "Softmax carries over to lengths", "in_context_length", "length_generalisation"),
     Claim("I9", "SGD sits above the flow", "in_context_noise", "whole_matrices"),
-    Claim("X6", "Unequal heads do not specialize", "importance", "head_importance"),
+    Claim("X6", "Unequal heads do not specialize", "head_importance", "head_importance"),
     Claim("X7", "A little repulsion is of use", "repulsion", "repulsion"),
     Claim("X9", "SGD rests beside its target", "spheres", "rest_on_a_sphere"),
     Claim("X11", "Dormant heads leave all to nothing", "dormancy", "dormant_heads"),

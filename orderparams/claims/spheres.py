@@ -10,7 +10,7 @@ from orderparams.results.trajectory import Trajectory
 
 RATES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
-SETTINGS = {
+SETTINGS: dict[str, object] = {
     "task.signal": {"kind": "spikes", "strengths": [4.0]},
     "task.length": 3,
     "attention.heads": 1,
@@ -25,7 +25,7 @@ SETTINGS = {
 
 def trained(learning_rate: float) -> Trajectory:
     """A head on a sphere by SGD of a learning rate, by gradient flow for zero."""
-    rule = {"training.rule": "sgd", "training.learning_rate": learning_rate}
+    rule: dict[str, object] = {"training.rule": "sgd", "training.learning_rate": learning_rate}
     return op.solve("single-head", settings=SETTINGS | (rule if learning_rate else {}))
 
 
@@ -43,7 +43,11 @@ def rest_on_a_sphere() -> Evidence:
     missed = 1 - np.array([cosine[rate] for rate in RATES])
     fit = np.polyfit(RATES[:3], missed[:3], 2)
     settings = SETTINGS | {"training.learning_rate": RATES[-1], "training.duration": 30.0}
-    small = {"simulation.dimension": 1000, "simulation.replicas": 16, "output.points": 31}
+    small: dict[str, object] = {
+        "simulation.dimension": 1000,
+        "simulation.replicas": 16,
+        "output.points": 31,
+    }
     run = op.simulate("single-head", settings=settings | small, risks=False)
     late = run["overlap"][:, 16:, 0, 0].mean(axis=1) / 1.5
     error = late.std(ddof=1) / len(late) ** 0.5

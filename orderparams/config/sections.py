@@ -114,9 +114,9 @@ class TrainingConfig:
     duration: float = option(number(low=0.0, above=True), 1500.0, meaning=LAST_TIME, unit=TIME)
 
     @property
-    def penalised(self) -> bool:
-        """Whether more than the risk is lowered."""
-        return self.weight_decay > 0
+    def penalties(self) -> tuple[str, ...]:
+        """What is lowered beside the risk, in words."""
+        return ("weight decay",) * (self.weight_decay > 0)
 
     def unpenalised(self) -> TrainingConfig:
         """The same of the risk alone."""

@@ -11,7 +11,7 @@ import orderparams as op
 from orderparams.results.schema import table
 
 LEARNED = {"overlap", "self_overlap", "bias", "head_weight"}
-PARAMETERS = {parameter.name: parameter for parameter in table("single-location")}
+PARAMETERS = {one.name: one for one in table("single-location") if one.name in LEARNED}
 LEADING = {
     "run": ("time",),
     "simulation": ("replica", "time"),

@@ -112,9 +112,9 @@ class TrainingConfig(vectors.TrainingConfig):
     )
 
     @property
-    def penalised(self) -> bool:
-        """Whether more than the risk is lowered."""
-        return super().penalised or self.importance_penalty != 0
+    def penalties(self) -> tuple[str, ...]:
+        """What is lowered beside the risk, in words."""
+        return super().penalties + ("importances",) * (self.importance_penalty != 0)
 
     def unpenalised(self) -> TrainingConfig:
         """The same of the risk alone."""

@@ -11,7 +11,7 @@ def describe(problem: Problem, rule: str) -> dict[str, Words]:
     return {
         "task": of_task(problem),
         "attention": of_attention(problem),
-        "training": of_training(problem, rule),
+        "training": of_training(problem, rule) + of_importance(problem),
     }
 
 
@@ -43,6 +43,12 @@ def of_attention(problem: Problem) -> Words:
     if attention.activation != "bayes-softmax":
         pieces.append(("attention.head_weights", f"weights {given['head_weights']}"))
     return pieces
+
+
+def of_importance(problem: Problem) -> Words:
+    """The penalty of importances, where there is any."""
+    penalty = problem.training.importance_penalty
+    return [("training.importance_penalty", f"importance penalty {penalty:g}")] * bool(penalty)
 
 
 SYMBOLS = {

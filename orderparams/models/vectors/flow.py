@@ -70,6 +70,11 @@ class Rule:
         """γ(t)/B."""
         return self.temperature * self.schedule.share_at(t)
 
+    @property
+    def singular(self) -> bool:
+        """Whether a vector without length has no velocity."""
+        return self.sphere or (self.repulsion.strength > 0.0 and self.repulsion.cosine)
+
     def pull(self, vectors: Vectors, gradient: Gradient) -> Array:
         """∂/∂q (n, n) of the risk and of what is added to it, but weight decay."""
         if self.repulsion.strength == 0.0:

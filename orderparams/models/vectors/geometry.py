@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -259,3 +259,12 @@ def geometry_of(problem: Problem) -> Geometry:
     """What the vectors of a problem can turn to."""
     geometry: Geometry = model_of(problem).geometry(problem)
     return geometry
+
+
+def with_lengths(problem: Any, geometry: Geometry, vectors: Vectors) -> Problem:
+    """A problem, started at some vectors of a geometry if they are to keep their lengths."""
+    if problem.training.constraint == "none":
+        return cast(Problem, problem)
+    measured = {**vectors.state, "overlap": geometry.measured(vectors.overlap)}
+    state = {name: measured[name] for name in ("overlap", "self_overlap")}
+    return model_of(problem).starting_at(problem, state)

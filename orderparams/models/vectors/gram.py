@@ -189,13 +189,21 @@ def collect_outside(rows: Array, factor: Array, change: Array) -> float:
 
 @kernel(fastmath=FAST)
 def displace(
-    step: Step, state: State, rate: float, decay: float, radial: Array, change: Array, width: int
+    step: Step,
+    state: State,
+    rate: float,
+    decay: float,
+    radial: Array,
+    change: Array,
+    squares: Array,
+    width: int,
 ) -> None:
     """From sums of gradients (n, width) in ``change`` to the vectors after a step of inertia, and
-    in further n rows their velocities."""
+    in further n rows their velocities; ``squares`` (n,) are the new q_ii."""
     vectors, frame = state.weights.shape
     for k in range(vectors):
         growth = rate * radial[k]
+        squares[k] = 0.0
         for i in range(width):
             before = velocity = 0.0
             shift = -rate * change[k, i]
@@ -205,6 +213,20 @@ def displace(
             velocity = step.keep * velocity + step.gain * shift
             change[vectors + k, i] = velocity
             change[k, i] = before + velocity
+            squares[k] += change[k, i] ** 2
+
+
+@kernel(fastmath=FAST)
+def shorten(weights: Array, change: Array, squares: Array, width: int) -> None:
+    """Vectors (n, width) in ``change`` in the lengths that they had in ``weights`` (n, r)."""
+    for k in range(len(weights)):
+        before = 0.0
+        for i in range(weights.shape[1]):
+            before += weights[k, i] ** 2
+        scale = np.sqrt(before / squares[k])
+        for i in range(width):
+            change[k, i] *= scale
+        squares[k] = before
 
 
 @kernel()
@@ -279,23 +301,18 @@ def walk(
                 width += rank
             repel(step.repulsion, state.weights, 1.0, rule.batch_size, alike, change)
             if carried > vectors:
-                displace(step, state, rate, decay, radial, changes, width)
-            for k in range(vectors):
-                growth = rate * radial[k]
-                squares[k] = 0.0
-                for i in range(width):
-                    if carried == vectors:
+                displace(step, state, rate, decay, radial, changes, squares, width)
+            else:
+                for k in range(vectors):
+                    growth = rate * radial[k]
+                    squares[k] = 0.0
+                    for i in range(width):
                         change[k, i] *= -rate
                         if i < frame:
                             change[k, i] += (1.0 + growth - decay) * state.weights[k, i]
-                    squares[k] += change[k, i] ** 2
-                if step.sphere:
-                    before = 0.0
-                    for i in range(frame):
-                        before += state.weights[k, i] ** 2
-                    for i in range(width):
-                        change[k, i] *= np.sqrt(before / squares[k])
-                    squares[k] = before
+                        squares[k] += change[k, i] ** 2
+            if step.sphere:
+                shorten(state.weights, change, squares, width)
             triangularize(changes[:, directions:width])
             for k in range(vectors):
                 for i in range(frame):

@@ -123,6 +123,15 @@ class Landscape:
         stretch: Array = (self.lengths / np.linalg.norm(weights, axis=1))[:, None]
         return stretch
 
+    @property
+    def equal(self) -> Vectors:
+        """Equal vectors at K = 0, or at the mean of the problem's start where there is no velocity
+        at K = 0; their numbers are those of the start."""
+        start, overlap = self.flow.start, np.zeros((self.count, self.directions))
+        if self.flow.rule.singular:
+            overlap += start.overlap.mean(axis=0)
+        return Vectors(overlap, np.zeros((self.count, self.count)), start.numbers)
+
     def split(self, x: Array) -> tuple[Array, Array]:
         """K (…, n, d+R) and the learned numbers in units of x (…, numbers, n), of x (…, N)."""
         size, before = self.weights_shape[0] * self.weights_shape[1], x.shape[:-1]

@@ -119,9 +119,10 @@ class TrainingConfig(sections.TrainingConfig):
     )
 
     @property
-    def penalised(self) -> bool:
-        """Whether more than the risk is lowered."""
-        return super().penalised or bool(self.repulsion and self.repulsion.strength)
+    def penalties(self) -> tuple[str, ...]:
+        """What is lowered beside the risk, in words."""
+        repelled = self.repulsion is not None and self.repulsion.strength > 0
+        return super().penalties + ("repulsion",) * repelled
 
     def unpenalised(self) -> TrainingConfig:
         """The same of the risk alone."""

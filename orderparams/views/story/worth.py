@@ -105,20 +105,14 @@ def best(result: Analysis) -> Chapter:
 
 def objective(result: Analysis) -> str:
     """What training lowers, as a sum."""
-    decay = result.problem.training.weight_decay > 0
-    return "risk" + " + weight_decay |K|^2/2" * decay + " + R" * repelled(result)
-
-
-def repelled(result: Analysis) -> bool:
-    """Whether vectors repel each other."""
-    repulsion = getattr(result.problem.training, "repulsion", None)
-    return repulsion is not None and repulsion.strength > 0
+    penalties = result.problem.training.penalties
+    decay = "weight decay" in penalties
+    return "risk" + " + weight_decay |K|^2/2" * decay + " + R" * (len(penalties) > decay)
 
 
 def penalty(result: Analysis) -> str:
     """What is lowered beside the risk, in words."""
-    decay = result.problem.training.weight_decay > 0
-    return " and ".join(["weight decay"] * decay + ["repulsion"] * repelled(result))
+    return listed(list(result.problem.training.penalties))
 
 
 def lowest(name: str, value: float, found: Optimum) -> str:

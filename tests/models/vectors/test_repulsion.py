@@ -5,6 +5,7 @@ import pytest
 
 import orderparams as op
 from orderparams.analysis.optimum import without_decay
+from orderparams.analysis.stationary import unspecialized_point
 from orderparams.errors import ConfigurationError
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.models.vectors.repulsion import Repulsion, penalty, slopes
@@ -133,9 +134,9 @@ def test_students_repel_each_other():
 
 def test_the_optimum_is_that_of_the_risk_alone():
     problem = op.load(HEADS, ["training.repulsion.strength=0.2", "training.weight_decay=0.1"])
-    assert problem.training.penalised
+    assert problem.training.penalties == ("weight decay", "repulsion")
     bare = without_decay(problem)
-    assert not bare.training.penalised
+    assert not bare.training.penalties
     assert bare == op.load(HEADS)
 
 
@@ -154,3 +155,11 @@ def test_what_makes_no_sense_is_told(settings, said):
     source = {**HEADS, "initial": start} if "origin" in said else base
     with pytest.raises(ConfigurationError, match=said):
         op.load(source, ["training.repulsion={kind='cosine', strength=0.1}", *settings])
+
+
+def test_equal_heads_are_found_where_none_may_be_at_the_origin():
+    """The best single head is the oracle: equal heads feel no repulsion of cosines."""
+    problem = op.load(HEADS, ["training.repulsion={kind='cosine', strength=0.1}"])
+    point = unspecialized_point(Landscape(problem, residual=0))
+    plain = unspecialized_point(Landscape(op.load(HEADS), residual=0))
+    assert point.risk == pytest.approx(plain.risk, abs=1e-9)
