@@ -116,8 +116,9 @@ def test_both_tests_can_fail():
     assert floor("models.single_location.flow") < floor("results.files") < floor("cli.main")
 
 
-COMMON = {"output"}
-"""What is also the name of a table of all configurations and of an option."""
+COMMON = {"output", "slope"}
+"""What is also the name of a table of all configurations and of an option, or the word for a
+derivative."""
 
 
 def parameter_names() -> set[str]:

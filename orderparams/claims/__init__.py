@@ -4,6 +4,8 @@ The claims C1 to C7 are those of Sagitova, Duranthon & Zdeborová, arXiv 2603.03
 on Duranthon et al., arXiv 2509.21936. I1 to I9 are about in-context regression, after He et al.,
 arXiv 2503.12734, and Chen et al., arXiv 2402.19442. X1 to X13 are what neighbours of these papers
 found, in this model. The settings are ours. Every claim is a
+arXiv 2503.12734, and Chen et al., arXiv 2402.19442. Those named X are about what the neighbours of
+the first paper change in its attention layer. The settings are ours. Every claim is a
 function without arguments, in the room that its entry names, whose docstring is the setting and
 what is checked.
 """
@@ -66,6 +68,7 @@ CLAIMS = (
     Claim("X6", "Unequal heads do not specialize", "head_importance", "head_importance"),
     Claim("X7", "A little repulsion is of use", "repulsion", "repulsion"),
     Claim("X9", "SGD rests beside its target", "spheres", "rest_on_a_sphere"),
+    Claim("X10", "A normaliser doubles the rate", "elementwise_attention", "elementwise_attention"),
     Claim("X11", "Dormant heads leave all to nothing", "dormancy", "dormant_heads"),
     Claim("X12", "Pairs of heads have a synergy", "dormancy", "pairs_of_heads"),
 )

@@ -143,17 +143,23 @@ def decided_defaults(model: str) -> dict[str, str]:
     """By key the defaults that another key decides, in words: ``0; 1.0 for softmax-1``."""
     known = registry.configuration(model)
     found: dict[str, dict[str, list[str]]] = {}
+    known_words = 0
     for deciding in known.DECIDING:
         section, _, name = deciding.partition(".")
         field = dict(entries(problem_type(model)))[deciding]
-        for word in field.metadata["check"].words:
+        words = field.metadata["check"].words
+        known_words += len(words)
+        for word in words:
             for key, value in known.dependent_defaults({section: {name: word}}).items():
                 found.setdefault(key, {}).setdefault(toml_value(value), []).append(word)
-    return {key: alternatives(values) for key, values in found.items()}
+    return {key: alternatives(values, known_words) for key, values in found.items()}
 
 
-def alternatives(values: dict[str, list[str]]) -> str:
-    """Values with the words that they are for; of the first of the most common, none."""
+def alternatives(values: dict[str, list[str]], count: int) -> str:
+    """Values with the words that they are for; of the first of the most common, none, where all of
+    the ``count`` words have a value."""
+    if sum(map(len, values.values())) < count:
+        return "; ".join(f"{value} for {' and '.join(words)}" for value, words in values.items())
     common = max(values, key=lambda value: len(values[value]))
     others = [f"{value} for {' and '.join(words)}" for value, words in values.items()]
     return "; ".join(
@@ -171,6 +177,8 @@ def type_of(check: Check) -> str:
         inner = {Whole: "whole numbers", Real: "numbers"}.get(type(check.item), "tables")
         return f"number or list of {inner}" if isinstance(check, OneOrList) else f"list of {inner}"
     if isinstance(check, Choice):
+        if check.number:
+            return "word, number or list of numbers"
         return "word or list of numbers" if check.numbers else "word"
     names = {Boolean: "true or false", Whole: "whole number", Real: "number"}
     return "text" if check is text else names.get(type(check), "table")

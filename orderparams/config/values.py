@@ -128,17 +128,21 @@ boolean = Boolean()
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some words, or if ``numbers`` a list of numbers."""
+    """One of some words, or if ``numbers`` a list of numbers, if ``number`` also a single one."""
 
     words: tuple[str, ...]
     numbers: bool = False
+    number: bool = False
 
     def __call__(self, value: Any, key: str) -> Any:
         if self.numbers and isinstance(value, list | tuple):
             return numbers(value, key)
+        if self.number and isinstance(value, int | float) and not isinstance(value, bool):
+            return number()(value, key)
         if isinstance(value, str) and value in self.words:
             return value
-        allowed = ", ".join([*self.words, *["a list of numbers"] * self.numbers])
+        more = ["a number"] * self.number + ["a list of numbers"] * self.numbers
+        allowed = ", ".join([*self.words, *more])
         error = refusal(key, f"one of {allowed}", value)
         close = nearest(value, self.words) if isinstance(value, str) else ""
         raise ConfigurationError(f"{error}; did you mean {close!r}?") if close else error
@@ -222,6 +226,7 @@ def sequence(item: Check, what: str) -> ListOf:
 
 numbers = ListOf(number(), "list of numbers")
 matrix = Rows(numbers, "list of rows, such as [[1.0, 0.0], [0.0, 1.0]]")
+learned_or_numbers = Choice(("learned",), numbers=True, number=True)
 weights = Weights(number(low=0.0), "list of weights")
 
 

@@ -22,11 +22,16 @@ SAMPLED: dict[str, Any] = {"expectation.engine": "sampling", "expectation.sample
 LINEAR: dict[str, Any] = {"attention.activation": "linear"}
 WHOLE: dict[str, Any] = LINEAR | {"simulation.backend": "full"}
 RELU: dict[str, Any] = {"network.activation": "relu"}
+ERF: dict[str, Any] = {"attention.activation": "erf"}
+SOFTPLUS: dict[str, Any] = {"attention.activation": "softplus"}
 
 REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "softmax": ("evaluate", "two-stage", {}),
     "SGD of attention": ("simulate", "two-stage", {}),
     "SGD of committees": ("simulate", "saad-solla", {}),
+    "SGD of linear attention": ("simulate", "two-stage", LINEAR),
+    "SGD of erf attention": ("simulate", "two-stage", ERF),
+    "SGD of softplus attention": ("simulate", "two-stage", SOFTPLUS),
     "SGD of attention in R^D": ("simulate", "two-stage", DIRECT),
     "SGD of committees in R^D": ("simulate", "saad-solla", DIRECT),
     "SGD in context": ("simulate", "in-context-pairs", LINEAR),
@@ -35,6 +40,8 @@ REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "sampling": ("evaluate", "two-stage", SAMPLED),
     "Bayes-softmax": ("evaluate", "bayes-softmax", {}),
     "mass on nothing": ("evaluate", "softmax-1", {}),
+    "softplus": ("evaluate", "two-stage", SOFTPLUS),
+    "sampling of softplus": ("evaluate", "two-stage", SOFTPLUS | SAMPLED),
     "committees": ("evaluate", "saad-solla", {}),
     "committees of ReLU": ("evaluate", "saad-solla", RELU),
 }

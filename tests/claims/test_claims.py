@@ -5,10 +5,13 @@ import types
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from scipy.special import erf
 
 import orderparams as op
 from orderparams.claims import (
     bayes_optimality,
+    elementwise_attention,
     excursion,
     in_context_heads,
     in_context_length,
@@ -183,3 +186,22 @@ def test_the_quick_claims_hold(name):
     (claim,) = select((name,))
     evidence = claim.run()
     assert [check for check in evidence.checks if not check.holds] == []
+
+
+def test_the_best_erf_attention_is_that_of_a_plain_search():
+    """Gauss–Hermite quadrature and a search without derivatives; ν = 4, L = 4."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    weights = weights / weights.sum()
+
+    def risk(x):
+        key, bias, weight, constant = x
+        noise, signal = (
+            constant + weight * erf(key * (nodes + shift) + bias) for shift in (0.0, 2.0)
+        )
+        return 3 * weights @ noise**2 + weights @ (signal - 1) ** 2
+
+    options = {"xatol": 1e-9, "fatol": 1e-14, "maxiter": 4000}
+    plain = minimize(risk, [0.8, -1.3, 0.5, 0.5], method="Nelder-Mead", options=options)
+    settings = (*elementwise_attention.ERF, "initial.bias=[-1.6]")
+    found = elementwise_attention.descend(4.0, 0.8, settings)
+    assert found == pytest.approx(plain.fun, abs=1e-9)

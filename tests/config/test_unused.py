@@ -57,6 +57,14 @@ CONTEXTS = {
     "one-bayes": {"attention.activation": "bayes-softmax", "attention.heads": 1},
     "sampling": {"expectation.engine": "sampling"},
     "origin": {"initial.variance": 0.0},
+    "linear-sgd": {
+        "attention.activation": "linear",
+        "attention.slope": "learned",
+        "attention.intercept": "learned",
+        "training.rule": "sgd",
+    },
+    "erf": {"attention.activation": "erf", "attention.bias": "learned"},
+    "softplus": {"attention.activation": "softplus"},
     "mixture": {"task.signal": MIXTURE, "task.length": {"values": [2, 4], "weights": [1.0, 1.0]}},
 }
 
@@ -80,6 +88,8 @@ OTHERS = {
     "attention.bias": ["norm", [0.3, -0.2], [0.4]],
     "attention.head_weights": ["sum", [0.8, 0.4], [0.7]],
     "attention.importance_total": [1.4],
+    "attention.slope": [0.7, [0.4, 1.3], [0.3]],
+    "attention.intercept": [0.2, [0.4, 0.1], [0.3]],
     "training.rule": ["sgd", "gradient-flow"],
     "training.learning_rate": [1.3],
     "training.batch_size": [2],
@@ -101,6 +111,8 @@ OTHERS = {
     "training.head_weight_rate": [2.0],
     "training.importance_rate": [2.0],
     "training.importance_penalty": [0.2],
+    "training.slope_rate": [2.0],
+    "training.intercept_rate": [2.0],
     "initial.kind": [],
     "initial.variance": [0.2],
     "initial.dimension": [90],
@@ -110,6 +122,8 @@ OTHERS = {
     "initial.bias": [[0.3, -0.2]],
     "initial.head_weights": [[0.3, 1.2]],
     "initial.importance": [[0.3, 1.2]],
+    "initial.slope": [[0.3, 1.2]],
+    "initial.intercept": [[0.3, 1.2]],
     "expectation.engine": ["sampling", "auto"],
     "expectation.tolerance": [1e-7],
     "expectation.samples": [512],
@@ -135,7 +149,7 @@ CANCELS = {"attention.bias", "initial.bias", "training.bias_rate"}
 @functools.cache
 def solve(problem):
     run = op.solve(problem)
-    names = ("time", "overlap", "self_overlap", "risk", "bias", "head_weight")
+    names = ("time", "overlap", "self_overlap", "risk", "bias", "head_weight", "slope", "intercept")
     return {name: value for name in names if (value := getattr(run, name)) is not None}
 
 
@@ -216,7 +230,9 @@ def test_every_key_has_another_value():
 PAIRS = [
     *itertools.product(CONTEXTS.keys() - {"bayes", "one-bayes", "origin"}, ("solve",)),
     *itertools.product(CONTEXTS.keys() - {"origin"}, ("evaluate",)),
-    *itertools.product(("softmax-sgd", "softmax-1-explicit", "sampling"), ("simulate",)),
+    *itertools.product(
+        ("softmax-sgd", "softmax-1-explicit", "sampling", "linear-sgd"), ("simulate",)
+    ),
     ("origin", "solve"),
     ("softmax-sgd", "validate"),
     ("one-head-sgd", "analyze"),

@@ -1,4 +1,4 @@
-"""Attention: the three activations and the derivative of one sequence's loss (theory 2).
+"""Attention by exponentials, and the derivative of one sequence's loss (theory 2).
 
 Shapes: H heads, L tokens. ``shares`` are s_hℓ = e^{χ_hℓ+β_h}/Z_h with one normaliser Z_h a head
 (softmax, softmax-1), or p_hℓ = e^{χ_hℓ+β_h}/Z with one for all (Bayes-softmax, ``joint``).
@@ -7,6 +7,7 @@ Shapes: H heads, L tokens. ``shares`` are s_hℓ = e^{χ_hℓ+β_h}/Z_h with one
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,17 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Activation:
-    """How logits become attention weights: joint normaliser or one per head, and κ added to it."""
+    """How logits become attention weights: joint normaliser or one per head, and κ added to it.
+
+    ``curve`` is φ in place of the exponential (:mod:`orderparams.expectations.curves`); with a
+    normaliser, log φ. ``elementwise``: there is no normaliser.
+    """
 
     name: str
     joint: bool
     kappa: float
+    curve: Any = None
+    elementwise: bool = False
 
 
 @kernel()

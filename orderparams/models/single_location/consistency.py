@@ -12,6 +12,7 @@ from orderparams.config.matrices import (
 )
 from orderparams.config.values import Matrix, Numbers
 from orderparams.errors import ConfigurationError
+from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.sections import AttentionConfig, InitialConfig, Problem
 from orderparams.models.single_location.task_sections import (
     MAX_COMPONENTS,
@@ -33,10 +34,12 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield check_length(task)
     yield check_noise(task)
     yield check_kappa(attention)
+    yield check_bias(attention)
+    yield check_line(attention)
     yield check_head_weights(attention)
     yield check_importance(problem)
     yield check_per_head(attention, initial, "importance", "initial")
-    for key in ("bias", "head_weights"):
+    for key in ("bias", "head_weights", "slope", "intercept"):
         yield check_per_head(attention, attention, key, "attention")
         yield check_per_head(attention, initial, key, "initial")
         yield check_learned(attention, initial, key)
@@ -139,6 +142,11 @@ def check_noise(task: TaskConfig) -> Found:
 
 def check_kappa(attention: AttentionConfig) -> Found:
     kappa = attention.kappa or 0.0
+    if TABLE[attention.activation].elementwise and kappa > 0:
+        yield ConfigurationError(
+            f"attention.kappa is a part of the normaliser, which {attention.activation} has not; "
+            "leave it out"
+        )
     if attention.activation == "softmax" and kappa > 0:
         yield ConfigurationError(
             "attention.kappa is zero for softmax; use attention.activation = 'softmax-1' for "
@@ -149,6 +157,35 @@ def check_kappa(attention: AttentionConfig) -> Found:
             "attention.kappa is positive for softmax-1; set it, such as attention.kappa = 1, or "
             "use attention.activation = 'softmax' for kappa = 0"
         )
+
+
+def check_bias(attention: AttentionConfig) -> Found:
+    """Biases that an activation has no place for."""
+    activation, bias = attention.activation, attention.bias
+    facts = TABLE[activation]
+    if not facts.biased and bias != "none":
+        yield ConfigurationError(
+            f"attention.bias: {activation} has no bias, its intercept is all that a bias could be; "
+            "use attention.intercept, and leave the bias out"
+        )
+    elif facts.module and bias == "norm":
+        yield ConfigurationError(
+            "attention.bias = 'norm' keeps the mean of exp(logit) of a noise token at one, which "
+            f"has no meaning for {activation}; use 'none', 'learned' or numbers"
+        )
+
+
+def check_line(attention: AttentionConfig) -> Found:
+    """Slopes and intercepts where there are none."""
+    activation = attention.activation
+    for key in ("slope", "intercept"):
+        if getattr(attention, key) is not None and key not in TABLE[activation].defaults:
+            having = [name for name, facts in TABLE.items() if key in facts.defaults]
+            instead = "; scale the head weights" if TABLE[activation].elementwise else ""
+            yield ConfigurationError(
+                f"attention.{key}: {activation} has none, only {' and '.join(having)}; leave it "
+                f"out{instead}"
+            )
 
 
 def check_head_weights(attention: AttentionConfig) -> Found:
@@ -173,6 +210,12 @@ def check_importance(problem: Problem) -> Found:
                 f"{key}: only importances have it; set attention.head_weights = 'importance', or "
                 "leave it out"
             )
+    elif TABLE[attention.activation].module:
+        having = " and ".join(name for name, facts in TABLE.items() if not facts.module)
+        yield ConfigurationError(
+            f"attention.head_weights = 'importance' is served for {having}, not for "
+            f"{attention.activation}; use 'learned'"
+        )
     elif initial.importance is not None and min(initial.importance) <= 0:
         yield ConfigurationError(
             "initial.importance: a head without importance never gains any; give positive numbers"

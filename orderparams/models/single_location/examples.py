@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.errors import ConfigurationError
+from orderparams.expectations.curves import tabulate
 from orderparams.models.interface import Example
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.setup import Heads
@@ -52,7 +53,13 @@ def draw(task: Task, heads: int, generator: np.random.Generator) -> Iterator[Dra
 
 
 def shares_of(activation: Activation, logits: Array) -> Array:
-    """s_hℓ, or p_hℓ, of logits with their biases (H, L)."""
+    """s_hℓ, p_hℓ, or φ(χ_hℓ) of element-wise activations, of logits with their biases (H, L)."""
+    if activation.curve is not None:
+        values = np.empty((3, logits.size))
+        tabulate(activation.curve, np.ascontiguousarray(logits).reshape(-1), values)
+        logits = values[0].reshape(logits.shape)
+    if activation.elementwise:
+        return logits
     axis = None if activation.joint else 1
     top = logits.max(axis=axis, keepdims=True)
     if activation.kappa > 0:
@@ -68,6 +75,8 @@ def shares_of(activation: Activation, logits: Array) -> Array:
 def attend_to(activation: Activation, heads: Heads, drawn: Drawn) -> Example:
     """What some heads attend to in a sequence."""
     shares = shares_of(activation, heads.weights @ drawn.tokens.T + heads.bias[:, None])
+    if activation.elementwise:
+        shares = heads.intercept[:, None] + heads.slope[:, None] * shares
     attention = (np.ones(heads.count) if activation.joint else heads.head_weights) @ shares
     return Example(
         drawn.signal,

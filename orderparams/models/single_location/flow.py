@@ -17,6 +17,7 @@ from orderparams.expectations.separate.integrals import Integrals
 from orderparams.models.interface import Evaluation, State
 from orderparams.models.schedule import schedule_of
 from orderparams.models.single_location.engines import Engine, Moments, taken_by
+from orderparams.models.single_location.engines.scored import ScoredQuadrature
 from orderparams.models.single_location.importance import (
     by_scores,
     entropy,
@@ -25,12 +26,20 @@ from orderparams.models.single_location.importance import (
     scores,
 )
 from orderparams.models.single_location.sections import Problem
-from orderparams.models.single_location.setup import Heads, Setup
+from orderparams.models.single_location.setup import LINE, Heads, Setup
 from orderparams.models.vectors.flow import Gradient, Rule, VectorFlow
 from orderparams.models.vectors.geometry import Vectors
 from orderparams.models.vectors.repulsion import repulsion_of
 
 Array = NDArray[np.float64]
+
+LEARNED = {
+    "bias": "bias",
+    "head_weights": "head_weight",
+    "slope": "slope",
+    "intercept": "intercept",
+}
+"""Keys of ``attention`` that can be learned, and the numbers that they are."""
 
 MOST_NOISE = 1e8
 """Noise of SGD in q beyond which no run stays in range: V falls as q^(-1/2) at most."""
@@ -46,9 +55,11 @@ class Flow(VectorFlow):
         training, attention = problem.training, problem.attention
         self.problem, self.engine, self.setup = problem, engine, setup
         self.norm_bias = attention.bias == "norm"
-        learned = {"bias": training.bias_rate} if attention.bias == "learned" else {}
-        if attention.head_weights == "learned":
-            learned["head_weight"] = training.head_weight_rate
+        learned = {
+            name: getattr(training, f"{name}_rate")
+            for key, name in LEARNED.items()
+            if getattr(attention, key) == "learned"
+        }
         self.importance = importance_of(problem)
         if self.importance.total:
             learned["importance"] = self.importance.rate
@@ -75,22 +86,32 @@ class Flow(VectorFlow):
         )
         self.heads, self.features = self.start.overlap.shape
         task, activation = setup.task, setup.activation
-        self.leaving: Integrals | None = None
+        self.leaving: Integrals | ScoredQuadrature | None = None
         if activation.kappa > 0 and not activation.joint:
-            self.leaving = Integrals(
-                task.signal, task.other_tokens, activation.kappa, problem.expectation.tolerance
-            )
+            tolerance = problem.expectation.tolerance
+            if activation.curve is not None:
+                self.leaving = ScoredQuadrature(task, activation, tolerance=tolerance)
+            else:
+                self.leaving = Integrals(
+                    task.signal, task.other_tokens, activation.kappa, tolerance
+                )
 
     def dressed(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Heads:
         """Heads of these parts; the norm bias follows from q, importances from their scores."""
         bias = numbers["bias"]
         if self.norm_bias:
             bias = -0.5 * ((overlap**2).sum(1) + (residual**2).sum(1))
-        if not self.importance.total:
-            return Heads(overlap, residual, bias, numbers["head_weight"])
-        own = numbers["importance"]
-        head_weights = self.importance.total * importances(own)
-        return Heads(overlap, residual, bias, head_weights, {"importance": own})
+        more = {name: numbers[name] for name in (*LINE, "importance") if name in numbers}
+        head_weights = numbers["head_weight"]
+        if self.importance.total:
+            head_weights = self.importance.total * importances(numbers["importance"])
+        return Heads(overlap, residual, bias, head_weights, more)
+
+    def altered(self, vectors: Vectors, numbers: Mapping[str, Array]) -> Heads:
+        """The same heads with other numbers, head weights that are no importances any more."""
+        known = {**vectors.numbers, **numbers}
+        bias, weights = known.pop("bias"), known.pop("head_weight")
+        return Heads(vectors.overlap, vectors.residual, bias, weights, known)
 
     def shown(self, numbers: Mapping[str, Array]) -> dict[str, Array]:
         """Importances, not their scores."""

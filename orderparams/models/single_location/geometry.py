@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.models.single_location.bayes.known import known_bayes_risk
 from orderparams.models.single_location.parameters import HEAD, HEAD_WEIGHT
-from orderparams.models.single_location.sections import InitialConfig, Problem
-from orderparams.models.single_location.setup import Heads, build_signal, initial_heads
+from orderparams.models.single_location.sections import (
+    AttentionConfig,
+    InitialConfig,
+    Problem,
+)
+from orderparams.models.single_location.setup import LINE, Heads, build_signal, initial_heads
 from orderparams.models.single_location.task import Signal
 from orderparams.models.vectors.geometry import Direction, Floor, Vectors, eigenspaces
 
@@ -85,20 +90,20 @@ class HeadGeometry:
         attention, start = self.problem.attention, initial_heads(self.problem)
         generator = np.random.default_rng(self.problem.expectation.seed)
         count = attention.heads
-        importance = {k: of for k, of in start.numbers.items() if k == "importance"}
         for number in itertools.count():
             mean = np.tile(self.signal.mean, (count, 1))
             overlap = spread_draw(self.signal, count, generator) if number else mean
-            bias, head_weights, more = start.bias, start.head_weights, importance
+            bias, head_weights, more = start.bias, start.head_weights, start.more
             if number >= PLAIN:
                 overlap = overlap * generator.uniform(0, 1, (count, 1))
                 if attention.bias == "learned":
                     bias = bias + generator.standard_normal(count)
                 if attention.head_weights == "learned":
                     head_weights = head_weights + generator.standard_normal(count)
-                if attention.head_weights == "importance":
-                    own = start.numbers["importance"] + generator.standard_normal(count)
-                    more = {"importance": own}
+                more = {
+                    name: values + generator.standard_normal(count) * learns(attention, name)
+                    for name, values in more.items()
+                }
             overlap = overlap + NOISE * generator.standard_normal(overlap.shape)
             residual = NOISE * generator.standard_normal((count, count))
             yield Heads(overlap, residual, bias, head_weights, more)
@@ -108,16 +113,20 @@ class HeadGeometry:
 
         Mean head weights become the mean over the rest, a joint normaliser counts the rest only;
         of importances, of which the rest is the new sum, no weight changes;
-        given or learned biases and head weights stay as they are.
+        given or learned biases, head weights, slopes and intercepts stay as they are.
         """
         attention = self.problem.attention
         kept = np.delete(np.arange(attention.heads), removed)
         bias = tuple(vectors.numbers["bias"][kept])
         head_weights = tuple(vectors.numbers["head_weight"][kept])
+        line: dict[str, Any] = {
+            name: tuple(values[kept]) for name, values in vectors.numbers.items() if name in LINE
+        }
         initial = InitialConfig(
             bias=bias if attention.bias == "learned" else None,
             head_weights=head_weights if attention.head_weights == "learned" else None,
             importance=head_weights if attention.head_weights == "importance" else None,
+            **{name: values for name, values in line.items() if learns(attention, name)},
         )
         own = attention.head_weights == "importance"
         given = isinstance(attention.bias, tuple), isinstance(attention.head_weights, tuple)
@@ -127,8 +136,20 @@ class HeadGeometry:
             importance_total=sum(head_weights) if own else attention.importance_total,
             bias=bias if given[0] else attention.bias,
             head_weights=head_weights if given[1] else attention.head_weights,
+            **{
+                name: values
+                for name, values in line.items()
+                if isinstance(getattr(attention, name), tuple)
+            },
         )
         return dataclasses.replace(self.problem, attention=attention, initial=initial)
+
+
+def learns(attention: AttentionConfig, name: str) -> bool:
+    """Whether slopes, intercepts or importances are learned."""
+    if name == "importance":
+        return attention.head_weights == "importance"
+    return bool(getattr(attention, name) == "learned")
 
 
 def spread_draw(signal: Signal, count: int, generator: np.random.Generator) -> Array:

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from orderparams.config.values import Numbers
 from orderparams.models.interface import Example, Reference, State
 from orderparams.models.single_location.bayes.known import known_bayes_risk
+from orderparams.models.single_location.curved_sgd import CurvedRule, build_curved_model
+from orderparams.models.single_location.elementwise_flow import ElementwiseFlow
 from orderparams.models.single_location.engines.auto import make_engine
 from orderparams.models.single_location.examples import attend_to_examples
 from orderparams.models.single_location.flow import Flow
@@ -37,7 +39,8 @@ def references(problem: Problem) -> Mapping[str, Reference]:
 def flow(problem: Problem) -> Flow:
     """The flow of a problem by the engine that serves it."""
     setup = build(problem)
-    return Flow(problem, setup, make_engine(problem, setup))
+    kind = ElementwiseFlow if setup.activation.elementwise else Flow
+    return kind(problem, setup, make_engine(problem, setup))
 
 
 def descent(problem: Problem, tolerance: float) -> Flow:
@@ -60,6 +63,9 @@ def geometry(problem: Problem) -> HeadGeometry:
 def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     """The replicas of a problem at step zero."""
     setup = build(problem)
+    if setup.activation.curve is not None:
+        curved = build_curved_model(setup.task, setup.activation)
+        return replicas_of(problem, curved, curved_rule(problem), setup.start, time)
     total = importance_of(problem).total
     model = build_model(setup.task, setup.activation, total)
     return replicas_of(problem, model, update_rule(problem), setup.start, time)
@@ -85,6 +91,20 @@ def update_rule(problem: Problem) -> UpdateRule:
     )
 
 
+def curved_rule(problem: Problem) -> CurvedRule:
+    """The same for functions of a logit other than the exponential."""
+    training, attention = problem.training, problem.attention
+    return CurvedRule(
+        learning_rate=training.learning_rate,
+        batch_size=training.batch_size,
+        weight_decay=training.weight_decay,
+        bias_rate=training.bias_rate * (attention.bias == "learned"),
+        head_weight_rate=training.head_weight_rate * (attention.head_weights == "learned"),
+        slope_rate=(training.slope_rate or 0.0) * (attention.slope == "learned"),
+        intercept_rate=(training.intercept_rate or 0.0) * (attention.intercept == "learned"),
+    )
+
+
 def starting_at(problem: Problem, state: State) -> Problem:
     """The same problem with an explicit start."""
     attention = problem.attention
@@ -100,6 +120,8 @@ def starting_at(problem: Problem, state: State) -> Problem:
         bias=learned("bias", attention.bias, problem.initial.bias),
         head_weights=learned("head_weight", attention.head_weights, problem.initial.head_weights),
         importance=importances_at(problem, state),
+        slope=learned("slope", attention.slope, problem.initial.slope),
+        intercept=learned("intercept", attention.intercept, problem.initial.intercept),
     )
     return dataclasses.replace(problem, initial=initial)
 

@@ -24,6 +24,8 @@ SELF_OVERLAP = OrderParameter(
 BIAS = OrderParameter("bias", "beta", "learned bias beta_h", (HEAD,))
 HEAD_WEIGHT = OrderParameter("head_weight", "u", "learned head weight u_h", (HEAD,))
 IMPORTANCE = OrderParameter("importance", "p", "importance p_h = u_h / U", (HEAD,))
+SLOPE = OrderParameter("slope", "s", "learned slope s_h", (HEAD,))
+INTERCEPT = OrderParameter("intercept", "c", "learned intercept c_h", (HEAD,))
 
 RISK = "population risk per dimension"
 """What the risk is called in files."""
@@ -49,7 +51,7 @@ BY_COMPONENT = Observable(
 OBSERVABLES = (PENALTY, NOTHING, BY_COMPONENT)
 """What a repulsion adds to the risk; of heads with normalisers of their own and a κ in them."""
 
-PARAMETERS = (OVERLAP, SELF_OVERLAP, BIAS, HEAD_WEIGHT, IMPORTANCE)
+PARAMETERS = (OVERLAP, SELF_OVERLAP, BIAS, HEAD_WEIGHT, SLOPE, INTERCEPT, IMPORTANCE)
 
 
 def order_parameters(problem: Problem) -> tuple[OrderParameter, ...]:
@@ -59,6 +61,8 @@ def order_parameters(problem: Problem) -> tuple[OrderParameter, ...]:
         BIAS: attention.bias == "learned",
         HEAD_WEIGHT: attention.head_weights == "learned",
         IMPORTANCE: attention.head_weights == "importance",
+        SLOPE: attention.slope == "learned",
+        INTERCEPT: attention.intercept == "learned",
     }
     return tuple(one for one in PARAMETERS if learned.get(one, True))
 

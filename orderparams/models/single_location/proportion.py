@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.sections import AttentionConfig, Problem
 from orderparams.models.single_location.setup import build_signal, initial_heads
 
 FAR = 30.0
@@ -27,6 +27,10 @@ def at_start(problem: Problem) -> str:
         "initial.self_overlap": (not random) * largest(heads.residual),
         bias: largest(heads.bias) * (attention.bias != "norm"),
         f"{weight}.head_weights": largest(heads.head_weights),
+        **{
+            f"{section_of(attention, name)}.{name}": largest(values)
+            for name, values in heads.more.items()
+        },
         "the signal (task.signal)": max(
             largest(signal.means), largest(np.sqrt(np.abs(signal.covariances)))
         ),
@@ -46,9 +50,17 @@ def in_course(problem: Problem, *, sgd: bool) -> str:
         * (attention.head_weights == "importance"),
         "training.head_weight_rate": training.head_weight_rate
         * (attention.head_weights == "learned"),
+        "training.slope_rate": (training.slope_rate or 0.0) * (attention.slope == "learned"),
+        "training.intercept_rate": (training.intercept_rate or 0.0)
+        * (attention.intercept == "learned"),
     }
     named = [f"{name} = {rate:g}" for name, rate in rates.items() if rate > FAST]
     return f"lower {' or '.join(named)}" if named else ""
+
+
+def section_of(attention: AttentionConfig, name: str) -> str:
+    """Where a slope or an intercept stands: a learned one in ``initial``."""
+    return "initial" if getattr(attention, name) == "learned" else "attention"
 
 
 def largest(values: np.ndarray) -> float:

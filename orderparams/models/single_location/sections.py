@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from orderparams.config import sections
 from orderparams.config.sections import (
@@ -22,6 +22,7 @@ from orderparams.config.values import (
     Numbers,
     choice,
     integer,
+    learned_or_numbers,
     matrix,
     number,
     numbers,
@@ -29,10 +30,13 @@ from orderparams.config.values import (
     weights,
     words_or_numbers,
 )
+from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.task_sections import EXAMPLE, TaskConfig
 from orderparams.models.vectors import sections as vectors
 
 MAX_HEADS = 256
+
+Filled = TypeVar("Filled", bound="AttentionConfig | TrainingConfig")
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class AttentionConfig:
 
     heads: int = option(integer(1, MAX_HEADS), 4, meaning="number of attention heads", unit="heads")
     activation: str = option(
-        choice("softmax", "softmax-1", "bayes-softmax"),
+        choice(*TABLE),
         "softmax",
         meaning="how the logits of the heads become attention weights",
     )
@@ -73,13 +77,20 @@ class AttentionConfig:
         unit="1",
         left_out="1 for head_weights = importance",
     )
-
-
-ACTIVATION_DEFAULTS: dict[str, dict[str, Any]] = {
-    "softmax": {"kappa": 0.0, "bias": "none", "head_weights": "mean"},
-    "softmax-1": {"kappa": 1.0, "bias": "norm", "head_weights": "sum"},
-    "bayes-softmax": {"kappa": 0.0, "bias": "norm", "head_weights": "sum"},
-}
+    slope: str | float | Numbers | None = option(
+        learned_or_numbers,
+        None,
+        meaning="slope s of each head in linear attention c + s χ, learned or given",
+        unit="1",
+        within="one number for all heads or one a head; only of linear",
+    )
+    intercept: str | float | Numbers | None = option(
+        learned_or_numbers,
+        None,
+        meaning="intercept c of each head, which all tokens get, learned or given",
+        unit="1",
+        within="one number for all heads or one a head; only of linear and erf",
+    )
 
 
 @dataclass(frozen=True)
@@ -109,6 +120,19 @@ class TrainingConfig(vectors.TrainingConfig):
         0.0,
         meaning="penalty of their entropy: above 0 importances part, below 0 they become equal",
         unit="risk",
+    )
+
+    slope_rate: float | None = option(
+        number(low=0.0),
+        None,
+        meaning="learning rate of slopes that are learned",
+        unit="learning_rate",
+    )
+    intercept_rate: float | None = option(
+        number(low=0.0),
+        None,
+        meaning="learning rate of intercepts that are learned",
+        unit="learning_rate",
     )
 
     @property
@@ -165,7 +189,23 @@ class InitialConfig:
         meaning="where learned head weights u start",
         unit="1",
         within="one number a head",
-        left_out="1/H for softmax, else 1",
+        left_out="1/H, or 1 for softmax-1",
+    )
+    slope: Numbers | None = option(
+        numbers,
+        None,
+        meaning="where learned slopes s start",
+        unit="1",
+        within="one number a head",
+        left_out="1",
+    )
+    intercept: Numbers | None = option(
+        numbers,
+        None,
+        meaning="where learned intercepts c start",
+        unit="1",
+        within="one number a head",
+        left_out="0",
     )
     importance: Numbers | None = option(
         weights,
@@ -243,13 +283,24 @@ def dependent_defaults(table: Mapping[str, Any]) -> dict[str, Any]:
     """By dotted key the defaults that a configuration table decides."""
     attention = table.get("attention", {})
     activation = attention.get("activation") if isinstance(attention, Mapping) else None
-    known = ACTIVATION_DEFAULTS.get(activation if isinstance(activation, str) else "softmax", {})
-    return {f"attention.{key}": value for key, value in known.items()}
+    known = TABLE.get(activation if isinstance(activation, str) else "softmax")
+    if known is None:
+        return {}
+    found = {f"attention.{key}": value for key, value in known.defaults.items()}
+    return found | {f"training.{key}": value for key, value in known.rates.items()}
 
 
 def filled(problem: Problem) -> Problem:
-    """Kappa, bias and head weights where they were left out (theory 2)."""
-    attention = problem.attention
-    defaults = ACTIVATION_DEFAULTS[attention.activation]
-    left_out = {key: value for key, value in defaults.items() if getattr(attention, key) is None}
-    return dataclasses.replace(problem, attention=dataclasses.replace(attention, **left_out))
+    """What the activation decides of attention and training, where it was left out (theory 2)."""
+    facts = TABLE[problem.attention.activation]
+    return dataclasses.replace(
+        problem,
+        attention=completed(problem.attention, facts.defaults),
+        training=completed(problem.training, facts.rates),
+    )
+
+
+def completed(section: Filled, defaults: Mapping[str, Any]) -> Filled:
+    """A section with defaults where it has nothing."""
+    left_out = {key: value for key, value in defaults.items() if getattr(section, key) is None}
+    return dataclasses.replace(section, **left_out)

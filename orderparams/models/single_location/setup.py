@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.models.single_location import task as tasks
+from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.importance import importance_of, scores
 from orderparams.models.single_location.sections import (
-    ACTIVATION_DEFAULTS,
     AttentionConfig,
     InitialConfig,
     Problem,
@@ -27,11 +27,15 @@ from orderparams.models.vectors.geometry import Vectors, draw_vectors, residual_
 
 Array = NDArray[np.float64]
 
+LINE = ("slope", "intercept")
+"""What element-wise activations have beside bias and head weights."""
+
 
 class Heads(Vectors):
     """H heads: overlap m (H, F), residual W (H, H) with q = m mᵀ + W Wᵀ, bias β (H,) and head
     weights u (H,) (theory 3, 4). Under the norm bias β follows from q and ``bias`` is what it is at
-    this state. ``more`` are scores π (H,) under "importance" where u follows from them."""
+    this state. ``more`` are slope s and intercept c of element-wise activations, and scores π (H,)
+    under "importance" where u follows from them."""
 
     def __init__(
         self,
@@ -53,6 +57,21 @@ class Heads(Vectors):
     def head_weights(self) -> Array:
         """u (H,)."""
         return self.numbers["head_weight"]
+
+    @property
+    def more(self) -> dict[str, Array]:
+        """What there is beside bias and head weights."""
+        return {name: of for name, of in self.numbers.items() if name in (*LINE, "importance")}
+
+    @property
+    def slope(self) -> Array:
+        """s (H,), 1 where it is no setting."""
+        return self.numbers.get("slope", np.ones(self.count))
+
+    @property
+    def intercept(self) -> Array:
+        """c (H,)."""
+        return self.numbers.get("intercept", np.zeros(self.count))
 
 
 def build_signal(config: SignalConfig) -> tasks.Signal:
@@ -103,8 +122,13 @@ def build_task(config: TaskConfig) -> tasks.Task:
 
 def build_activation(config: AttentionConfig) -> Activation:
     """The activation of a configuration."""
+    facts = TABLE[config.activation]
     return Activation(
-        config.activation, config.activation == "bayes-softmax", float(config.kappa or 0.0)
+        config.activation,
+        facts.joint,
+        float(config.kappa or 0.0),
+        facts.curve(),
+        facts.elementwise,
     )
 
 
@@ -112,7 +136,7 @@ def initial_head_weights(config: AttentionConfig, initial: InitialConfig) -> Arr
     """u (H,) at the start; learned head weights start at the activation's default."""
     choice = config.head_weights
     if choice == "learned":
-        choice = initial.head_weights or ACTIVATION_DEFAULTS[config.activation]["head_weights"]
+        choice = initial.head_weights or TABLE[config.activation].head_weights
     if isinstance(choice, tuple):
         return np.array(choice)
     return np.full(config.heads, 1 / config.heads if choice == "mean" else 1.0)
@@ -124,6 +148,21 @@ def initial_bias(config: AttentionConfig, initial: InitialConfig, self_overlap: 
         return -0.5 * np.diag(self_overlap)
     choice = initial.bias if config.bias == "learned" else config.bias
     return np.array(choice) if isinstance(choice, tuple) else np.zeros(config.heads)
+
+
+def initial_line(config: AttentionConfig, initial: InitialConfig) -> dict[str, Array]:
+    """Slope s and intercept c (H,) at the start, as far as the activation has them; learned ones
+    start at its defaults unless ``initial`` has them."""
+    defaults = TABLE[config.activation].defaults
+    found = {}
+    for name in LINE:
+        if name in defaults:
+            choice = getattr(config, name)
+            if choice == "learned":
+                given = getattr(initial, name)
+                choice = defaults[name] if given is None else given
+            found[name] = np.array(choice) + np.zeros(config.heads)
+    return found
 
 
 def initial_heads(problem: Problem) -> Heads:
@@ -141,11 +180,12 @@ def initial_heads(problem: Problem) -> Heads:
             residual = residual_factor(np.array(initial.self_overlap) - overlap @ overlap.T)
     self_overlap = overlap @ overlap.T + residual @ residual.T
     bias = initial_bias(attention, initial, self_overlap)
+    more = initial_line(attention, initial)
     if attention.head_weights == "importance":
         start = np.array(initial.importance or (1.0,) * attention.heads)
         p, total = start / start.sum(), importance_of(problem).total
-        return Heads(overlap, residual, bias, total * p, {"importance": scores(p)})
-    return Heads(overlap, residual, bias, initial_head_weights(attention, initial))
+        return Heads(overlap, residual, bias, total * p, {**more, "importance": scores(p)})
+    return Heads(overlap, residual, bias, initial_head_weights(attention, initial), more)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
+from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.task_sections import LengthLaw
 from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, starting
@@ -50,8 +51,9 @@ def vanishing(problem: Problem) -> Iterator[Unused]:
 def learning(problem: Problem) -> Iterator[Unused]:
     """Biases and head weights that cancel or are not learned."""
     attention = problem.attention
-    joint = attention.activation == "bayes-softmax"
-    if not attention.kappa and (not joint or attention.heads == 1):
+    facts = TABLE[attention.activation]
+    joint = facts.joint
+    if not (attention.kappa or facts.module) and (not joint or attention.heads == 1):
         keys = ("attention.bias",) * (attention.bias != "none")
         where = "one Bayes-softmax head without kappa" if joint else "softmax"
         yield Unused(
@@ -70,6 +72,14 @@ def learning(problem: Problem) -> Iterator[Unused]:
             ("training.head_weight_rate",),
             "no head weights are learned; set attention.head_weights = 'learned'",
         )
+    for key in ("slope", "intercept"):
+        if getattr(attention, key) != "learned":
+            having = [name for name, known in TABLE.items() if key in known.defaults]
+            named = "" if key in facts.defaults else f" of {' or '.join(having)}"
+            yield Unused(
+                (f"training.{key}_rate",),
+                f"no {key} is learned; set attention.{key} = 'learned'{named}",
+            )
 
 
 def importances(problem: Problem) -> Iterator[Unused]:
@@ -90,6 +100,11 @@ def expectations(problem: Problem, command: str) -> Iterator[Unused]:
         reason = "sampling has no tolerance; set expectation.samples, or engine = 'auto'"
         yield Unused(("expectation.tolerance",), reason)
         return
+    if TABLE[problem.attention.activation].closed:
+        yield Unused(
+            ("expectation.tolerance",),
+            f"the expectations of {problem.attention.activation} are closed forms; leave it out",
+        )
     if settings.engine == "auto" and noisy(problem, command) and not noise_by_quadrature(problem):
         return
     keys = ["expectation.samples"]
@@ -107,5 +122,7 @@ def noisy(problem: Problem, command: str) -> bool:
 
 def noise_by_quadrature(problem: Problem) -> bool:
     """Whether the engines of quadrature give the gradient covariance V."""
-    joint = problem.attention.activation == "bayes-softmax"
-    return joint or (problem.attention.heads == 1 and problem.task.target == "token")
+    facts = TABLE[problem.attention.activation]
+    if facts.module:
+        return facts.closed
+    return facts.joint or (problem.attention.heads == 1 and problem.task.target == "token")

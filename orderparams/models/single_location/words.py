@@ -42,6 +42,13 @@ def of_attention(problem: Problem) -> Words:
     ]
     if attention.activation != "bayes-softmax":
         pieces.append(("attention.head_weights", f"weights {given['head_weights']}"))
+    for key in ("slope", "intercept"):
+        value = getattr(attention, key)
+        if value is not None:
+            word = f"{value:g}" if isinstance(value, float) else value
+            pieces.append(
+                (f"attention.{key}", f"{key} {word if isinstance(word, str) else 'given'}")
+            )
     return pieces
 
 
@@ -59,9 +66,13 @@ SYMBOLS = {
     "attention.heads": "H",
     "attention.kappa": "κ",
     "training.bias_rate": "η_b",
+    "attention.slope": "s",
+    "attention.intercept": "c",
     "training.head_weight_rate": "η_u",
     "attention.importance_total": "U",
     "training.importance_rate": "η_p",
     "training.importance_penalty": "σ",
+    "training.slope_rate": "η_s",
+    "training.intercept_rate": "η_c",
 }
 """Those of docs/theory.md; others all models have."""

@@ -2,7 +2,10 @@
 
 separate    softmax and softmax-1 by quadrature
 joint       Bayes-softmax by quadrature
-sampling    any activation, any moment, by quasi-Monte Carlo
+elementwise linear, erf and others without a normaliser, by closed forms or quadrature
+scored      softplus and other normalised functions of a logit, by quadrature
+sampling    softmax and its relatives, any moment, by quasi-Monte Carlo
+curved      the same for all other functions of a logit
 auto        which engine serves a problem
 
 An engine is built once per problem from the task, the activation and its own settings; what it
@@ -43,6 +46,8 @@ class Moments:
         How these expectations were taken.
     gradient_covariance_error
         The same as ``error`` for V; zero where V was not asked for.
+    offset_gradient
+        Derivative in what element-wise activations add to the attention weights of all tokens.
     """
 
     risk: float
@@ -54,6 +59,7 @@ class Moments:
     error: float
     engine: str
     gradient_covariance_error: float = 0.0
+    offset_gradient: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,29 @@ class Engine(Protocol):
 
     def risk(self, weights: Array, bias: Array, head_weights: Array) -> Risk:
         """The risk at some heads, without gradients, which costs less."""
+        ...
+
+
+class OffsetEngine(Engine, Protocol):
+    """An engine of element-wise activations, a_ℓ = offset + Σ_h v_h φ(χ_hℓ): v is what it is given
+    as head weights."""
+
+    def evaluate(
+        self,
+        weights: Array,
+        bias: Array,
+        head_weights: Array,
+        *,
+        gradient_covariance: bool = False,
+        offset: float = 0.0,
+    ) -> Moments:
+        """Moments at some heads."""
+        ...
+
+    def risk(
+        self, weights: Array, bias: Array, head_weights: Array, *, offset: float = 0.0
+    ) -> Risk:
+        """The risk at some heads."""
         ...
 
 

@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.errors import ConfigurationError
-from orderparams.models.single_location.engines import Engine, Moments, Risk
+from orderparams.models.single_location.engines import Engine, Moments, OffsetEngine, Risk
+from orderparams.models.single_location.engines.curved import CurvedSampling
+from orderparams.models.single_location.engines.elementwise import Elementwise
 from orderparams.models.single_location.engines.joint import JointQuadrature
 from orderparams.models.single_location.engines.sampling import Sampling
+from orderparams.models.single_location.engines.scored import ScoredQuadrature
 from orderparams.models.single_location.engines.separate import Quadrature
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Setup
@@ -55,6 +58,70 @@ class Combined:
         return dataclasses.replace(found, engine=f"{found.engine}, {self.noise.name} for V")
 
 
+@dataclasses.dataclass(frozen=True)
+class At:
+    """An engine of an element-wise activation at one offset."""
+
+    engine: OffsetEngine
+    offset: float
+
+    @property
+    def name(self) -> str:
+        """That of the engine."""
+        return self.engine.name
+
+    def evaluate(
+        self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
+    ) -> Moments:
+        """See :class:`~orderparams.models.single_location.engines.Engine`."""
+        return self.engine.evaluate(
+            weights,
+            bias,
+            head_weights,
+            gradient_covariance=gradient_covariance,
+            offset=self.offset,
+        )
+
+    def risk(self, weights: Array, bias: Array, head_weights: Array) -> Risk:
+        """See :class:`~orderparams.models.single_location.engines.Engine`."""
+        return self.engine.risk(weights, bias, head_weights, offset=self.offset)
+
+
+@dataclasses.dataclass(frozen=True)
+class OffsetCombined:
+    """The same as :class:`Combined` of element-wise activations."""
+
+    drift: OffsetEngine
+    noise: OffsetEngine
+
+    @property
+    def name(self) -> str:
+        """Both names."""
+        return self._at(0.0).name
+
+    def evaluate(
+        self,
+        weights: Array,
+        bias: Array,
+        head_weights: Array,
+        *,
+        gradient_covariance: bool = False,
+        offset: float = 0.0,
+    ) -> Moments:
+        """See :class:`~orderparams.models.single_location.engines.OffsetEngine`."""
+        engine = self._at(offset)
+        return engine.evaluate(weights, bias, head_weights, gradient_covariance=gradient_covariance)
+
+    def risk(
+        self, weights: Array, bias: Array, head_weights: Array, *, offset: float = 0.0
+    ) -> Risk:
+        """See :class:`~orderparams.models.single_location.engines.OffsetEngine`."""
+        return self._at(offset).risk(weights, bias, head_weights)
+
+    def _at(self, offset: float) -> Combined:
+        return Combined(At(self.drift, offset), At(self.noise, offset))
+
+
 def make_engine(problem: Problem, setup: Setup) -> Engine:
     """The engine that ``expectation.engine`` asks for, of what the problem was built into.
 
@@ -65,13 +132,14 @@ def make_engine(problem: Problem, setup: Setup) -> Engine:
     settings = problem.expectation
     task, activation, heads = setup.task, setup.activation, problem.attention.heads
 
-    def sampling() -> Engine:
-        return Sampling(task, activation, heads, samples=settings.samples, seed=settings.seed)
+    kind = Sampling if activation.curve is None else CurvedSampling
+
+    def sampling() -> Sampling | CurvedSampling:
+        return kind(task, activation, heads, samples=settings.samples, seed=settings.seed)
 
     if settings.engine == "sampling":
         return sampling()
-    kind = JointQuadrature if activation.joint else Quadrature
-    quadrature = kind(task, activation, heads, tolerance=settings.tolerance)
+    quadrature = make_quadrature(setup, heads, settings.tolerance)
     if problem.training.rule != "sgd" or quadrature.serves_gradient_covariance:
         return quadrature
     if settings.engine == "quadrature":
@@ -81,4 +149,21 @@ def make_engine(problem: Problem, setup: Setup) -> Engine:
             "training.rule = 'sgd' needs; use 'auto' (V by sampling, the rest by quadrature) or "
             "'sampling'"
         )
-    return Combined(quadrature, sampling())
+    sampled = sampling()
+    if isinstance(quadrature, Elementwise):
+        assert isinstance(sampled, CurvedSampling)
+        return OffsetCombined(quadrature, sampled)
+    return Combined(quadrature, sampled)
+
+
+def make_quadrature(
+    setup: Setup, heads: int, tolerance: float
+) -> Quadrature | JointQuadrature | Elementwise | ScoredQuadrature:
+    """The engine of quadrature, or of closed forms, that serves an activation."""
+    task, activation = setup.task, setup.activation
+    if activation.elementwise:
+        return Elementwise(task, activation, tolerance=tolerance)
+    if activation.curve is not None:
+        return ScoredQuadrature(task, activation, tolerance=tolerance)
+    kind = JointQuadrature if activation.joint else Quadrature
+    return kind(task, activation, heads, tolerance=tolerance)

@@ -1,0 +1,194 @@
+"""SGD of single-location regression with any function of a logit in place of the exponential.
+
+Shapes as in :mod:`orderparams.models.single_location.sgd`, whose sequences these are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.compiled import kernel
+from orderparams.expectations.curves import curve
+from orderparams.expectations.sampling.curved import share_out
+from orderparams.models.single_location.attention import Activation
+from orderparams.models.single_location.setup import Heads
+from orderparams.models.single_location.sgd import build_model, draw
+from orderparams.models.single_location.task import Task
+from orderparams.models.vectors.sgd import Sizes
+
+__all__ = ["CurvedModel", "CurvedRule", "build_curved_model", "draw", "learn", "respond"]
+
+Array = NDArray[np.float64]
+
+
+class CurvedRule(NamedTuple):
+    """One step of SGD: learning rate γ, batch size B, weight decay λ, and the learning rates of
+    numbers in units of γ, zero for what is not learned."""
+
+    learning_rate: float
+    batch_size: int = 1
+    weight_decay: float = 0.0
+    bias_rate: float = 0.0
+    head_weight_rate: float = 0.0
+    slope_rate: float = 0.0
+    intercept_rate: float = 0.0
+
+
+class Lines(NamedTuple):
+    """Learned numbers: bias β, head weights u, and of element-wise activations slope s and
+    intercept c, else 1 and 0; each (H,)."""
+
+    bias: Array
+    head_weights: Array
+    slope: Array
+    intercept: Array
+
+
+class CurvedModel(NamedTuple):
+    """Task and activation as kernels take them; the fields of
+    :class:`orderparams.models.single_location.sgd.Model`, and the curve."""
+
+    sizes: Sizes
+    lengths: NDArray[np.int64]
+    length_cumulative: Array
+    component_cumulative: Array
+    means: Array
+    factors: Array
+    noise: float
+    scalar: bool
+    elementwise: bool
+    kappa: float
+    curve: Any
+
+    @property
+    def features(self) -> int:
+        """Number F of signal directions."""
+        return int(self.means.shape[1])
+
+    @property
+    def words(self) -> str:
+        """What limits the dimension."""
+        return "features, heads, tokens and batch"
+
+    def numbers(self, rule: CurvedRule, start: Heads, squares: Array) -> Lines:
+        """The learned numbers of a start."""
+        ones = np.ones(len(squares))
+        slope = start.numbers.get("slope", ones)
+        intercept = start.numbers.get("intercept", 0.0 * ones)
+        return Lines(start.bias.copy(), start.head_weights.copy(), slope.copy(), intercept.copy())
+
+    def records(self, overlap: Array, self_overlap: Array, numbers: Lines) -> dict[str, Array]:
+        """What is recorded, by the names of the order parameters."""
+        return {
+            "overlap": overlap,
+            "self_overlap": self_overlap,
+            "bias": numbers.bias.copy(),
+            "head_weight": numbers.head_weights.copy(),
+            "slope": numbers.slope.copy(),
+            "intercept": numbers.intercept.copy(),
+        }
+
+
+def build_curved_model(task: Task, activation: Activation) -> CurvedModel:
+    """The model of a task and an activation with a curve."""
+    model = build_model(task, activation)
+    return CurvedModel(
+        model.sizes,
+        model.lengths,
+        model.length_cumulative,
+        model.component_cumulative,
+        model.means,
+        model.factors,
+        model.noise,
+        model.scalar,
+        activation.elementwise,
+        model.kappa,
+        activation.curve,
+    )
+
+
+@kernel()
+def respond(
+    model: CurvedModel,
+    rule: CurvedRule,
+    generator: np.random.Generator,
+    position: int,
+    numbers: Lines,
+    values: Array,
+    rows: Array,
+    radial: Array,
+    gradient: Array,
+) -> float:
+    """From logits to the gradient of one sequence's loss (theory 4); returns the scalar target's.
+
+    rows (H+1, L) holds the logits χ and a last row that is free; on return g_hℓ and, last, r_ℓ. The
+    derivatives in bias, head weight, slope and intercept are added to gradient (4, H).
+    """
+    heads, length = rows.shape[0] - 1, rows.shape[1]
+    bias, head_weights, line_slope, intercept = numbers
+    residual = rows[heads]
+    curves, slopes = np.empty((heads, length)), np.empty((heads, length))
+    shares = np.empty((heads, length))
+    for h in range(heads):
+        for token in range(length):
+            value, slope, _ = curve(model.curve, rows[h, token] + bias[h])
+            curves[h, token], slopes[h, token] = value, slope
+            shares[h, token] = value
+    if not model.elementwise:
+        share_out(curves, model.kappa, shares)
+    for token in range(length):
+        residual[token] = 0.0
+        for h in range(heads):
+            line = intercept[h] + line_slope[h] * shares[h, token]
+            residual[token] += head_weights[h] * line
+    residual[position] -= 1.0
+    upstream = np.empty(length)
+    error = 0.0
+    if model.scalar:
+        error = -model.noise * generator.standard_normal()
+        for token in range(length):
+            error += residual[token] * values[0, token]
+        for token in range(length):
+            upstream[token] = 2.0 * error * values[0, token]
+            residual[token] = 0.0
+    else:
+        for token in range(length):
+            upstream[token] = 2.0 * residual[token]
+    for h in range(heads):
+        center, total = 0.0, 0.0
+        for token in range(length):
+            center += upstream[token] * shares[h, token]
+            total += upstream[token]
+        weight = head_weights[h] * line_slope[h]
+        for token in range(length):
+            if model.elementwise:
+                pull = weight * upstream[token]
+            else:
+                pull = weight * shares[h, token] * (upstream[token] - center)
+            rows[h, token] = pull * slopes[h, token]
+            gradient[0, h] += rows[h, token]
+        gradient[1, h] += intercept[h] * total + line_slope[h] * center
+        gradient[2, h] += head_weights[h] * center
+        gradient[3, h] += head_weights[h] * total
+    return error**2
+
+
+@kernel()
+def learn(
+    model: CurvedModel,
+    rule: CurvedRule,
+    rate: float,
+    gradient: Array,
+    squares: Array,
+    numbers: Lines,
+) -> None:
+    """Update bias, head weights, slopes and intercepts, each (H,)."""
+    bias, head_weights, slope, intercept = numbers
+    for h in range(bias.size):
+        bias[h] -= rate * rule.bias_rate * gradient[0, h]
+        head_weights[h] -= rate * rule.head_weight_rate * gradient[1, h]
+        slope[h] -= rate * rule.slope_rate * gradient[2, h]
+        intercept[h] -= rate * rule.intercept_rate * gradient[3, h]
