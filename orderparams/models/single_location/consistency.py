@@ -211,7 +211,9 @@ def check_importance(problem: Problem) -> Found:
                 "leave it out"
             )
     elif TABLE[attention.activation].module:
-        having = " and ".join(name for name, facts in TABLE.items() if not facts.module)
+        having = " and ".join(
+            name for name, facts in TABLE.items() if not (facts.module or facts.joint)
+        )
         yield ConfigurationError(
             f"attention.head_weights = 'importance' is served for {having}, not for "
             f"{attention.activation}; use 'learned'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from orderparams.models.single_location.sections import AttentionConfig, Problem
-from orderparams.models.single_location.setup import build_signal, initial_heads
+from orderparams.models.single_location.setup import LINE, build_signal, initial_heads
 
 FAR = 30.0
 """Heads, biases and signals beyond are named; their products are what leaves the range."""
@@ -30,6 +30,7 @@ def at_start(problem: Problem) -> str:
         **{
             f"{section_of(attention, name)}.{name}": largest(values)
             for name, values in heads.more.items()
+            if name in LINE
         },
         "the signal (task.signal)": max(
             largest(signal.means), largest(np.sqrt(np.abs(signal.covariances)))
