@@ -72,7 +72,7 @@ def test_what_is_called_the_default_is_one(name, settings):
 def test_what_has_no_value_is_named():
     problem = load("single-head")
     lines = annotated(problem).splitlines()
-    assert "# left out: overlap, self_overlap, bias, head_weights, slope, intercept" in lines
+    assert "# left out: overlap, self_overlap, bias, head_weights, slope, intercept," in lines
     given = {key for key, _ in leaves(parse_toml(annotated(problem)))}
     absent = {f"{part.name}.{name}" for part in tables(problem) for name in part.left_out}
     assert not given & absent
