@@ -65,9 +65,9 @@ def dormant_heads() -> Evidence:
 def pairs_of_heads() -> Evidence:
     """What the loss of two heads costs beyond that of each, S. With the weights of all others held
     it is 2 u_h u_h' G_hh', never negative: it is held against risks of the same heads with some
-    weights zero. With mean weights renewed, `two-stage` has both signs: the heads of the
-    second stage stand in for each other, those of the first need each other. So has `bayes-softmax`, whose
-    normaliser counts the rest.
+    weights zero. With mean weights renewed, `two-stage` has both signs: the heads of the second
+    stage stand in for each other, those of the first need each other. So has `bayes-softmax`,
+    whose normaliser counts the rest.
     """
     run, joint = op.solve("two-stage"), op.solve("bayes-softmax")
     heads = vectors_at(run, -1)
