@@ -116,7 +116,7 @@ def test_both_tests_can_fail():
     assert floor("models.single_location.flow") < floor("results.files") < floor("cli.main")
 
 
-COMMON = {"output", "slope"}
+COMMON = {"output"}
 """What is also the name of a table of all configurations and of an option, or the word for a
 derivative."""
 

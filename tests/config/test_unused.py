@@ -149,7 +149,16 @@ CANCELS = {"attention.bias", "initial.bias", "training.bias_rate"}
 @functools.cache
 def solve(problem):
     run = op.solve(problem)
-    names = ("time", "overlap", "self_overlap", "risk", "bias", "head_weight", "slope", "intercept")
+    names = (
+        "time",
+        "overlap",
+        "self_overlap",
+        "risk",
+        "bias",
+        "head_weight",
+        "logit_slope",
+        "intercept",
+    )
     return {name: value for name in names if (value := getattr(run, name)) is not None}
 
 

@@ -76,7 +76,7 @@ class CurvedModel(NamedTuple):
     def numbers(self, rule: CurvedRule, start: Heads, squares: Array) -> Lines:
         """The learned numbers of a start."""
         ones = np.ones(len(squares))
-        slope = start.numbers.get("slope", ones)
+        slope = start.numbers.get("logit_slope", ones)
         intercept = start.numbers.get("intercept", 0.0 * ones)
         return Lines(start.bias.copy(), start.head_weights.copy(), slope.copy(), intercept.copy())
 
@@ -87,7 +87,7 @@ class CurvedModel(NamedTuple):
             "self_overlap": self_overlap,
             "bias": numbers.bias.copy(),
             "head_weight": numbers.head_weights.copy(),
-            "slope": numbers.slope.copy(),
+            "logit_slope": numbers.slope.copy(),
             "intercept": numbers.intercept.copy(),
         }
 

@@ -37,7 +37,7 @@ class ElementwiseFlow(Flow):
         numbers = {
             **found.numbers,
             "head_weight": slope * of_line + intercept * of_offset,
-            "slope": weights * of_line,
+            "logit_slope": weights * of_line,
             "intercept": weights * of_offset,
         }
         return dataclasses.replace(found, numbers=numbers)

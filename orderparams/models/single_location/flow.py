@@ -26,7 +26,7 @@ from orderparams.models.single_location.importance import (
     scores,
 )
 from orderparams.models.single_location.sections import Problem
-from orderparams.models.single_location.setup import LINE, Heads, Setup
+from orderparams.models.single_location.setup import LINE, MORE, Heads, Setup, key_of
 from orderparams.models.vectors.flow import Gradient, Rule, VectorFlow
 from orderparams.models.vectors.geometry import Vectors
 from orderparams.models.vectors.repulsion import repulsion_of
@@ -36,8 +36,7 @@ Array = NDArray[np.float64]
 LEARNED = {
     "bias": "bias",
     "head_weights": "head_weight",
-    "slope": "slope",
-    "intercept": "intercept",
+    **LINE,
 }
 """Keys of ``attention`` that can be learned, and the numbers that they are."""
 
@@ -56,7 +55,7 @@ class Flow(VectorFlow):
         self.problem, self.engine, self.setup = problem, engine, setup
         self.norm_bias = attention.bias == "norm"
         learned = {
-            name: getattr(training, f"{name}_rate")
+            name: getattr(training, self.rate_key(name))
             for key, name in LEARNED.items()
             if getattr(attention, key) == "learned"
         }
@@ -101,7 +100,7 @@ class Flow(VectorFlow):
         bias = numbers["bias"]
         if self.norm_bias:
             bias = -0.5 * ((overlap**2).sum(1) + (residual**2).sum(1))
-        more = {name: numbers[name] for name in (*LINE, "importance") if name in numbers}
+        more = {name: numbers[name] for name in MORE if name in numbers}
         head_weights = numbers["head_weight"]
         if self.importance.total:
             head_weights = self.importance.total * importances(numbers["importance"])
@@ -135,6 +134,10 @@ class Flow(VectorFlow):
             own = importances(vectors.numbers["importance"])
             total += self.importance.penalty * entropy(own)
         return total
+
+    def rate_key(self, name: str) -> str:
+        """The key of ``training`` that has the learning rate of a number."""
+        return super().rate_key(key_of(name))
 
     def check_rates(self, duration: float, longest: float) -> None:
         """Also where the noise of SGD carries the heads out of range at once.

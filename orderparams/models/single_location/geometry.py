@@ -17,7 +17,13 @@ from orderparams.models.single_location.sections import (
     InitialConfig,
     Problem,
 )
-from orderparams.models.single_location.setup import LINE, Heads, build_signal, initial_heads
+from orderparams.models.single_location.setup import (
+    LINE,
+    Heads,
+    build_signal,
+    initial_heads,
+    key_of,
+)
 from orderparams.models.single_location.task import Signal
 from orderparams.models.vectors.geometry import Direction, Floor, Vectors, eigenspaces
 
@@ -120,7 +126,9 @@ class HeadGeometry:
         bias = tuple(vectors.numbers["bias"][kept])
         head_weights = tuple(vectors.numbers["head_weight"][kept])
         line: dict[str, Any] = {
-            name: tuple(values[kept]) for name, values in vectors.numbers.items() if name in LINE
+            key: tuple(vectors.numbers[name][kept])
+            for key, name in LINE.items()
+            if name in vectors.numbers
         }
         initial = InitialConfig(
             bias=bias if attention.bias == "learned" else None,
@@ -149,7 +157,7 @@ def learns(attention: AttentionConfig, name: str) -> bool:
     """Whether slopes, intercepts or importances are learned."""
     if name == "importance":
         return attention.head_weights == "importance"
-    return bool(getattr(attention, name) == "learned")
+    return bool(getattr(attention, key_of(name)) == "learned")
 
 
 def spread_draw(signal: Signal, count: int, generator: np.random.Generator) -> Array:

@@ -120,7 +120,7 @@ def starting_at(problem: Problem, state: State) -> Problem:
         bias=learned("bias", attention.bias, problem.initial.bias),
         head_weights=learned("head_weight", attention.head_weights, problem.initial.head_weights),
         importance=importances_at(problem, state),
-        slope=learned("slope", attention.slope, problem.initial.slope),
+        slope=learned("logit_slope", attention.slope, problem.initial.slope),
         intercept=learned("intercept", attention.intercept, problem.initial.intercept),
     )
     return dataclasses.replace(problem, initial=initial)

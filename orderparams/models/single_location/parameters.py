@@ -24,7 +24,7 @@ SELF_OVERLAP = OrderParameter(
 BIAS = OrderParameter("bias", "beta", "learned bias beta_h", (HEAD,))
 HEAD_WEIGHT = OrderParameter("head_weight", "u", "learned head weight u_h", (HEAD,))
 IMPORTANCE = OrderParameter("importance", "p", "importance p_h = u_h / U", (HEAD,))
-SLOPE = OrderParameter("slope", "s", "learned slope s_h", (HEAD,))
+SLOPE = OrderParameter("logit_slope", "s", "learned slope s_h", (HEAD,))
 INTERCEPT = OrderParameter("intercept", "c", "learned intercept c_h", (HEAD,))
 
 RISK = "population risk per dimension"

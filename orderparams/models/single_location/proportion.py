@@ -28,9 +28,9 @@ def at_start(problem: Problem) -> str:
         bias: largest(heads.bias) * (attention.bias != "norm"),
         f"{weight}.head_weights": largest(heads.head_weights),
         **{
-            f"{section_of(attention, name)}.{name}": largest(values)
-            for name, values in heads.more.items()
-            if name in LINE
+            f"{section_of(attention, key)}.{key}": largest(heads.numbers[name])
+            for key, name in LINE.items()
+            if name in heads.numbers
         },
         "the signal (task.signal)": max(
             largest(signal.means), largest(np.sqrt(np.abs(signal.covariances)))

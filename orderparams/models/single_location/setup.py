@@ -27,8 +27,16 @@ from orderparams.models.vectors.geometry import Vectors, draw_vectors, residual_
 
 Array = NDArray[np.float64]
 
-LINE = ("slope", "intercept")
-"""What element-wise activations have beside bias and head weights."""
+LINE = {"slope": "logit_slope", "intercept": "intercept"}
+"""Keys of what element-wise activations have beside bias and head weights, and their numbers."""
+
+MORE = (*LINE.values(), "importance")
+"""All numbers beside bias and head weights."""
+
+
+def key_of(name: str) -> str:
+    """The key of a slope or an intercept; other numbers are their own."""
+    return next((key for key, of in LINE.items() if of == name), name)
 
 
 class Heads(Vectors):
@@ -61,12 +69,12 @@ class Heads(Vectors):
     @property
     def more(self) -> dict[str, Array]:
         """What there is beside bias and head weights."""
-        return {name: of for name, of in self.numbers.items() if name in (*LINE, "importance")}
+        return {name: of for name, of in self.numbers.items() if name in MORE}
 
     @property
     def slope(self) -> Array:
         """s (H,), 1 where it is no setting."""
-        return self.numbers.get("slope", np.ones(self.count))
+        return self.numbers.get("logit_slope", np.ones(self.count))
 
     @property
     def intercept(self) -> Array:
@@ -155,12 +163,12 @@ def initial_line(config: AttentionConfig, initial: InitialConfig) -> dict[str, A
     start at its defaults unless ``initial`` has them."""
     defaults = TABLE[config.activation].defaults
     found = {}
-    for name in LINE:
-        if name in defaults:
-            choice = getattr(config, name)
+    for key, name in LINE.items():
+        if key in defaults:
+            choice = getattr(config, key)
             if choice == "learned":
-                given = getattr(initial, name)
-                choice = defaults[name] if given is None else given
+                given = getattr(initial, key)
+                choice = defaults[key] if given is None else given
             found[name] = np.array(choice) + np.zeros(config.heads)
     return found
 

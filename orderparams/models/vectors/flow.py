@@ -246,15 +246,20 @@ class VectorFlow:
             self.worst_error = max(self.worst_error, error)
         self.ways.add(way)
 
+    def rate_key(self, name: str) -> str:
+        """The key of ``training`` that has the learning rate of a number."""
+        return f"{name}_rate"
+
     def check_rates(self, duration: float, longest: float) -> None:
         """:class:`ConfigurationError` for numbers that are learned too fast to be followed."""
         for name, rate in self.rule.rates.items():
             if rate * duration > longest:
                 what = name.replace("_", " ")
                 raise ConfigurationError(
-                    f"training.{name}_rate = {rate:g}, training.duration = {duration:g}: a learned "
-                    f"{what} can be followed until their product is {longest:g}, beyond it the "
-                    "last digits of the expectations move it; lower one of them"
+                    f"training.{self.rate_key(name)} = {rate:g}, training.duration = "
+                    f"{duration:g}: a learned {what} can be followed until their product is "
+                    f"{longest:g}, beyond it the last digits of the expectations move it; lower "
+                    "one of them"
                 )
 
     def risk(self, state: State) -> float:

@@ -265,12 +265,16 @@ BASE = {
 }
 
 
+LINE_OF = {"slope": "logit_slope", "intercept": "intercept"}
+RATES = {name: key for key, name in LINE_OF.items()}
+
+
 def test_learned_linear_attention_becomes_the_best():
     """E = L(L−1)/(L² + (L−1)ν) (theory 7), from a head with or without a slope of its own."""
     for learned in (("intercept",), ("intercept", "slope")):
         run = op.solve(op.load(BASE, [f"attention.{key}=learned" for key in learned]))
         assert run.risk[-1] == pytest.approx(12 / (16 + 3 * 4), abs=1e-9)
-        assert all(run[key][-1] != run[key][0] for key in learned)
+        assert all(run[LINE_OF[key]][-1] != run[LINE_OF[key]][0] for key in learned)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -282,10 +286,11 @@ def test_learned_numbers_have_the_gradient_of_the_risk(name):
     if TABLE[name].elementwise:
         given["intercept"] = [0.2, -0.1]
     if TABLE[name].sloped:
-        given["slope"] = [0.9, 1.3]
-    keys = {key: "head_weights" if key == "head_weight" else key for key in given}
+        given["logit_slope"] = [0.9, 1.3]
+    keys = {"head_weight": "head_weights", "logit_slope": "slope"}
+    keys = {name: keys.get(name, name) for name in given}
     learned = [f"attention.{keys[key]}=learned" for key in given]
-    learned += [f"training.{key}_rate={0.5 + i}" for i, key in enumerate(given)]
+    learned += [f"training.{RATES.get(key, key)}_rate={0.5 + i}" for i, key in enumerate(given)]
     place = ["initial.overlap=[[0.5],[-0.2]]", "initial.self_overlap=[[0.4,0.1],[0.1,0.5]]"]
 
     def evaluated(numbers):
@@ -365,7 +370,7 @@ def test_commands_show_slopes_and_intercepts(run, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_examples_are_attended_to_by_the_plain_formula(name):
     """What figures of attention show, written out."""
-    line = {"slope": np.array([0.9, 1.2]), "intercept": np.array([0.2, -0.1])}
+    line = {"logit_slope": np.array([0.9, 1.2]), "intercept": np.array([0.2, -0.1])}
     line = line if TABLE[name].elementwise else {}
     heads = Heads(WEIGHTS[:, :2], np.diag([0.4, 0.6]), BIAS, LINE, line)
     task, act = make_task(5), activation(name, 0.3 * (name == "softplus"))
@@ -397,3 +402,14 @@ def test_what_softplus_heads_leave_to_nothing():
     settings = ["attention.activation=softplus", "attention.kappa=0.7", "training.duration=1"]
     run = op.solve(op.load(BASE, settings))
     assert ((run["nothing"] > 0) & (run["nothing"] < 1)).all()
+
+
+def test_an_analysis_of_learned_slopes_is_read_as_it_was(tmp_path):
+    """The derivative that is left at a point and the slope of a head have names of their own."""
+    learned = ["attention.slope=learned", "attention.intercept=learned"]
+    found = op.analyze(op.load(BASE, [*learned, "training.duration=20", "output.points=6"]))
+    found.save(tmp_path / "found.h5")
+    again = op.open(tmp_path / "found.h5")
+    for name in LINE_OF.values():
+        np.testing.assert_array_equal(again.optimum.state[name], found.optimum.state[name])
+    assert again.optimum.point.residual == found.optimum.point.residual

@@ -36,7 +36,7 @@ PLACE = (
     np.array([0.1, -0.2]),
     np.array([0.5, 0.7]),
 )
-LINE = {"slope": np.array([0.9, 1.2]), "intercept": np.array([0.2, -0.1])}
+LINE = {"logit_slope": np.array([0.9, 1.2]), "intercept": np.array([0.2, -0.1])}
 LEARNED = CurvedRule(1.5, 2, 0.3, 0.7, 0.4, 0.6, 0.9)
 
 
@@ -176,7 +176,7 @@ def test_learned_slopes_and_intercepts_are_in_checkpoints():
     resumed = simulator(problem, time)
     resumed.restore(stopped.state())
     found = resumed.run()
-    assert {"slope", "intercept"} <= set(whole.parameters)
+    assert {"logit_slope", "intercept"} <= set(whole.parameters)
     for name, values in whole.parameters.items():
         np.testing.assert_array_equal(found.parameters[name], values)
 
