@@ -7,9 +7,6 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from orderparams.config import Problem
 from orderparams.models import registry
 from orderparams.models.parameters import Observable, OrderParameter
@@ -82,13 +79,10 @@ def axis_names(parameters: Iterable[OrderParameter]) -> dict[str, str]:
     }
 
 
-def names_along(parameters: Iterable[OrderParameter]) -> dict[str, NDArray[Any]]:
+def names_along(parameters: Iterable[OrderParameter]) -> dict[str, tuple[str, ...]]:
     """Names along the axes of order parameters that have them."""
     return {
-        axis.name: np.array(axis.names, dtype=object)
-        for parameter in parameters
-        for axis in parameter.axes
-        if axis.names
+        axis.name: axis.names for parameter in parameters for axis in parameter.axes if axis.names
     }
 
 

@@ -102,9 +102,12 @@ class SimulationRun(Measured):
         arrays = {**self.parameters, **more, "risk": self.risk, "loss": self.loss}
         settings = problem.simulation
         size = {"dimension": settings.dimension} if hasattr(settings, "dimension") else {}
+        along = {
+            axis: np.array(names, dtype=object) for axis, names in names_along(self.besides).items()
+        }
         return Tree(
             variables={name: (known[name], values) for name, values in arrays.items()},
-            coordinates={"time": self.time} | names_along(self.besides),
+            coordinates={"time": self.time} | along,
             axis_names=axis_names([*table(problem.model), *self.besides]) | undimensioned(problem),
             attributes={
                 **size,
