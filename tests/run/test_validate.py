@@ -46,6 +46,7 @@ class Numbers:
     records: object = None
     status: str = "finished"
     message: str = ""
+    problem: object = dataclasses.field(default_factory=lambda: op.load("single-head"))
 
     def __getitem__(self, name):
         return self.parameters[name]

@@ -77,8 +77,8 @@ def test_a_decay_of_q_at_the_rate_of_r_is_rejected(monkeypatch):
 
     rates = Flow.rates
 
-    def once(self, vectors, residual, gradient):
-        overlap, drift, numbers = rates(self, vectors, residual, gradient)
+    def once(self, vectors, residual, gradient, *when):
+        overlap, drift, numbers = rates(self, vectors, residual, gradient, *when)
         return overlap, drift + self.rule.weight_decay * vectors.self_overlap, numbers
 
     monkeypatch.setattr(Flow, "rates", once)
