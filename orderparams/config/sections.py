@@ -57,15 +57,17 @@ def option(
     left_out: str = "",
     example: str = "",
     remedy: str = "",
+    later: bool = False,
 ) -> Any:
     """A field of a section: its check, and its default, or an example where it is required.
 
     ``meaning`` in the field's terms, ``unit`` or scaling of numbers; ``within`` says what is
     allowed beyond the check, ``left_out`` what holds where there is no value. All that pages,
-    commands and files say of a key is taken from here.
+    commands and files say of a key is taken from here. One that came ``later`` than others is
+    written only where it differs from its default: the text of a problem is what it was without.
     """
     about = {"meaning": meaning, "unit": unit, "within": within, "left_out": left_out}
-    told = {"check": check, "example": example, "remedy": remedy}
+    told = {"check": check, "example": example, "remedy": remedy, "later": later}
     return field(default=default, metadata=told | about)
 
 

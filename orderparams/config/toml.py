@@ -193,6 +193,11 @@ def section_tables(
             own = settings_of(check.table)
             inner = [key for key in own if isinstance(own[key].metadata["check"], Section)]
             inner = [key for key in inner if own[key].metadata["check"].otherwise is None]
-            values = {key: v for key, v in table[name].items() if key not in inner}
+            values = {
+                key: value
+                for key, value in table[name].items()
+                if key not in inner
+                and not (own[key].metadata["later"] and value == own[key].default)
+            }
             yield f"{path}{name}", values
             yield from section_tables(check.table, table[name], f"{path}{name}.")

@@ -87,3 +87,11 @@ def test_comments_say_meaning_range_unit_and_default():
     ]
     at = lines.index("batch_size = 1")
     assert lines[at - 1] == "# whole number; 1 to 2^31; unit: examples; this is the default"
+
+
+def test_keys_that_came_later_are_written_where_they_differ():
+    """Texts, and so hashes, of problems of before are what they were."""
+    assert "momentum" not in to_toml(load("single-head"))
+    changed = load("single-head", settings={"training.momentum": 0.5})
+    assert "momentum = 0.5" in to_toml(changed)
+    assert parse(parse_toml(to_toml(changed))) == changed

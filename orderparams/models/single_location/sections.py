@@ -114,12 +114,14 @@ class TrainingConfig(vectors.TrainingConfig):
         1.0,
         meaning="learning rate of the scores of importances, p = softmax(scores)",
         unit="learning_rate",
+        later=True,
     )
     importance_penalty: float = option(
         number(),
         0.0,
         meaning="penalty of their entropy: above 0 importances part, below 0 they become equal",
         unit="risk",
+        later=True,
     )
 
     slope_rate: float | None = option(

@@ -103,6 +103,7 @@ class TrainingConfig(sections.TrainingConfig):
         meaning="share of a step that the next one repeats; time runs faster by 1 / (1 - momentum)",
         unit="1",
         within="neither -1 nor 1",
+        later=True,
     )
 
     repulsion: RepulsionConfig | None = option(
@@ -116,6 +117,7 @@ class TrainingConfig(sections.TrainingConfig):
         choice("none", "sphere"),
         "none",
         meaning="whether vectors keep their lengths; SGD norms them after each step",
+        later=True,
     )
 
     @property
