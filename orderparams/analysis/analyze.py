@@ -85,7 +85,7 @@ def analyze(
         return stored
     with heard(progress, lambda line: line) as listener:
         run, number, told = run_of(source, settings, replica, listener or untold)
-        if registry.own_analysis(run.problem.model):
+        if registry.own_analysis(run.problem):
             return findings_of(run, number, told)
         return analysis_of(run, number, workers, told)
 

@@ -42,11 +42,12 @@ def asymptotic(name: str) -> dict[str, str]:
     return known
 
 
-def own_analysis(name: str) -> bool:
-    """Whether a model analyzes its runs by itself, since what learns are no vectors against hidden
-    directions: OWN_ANALYSIS of its module ``config``. Its module ``model`` then has ``findings``
-    in place of ``geometry`` and ``descent``."""
-    return bool(getattr(configuration(name), "OWN_ANALYSIS", False))
+def own_analysis(problem: Any) -> bool:
+    """Whether the model of a problem analyzes its runs by itself, since what learns are no vectors
+    against hidden directions: OWN_ANALYSIS of its module ``config``, or what that says of the
+    problem. Its module ``model`` then has ``findings`` in place of ``geometry`` and ``descent``."""
+    found = getattr(configuration(problem.model), "OWN_ANALYSIS", False)
+    return bool(found(problem) if callable(found) else found)
 
 
 def work(name: str) -> Any:

@@ -46,7 +46,7 @@ def simulation_in(file: Node, problem: Problem) -> SimulationRun:
 
 def analysis_in(file: Node, problem: Problem) -> Analysis | Findings:
     """The analysis in a file."""
-    own = registry.own_analysis(problem.model)
+    own = registry.own_analysis(problem)
     return read_findings(file, problem) if own else read_analysis(file, problem)
 
 

@@ -91,7 +91,7 @@ def solve(problem: Problem, start: State | None) -> Outcome:
         **run.references,
         "risk": run.risk[-1],
         "final_time": run.time[-1],
-        **({} if registry.own_analysis(problem.model) else {"stage_time": stage_times(run)}),
+        **({} if registry.own_analysis(problem) else {"stage_time": stage_times(run)}),
         "remaining": remaining(run.time, run.risk),
         "remaining_excess": remaining_excess(run),
     }
@@ -118,8 +118,9 @@ def evaluate(problem: Problem, start: State | None) -> Outcome:
 
 def optimum(problem: Problem, start: State | None) -> Outcome:
     """The least risk; ``start`` competes with the random starts."""
-    if registry.own_analysis(problem.model):
-        risk, state, residual = cast(Searching, model_of(problem)).optimum(problem, start)
+    model = model_of(problem)
+    if hasattr(model, "optimum"):
+        risk, state, residual = cast(Searching, model).optimum(problem, start)
     else:
         from orderparams.analysis.optimum import optimum, starts_from
 

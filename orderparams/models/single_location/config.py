@@ -21,7 +21,7 @@ LIMIT
 
 A model may have RECORDED, what simulations record beside order parameters, in a table like
 PARAMETERS; ASYMPTOTIC, those references that hold only in a limit; and OWN_ANALYSIS, whether it
-says itself what happened in a run.
+says itself what happened in a run, or in the run of a problem.
 """
 
 from orderparams.models.limit import LARGE_DIMENSION
@@ -47,6 +47,7 @@ __all__ = [
     "DECIDING",
     "LIMIT",
     "OBSERVABLES",
+    "OWN_ANALYSIS",
     "PARAMETERS",
     "REFERENCES",
     "RISK",
@@ -63,3 +64,8 @@ __all__ = [
 
 LIMIT = LARGE_DIMENSION
 """Where SGD follows the theory."""
+
+
+def OWN_ANALYSIS(problem: Problem) -> bool:
+    """Keys and values that are learned together are told of in chapters of their own."""
+    return problem.attention.value != "known"

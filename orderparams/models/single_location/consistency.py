@@ -22,6 +22,7 @@ from orderparams.models.single_location.task_sections import (
     SignalConfig,
     TaskConfig,
 )
+from orderparams.models.single_location.values.consistency import value_contradictions
 from orderparams.models.vectors import learning
 from orderparams.models.vectors.starts import check_no_overlaps
 
@@ -47,6 +48,7 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield from learning.contradictions(problem.training, learners)
     yield check_random(problem)
     yield check_explicit(problem)
+    yield value_contradictions(problem)
 
 
 def check_signal(task: TaskConfig) -> Found:

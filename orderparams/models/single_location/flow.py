@@ -77,11 +77,7 @@ class Flow(VectorFlow):
             self._expectations,
             rule,
             tolerance=np.inf if sampled else problem.expectation.tolerance,
-            scales={
-                # m acts through m·θ on the scores
-                "overlap": 1 / np.sqrt(1 + np.diag(setup.task.signal.second_moment)),
-                "head_weight": np.maximum(1.0, np.abs(setup.start.head_weights)),
-            },
+            scales=self.scales_of(setup),
         )
         self.heads, self.features = self.start.overlap.shape
         task, activation = setup.task, setup.activation
@@ -94,6 +90,14 @@ class Flow(VectorFlow):
                 self.leaving = Integrals(
                     task.signal, task.other_tokens, activation.kappa, tolerance
                 )
+
+    def scales_of(self, setup: Setup) -> State:
+        """Changes that matter of overlaps and head weights."""
+        return {
+            # m acts through m·θ on the scores
+            "overlap": 1 / np.sqrt(1 + np.diag(setup.task.signal.second_moment)),
+            "head_weight": np.maximum(1.0, np.abs(setup.start.numbers["head_weight"])),
+        }
 
     def dressed(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Heads:
         """Heads of these parts; the norm bias follows from q, importances from their scores."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from orderparams.config.values import Numbers
+from orderparams.models.findings import Course, Finding
 from orderparams.models.interface import Example, Reference, State
 from orderparams.models.single_location.bayes.known import known_bayes_risk
 from orderparams.models.single_location.curved_sgd import CurvedRule, build_curved_model
@@ -18,6 +20,7 @@ from orderparams.models.single_location.examples import attend_to_examples
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.geometry import HeadGeometry
 from orderparams.models.single_location.importance import LEAST, importance_of
+from orderparams.models.single_location.parameters import OF_VALUES
 from orderparams.models.single_location.proportion import at_start, in_course
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import (
@@ -27,7 +30,14 @@ from orderparams.models.single_location.setup import (
     initial_heads,
 )
 from orderparams.models.single_location.sgd import UpdateRule, build_model
+from orderparams.models.single_location.values.chapters import chapters
+from orderparams.models.single_location.values.flow import descent_of_values, value_flow
+from orderparams.models.single_location.values.geometry import ValueGeometry
+from orderparams.models.single_location.values.heads import Names, build_values
+from orderparams.models.single_location.values.sgd import value_replicas
 from orderparams.models.vectors.replicas import Ensemble, replicas_of
+
+Array = NDArray[np.float64]
 
 
 def references(problem: Problem) -> Mapping[str, Reference]:
@@ -38,6 +48,8 @@ def references(problem: Problem) -> Mapping[str, Reference]:
 
 def flow(problem: Problem) -> Flow:
     """The flow of a problem by the engine that serves it."""
+    if problem.attention.value != "known":
+        return value_flow(problem, Names.of(problem))
     setup = build(problem)
     kind = ElementwiseFlow if setup.activation.elementwise else Flow
     return kind(problem, setup, make_engine(problem, setup))
@@ -46,22 +58,31 @@ def flow(problem: Problem) -> Flow:
 def descent(problem: Problem, tolerance: float) -> Flow:
     """Gradient flow of a problem, with its expectations to a tolerance."""
     replace = dataclasses.replace
-    return flow(
-        replace(
-            problem,
-            training=replace(problem.training, rule="gradient-flow"),
-            expectation=replace(problem.expectation, tolerance=tolerance),
-        )
+    descending = replace(
+        problem,
+        training=replace(problem.training, rule="gradient-flow"),
+        expectation=replace(problem.expectation, tolerance=tolerance),
     )
+    if problem.attention.value != "known":
+        return descent_of_values(descending)
+    return flow(descending)
 
 
 def geometry(problem: Problem) -> HeadGeometry:
     """Heads against the hidden directions."""
-    return HeadGeometry(problem)
+    return HeadGeometry(problem) if problem.attention.value == "known" else ValueGeometry(problem)
+
+
+def findings(problem: Problem, run: Course, told: Callable[[float, str], None]) -> list[Finding]:
+    """What happened in a run whose values are not known."""
+    told(0.0, "what keys and values do")
+    return chapters(problem, run)
 
 
 def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     """The replicas of a problem at step zero."""
+    if problem.attention.value != "known":
+        return value_replicas(problem, build_values(problem), update_rule(problem), time)
     setup = build(problem)
     if setup.activation.curve is not None:
         curved = build_curved_model(setup.task, setup.activation)
@@ -117,6 +138,7 @@ def starting_at(problem: Problem, state: State) -> Problem:
         kind="explicit",
         overlap=tuple(map(tuple, state["overlap"].tolist())),
         self_overlap=tuple(map(tuple, state["self_overlap"].tolist())),
+        **{one.name: listed(state[one.name]) for one in OF_VALUES if one.name in state},
         bias=learned("bias", attention.bias, problem.initial.bias),
         head_weights=learned("head_weight", attention.head_weights, problem.initial.head_weights),
         importance=importances_at(problem, state),
@@ -133,6 +155,11 @@ def importances_at(problem: Problem, state: State) -> Numbers | None:
     return tuple(np.maximum(state["importance"], LEAST).tolist())
 
 
+def listed(values: Array) -> Any:
+    """Numbers, or rows of them, as a configuration has them."""
+    return tuple(tuple(row) if isinstance(row, list) else row for row in values.tolist())
+
+
 def remedy(problem: Problem, *, start: bool = False, sgd: bool = False) -> str:
     """What to change where the start, or else a run, is out of range."""
     return at_start(problem) if start else in_course(problem, sgd=sgd)
@@ -145,6 +172,7 @@ def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:
     return (
         attention.activation,
         attention.heads > 1,
+        attention.value,
         problem.task.target,
         problem.training.rule,
         problem.expectation.engine,

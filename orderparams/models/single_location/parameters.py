@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from orderparams.config.values import Matrix, Numbers
 from orderparams.models.parameters import Axis, Observable, OrderParameter
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.vectors.observables import PENALTY
 
 HEAD = Axis("head", "attention head, counted from 1", "head")
+OTHER_HEAD = Axis("head_2", "attention head, counted from 1", "head")
 FEATURE = Axis("feature", "signal direction, counted from 1", "direction")
 COMPONENT = Axis(
     "signal_component", "component of the law of the signal, counted from 1", "component"
@@ -19,6 +21,30 @@ SELF_OVERLAP = OrderParameter(
     "self-overlap q = k_h . k_h' / D",
     (HEAD, HEAD),
     symmetric=True,
+    prominent=False,
+)
+KEY_TARGET_OVERLAP = OrderParameter(
+    "key_target_overlap", "kt", "key-target overlap kt = k_h . v* / D", (HEAD,), prominent=False
+)
+VALUE_ALIGNMENT = OrderParameter(
+    "value_alignment", "mv", "value alignment mv = v_h . v* / D", (HEAD,)
+)
+VALUE_SELF_OVERLAP = OrderParameter(
+    "value_self_overlap",
+    "qv",
+    "value self-overlap qv = v_h . v_h' / D",
+    (HEAD, HEAD),
+    symmetric=True,
+    prominent=False,
+)
+VALUE_OVERLAP = OrderParameter(
+    "value_overlap", "vk", "value overlap vk = v_h . k*_f / D", (HEAD, FEATURE), prominent=False
+)
+KEY_VALUE_OVERLAP = OrderParameter(
+    "key_value_overlap",
+    "kv",
+    "key-value overlap kv = k_h . v_h' / D",
+    (HEAD, OTHER_HEAD),
     prominent=False,
 )
 BIAS = OrderParameter("bias", "beta", "learned bias beta_h", (HEAD,))
@@ -51,12 +77,44 @@ BY_COMPONENT = Observable(
 OBSERVABLES = (PENALTY, NOTHING, BY_COMPONENT)
 """What a repulsion adds to the risk; of heads with normalisers of their own and a κ in them."""
 
-PARAMETERS = (OVERLAP, SELF_OVERLAP, BIAS, HEAD_WEIGHT, SLOPE, INTERCEPT, IMPORTANCE)
+CROSSES = (KEY_TARGET_OVERLAP, VALUE_OVERLAP, KEY_VALUE_OVERLAP)
+"""What vanishes on the manifold of learned values (theory 9)."""
+
+OF_VALUES = (VALUE_ALIGNMENT, VALUE_SELF_OVERLAP, *CROSSES)
+"""Order parameters that heads have only where values are not known."""
+
+PARAMETERS = (
+    OVERLAP,
+    SELF_OVERLAP,
+    *OF_VALUES,
+    BIAS,
+    HEAD_WEIGHT,
+    SLOPE,
+    INTERCEPT,
+    IMPORTANCE,
+)
+
+
+def system_of(problem: Problem) -> str:
+    """Which equations values have: "known", "tied"; of learned ones "manifold", if all crosses of
+    the start are exactly zero, else "full"."""
+    initial, value = problem.initial, problem.attention.value
+    if value != "learned":
+        return value
+    if initial.kind == "random":
+        return "full" if initial.variance else "manifold"
+    crosses = (getattr(initial, one.name) for one in CROSSES)
+    return "full" if any(given is not None and nonzero(given) for given in crosses) else "manifold"
+
+
+def nonzero(given: Matrix | Numbers) -> bool:
+    """Whether any number of a list, or a list of lists, is not zero."""
+    return any(any(row) if isinstance(row, tuple) else row for row in given)
 
 
 def order_parameters(problem: Problem) -> tuple[OrderParameter, ...]:
     """Those that move in a problem."""
-    attention = problem.attention
+    attention, system = problem.attention, system_of(problem)
     learned = {
         BIAS: attention.bias == "learned",
         HEAD_WEIGHT: attention.head_weights == "learned",
@@ -64,14 +122,19 @@ def order_parameters(problem: Problem) -> tuple[OrderParameter, ...]:
         SLOPE: attention.slope == "learned",
         INTERCEPT: attention.intercept == "learned",
     }
+    learned |= dict.fromkeys((VALUE_ALIGNMENT, VALUE_SELF_OVERLAP), system in ("manifold", "full"))
+    learned |= dict.fromkeys(CROSSES, system == "full")
+    learned[KEY_TARGET_OVERLAP] = system in ("full", "tied")
     return tuple(one for one in PARAMETERS if learned.get(one, True))
 
 
 def sizes(problem: Problem) -> dict[str, int]:
     """Lengths of the axes."""
     signal = problem.task.signal
-    return {
+    found = {
         HEAD.name: problem.attention.heads,
         FEATURE.name: signal.features,
         COMPONENT.name: signal.count,
     }
+    own = {OTHER_HEAD.name: problem.attention.heads}
+    return found | own if system_of(problem) == "full" else found

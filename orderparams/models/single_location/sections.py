@@ -91,6 +91,12 @@ class AttentionConfig:
         unit="1",
         within="one number for all heads or one a head; only of linear and erf",
     )
+    value: str = option(
+        choice("known", "learned", "tied"),
+        "known",
+        meaning="values of heads: v* (known), vectors of their own (learned), or keys (tied)",
+        within="learned and tied with target = scalar",
+    )
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,12 @@ class TrainingConfig(vectors.TrainingConfig):
         number(low=0.0),
         None,
         meaning="learning rate of intercepts that are learned",
+        unit="learning_rate",
+    )
+    value_rate: float = option(
+        number(low=0.0),
+        1.0,
+        meaning="learning rate ρ of values that are learned",
         unit="learning_rate",
     )
 
@@ -216,6 +228,51 @@ class InitialConfig:
         unit="1",
         within="one number a head, all positive",
         left_out="1/H",
+    )
+    values: str = option(
+        choice("random", "zero"),
+        "random",
+        meaning="learned values of a random start: drawn like the keys, or zero",
+    )
+    key_target_overlap: Numbers | None = option(
+        numbers,
+        None,
+        meaning="overlaps of keys with v*, where values are not known",
+        unit="k_h·v* / D, of order 1",
+        within="one number a head",
+        left_out="0",
+    )
+    value_alignment: Numbers | None = option(
+        numbers,
+        None,
+        meaning="overlaps of learned values with v*",
+        unit="v_h·v* / D, of order 1",
+        within="one number a head",
+        left_out="0",
+    )
+    value_self_overlap: Matrix | None = option(
+        matrix,
+        None,
+        meaning="overlaps of learned values with each other",
+        unit="v_h·v_h' / D, of order 1",
+        within="H rows of H, symmetric",
+        left_out="what the overlaps with hidden directions make",
+    )
+    value_overlap: Matrix | None = option(
+        matrix,
+        None,
+        meaning="overlaps of learned values with the hidden directions of keys",
+        unit="v_h·k*_f / D, of order 1",
+        within="H rows of F",
+        left_out="0",
+    )
+    key_value_overlap: Matrix | None = option(
+        matrix,
+        None,
+        meaning="overlaps of keys with learned values",
+        unit="k_h·v_h' / D, of order 1",
+        within="H rows of H",
+        left_out="what the overlaps with hidden directions make",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
 from orderparams.models.single_location.activations.table import TABLE
+from orderparams.models.single_location.parameters import OF_VALUES
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.task_sections import LengthLaw
 from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, starting
@@ -22,9 +23,11 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
     sampled = command in ("simulate", "validate")
     if not sampled and problem.training.rule != "sgd":
         yield Unused(NO_STEPS, "gradient flow takes no steps; set training.rule = 'sgd'")
-    if not (sampled or noisy(problem, command) or problem.task.noise):
+    known = problem.attention.value == "known"
+    if known and not (sampled or noisy(problem, command) or problem.task.noise):
         reason = "both targets have one risk and gradient; they differ in the noise of SGD"
         yield Unused(("task.target",), reason, True)
+    yield from of_values(problem, command)
     if command != "optimum":
         yield from starting(problem.initial, "heads")
     yield from expectations(problem, command)
@@ -93,9 +96,27 @@ def importances(problem: Problem) -> Iterator[Unused]:
         yield Unused((*keys, *more), "one head has all importance; raise attention.heads")
 
 
+def of_values(problem: Problem, command: str) -> Iterator[Unused]:
+    """What only learned values have, or those that start somewhere."""
+    value, initial = problem.attention.value, problem.initial
+    if command == "optimum" and value != "known":
+        keys = ("training.value_rate", "initial.values", *(f"initial.{n.name}" for n in OF_VALUES))
+        yield Unused(keys, "the optimum is searched for from starts of its own", True)
+    if value != "learned":
+        reason = f"values are {value}; set attention.value = 'learned'"
+        yield Unused(("training.value_rate", "initial.values"), reason)
+    elif initial.kind == "explicit":
+        yield Unused(("initial.values",), "the start is given by its overlaps")
+
+
 def expectations(problem: Problem, command: str) -> Iterator[Unused]:
     """Keys of the engine that is not at work."""
-    settings = problem.expectation
+    settings, attention = problem.expectation, problem.attention
+    joint = attention.value != "known" and attention.activation == "bayes-softmax"
+    if joint and settings.engine == "auto":
+        reason = "Bayes-softmax is sampled where values are not known; set expectation.samples"
+        yield Unused(("expectation.tolerance",), reason)
+        return
     if settings.engine == "sampling":
         reason = "sampling has no tolerance; set expectation.samples, or engine = 'auto'"
         yield Unused(("expectation.tolerance",), reason)
@@ -122,6 +143,8 @@ def noisy(problem: Problem, command: str) -> bool:
 
 def noise_by_quadrature(problem: Problem) -> bool:
     """Whether the engines of quadrature give the gradient covariance V."""
+    if problem.attention.value != "known":
+        return False
     facts = TABLE[problem.attention.activation]
     if facts.module:
         return facts.closed

@@ -49,6 +49,8 @@ def of_attention(problem: Problem) -> Words:
             pieces.append(
                 (f"attention.{key}", f"{key} {word if isinstance(word, str) else 'given'}")
             )
+    if attention.value != "known":
+        pieces.append(("attention.value", f"values {attention.value}"))
     return pieces
 
 
@@ -74,5 +76,6 @@ SYMBOLS = {
     "training.importance_penalty": "σ",
     "training.slope_rate": "η_s",
     "training.intercept_rate": "η_c",
+    "training.value_rate": "ρ",
 }
 """Those of docs/theory.md; others all models have."""

@@ -56,7 +56,7 @@ def start(
     model: Model,
     rule: Rule,
     begin: Start,
-    variance: float | None,
+    variance: float | Array | None,
     dimension: int,
     seed: np.random.SeedSequence,
     generator: np.random.Generator,

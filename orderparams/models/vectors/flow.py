@@ -121,8 +121,12 @@ class VectorFlow:
         self.scales = scales or {}
         self.frame = frame
         self.inverse = None if frame is None else np.linalg.pinv(frame)
-        self._first, self._group = equal_vectors(start)
+        self._first, self._group = self.grouped(start)
         self._triangle = np.tril_indices(len(self._first))
+
+    def grouped(self, start: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Indices of the distinct vectors, and for every vector which of them it equals."""
+        return equal_vectors(start)
 
     def pack(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Array:
         """One vector of the parts of a state, or of its time derivative."""

@@ -38,7 +38,8 @@ class Ensemble(Replicas):
 
     time (T,), non-decreasing from zero on, is rounded to steps t·D/γ. ``begin`` is realised
     exactly; with a ``variance`` every replica draws its own vectors from N(0, variance·I_D)
-    instead. ``step`` is what becomes of a plain step, ``schedule`` how the learning rate changes.
+    instead, with a column (n, 1) each from its own. ``step`` is what becomes of a plain step,
+    ``schedule`` how the learning rate changes.
     :class:`~orderparams.errors.ConfigurationError` if there are no replicas, if D is too
     small, for no step or too many, or for more than fits into memory.
     """
@@ -54,7 +55,7 @@ class Ensemble(Replicas):
         replicas: int,
         seed: int,
         backend: str = "gram",
-        variance: float | None = None,
+        variance: float | Array | None = None,
         step: Step = PLAIN,
         schedule: Schedule = CONSTANT,
     ) -> None:
@@ -163,12 +164,19 @@ class Ensemble(Replicas):
         return kind(**arrays | {"numbers": numbers})
 
 
-def replicas_of(problem: Any, model: Model, rule: Rule, begin: Start, time: ArrayLike) -> Ensemble:
+def replicas_of(
+    problem: Any,
+    model: Model,
+    rule: Rule,
+    begin: Start,
+    time: ArrayLike,
+    shares: float | Array = 1.0,
+) -> Ensemble:
     """The replicas that a configuration asks for, at step zero.
 
     An ``explicit`` start is realised exactly; a ``random`` one is drawn anew for every replica, in
-    the dimension of the simulation. :class:`~orderparams.errors.ConfigurationError` as of
-    :class:`Ensemble`.
+    the dimension of the simulation, with these ``shares`` (n, 1) of the variance.
+    :class:`~orderparams.errors.ConfigurationError` as of :class:`Ensemble`.
     """
     settings, initial = problem.simulation, problem.initial
     return Ensemble(
@@ -180,7 +188,7 @@ def replicas_of(problem: Any, model: Model, rule: Rule, begin: Start, time: Arra
         replicas=settings.replicas,
         seed=settings.seed,
         backend=settings.backend,
-        variance=initial.variance if initial.kind == "random" else None,
+        variance=initial.variance * shares if initial.kind == "random" else None,
         step=step_of(problem),
         schedule=schedule_of(problem),
     )

@@ -200,7 +200,7 @@ def possible(result: Any, name: str) -> list[str]:
         raise ConfigurationError(
             f"{name}: expected a result, as solve or open give it, got {shown(result)}"
         )
-    own = registry.own_analysis(result.problem.model)
+    own = registry.own_analysis(result.problem)
     return [kind for kind in found if not (own and KINDS[kind].vectors)]
 
 
@@ -209,7 +209,7 @@ def chosen(result: Any, name: str, called: str) -> str:
     found = possible(result, called)
     if name and name not in KINDS:
         raise ConfigurationError(f"there is no figure {name!r}; it is one of {listed(KINDS)}")
-    own = registry.own_analysis(result.problem.model)
+    own = registry.own_analysis(result.problem)
     if name and name not in found and KINDS[name].of == (Analysis,) and not own:
         raise ConfigurationError(
             f"the figure {name} is drawn of an analysis, and {called} holds none", "analyze"

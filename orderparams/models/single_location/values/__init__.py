@@ -1,0 +1,13 @@
+"""Values that are learned, or tied to keys (theory 9): all that heads with them need.
+
+heads       stacked rows, names of their blocks, where they start
+fields      the law of their fields on one token
+single, pairs, quadrature   risk and gradient anywhere, for softmax and softmax-1
+manifold    the same where keys and values have nothing in common
+sampling    risk, gradient and V whatever the activation; wick: V on the manifold
+engine      which of these serves a problem
+flow, sgd   their flow, and one step of SGD on one sequence
+stability   how the manifold attracts; geometry: what values could be
+chapters    what is said of a run
+consistency what keys of a configuration must satisfy together
+"""

@@ -1,0 +1,198 @@
+"""What keys of learned and tied values must satisfy together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from orderparams.config.matrices import Found, array, least_eigenvalue
+from orderparams.errors import ConfigurationError
+from orderparams.models.single_location.parameters import KEY_TARGET_OVERLAP, OF_VALUES
+from orderparams.models.single_location.sections import Problem
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SERVED = ("softmax", "softmax-1", "bayes-softmax")
+"""Activations that values can be learned of."""
+
+NAMES = tuple(one.name for one in OF_VALUES)
+
+
+def value_contradictions(problem: Problem) -> Found:
+    """Every check that involves values."""
+    yield from check_target(problem)
+    yield from check_rule(problem)
+    yield from check_meaning(problem)
+    unfit = list(check_shapes(problem))
+    yield from unfit
+    if not unfit:
+        yield from check_gram(problem)
+
+
+def check_target(problem: Problem) -> Found:
+    value = problem.attention.value
+    if value != "known" and problem.task.target != "scalar":
+        yield ConfigurationError(
+            f"attention.value = {value!r} predicts numbers, and task.target = 'token' is a vector; "
+            "set task.target = 'scalar', or attention.value = 'known'"
+        )
+
+
+def check_rule(problem: Problem) -> Found:
+    """What does not go with values that are not known."""
+    attention, training, value = problem.attention, problem.training, problem.attention.value
+    if value == "known":
+        return
+    where = f"attention.value = {value!r}"
+    if attention.activation not in SERVED:
+        yield ConfigurationError(
+            f"attention.activation = {attention.activation!r} has no engine where {where}; use "
+            f"one of {', '.join(SERVED)}, or attention.value = 'known'"
+        )
+    if attention.head_weights == "importance":
+        yield ConfigurationError(
+            f"attention.head_weights = 'importance' does not go with {where}, which has weights in "
+            "its values; use 'mean', 'sum', 'learned' or numbers"
+        )
+    if training.repulsion is not None and training.repulsion.strength:
+        yield ConfigurationError(
+            f"training.repulsion does not go with {where}: keys would be pushed from values; leave "
+            "it out, or set attention.value = 'known'"
+        )
+    if training.constraint == "sphere" and value == "learned" and short_value(problem):
+        yield ConfigurationError(
+            "training.constraint = 'sphere' keeps lengths, and a value of length zero has no "
+            "direction; give initial.value_self_overlap or initial.value_alignment, or random "
+            "initial.values"
+        )
+
+
+def short_value(problem: Problem) -> bool:
+    """Whether a value starts at the origin."""
+    initial, heads = problem.initial, problem.attention.heads
+    if initial.kind == "random":
+        return initial.values == "zero" or initial.variance == 0
+    if initial.value_self_overlap is not None:
+        rows = enumerate(initial.value_self_overlap)
+        return any(row[h] == 0 for h, row in rows if h < len(row))
+    along, across = initial.value_alignment, initial.value_overlap
+    return any(
+        not (along is not None and h < len(along) and along[h])
+        and not (across is not None and h < len(across) and any(across[h]))
+        for h in range(heads)
+    )
+
+
+def given_values(problem: Problem) -> Iterator[str]:
+    """Overlaps of values that the start has."""
+    return (name for name in NAMES if getattr(problem.initial, name) is not None)
+
+
+def check_meaning(problem: Problem) -> Found:
+    """Overlaps of values that are not learned, or beside a random start."""
+    value, kind = problem.attention.value, problem.initial.kind
+    for name in given_values(problem):
+        if value == "known":
+            yield ConfigurationError(
+                f"initial.{name} is given but attention.value = 'known': values are v* and move "
+                "nowhere; set attention.value = 'learned', or leave it out"
+            )
+        elif value == "tied" and name != KEY_TARGET_OVERLAP.name:
+            yield ConfigurationError(
+                f"initial.{name} is given but attention.value = 'tied': values are the keys; give "
+                "initial.overlap, initial.self_overlap and initial.key_target_overlap alone"
+            )
+        elif kind == "random":
+            yield ConfigurationError(
+                f"initial.{name} is given but initial.kind = 'random'; set initial.kind = "
+                "'explicit' to start from it",
+                "start",
+            )
+    needed = problem.task.signal.features + 1 + 2 * problem.attention.heads
+    if value == "learned" and kind == "random" and problem.initial.dimension < needed:
+        yield ConfigurationError(
+            f"initial.dimension = {problem.initial.dimension} is too small; the features, v*, and "
+            f"a key and a value for each head need at least {needed}"
+        )
+
+
+def check_shapes(problem: Problem) -> Found:
+    """A number a head; rows of heads or features."""
+    initial, heads = problem.initial, problem.attention.heads
+    for one in OF_VALUES:
+        given = getattr(initial, one.name)
+        if given is None:
+            continue
+        columns = problem.task.signal.features if one.name == "value_overlap" else heads
+        if len(one.axes) == 1:
+            if len(given) != heads:
+                yield ConfigurationError(
+                    f"initial.{one.name}: expected {heads} numbers, one a head (attention.heads), "
+                    f"got {len(given)}"
+                )
+        elif len(given) != heads or {len(row) for row in given} != {columns}:
+            yield ConfigurationError(
+                f"initial.{one.name}: expected {heads} rows (attention.heads) of {columns} numbers"
+            )
+        elif one.symmetric and any(
+            abs(given[i][j] - given[j][i]) > 1e-12 * max(1.0, abs(given[i][j]))
+            for i in range(heads)
+            for j in range(i)
+        ):
+            yield ConfigurationError(f"initial.{one.name}: the matrix must be symmetric")
+
+
+def check_gram(problem: Problem) -> Found:
+    """The Gram matrix of keys, values, k* and v*, which no vectors have if it is not positive."""
+    initial, value = problem.initial, problem.attention.value
+    heads, features = problem.attention.heads, problem.task.signal.features
+    overlap, own = initial.overlap, initial.self_overlap
+    if initial.kind != "explicit" or value == "known" or overlap is None:
+        return
+    if (len(overlap), len(overlap[0])) != (heads, features):
+        return
+    if own is not None and {len(own), *map(len, own)} != {heads}:
+        return
+    least = least_eigenvalue(outside(problem))
+    if least < -1e-10:
+        rows = "keys" if value == "tied" else "keys and values"
+        keys = "initial.self_overlap" if value == "tied" else "initial.value_self_overlap"
+        yield ConfigurationError(
+            f"initial.overlap … {keys}: no {rows} have these overlaps with k*, v* and each other; "
+            "less the part along k* and v*, their Gram matrix has the least eigenvalue "
+            f"{least:.3g}, and it must be positive semidefinite. Lower the crosses, or raise "
+            f"self_overlap{'' if value == 'tied' else ' or value_self_overlap'}"
+        )
+
+
+def outside(problem: Problem) -> NDArray[np.float64]:
+    """Q − M Mᵀ of keys, and of values if they are learned."""
+    import numpy as np
+
+    initial, heads = problem.initial, problem.attention.heads
+    features = problem.task.signal.features
+
+    def numbers(name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        given = getattr(initial, name)
+        return np.zeros(shape) if given is None else np.array(given, dtype=float)
+
+    assert initial.overlap is not None
+    keys = np.column_stack([array(initial.overlap), numbers("key_target_overlap", (heads,))])
+    rows = keys
+    if problem.attention.value == "learned":
+        values = numbers("value_overlap", (heads, features))
+        values = np.column_stack([values, numbers("value_alignment", (heads,))])
+        rows = np.vstack([keys, values])
+    square = rows @ rows.T
+    for name, (first, second) in {
+        "self_overlap": (0, 0),
+        "value_self_overlap": (heads, heads),
+        "key_value_overlap": (0, heads),
+    }.items():
+        given = getattr(initial, name)
+        if given is not None:
+            square[first : first + heads, second : second + heads] = array(given)
+            square[second : second + heads, first : first + heads] = array(given).T
+    return square - rows @ rows.T

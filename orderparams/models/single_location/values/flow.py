@@ -1,0 +1,206 @@
+"""The flow of keys and values: stacked rows T = [k; v] that learn at two rates.
+
+dT/dt = −ϱ (∂E/∂T + λT) with ϱ = 1 for keys and the value rate ρ for values, and with the noise of
+SGD (γ/B) ϱ V ϱ in dQ/dt: the flow of :mod:`orderparams.models.vectors.flow` with rows of gradient
+and noise multiplied. On the manifold, where the crosses of the start vanish exactly, they are no
+part of the state.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.errors import SolverError
+from orderparams.models.interface import Evaluation, State
+from orderparams.models.single_location.engines import Engine, Moments
+from orderparams.models.single_location.flow import Flow
+from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.setup import Setup
+from orderparams.models.single_location.values.engine import make_value_engine
+from orderparams.models.single_location.values.heads import (
+    Names,
+    ValuedHeads,
+    build_values,
+    residual_of,
+)
+from orderparams.models.vectors.flow import Gradient
+from orderparams.models.vectors.geometry import Vectors, equal_vectors
+
+Array = NDArray[np.float64]
+
+
+class ValueFlow(Flow):
+    """The flow of H heads with values of their own, or tied to the keys, and F features."""
+
+    start: ValuedHeads
+
+    def __init__(self, problem: Problem, setup: Setup, engine: Engine, names: Names) -> None:
+        self.names = names
+        self.metric = np.ones(names.rows)
+        self.metric[names.heads :] = problem.training.value_rate
+        self.kept: NDArray[np.bool_] | None = None
+        super().__init__(problem, setup, engine)
+        self.heads, self.features = names.heads, names.features
+        overlap, residual = (entries.astype(float) for entries in names.kept)
+        own = (np.arange(names.rows) < names.heads).astype(float)
+        self.kept = super().pack(overlap, residual, dict.fromkeys(self.rule.rates, own)) > 0
+
+    def scales_of(self, setup: Setup) -> State:
+        """As of known values; v* has no signal."""
+        found = dict(super().scales_of(setup))
+        return {**found, "overlap": np.append(found["overlap"], 1.0)}
+
+    def grouped(self, start: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Heads are equal whose keys and values both are."""
+        assert isinstance(start, ValuedHeads)
+        heads, rows = start.heads, start.weights
+        beside = np.hstack([rows[:heads], rows[heads:].reshape(heads, -1)])
+        numbers = {"bias": start.bias, "head_weight": start.head_weights}
+        first, group = equal_vectors(Vectors(beside, np.zeros((heads, 0)), numbers))
+        if len(rows) == heads:
+            return first, group
+        return np.append(first, heads + first), np.append(group, len(first) + group)
+
+    def pack(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Array:
+        """One vector of the parts that can be other than zero."""
+        whole = super().pack(overlap, residual, numbers)
+        return whole if self.kept is None else whole[self.kept]
+
+    def unpack(self, y: Array) -> tuple[Vectors, Array]:
+        """The stacked rows of a state, and the residual as it is integrated."""
+        assert self.kept is not None
+        whole = np.zeros(self.kept.size)
+        whole[self.kept] = y
+        vectors, square = super().unpack(whole)
+        if self.rule.stochastic:  # keys and values with nothing in common keep factors of their own
+            vectors = self.dressed(
+                vectors.overlap, residual_of(self.names, square), vectors.numbers
+            )
+        return vectors, square
+
+    def dressed(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> ValuedHeads:
+        """Rows of these parts; the norm bias follows from the keys."""
+        heads = self.names.heads
+        bias = numbers["bias"][:heads]
+        if self.norm_bias:
+            bias = -0.5 * ((overlap[:heads] ** 2).sum(1) + (residual[:heads] ** 2).sum(1))
+        return ValuedHeads(overlap, residual, bias, numbers["head_weight"][:heads])
+
+    def state(self, y: Array) -> State:
+        """The order parameters."""
+        vectors = self.vectors(y)
+        learned = {name: vectors.numbers[name][: self.heads] for name in self.rule.rates}
+        return {**self.names.split(vectors.overlap, vectors.self_overlap), **learned}
+
+    def vectors_at(self, state: State) -> ValuedHeads:
+        """Rows with given order parameters; numbers that it does not have are as at the start."""
+        overlap, square = self.names.stacked(state)
+        square = square - overlap @ overlap.T
+        if not np.isfinite(square).all():
+            raise SolverError("the overlaps are not finite")
+        rest = np.zeros(self.names.rows - self.heads)
+        own = {
+            name: np.append(state[name], rest) if name in state else values
+            for name, values in self.start.numbers.items()
+        }
+        return self.dressed(overlap, residual_of(self.names, square), own)
+
+    def point(self, state: State) -> Array:
+        """y of given order parameters."""
+        vectors = self.vectors_at(state)
+        residual = vectors.residual
+        if self.rule.stochastic:
+            overlap, square = self.names.stacked(state)
+            residual = square - overlap @ overlap.T
+        return self.pack(vectors.overlap, residual, vectors.numbers)
+
+    def gradient_of(self, moments: Moments) -> Gradient:
+        """The same, of stacked rows; the norm bias is differentiated through."""
+        rest = np.zeros(self.names.rows - self.names.heads)
+        of_bias = np.append(moments.bias_gradient, rest)
+        gamma = moments.self_overlap_gradient
+        return Gradient(
+            moments.risk,
+            moments.overlap_gradient,
+            gamma - 0.5 * np.diag(of_bias) if self.norm_bias else gamma,
+            {"bias": of_bias, "head_weight": np.append(moments.head_weight_gradient, rest)},
+            moments.gradient_covariance,
+            moments.error,
+            moments.gradient_covariance_error,
+            moments.engine,
+        )
+
+    def nothing(self, state: State) -> Array:
+        """κ E[1/Z_h] given each component of the signal (C, H); NaN where it cannot be had."""
+        rows, keys = self.vectors_at(state), slice(self.heads)
+        assert self.leaving is not None
+        overlap = np.ascontiguousarray(rows.overlap[keys, : self.features])
+        square = np.ascontiguousarray(rows.self_overlap[keys, keys])
+        try:
+            return self.leaving.nothing(overlap, square, rows.bias)
+        except SolverError:
+            return np.full((len(self.setup.task.signal.weights), self.heads), np.nan)
+
+    def rates(
+        self, vectors: Vectors, residual: Array, gradient: Gradient, *when: Any
+    ) -> tuple[Array, Array, dict[str, Array]]:
+        """Time derivatives, rows at their rates; so is weight decay."""
+        row, decay = self.metric[:, None], 0.5 * self.rule.weight_decay
+        own = np.eye(len(row))
+        noise = gradient.covariance
+        scaled = dataclasses.replace(
+            gradient,
+            overlap=row * gradient.overlap,
+            self_overlap=row * (gradient.self_overlap + decay * own) - decay * own,
+            covariance=None if noise is None else row * noise * self.metric,
+        )
+        return super().rates(vectors, residual, scaled, *when)
+
+    def velocity(self, y: Array, gradient: Gradient) -> State:
+        """Those of the order parameters; none is zero where bias and head weights rest."""
+        found = super().velocity(y, gradient)
+        numbers = {name: found[name][: self.heads] for name in ("bias", "head_weight")}
+        if self.norm_bias:
+            numbers["bias"] = -0.5 * np.diag(found["self_overlap"])[: self.heads]
+        return {**numbers, **self.names.split(found["overlap"], found["self_overlap"])}
+
+    def evaluate(self, y: Array) -> Evaluation:
+        """Risk, gradient and velocity at y; V of the stacked rows where SGD has noise."""
+        stochastic, state = self.rule.stochastic, self.state(y)
+        found = self.gradient(self.vectors(y), covariance=stochastic)
+        gradient = self.names.split(found.overlap, found.self_overlap)
+        if "key_value_overlap" in gradient:
+            gradient["key_value_overlap"] *= 2.0  # it stands in Q twice
+        learned = {name: found.numbers[name][: self.heads] for name in self.rule.rates}
+        velocity = self.velocity(y, found)
+        return Evaluation(
+            state=state,
+            risk=found.risk,
+            gradient={**gradient, **learned},
+            velocity={name: velocity[name] for name in state},
+            noise=found.covariance,
+            error=found.error,
+            noise_error=found.covariance_error if stochastic else None,
+            engine=found.engine,
+        )
+
+
+def value_flow(problem: Problem, names: Names) -> ValueFlow:
+    """The flow of a problem in a system of equations."""
+    setup = build_values(problem)
+    return ValueFlow(problem, setup, make_value_engine(problem, setup, names), names)
+
+
+def descent_of_values(problem: Problem) -> ValueFlow:
+    """Gradient flow in all directions, crosses among them, with keys and values at one rate."""
+    training = dataclasses.replace(problem.training, value_rate=1.0)
+    names = Names.of(problem)
+    system = "full" if names.system == "manifold" else names.system
+    return value_flow(
+        dataclasses.replace(problem, training=training), dataclasses.replace(names, system=system)
+    )
