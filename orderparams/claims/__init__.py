@@ -3,11 +3,9 @@
 The claims C1 to C7 are those of Sagitova, Duranthon & Zdeborová, arXiv 2603.03993; C8 and C9 rest
 on Duranthon et al., arXiv 2509.21936. I1 to I9 are about in-context regression, after He et al.,
 arXiv 2503.12734, and Chen et al., arXiv 2402.19442. X1 to X13 are what neighbours of these papers
-found, in this model. The settings are ours. Every claim is a
-arXiv 2503.12734, and Chen et al., arXiv 2402.19442. Those named X are about what the neighbours of
-the first paper change in its attention layer. The settings are ours. Every claim is a
-function without arguments, in the room that its entry names, whose docstring is the setting and
-what is checked.
+found, in this model: X1 to X5 about values that are learned, as in arXiv 2509.21936, or tied to
+keys (after arXiv 2410.02604). The settings are ours. Every claim is a function without arguments,
+in the room that its entry names, whose docstring is the setting and what is checked.
 """
 
 from __future__ import annotations
@@ -65,6 +63,11 @@ CLAIMS = (
     Claim("I7", "Heads of one sign are stuck", "in_context_heads", "one_sign_is_stuck"),
     Claim("I8", "Softmax carries over to lengths", "in_context_length", "length_generalisation"),
     Claim("I9", "SGD sits above the flow", "in_context_noise", "whole_matrices"),
+    Claim("X1", "Learned values reach Bayes", "learned_values", "learned_values"),
+    Claim("X2", "Values are head weights", "learned_values", "values_are_head_weights"),
+    Claim("X3", "Keys and values stay apart", "learned_values", "manifold"),
+    Claim("X4", "Noise matters in every block", "value_noise", "noise_in_every_block"),
+    Claim("X5", "Tying key and value hurts", "tied_values", "tying_hurts"),
     Claim("X6", "Unequal heads do not specialize", "head_importance", "head_importance"),
     Claim("X7", "A little repulsion is of use", "repulsion", "repulsion"),
     Claim("X9", "SGD rests beside its target", "spheres", "rest_on_a_sphere"),

@@ -78,7 +78,7 @@ OBSERVABLES = (PENALTY, NOTHING, BY_COMPONENT)
 """What a repulsion adds to the risk; of heads with normalisers of their own and a κ in them."""
 
 CROSSES = (KEY_TARGET_OVERLAP, VALUE_OVERLAP, KEY_VALUE_OVERLAP)
-"""What vanishes on the manifold of learned values (theory 9)."""
+"""What vanishes on the manifold of learned values (theory 11)."""
 
 OF_VALUES = (VALUE_ALIGNMENT, VALUE_SELF_OVERLAP, *CROSSES)
 """Order parameters that heads have only where values are not known."""

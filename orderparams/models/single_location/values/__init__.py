@@ -1,4 +1,4 @@
-"""Values that are learned, or tied to keys (theory 9): all that heads with them need.
+"""Values that are learned, or tied to keys (theory 11): all that heads with them need.
 
 heads       stacked rows, names of their blocks, where they start
 fields      the law of their fields on one token

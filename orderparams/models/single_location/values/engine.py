@@ -2,7 +2,7 @@
 
                         softmax, softmax-1                       Bayes-softmax
 on the manifold         sums of theory 5b, seeded by values      sampling
-elsewhere, and tied     one head and pairs (theory 9)           sampling
+elsewhere, and tied     one head and pairs (theory 11)           sampling
 V                       sampling; on the manifold by Wick's theorem, of logits alone
 """
 
