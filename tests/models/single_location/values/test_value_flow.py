@@ -213,6 +213,68 @@ def test_tied_sgd_follows_the_theory():
             assert (np.abs(run[key][:, -1].mean(0) - theory[key][-1]) < 4.5 * error).all()
 
 
+BALL = {
+    "task": {
+        "length": 4, "target": "scalar", "signal": {"kind": "spikes", "strengths": [5.0]},
+    },
+    "attention": {"heads": 1, "value": "learned", "activation": "softmax-1", "bias": "none"},
+    "training": {"duration": 4.0, "value_rate": 0.7, "constraint": "sphere"},
+    "initial": {
+        "kind": "explicit",
+        "overlap": [[0.4]],
+        "self_overlap": [[0.81]],
+        "key_target_overlap": [0.1],
+        "value_overlap": [[0.1]],
+        "value_alignment": [0.3],
+        "value_self_overlap": [[0.3]],
+        "key_value_overlap": [[0.23]],
+    },
+    "output": {"points": 5},
+}  # fmt: skip
+
+
+def test_keys_and_values_on_spheres():
+    run = op.solve(BALL)
+    names = ("overlap", "key_target_overlap", "value_overlap", "value_alignment",
+             "key_value_overlap")  # fmt: skip
+    expected = [
+        [0.6127715956, 0.0461904078, -0.0102585187, 0.5116893175, 0.0499440493],
+        [0.8753432262, 0.0035190185, -0.0001692595, 0.5477128729, 0.0018564689],
+    ]
+    found = np.array([run[name].ravel()[[1, 4]] for name in names]).T
+    np.testing.assert_allclose(found, expected, atol=3e-6)
+    np.testing.assert_allclose(run.risk[[1, 4]], [0.6439125062, 0.5044029129], atol=3e-6)
+    for name in ("self_overlap", "value_self_overlap"):
+        np.testing.assert_allclose(np.ptp(run[name]), 0, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "rule",
+    [{"constraint": "sphere"}, {"momentum": 0.5}, {"schedule": {"kind": "inverse", "time": 1.0}}],
+    ids=["sphere", "momentum", "schedule"],
+)
+def test_other_rules_of_learning(rule):
+    training = {"rule": "sgd", "value_rate": 0.7, "duration": 1.0, **rule}
+    table = BALL | {"training": training, "output": {"points": 3}}
+    settings = {"simulation.replicas": 64, "simulation.dimension": 800}
+    theory = op.solve(table)
+    run = op.simulate(table, settings=settings)
+    for key in theory:
+        found = run[key][:, -1].ravel()
+        error = found.std(ddof=1) / 8 + 1e-6  # of the integrator
+        assert abs(found.mean() - theory[key][-1].item()) < 4.5 * error
+
+
+def test_mass_on_nothing_is_that_of_keys():
+    start = op.evaluate(BALL)
+    keys = {"kind": "explicit", "overlap": [[0.4]], "self_overlap": [[0.81]]}
+    known = BALL | {"initial": keys, "training": {}}
+    known["attention"] = BALL["attention"] | {"value": "known"}
+    expected = op.evaluate(known).observables["nothing"]
+    np.testing.assert_allclose(start.observables["nothing"], expected, atol=1e-9)
+
+
 def test_random_values_are_drawn_like_keys():
     table = ONE | {"initial": {"variance": 0.2, "dimension": 50, "seed": 3}}
     state = op.evaluate(table).parameters
@@ -298,6 +360,21 @@ BAD = {
         "least eigenvalue -0.04",
     ),
     "dimension": ({"initial": {"dimension": 3}}, "at least 4"),
+    "activation": (
+        {"attention": {"heads": 1, "value": "learned", "activation": "erf"}}, "has no engine where"
+    ),
+    "importance": (
+        {"attention": {"heads": 1, "value": "learned", "head_weights": "importance"}},
+        "'importance' does not go with",
+    ),
+    "repulsion": (
+        {"attention": {"heads": 2, "value": "learned"}, "initial": {},
+         "training": {"repulsion": {"kind": "cosine"}}},
+        "keys would be pushed from values",
+    ),
+    "sphere": (
+        start(overlap=[[0.3]]) | {"training": {"constraint": "sphere"}}, "no direction"
+    ),
     "weights": (
         {"attention": {"heads": 1, "value": "learned", "activation": "bayes-softmax",
                        "head_weights": "learned"}},
