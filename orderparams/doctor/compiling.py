@@ -23,6 +23,8 @@ LINEAR: dict[str, Any] = {"attention.activation": "linear"}
 WHOLE: dict[str, Any] = LINEAR | {"simulation.backend": "full"}
 RELU: dict[str, Any] = {"network.activation": "relu"}
 ERF: dict[str, Any] = {"attention.activation": "erf"}
+NOISY: dict[str, Any] = {"training.rule": "sgd", "expectation.samples": 256}
+APART: dict[str, Any] = {"initial.key_target_overlap": [0.0], "initial.value_overlap": [[0.0]]}
 SOFTPLUS: dict[str, Any] = {"attention.activation": "softplus"}
 
 REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -34,6 +36,8 @@ REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "SGD of softplus attention": ("simulate", "two-stage", SOFTPLUS),
     "SGD of attention in R^D": ("simulate", "two-stage", DIRECT),
     "SGD of committees in R^D": ("simulate", "saad-solla", DIRECT),
+    "SGD of values": ("simulate", "learned-values", {}),
+    "SGD of values in R^D": ("simulate", "learned-values", DIRECT),
     "SGD in context": ("simulate", "in-context-pairs", LINEAR),
     "SGD of matrices in context": ("simulate", "in-context-pairs", WHOLE),
     "in context": ("evaluate", "in-context-pairs", {}),
@@ -42,6 +46,9 @@ REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mass on nothing": ("evaluate", "softmax-1", {}),
     "softplus": ("evaluate", "two-stage", SOFTPLUS),
     "sampling of softplus": ("evaluate", "two-stage", SOFTPLUS | SAMPLED),
+    "values": ("evaluate", "learned-values", {}),
+    "noise of values": ("evaluate", "learned-values", NOISY),
+    "noise of values apart from keys": ("evaluate", "learned-values", NOISY | APART),
     "committees": ("evaluate", "saad-solla", {}),
     "committees of ReLU": ("evaluate", "saad-solla", RELU),
 }
