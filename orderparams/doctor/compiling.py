@@ -24,7 +24,7 @@ WHOLE: dict[str, Any] = LINEAR | {"simulation.backend": "full"}
 RELU: dict[str, Any] = {"network.activation": "relu"}
 ERF: dict[str, Any] = {"attention.activation": "erf"}
 NOISY: dict[str, Any] = {"training.rule": "sgd", "expectation.samples": 256}
-APART: dict[str, Any] = {"initial.key_target_overlap": [0.0], "initial.value_overlap": [[0.0]]}
+APART: dict[str, Any] = {"initial": {"variance": 0.0}}
 SOFTPLUS: dict[str, Any] = {"attention.activation": "softplus"}
 
 REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
