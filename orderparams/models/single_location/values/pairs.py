@@ -73,8 +73,8 @@ class Series:
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """What both logits share is integrated at nodes of weights (R,): tables (ORDERS, R, n) of both
-    heads at each of them, the first rows less one."""
+    """One logit at nodes of weights (R,): tables (ORDERS, R, n) of both heads given each of them,
+    the first rows less one."""
 
     rows: Array
     others: Array

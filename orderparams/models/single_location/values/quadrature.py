@@ -50,9 +50,11 @@ Array = NDArray[np.float64]
 ROWS = 7
 """Derivatives 0 … 6 of one head's kernel: four of ω²K_2, two of its derivatives."""
 
-BEYOND = 1e3
-"""By what more than the accuracy asked for the windows of τ and Mehler's series are cut: values
-multiply the tails, and Stein's derivatives the terms."""
+BEYOND = 10.0
+"""By what more than the accuracy asked for the windows of τ are cut: values multiply the tails."""
+
+STEEP = 1e3
+"""The same for Mehler's series, whose terms Stein's derivatives multiply."""
 
 
 @kernel(inlined=False)
@@ -119,7 +121,7 @@ class FullQuadrature:
         accuracy = max(self.tolerance / size, FINEST)
         digits = float(np.log(BEYOND * self.lengths.others.max() / accuracy))
         located = locate(law, self.lengths, self.kappa, np.log(100.0 * BEYOND / accuracy))
-        found = table_depth(law, 0.02 * accuracy / BEYOND, digits)
+        found = table_depth(law, 0.02 * accuracy / STEEP, digits)
         terms = found.terms
         reach = np.maximum(terms, terms.transpose(0, 2, 1)).max(axis=2)
         depth = Depth(digits, terms, np.maximum(ROWS, reach + ORDERS))
@@ -265,8 +267,8 @@ def joint_law(
     pair: tuple[int, int],
     c: int,
 ) -> Law2:
-    """J of two heads on one kind of token: Mehler's series, or where it is too long the logits'
-    common part at nodes."""
+    """J of two heads on one kind of token: Mehler's series, or where it is too long the narrower
+    logit at nodes, and the other one given it."""
     h, k = pair
     terms = depth.terms[c, h, k]
     covariance = law.covariances[c]
@@ -277,14 +279,14 @@ def joint_law(
             tables[k][c][:rows],
             coefficients(covariance[h, k], terms),
         )
-    along = covariance[h, k] / np.sqrt(covariance[h, h] * covariance[k, k])
-    shared = np.sqrt(np.abs(along) * np.diagonal(covariance)[[h, k]])
-    shared[1] *= np.sign(along)
-    nodes, weights = gaussian_rule(float(np.abs(shared).max()), ORDERS, depth.digits)
+    lead = h if covariance[h, h] <= covariance[k, k] else k
+    deviation = float(np.sqrt(covariance[lead, lead]))
+    nodes, weights = gaussian_rule(deviation, ORDERS, depth.digits)
     found = []
-    for head, part in zip(pair, shared, strict=True):
+    for head in pair:
         scale = grids.scales[head, : grids.sizes[head]]
-        own = np.sqrt(max(covariance[head, head] - part**2, 0.0))
+        part = covariance[lead, head] / deviation
+        own = 0.0 if head == lead else np.sqrt(max(covariance[head, head] - part**2, 0.0))
         moved = (np.exp(part * nodes)[:, None] * scale).ravel()
         table = np.empty((ORDERS, moved.size))
         fill_table(np.minimum(moved, 1e300), law.means[c, head], own, depth.digits, table)
