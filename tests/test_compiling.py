@@ -14,6 +14,7 @@ import orderparams
 from orderparams import ahead, compiled
 from orderparams.doctor import compiling, machine
 from orderparams.errors import ConfigurationError, SolverError
+from orderparams.expectations import elementwise
 
 QUICK = {"committees": compiling.REHEARSALS["committees"]}
 
@@ -41,8 +42,10 @@ def test_rehearsals_need_every_kernel_of_the_program():
     called = {other for kernel in everything for other in ahead.called_by(kernel)}
     assert len(everything) > 60
     chosen = {function.__name__ for function in compiled.CHOSEN}
+    brought = {elementwise.alone, elementwise.together}  # of activations without closed forms
     for kernel in everything:
-        assert kernel.overloads or kernel in called or kernel.__name__ in chosen, kernel
+        ready = kernel.overloads or kernel in called or kernel in brought
+        assert ready or kernel.__name__ in chosen, kernel
 
 
 @pytest.mark.slow

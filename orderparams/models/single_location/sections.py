@@ -96,6 +96,7 @@ class AttentionConfig:
         "known",
         meaning="values of heads: v* (known), vectors of their own (learned), or keys (tied)",
         within="learned and tied with target = scalar",
+        later=True,
     )
 
 
@@ -147,6 +148,7 @@ class TrainingConfig(vectors.TrainingConfig):
         1.0,
         meaning="learning rate ρ of values that are learned",
         unit="learning_rate",
+        later=True,
     )
 
     @property
@@ -233,6 +235,7 @@ class InitialConfig:
         choice("random", "zero"),
         "random",
         meaning="learned values of a random start: drawn like the keys, or zero",
+        later=True,
     )
     key_target_overlap: Numbers | None = option(
         numbers,
