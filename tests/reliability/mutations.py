@@ -65,7 +65,8 @@ def twice(lines: list[str], chance: random.Random) -> None:
 
 def missing(lines: list[str], chance: random.Random) -> None:
     needed = ("kind = ", "[task.signal]", "components = ", "strengths = ", "model = ")
-    whole = ('kind = "random"', 'kind = "allocated"', "strengths = [[")  # there are defaults
+    kinds = ('kind = "random"', 'kind = "allocated"', 'kind = "cosine"')
+    whole = (*kinds, "strengths = [[")  # there are defaults
     found = [line for line in lines if line.startswith(needed) and not line.startswith(whole)]
     lines.remove(chance.choice(found))
 

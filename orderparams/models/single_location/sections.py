@@ -365,4 +365,4 @@ def filled(problem: Problem) -> Problem:
 def completed(section: Filled, defaults: Mapping[str, Any]) -> Filled:
     """A section with defaults where it has nothing."""
     left_out = {key: value for key, value in defaults.items() if getattr(section, key) is None}
-    return dataclasses.replace(section, **left_out)
+    return dataclasses.replace(section, **left_out) if left_out else section

@@ -93,23 +93,24 @@ def given_values(problem: Problem) -> Iterator[str]:
 def check_meaning(problem: Problem) -> Found:
     """Overlaps of values that are not learned, or beside a random start."""
     value, kind = problem.attention.value, problem.initial.kind
-    for name in given_values(problem):
-        if value == "known":
-            yield ConfigurationError(
-                f"initial.{name} is given but attention.value = 'known': values are v* and move "
-                "nowhere; set attention.value = 'learned', or leave it out"
-            )
-        elif value == "tied" and name != KEY_TARGET_OVERLAP.name:
-            yield ConfigurationError(
-                f"initial.{name} is given but attention.value = 'tied': values are the keys; give "
-                "initial.overlap, initial.self_overlap and initial.key_target_overlap alone"
-            )
-        elif kind == "random":
-            yield ConfigurationError(
-                f"initial.{name} is given but initial.kind = 'random'; set initial.kind = "
-                "'explicit' to start from it",
-                "start",
-            )
+    names = [*given_values(problem)]
+    own = [name for name in names if name != KEY_TARGET_OVERLAP.name]
+    keys = ", ".join(f"initial.{name}" for name in (own if value == "tied" and own else names))
+    if names and value == "known":
+        yield ConfigurationError(
+            f"{keys}: attention.value = 'known', values are v* and move nowhere; set "
+            "attention.value = 'learned', or leave it out"
+        )
+    elif own and value == "tied":
+        yield ConfigurationError(
+            f"{keys}: attention.value = 'tied', values are the keys; give initial.overlap, "
+            "initial.self_overlap and initial.key_target_overlap alone"
+        )
+    elif names and kind == "random":
+        yield ConfigurationError(
+            f"{keys}: initial.kind = 'random'; set initial.kind = 'explicit' to start from there",
+            "start",
+        )
     needed = problem.task.signal.features + 1 + 2 * problem.attention.heads
     if value == "learned" and kind == "random" and problem.initial.dimension < needed:
         yield ConfigurationError(
@@ -121,6 +122,8 @@ def check_meaning(problem: Problem) -> Found:
 def check_shapes(problem: Problem) -> Found:
     """A number a head; rows of heads or features."""
     initial, heads = problem.initial, problem.attention.heads
+    if problem.attention.value == "known":
+        return
     for one in OF_VALUES:
         given = getattr(initial, one.name)
         if given is None:
