@@ -145,3 +145,8 @@ def test_observables_of_a_run_are_drawn_where_they_are_asked_for():
     assert drawn >= {tuple(course) for course in run["nothing"].T}
     with pytest.raises(ConfigurationError, match=r"there is overlap, self_overlap, nothing, risk"):
         plot_courses(run, request=Request(quantity=("mass",)))
+
+
+def test_a_single_number_at_the_end_is_no_matrix():
+    run = op.solve("single-head", settings={"training.duration": 5, "output.points": 4})
+    assert not [name for name in panels(plot_courses(run)) if name.endswith("at the end")]

@@ -55,6 +55,9 @@ MOST_TICKS, MOST_ROWS, MOST_WRITTEN, PLACES = 12, 8, 40, 2
 """Ticks of a matrix along and across, which are rows that have room for their values, entries in
 which these are written, of all matrices, and significant places of the largest."""
 
+MOST_ENDS, NOTHING = 2, 1e-8
+"""Matrices at the end that are drawn, and size of values below which they are zero."""
+
 HIGH, LOW = 1.75, 1.5
 """Inches of a panel of order parameters with two axes, and of others."""
 
@@ -136,7 +139,9 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
         )
     crossed = [one for one in parameters if one.crossed]
     alone = isinstance(results[0], Trajectory) and len(results) == 1
-    ends = tuple(crossed) if alone and not request.quantity else ()
+    ends: tuple[OrderParameter, ...] = ()
+    if alone and not request.quantity:
+        ends = tuple(p for p in crossed if results[0][p.name][-1].size > 1)[:MOST_ENDS]
     rows = rows_of(parameters, sizes_of(source.problem for source in sources))
     if on_log_time(results, request):
         sources = [source.after_start() for source in sources]
@@ -373,7 +378,8 @@ def draw_matrix(
     stand ``beside`` each other, their titles are symbols, and the first has the name of the rows.
     """
     values = parameter.lines(values)
-    limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0)) or 1.0
+    limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    limit = limit if limit > NOTHING else 1.0
     image = axes.imshow(values, cmap=diverging(), vmin=-limit, vmax=limit, aspect="auto")
     lines, panels = parameter.axes[0].word, parameter.axes[1].word
     called = parameter.words if len(beside) == 1 else parameter.sign
