@@ -117,8 +117,7 @@ def test_both_tests_can_fail():
 
 
 COMMON = {"output"}
-"""What is also the name of a table of all configurations and of an option, or the word for a
-derivative."""
+"""What is also the name of a table of all configurations and of an option."""
 
 
 def parameter_names() -> set[str]:

@@ -10,6 +10,7 @@ import scipy.integrate
 from numpy.typing import NDArray
 
 import orderparams as op
+from orderparams.claims.learned_values import STARTS
 from orderparams.config import Problem
 from orderparams.models.interface import model_of
 from orderparams.models.single_location.engines import Engine, Moments, Risk
@@ -26,13 +27,7 @@ SETTINGS: dict[str, Any] = {
     "training.learning_rate": 2.0,
     "training.value_rate": 0.25,
     "training.duration": TIMES[-1],
-    "initial.overlap": [[0.3]],
-    "initial.self_overlap": [[0.26]],
-    "initial.key_target_overlap": [0.1],
-    "initial.value_overlap": [[0.1]],
-    "initial.value_alignment": [0.2],
-    "initial.value_self_overlap": [[0.18]],
-    "initial.key_value_overlap": [[0.13]],
+    **STARTS["a little of both"],
     "expectation.samples": 8192,
     "simulation.dimension": 1000,
     "simulation.replicas": 192,

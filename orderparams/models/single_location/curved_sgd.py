@@ -94,20 +94,9 @@ class CurvedModel(NamedTuple):
 
 def build_curved_model(task: Task, activation: Activation) -> CurvedModel:
     """The model of a task and an activation with a curve."""
-    model = build_model(task, activation)
-    return CurvedModel(
-        model.sizes,
-        model.lengths,
-        model.length_cumulative,
-        model.component_cumulative,
-        model.means,
-        model.factors,
-        model.noise,
-        model.scalar,
-        activation.elementwise,
-        model.kappa,
-        activation.curve,
-    )
+    plain = build_model(task, activation)._asdict()
+    shared = {name: plain[name] for name in CurvedModel._fields if name in plain}
+    return CurvedModel(**shared, elementwise=activation.elementwise, curve=activation.curve)
 
 
 @kernel()

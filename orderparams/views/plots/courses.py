@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from orderparams.results.validation import Validation
 from orderparams.views.plots import legends, ticks
 from orderparams.views.plots.copies import Names
 from orderparams.views.plots.deviations import VERDICTS, draw_deviations
+from orderparams.views.plots.ends import draw_matrix, matrices
 from orderparams.views.plots.layout import Row, blank, fitted, place
 from orderparams.views.plots.lines import Part, draw_key, draw_line, draw_lines, on_axis
 from orderparams.views.plots.naming import assigned, in_words
@@ -41,7 +41,7 @@ from orderparams.views.plots.sources import (
     paired,
     sources_of,
 )
-from orderparams.views.plots.style import diverging, faint, heading, ink, line_style
+from orderparams.views.plots.style import faint, heading, ink, line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,13 +50,6 @@ if TYPE_CHECKING:
     from orderparams.config import Problem
 
 Array = NDArray[np.float64]
-
-MOST_TICKS, MOST_ROWS, MOST_WRITTEN, PLACES = 12, 8, 40, 2
-"""Ticks of a matrix along and across, which are rows that have room for their values, entries in
-which these are written, of all matrices, and significant places of the largest."""
-
-MOST_ENDS, NOTHING = 2, 1e-8
-"""Matrices at the end that are drawn, and size of values below which they are zero."""
 
 HIGH, LOW = 1.75, 1.5
 """Inches of a panel of order parameters with two axes, and of others."""
@@ -141,7 +134,7 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
     alone = isinstance(results[0], Trajectory) and len(results) == 1
     ends: tuple[OrderParameter, ...] = ()
     if alone and not request.quantity:
-        ends = tuple(p for p in crossed if results[0][p.name][-1].size > 1)[:MOST_ENDS]
+        ends = matrices(crossed, results[0].parameters)
     rows = rows_of(parameters, sizes_of(source.problem for source in sources))
     if on_log_time(results, request):
         sources = [source.after_start() for source in sources]
@@ -369,37 +362,3 @@ BELOW: Mapping[str, Callable[[Axes, Courses], None]] = {
     "z_score": draw_z,
 }
 """Panels below those of order parameters."""
-
-
-def draw_matrix(
-    axes: Axes, parameter: OrderParameter, values: Array, beside: Sequence[OrderParameter]
-) -> None:
-    """Values (line, panel) at the end as coloured squares; few of them are written out. Where more
-    stand ``beside`` each other, their titles are symbols, and the first has the name of the rows.
-    """
-    values = parameter.lines(values)
-    limit = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
-    limit = limit if limit > NOTHING else 1.0
-    image = axes.imshow(values, cmap=diverging(), vmin=-limit, vmax=limit, aspect="auto")
-    lines, panels = parameter.axes[0].word, parameter.axes[1].word
-    called = parameter.words if len(beside) == 1 else parameter.sign
-    axes.set(title=f"{called} at the end", xlabel=panels)
-    if parameter is beside[0]:
-        axes.set_ylabel(lines)
-    for axis, count in zip((axes.yaxis, axes.xaxis), values.shape, strict=True):
-        most = MOST_ROWS if axis is axes.yaxis else MOST_TICKS
-        shown = range(0, count, -(-count // most))
-        axis.set_ticks(shown, [str(number + 1) for number in shown])
-    if values.size <= MOST_WRITTEN / len(beside) and len(values) <= MOST_ROWS:
-        decimals = max(0, PLACES - 1 - math.floor(math.log10(limit)))
-        for (row, column), value in np.ndenumerate(values):
-            shade = image.to_rgba(np.array(value))
-            dark = np.dot(shade[:3], (0.3, 0.59, 0.11)) < 0.5
-            written = f"{value:z.{decimals}f}".replace("-", "−")
-            axes.text(
-                column, row, written, color="white" if dark else "black",
-                ha="center", va="center", fontsize="x-small",
-            )  # fmt: skip
-    bar = axes.figure.colorbar(image, ax=axes)
-    if len(beside) == 1:
-        bar.set_label(parameter.sign, rotation="horizontal", va="center")
