@@ -109,6 +109,13 @@ def test_a_head_with_itself():
         assert_allclose([gain, x + w + other], alone[1:], atol=1e-9)
 
 
+def test_a_lone_head_of_a_million_examples():
+    """Oracle: the two-dimensional integrals; scores that each see next to nothing count together."""
+    alone = single(10**6, 4.5**2, 0.0, DIGITS)[1, 0]
+    gain = pair(10**6, np.full(3, 4.5**2), np.zeros(2), DIGITS)[0, 0]
+    assert_allclose(alone, gain, atol=1e-10)
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 100_000])
 def test_moments_of_the_radius(size):
     """Oracle: E r² = d, E r⁴ = d(d + 2)."""
