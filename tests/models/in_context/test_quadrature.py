@@ -110,10 +110,12 @@ def test_a_head_with_itself():
 
 
 def test_a_lone_head_of_a_million_examples():
-    """Oracle: the two-dimensional integrals; scores that each see next to nothing count together."""
-    alone = single(10**6, 4.5**2, 0.0, DIGITS)[1, 0]
+    """Oracles: the two-dimensional integrals, and differences; faint scores count together."""
+    alone = single(10**6, 4.5**2, 0.0, DIGITS)
     gain = pair(10**6, np.full(3, 4.5**2), np.zeros(2), DIGITS)[0, 0]
-    assert_allclose(alone, gain, atol=1e-10)
+    assert_allclose(alone[1, 0], gain, atol=1e-10)
+    above, below = (single(10**6, 4.5**2 + step, 0.0, DIGITS) for step in (1e-3, -1e-3))
+    assert_allclose(alone[:2, 1], (above - below)[:2, 0] / 2e-3, rtol=1e-7)
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 100_000])
