@@ -227,9 +227,10 @@ def test_python_holds_no_more_than_pieces(tmp_path, monkeypatch, to):
     peaks = []
     for _ in range(3):  # threads of the test's own process allocate as well: the least counts
         tracemalloc.start()
-        exported(tmp_path / "large.h5", to, tmp_path)
+        written = exported(tmp_path / "large.h5", to, tmp_path)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
+        written.unlink()
     assert min(peaks) < 400_000
 
 
