@@ -7,12 +7,16 @@ from pathlib import Path
 import click
 
 from orderparams.cli import completion, idle, options
-from orderparams.storage.suffixes import EXPORTS
+from orderparams.storage.suffixes import EXPORTS, format_of
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), shell_complete=completion.results)
-@click.option("--to", type=click.Choice(tuple(EXPORTS)), required=True, help="Format to write.")
+@click.option(
+    "--to",
+    type=click.Choice(tuple(EXPORTS)),
+    help="Format to write; left out, what the ending of OUT says.",
+)
 @click.option(
     "-o",
     "--output",
@@ -21,7 +25,10 @@ from orderparams.storage.suffixes import EXPORTS
     help="File to write; left out, FILE with .csv, .npz, .nc or .json.",
 )
 @options.force
-def export(file: Path, to: str, output: Path | None, force: bool) -> None:
+@click.pass_context
+def export(
+    context: click.Context, file: Path, to: str | None, output: Path | None, force: bool
+) -> None:
     """Write a result file in the format of other tools.
 
     csv has a row for every number, npz an array for every variable, netcdf
@@ -31,11 +38,15 @@ def export(file: Path, to: str, output: Path | None, force: bool) -> None:
     \b
     Examples:
       orderparams export run.h5 --to csv
-      orderparams export scan.h5 --to netcdf -o scan.nc
+      orderparams export scan.h5 -o scan.nc
     """
     from orderparams.exports import ENDINGS, export_file
     from orderparams.storage.files import check_target, unused
 
+    to = to or format_of(output)
+    if to is None:
+        missing = next(option for option in context.command.params if option.name == "to")
+        raise click.MissingParameter(ctx=context, param=missing)
     idle.warned()
     path = unused(file.with_suffix(ENDINGS[to])) if output is None else output
     check_target(path, force=force)

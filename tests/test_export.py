@@ -282,6 +282,8 @@ def test_the_command_names_the_file_and_never_replaces_one_unasked(run, result_p
     )
     status, _, err = run("export", "run.h5", "--to", "netcdf", "-o", "run.nc")
     assert (status, err) == (5, "orderparams: " + EXISTS)
+    assert run("export", "run.h5", "-o", "mine.JSON") == (0, "", "written to mine.JSON\n")
+    assert json.loads((tmp_path / "mine.JSON").read_text("utf-8"))
     status, _, _ = run("export", "run.h5", "--to", "csv", "-o", "run", "--force")
     assert status == 0
     assert (tmp_path / "run").read_text("utf-8").startswith("path,time,")
@@ -297,6 +299,7 @@ def test_the_command_refuses_with_one_message(run, result_paths, tmp_path):
     (tmp_path / "my.toml").write_text("title = 'mine'")
     for arguments, status, words in (
         (("run.h5",), 2, "--to is missing; it is one of csv, npz, netcdf, json"),
+        (("run.h5", "-o", "run"), 2, "--to is missing; it is one of csv, npz, netcdf, json"),
         (
             (source, "--to", "xls"),
             2,

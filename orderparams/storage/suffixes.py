@@ -22,6 +22,12 @@ STREAMS = ("/dev/std", "/dev/fd/", "/proc/")
 """Names of what a process has open already: a file behind them must not be replaced."""
 
 
+def format_of(path: Path | None) -> str | None:
+    """The format of EXPORTS that a name's ending says, or None."""
+    suffix = "" if path is None else path.suffix.lower()
+    return next((to for to, endings in EXPORTS.items() if suffix in endings), None)
+
+
 def is_special(path: Path) -> bool:
     """Whether a name is that of a folder, a device or a stream, which is refused as such."""
     return str(path.absolute()).startswith(STREAMS) or (path.exists() and not path.is_file())
