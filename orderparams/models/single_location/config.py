@@ -67,5 +67,5 @@ LIMIT = LARGE_DIMENSION
 
 
 def OWN_ANALYSIS(problem: Problem) -> bool:
-    """Keys and values that are learned together are told of in chapters of their own."""
-    return problem.attention.value != "known"
+    """Values that are not known, and keys that are shared, are told of in chapters of their own."""
+    return problem.attention.value != "known" or problem.attention.keys == "shared"

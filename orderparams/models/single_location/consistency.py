@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orderparams.config.matrices import (
-    Found,
-    array,
-    check_positive_semidefinite,
-    least_eigenvalue,
-)
+from orderparams.config.matrices import Found, check_positive_semidefinite
 from orderparams.config.values import Matrix, Numbers
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.sections import AttentionConfig, InitialConfig, Problem
+from orderparams.models.single_location.shared.consistency import shared_contradictions
 from orderparams.models.single_location.task_sections import (
     MAX_COMPONENTS,
     SIGNAL_KEYS,
@@ -24,7 +20,7 @@ from orderparams.models.single_location.task_sections import (
 )
 from orderparams.models.single_location.values.consistency import value_contradictions
 from orderparams.models.vectors import learning
-from orderparams.models.vectors.starts import check_no_overlaps
+from orderparams.models.vectors.starts import check_no_overlaps, check_residual
 
 
 def contradictions(problem: Problem) -> Iterator[Found]:
@@ -44,11 +40,22 @@ def contradictions(problem: Problem) -> Iterator[Found]:
         yield check_per_head(attention, attention, key, "attention")
         yield check_per_head(attention, initial, key, "initial")
         yield check_learned(attention, initial, key)
-    learners = learning.Learners(attention.heads, "head", "attention.heads", initial)
-    yield from learning.contradictions(problem.training, learners)
+    yield from learning.contradictions(problem.training, learners_of(problem))
     yield check_random(problem)
-    yield check_explicit(problem)
+    if attention.keys == "free":
+        yield check_explicit(problem)
     yield value_contradictions(problem)
+    yield shared_contradictions(problem)
+
+
+def learners_of(problem: Problem) -> learning.Learners:
+    """The vectors that learn: heads, or the bases that they share."""
+    attention, sharing = problem.attention, problem.attention.sharing
+    if sharing is None:
+        return learning.Learners(attention.heads, "head", "attention.heads", problem.initial)
+    return learning.Learners(
+        sharing.bases, "base", "attention.shared.bases", problem.initial, "base_"
+    )
 
 
 def check_signal(task: TaskConfig) -> Found:
@@ -249,12 +256,13 @@ def check_random(problem: Problem) -> Found:
     initial = problem.initial
     if initial.kind != "random":
         return
-    yield from check_no_overlaps(initial)
-    heads, features = problem.attention.heads, problem.task.signal.features
-    if initial.dimension < features + heads:
+    learners, features = learners_of(problem), problem.task.signal.features
+    if problem.attention.keys == "free":
+        yield from check_no_overlaps(initial)
+    if initial.dimension < features + learners.count:
         yield ConfigurationError(
             f"initial.dimension = {initial.dimension} is too small; {features} features and "
-            f"{heads} heads need at least {features + heads}"
+            f"{learners.count} {learners.word}s need at least {features + learners.count}"
         )
 
 
@@ -281,15 +289,4 @@ def check_explicit(problem: Problem) -> Found:
         unfit = list(check_positive_semidefinite(initial.self_overlap, heads, key))
         yield from unfit
         if shape == (heads, features) and not unfit:
-            yield from check_residual(initial.overlap, initial.self_overlap)
-
-
-def check_residual(m: Matrix, q: Matrix) -> Found:
-    """q − m mᵀ, the part of the heads outside the hidden directions."""
-    residual = array(q) - array(m) @ array(m).T
-    least = least_eigenvalue(residual)
-    if least < -1e-10 * max(1.0, float(abs(residual).max())):
-        yield ConfigurationError(
-            f"initial.self_overlap: q - m mᵀ must be positive semidefinite, no head is shorter "
-            f"than its overlaps; its least eigenvalue is {least:.3g}"
-        )
+            yield from check_residual(initial.overlap, initial.self_overlap, key, "head")

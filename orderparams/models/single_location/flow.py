@@ -59,6 +59,8 @@ class Flow(VectorFlow):
             for key, name in LEARNED.items()
             if getattr(attention, key) == "learned"
         }
+        if attention.sharing is not None and attention.sharing.learned:
+            learned["mixing"] = training.mixing_rate
         self.importance = importance_of(problem)
         if self.importance.total:
             learned["importance"] = self.importance.rate
@@ -79,7 +81,7 @@ class Flow(VectorFlow):
             tolerance=np.inf if sampled else problem.expectation.tolerance,
             scales=self.scales_of(setup),
         )
-        self.heads, self.features = self.start.overlap.shape
+        self.heads, self.features = attention.heads, self.start.overlap.shape[1]
         task, activation = setup.task, setup.activation
         self.leaving: Integrals | ScoredQuadrature | None = None
         if activation.kappa > 0 and not activation.joint:
@@ -109,6 +111,11 @@ class Flow(VectorFlow):
         if self.importance.total:
             head_weights = self.importance.total * importances(numbers["importance"])
         return Heads(overlap, residual, bias, head_weights, more)
+
+    def layer(self, vectors: Vectors) -> Heads:
+        """The heads that some vectors make: themselves."""
+        assert isinstance(vectors, Heads)
+        return vectors
 
     def altered(self, vectors: Vectors, numbers: Mapping[str, Array]) -> Heads:
         """The same heads with other numbers, head weights that are no importances any more."""
@@ -195,8 +202,8 @@ class Flow(VectorFlow):
             moments.engine,
         )
 
-    def _expectations(self, heads: Vectors, covariance: bool) -> Gradient:
-        assert isinstance(heads, Heads)
+    def _expectations(self, vectors: Vectors, covariance: bool) -> Gradient:
+        heads = self.layer(vectors)
         moments = self.engine.evaluate(
             heads.weights, heads.bias, heads.head_weights, gradient_covariance=covariance
         )
@@ -220,8 +227,8 @@ class Flow(VectorFlow):
 
     def risk_of(self, vectors: Vectors) -> float:
         """The risk without its gradients."""
-        assert isinstance(vectors, Heads)
-        found = self.engine.risk(vectors.weights, vectors.bias, vectors.head_weights)
+        heads = self.layer(vectors)
+        found = self.engine.risk(heads.weights, heads.bias, heads.head_weights)
         self.note(found.value, found.error, found.engine)
         return found.value
 
@@ -239,9 +246,8 @@ class Flow(VectorFlow):
 
     def nothing(self, state: State) -> Array:
         """κ E[1/Z_h] given each component of the signal (C, H); NaN where it cannot be had."""
-        heads = self.vectors_at(state)
+        heads = self.layer(self.vectors_at(state))
         assert self.leaving is not None
-        assert isinstance(heads, Heads)
         try:
             return self.leaving.nothing(heads.overlap, heads.self_overlap, heads.bias)
         except SolverError:

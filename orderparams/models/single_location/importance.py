@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.sections import AttentionConfig, Problem
 
 Array = NDArray[np.float64]
 
@@ -38,8 +38,14 @@ def importance_of(problem: Problem) -> Importance:
     attention, training = problem.attention, problem.training
     if attention.head_weights != "importance":
         return NO_IMPORTANCE
-    total = 1.0 if attention.importance_total is None else attention.importance_total
-    return Importance(total, training.importance_penalty, training.importance_rate)
+    return Importance(
+        total_importance(attention), training.importance_penalty, training.importance_rate
+    )
+
+
+def total_importance(attention: AttentionConfig) -> float:
+    """U of head weights that are importances."""
+    return 1.0 if attention.importance_total is None else attention.importance_total
 
 
 def importances(scores: Array) -> Array:

@@ -20,16 +20,23 @@ from orderparams.models.single_location.examples import attend_to_examples
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.geometry import HeadGeometry
 from orderparams.models.single_location.importance import LEAST, importance_of
-from orderparams.models.single_location.parameters import OF_VALUES
+from orderparams.models.single_location.parameters import (
+    OF_BASES,
+    OF_VALUES,
+    OVERLAP,
+    SELF_OVERLAP,
+)
 from orderparams.models.single_location.proportion import at_start, in_course
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import (
     build,
     build_activation,
     build_task,
-    initial_heads,
 )
 from orderparams.models.single_location.sgd import UpdateRule, build_model
+from orderparams.models.single_location.shared.bases import build_shared, heads_of
+from orderparams.models.single_location.shared.flow import SharedFlow
+from orderparams.models.single_location.shared.sgd import shared_replicas
 from orderparams.models.single_location.values.chapters import chapters
 from orderparams.models.single_location.values.flow import descent_of_values, value_flow
 from orderparams.models.single_location.values.geometry import ValueGeometry
@@ -50,6 +57,9 @@ def flow(problem: Problem) -> Flow:
     """The flow of a problem by the engine that serves it."""
     if problem.attention.value != "known":
         return value_flow(problem, Names.of(problem))
+    if problem.attention.keys == "shared":
+        setup = build_shared(problem)
+        return SharedFlow(problem, setup, make_engine(problem, setup))
     setup = build(problem)
     kind = ElementwiseFlow if setup.activation.elementwise else Flow
     return kind(problem, setup, make_engine(problem, setup))
@@ -83,6 +93,8 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     """The replicas of a problem at step zero."""
     if problem.attention.value != "known":
         return value_replicas(problem, build_values(problem), update_rule(problem), time)
+    if problem.attention.keys == "shared":
+        return shared_replicas(problem, build_shared(problem), update_rule(problem), time)
     setup = build(problem)
     if setup.activation.curve is not None:
         curved = build_curved_model(setup.task, setup.activation)
@@ -94,7 +106,7 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
 
 def examples(problem: Problem, states: Sequence[State]) -> list[list[Example]]:
     """The attention at each of some states to the same example sequences."""
-    heads = [initial_heads(starting_at(problem, state)) for state in states]
+    heads = [heads_of(starting_at(problem, state)) for state in states]
     return attend_to_examples(build_task(problem.task), build_activation(problem.attention), heads)
 
 
@@ -133,19 +145,25 @@ def starting_at(problem: Problem, state: State) -> Problem:
     def learned(name: str, choice: object, before: Numbers | None) -> Numbers | None:
         return tuple(state[name].tolist()) if choice == "learned" and name in state else before
 
+    shared = attention.keys == "shared"
+    names = (
+        *(one.name for one in (OF_BASES if shared else (OVERLAP, SELF_OVERLAP))),
+        *(one.name for one in OF_VALUES if one.name in state),
+    )
     initial = dataclasses.replace(
         problem.initial,
         kind="explicit",
-        overlap=tuple(map(tuple, state["overlap"].tolist())),
-        self_overlap=tuple(map(tuple, state["self_overlap"].tolist())),
-        **{one.name: listed(state[one.name]) for one in OF_VALUES if one.name in state},
+        **{name: listed(state[name]) for name in names},
         bias=learned("bias", attention.bias, problem.initial.bias),
         head_weights=learned("head_weight", attention.head_weights, problem.initial.head_weights),
         importance=importances_at(problem, state),
         slope=learned("logit_slope", attention.slope, problem.initial.slope),
         intercept=learned("intercept", attention.intercept, problem.initial.intercept),
     )
-    return dataclasses.replace(problem, initial=initial)
+    if shared and "mixing" in state:
+        sharing = dataclasses.replace(attention.sharing, mixing=listed(state["mixing"]))
+        attention = dataclasses.replace(attention, shared=sharing)
+    return dataclasses.replace(problem, attention=attention, initial=initial)
 
 
 def importances_at(problem: Problem, state: State) -> Numbers | None:
@@ -173,6 +191,7 @@ def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:
         attention.activation,
         attention.heads > 1,
         attention.value,
+        attention.keys,
         problem.task.target,
         problem.training.rule,
         problem.expectation.engine,

@@ -10,6 +10,7 @@ from orderparams.models.vectors.observables import PENALTY
 HEAD = Axis("head", "attention head, counted from 1", "head")
 OTHER_HEAD = Axis("head_2", "attention head, counted from 1", "head")
 FEATURE = Axis("feature", "signal direction, counted from 1", "direction")
+BASE = Axis("base", "base key of shared keys, counted from 1", "base")
 COMPONENT = Axis(
     "signal_component", "component of the law of the signal, counted from 1", "component"
 )
@@ -47,6 +48,22 @@ KEY_VALUE_OVERLAP = OrderParameter(
     (HEAD, OTHER_HEAD),
     prominent=False,
 )
+BASE_OVERLAP = OrderParameter(
+    "base_overlap",
+    "mb",
+    "base overlap mb = kappa_j . k*_f / D",
+    (BASE, FEATURE),
+    prominent=False,
+)
+BASE_SELF_OVERLAP = OrderParameter(
+    "base_self_overlap",
+    "qb",
+    "base self-overlap qb = kappa_j . kappa_j' / D",
+    (BASE, BASE),
+    symmetric=True,
+    prominent=False,
+)
+MIXING = OrderParameter("mixing", "C", "learned mixing C_hj", (HEAD, BASE), prominent=False)
 BIAS = OrderParameter("bias", "beta", "learned bias beta_h", (HEAD,))
 HEAD_WEIGHT = OrderParameter("head_weight", "u", "learned head weight u_h", (HEAD,))
 IMPORTANCE = OrderParameter("importance", "p", "importance p_h = u_h / U", (HEAD,))
@@ -83,10 +100,15 @@ CROSSES = (KEY_TARGET_OVERLAP, VALUE_OVERLAP, KEY_VALUE_OVERLAP)
 OF_VALUES = (VALUE_ALIGNMENT, VALUE_SELF_OVERLAP, *CROSSES)
 """Order parameters that heads have only where values are not known."""
 
+OF_BASES = (BASE_OVERLAP, BASE_SELF_OVERLAP)
+"""Order parameters of the base keys of shared keys; those of heads follow from them (theory 12)."""
+
 PARAMETERS = (
     OVERLAP,
     SELF_OVERLAP,
     *OF_VALUES,
+    *OF_BASES,
+    MIXING,
     BIAS,
     HEAD_WEIGHT,
     SLOPE,
@@ -125,6 +147,9 @@ def order_parameters(problem: Problem) -> tuple[OrderParameter, ...]:
     learned |= dict.fromkeys((VALUE_ALIGNMENT, VALUE_SELF_OVERLAP), system in ("manifold", "full"))
     learned |= dict.fromkeys(CROSSES, system == "full")
     learned[KEY_TARGET_OVERLAP] = system in ("full", "tied")
+    sharing = attention.sharing
+    learned |= dict.fromkeys(OF_BASES, sharing is not None)
+    learned[MIXING] = sharing is not None and sharing.learned
     return tuple(one for one in PARAMETERS if learned.get(one, True))
 
 
@@ -136,5 +161,8 @@ def sizes(problem: Problem) -> dict[str, int]:
         FEATURE.name: signal.features,
         COMPONENT.name: signal.count,
     }
+    sharing = problem.attention.sharing
+    if sharing is not None:
+        found[BASE.name] = sharing.bases
     own = {OTHER_HEAD.name: problem.attention.heads}
     return found | own if system_of(problem) == "full" else found

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from orderparams.models.single_location.sections import AttentionConfig, Problem
-from orderparams.models.single_location.setup import LINE, build_signal, initial_heads
+from orderparams.models.single_location.setup import LINE, build_signal
+from orderparams.models.single_location.shared.bases import heads_of
 
 FAR = 30.0
 """Heads, biases and signals beyond are named; their products are what leaves the range."""
@@ -17,14 +18,16 @@ FAST = 10.0
 def at_start(problem: Problem) -> str:
     """What to change of a start."""
     initial, attention = problem.initial, problem.attention
-    signal, heads = build_signal(problem.task.signal), initial_heads(problem)
-    random = initial.kind == "random"
+    signal, heads = build_signal(problem.task.signal), heads_of(problem)
+    random, sharing = initial.kind == "random", attention.sharing
+    prefix, mixing = ("", ()) if sharing is None else ("base_", sharing.mixing or ())
     bias = "initial.bias" if attention.bias == "learned" else "attention.bias"
     weight = "initial" if attention.head_weights == "learned" else "attention"
     sizes = {
         "the initial heads (initial.variance)": random * float(initial.variance) ** 0.5,
-        "initial.overlap": (not random) * largest(heads.overlap),
-        "initial.self_overlap": (not random) * largest(heads.residual),
+        f"initial.{prefix}overlap": (not random) * largest(heads.overlap),
+        f"initial.{prefix}self_overlap": (not random) * largest(heads.residual),
+        "attention.shared.mixing": largest(np.array(mixing)),
         bias: largest(heads.bias) * (attention.bias != "norm"),
         f"{weight}.head_weights": largest(heads.head_weights),
         **{
@@ -47,6 +50,8 @@ def in_course(problem: Problem, *, sgd: bool) -> str:
         "training.learning_rate": training.learning_rate * sgd,
         "training.weight_decay": training.weight_decay,
         "training.bias_rate": training.bias_rate * (attention.bias == "learned"),
+        "training.mixing_rate": training.mixing_rate
+        * (attention.sharing is not None and attention.sharing.learned),
         "training.importance_rate": training.importance_rate
         * (attention.head_weights == "importance"),
         "training.head_weight_rate": training.head_weight_rate

@@ -31,6 +31,7 @@ from orderparams.config.values import (
     words_or_numbers,
 )
 from orderparams.models.single_location.activations.table import TABLE
+from orderparams.models.single_location.shared.sections import SharedConfig
 from orderparams.models.single_location.task_sections import EXAMPLE, TaskConfig
 from orderparams.models.vectors import sections as vectors
 
@@ -98,6 +99,23 @@ class AttentionConfig:
         within="learned and tied with target = scalar",
         later=True,
     )
+    keys: str = option(
+        choice("free", "shared"),
+        "free",
+        meaning="keys of heads: their own vectors (free), or mixtures of a few base keys (shared)",
+        later=True,
+    )
+    shared: SharedConfig | None = option(
+        Section(SharedConfig),
+        None,
+        meaning="the base keys of keys = shared, and how heads mix them",
+        left_out="two bases in a random mixture, for keys = shared",
+    )
+
+    @property
+    def sharing(self) -> SharedConfig | None:
+        """What heads share, None where keys are free."""
+        return (self.shared or SharedConfig()) if self.keys == "shared" else None
 
 
 @dataclass(frozen=True)
@@ -147,6 +165,13 @@ class TrainingConfig(vectors.TrainingConfig):
         number(low=0.0),
         1.0,
         meaning="learning rate ρ of values that are learned",
+        unit="learning_rate",
+        later=True,
+    )
+    mixing_rate: float = option(
+        number(low=0.0),
+        1.0,
+        meaning="learning rate η of a mixing of shared keys that is learned",
         unit="learning_rate",
         later=True,
     )
@@ -275,6 +300,22 @@ class InitialConfig:
         meaning="overlaps of keys with learned values",
         unit="k_h·v_h' / D, of order 1",
         within="H rows of H",
+        left_out="what the overlaps with hidden directions make",
+    )
+    base_overlap: Matrix | None = option(
+        matrix,
+        None,
+        meaning="overlaps of base keys with the hidden directions, where keys are shared",
+        unit="κ_j·k*_f / D, of order 1",
+        within="B rows of F",
+        left_out="required by kind = explicit of shared keys",
+    )
+    base_self_overlap: Matrix | None = option(
+        matrix,
+        None,
+        meaning="overlaps of base keys with each other",
+        unit="κ_j·κ_j' / D, of order 1",
+        within="B rows of B, symmetric",
         left_out="what the overlaps with hidden directions make",
     )
 

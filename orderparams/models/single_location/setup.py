@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from orderparams.models.single_location import task as tasks
 from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.attention import Activation
-from orderparams.models.single_location.importance import importance_of, scores
+from orderparams.models.single_location.importance import scores, total_importance
 from orderparams.models.single_location.sections import (
     AttentionConfig,
     InitialConfig,
@@ -186,14 +186,21 @@ def initial_heads(problem: Problem) -> Heads:
         residual = np.zeros((attention.heads, attention.heads))
         if initial.self_overlap is not None:
             residual = residual_factor(np.array(initial.self_overlap) - overlap @ overlap.T)
-    self_overlap = overlap @ overlap.T + residual @ residual.T
-    bias = initial_bias(attention, initial, self_overlap)
-    more = initial_line(attention, initial)
+    numbers = initial_numbers(attention, initial, overlap @ overlap.T + residual @ residual.T)
+    return Heads(overlap, residual, numbers.pop("bias"), numbers.pop("head_weight"), numbers)
+
+
+def initial_numbers(
+    attention: AttentionConfig, initial: InitialConfig, self_overlap: Array
+) -> dict[str, Array]:
+    """What heads with such self-overlaps (H, H) have beside their keys at the start, by name."""
+    found = {"bias": initial_bias(attention, initial, self_overlap)}
+    line = initial_line(attention, initial)
     if attention.head_weights == "importance":
         start = np.array(initial.importance or (1.0,) * attention.heads)
-        p, total = start / start.sum(), importance_of(problem).total
-        return Heads(overlap, residual, bias, total * p, {**more, "importance": scores(p)})
-    return Heads(overlap, residual, bias, initial_head_weights(attention, initial), more)
+        p, total = start / start.sum(), total_importance(attention)
+        return {**found, "head_weight": total * p, **line, "importance": scores(p)}
+    return {**found, "head_weight": initial_head_weights(attention, initial), **line}
 
 
 @dataclass(frozen=True, eq=False)

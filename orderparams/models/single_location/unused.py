@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
 from orderparams.models.single_location.activations.table import TABLE
-from orderparams.models.single_location.parameters import OF_VALUES
+from orderparams.models.single_location.parameters import OF_BASES, OF_VALUES
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.task_sections import LengthLaw
 from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, starting
@@ -28,8 +28,11 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
         reason = "both targets have one risk and gradient; they differ in the noise of SGD"
         yield Unused(("task.target",), reason, True)
     yield from of_values(problem, command)
+    yield from of_bases(problem, command)
     if command != "optimum":
-        yield from starting(problem.initial, "heads")
+        yield from starting(
+            problem.initial, "heads" if problem.attention.keys == "free" else "bases"
+        )
     yield from expectations(problem, command)
     yield from BY_COMMAND[command]
     yield from drawn_anew(command)
@@ -107,6 +110,27 @@ def of_values(problem: Problem, command: str) -> Iterator[Unused]:
         yield Unused(("training.value_rate", "initial.values"), reason)
     elif initial.kind == "explicit":
         yield Unused(("initial.values",), "the start is given by its overlaps")
+
+
+def of_bases(problem: Problem, command: str) -> Iterator[Unused]:
+    """What only a mixing has that is learned, or drawn; bases that are as many as heads."""
+    attention, sharing = problem.attention, problem.attention.sharing
+    if command == "optimum":
+        keys = ("training.mixing_rate", *(f"initial.{one.name}" for one in OF_BASES))
+        yield Unused(keys, "the optimum is searched for from starts of its own", True)
+    if sharing is None or not sharing.learned:
+        reason = "no mixing is learned; set attention.keys = 'shared' and attention.shared.learned"
+        yield Unused(("training.mixing_rate",), f"{reason} = true")
+    if sharing is None:
+        return
+    if sharing.mixing is not None:
+        yield Unused(("attention.shared.seed",), "the mixing is given; leave it out")
+    if sharing.bases >= attention.heads:
+        yield Unused(
+            ("attention.shared.bases",),
+            f"{sharing.bases} bases can make any keys of {attention.heads} heads, which share "
+            "nothing but rates; lower it",
+        )
 
 
 def expectations(problem: Problem, command: str) -> Iterator[Unused]:

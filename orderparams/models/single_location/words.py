@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orderparams.config.words import Words, of_training
 from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.shared.sections import SharedConfig
 
 
 def describe(problem: Problem, rule: str) -> dict[str, Words]:
@@ -49,9 +50,19 @@ def of_attention(problem: Problem) -> Words:
             pieces.append(
                 (f"attention.{key}", f"{key} {word if isinstance(word, str) else 'given'}")
             )
+    sharing = attention.sharing
+    if sharing is not None:
+        pieces.append(("attention.shared.bases", of_bases(sharing)))
     if attention.value != "known":
         pieces.append(("attention.value", f"values {attention.value}"))
     return pieces
+
+
+def of_bases(sharing: SharedConfig) -> str:
+    """How keys are shared."""
+    bases = "1 base" if sharing.bases == 1 else f"{sharing.bases} bases"
+    given = "random" if sharing.mixing is None else "given"
+    return f"keys shared, {bases}, mixing {'learned' if sharing.learned else given}"
 
 
 def of_importance(problem: Problem) -> Words:
@@ -67,6 +78,7 @@ SYMBOLS = {
     "task.signal.mean": "μ",
     "attention.heads": "H",
     "attention.kappa": "κ",
+    "attention.shared.bases": "B",
     "training.bias_rate": "η_b",
     "attention.slope": "s",
     "attention.intercept": "c",
@@ -77,5 +89,6 @@ SYMBOLS = {
     "training.slope_rate": "η_s",
     "training.intercept_rate": "η_c",
     "training.value_rate": "ρ",
+    "training.mixing_rate": "η_C",
 }
 """Those of docs/theory.md; others all models have."""

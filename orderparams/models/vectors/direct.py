@@ -17,8 +17,11 @@ from orderparams.models.vectors.sgd import (
     Rule,
     Start,
     clear,
+    couple,
     draw,
     learn,
+    longest_of,
+    prepare,
     respond,
 )
 from orderparams.models.vectors.step import FULL_RATE, PLAIN, Step, memory_of, remember
@@ -29,7 +32,7 @@ Array = NDArray[np.float64]
 class State(NamedTuple):
     """learned vectors w (n, D); hidden directions w* (d, D), orthogonal with squares D; state of
     the token generator; learned numbers; loss (1,), a sum over steps; velocities (n, D), or (0, D)
-    where vectors have none; what the numbers have for a velocity, (numbers, n) or (0, n)."""
+    where vectors have none; what the numbers have for a velocity, (numbers, N) or (0, N)."""
 
     vectors: Array
     directions: Array
@@ -134,13 +137,14 @@ def walk(
     change = np.empty((answering, dimension))
     shift, known = np.empty((directions, longest)), np.empty((read, longest))
     squares, radial = np.empty(vectors), np.empty(vectors)
-    gradient = np.empty((len(state.numbers), vectors))
+    gradient = np.empty((len(state.numbers), longest_of(state.numbers, vectors)))
     for taken in range(steps):
         learning_rate = rule.learning_rate * shares[min(taken, shares.size - 1)]
         rate = learning_rate / (dimension * rule.batch_size)
         decay = learning_rate * rule.weight_decay / dimension
         clear(change[:vectors])
         clear(gradient)
+        prepare(model, rule, state.vectors, 1 / dimension, state.numbers)
         for k in range(vectors):
             radial[k] = 0.0
         loss = 0.0
@@ -169,6 +173,7 @@ def walk(
             for k in range(vectors, answering):
                 loss += dot(change[k], change[k]) / dimension
         repel(step.repulsion, state.vectors, 1 / dimension, rule.batch_size / root, alike, change)
+        couple(model, rule, state.vectors, 1 / dimension, 1 / root, state.numbers, gradient, change)
         for k in range(vectors):
             vector = state.vectors[k]
             before = dot(vector, vector) if step.sphere else 0.0

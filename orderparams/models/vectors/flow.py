@@ -128,6 +128,10 @@ class VectorFlow:
         """Indices of the distinct vectors, and for every vector which of them it equals."""
         return equal_vectors(start)
 
+    def entries(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of a learned number, indices of its distinct entries, and which of them each equals."""
+        return self._first, self._group
+
     def pack(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Array:
         """One vector of the parts of a state, or of its time derivative."""
         first = self._first
@@ -135,7 +139,7 @@ class VectorFlow:
             packed = residual[np.ix_(first, first)][self._triangle]
         else:
             packed = residual[first].ravel()
-        learned = [numbers[name][first] for name in self.rule.rates]
+        learned = [numbers[name][self.entries(name)[0]].ravel() for name in self.rule.rates]
         return np.concatenate([overlap[first].ravel(), packed, *learned])
 
     @property
@@ -151,7 +155,8 @@ class VectorFlow:
         group = self._group
         sizes = [distinct * directions]
         sizes.append(len(self._triangle[0]) if self.rule.stochastic else distinct * count)
-        sizes += [distinct] * len(self.rule.rates)
+        of_numbers = {n: self.start.numbers[n][self.entries(n)[0]] for n in self.rule.rates}
+        sizes += [values.size for values in of_numbers.values()]
         parts, residual, *learned = np.split(y, np.cumsum(sizes)[:-1])
         overlap = parts.reshape(distinct, directions)[group]
         if self.rule.stochastic:
@@ -161,7 +166,10 @@ class VectorFlow:
             factor = residual_factor(square)
         else:
             square = factor = residual.reshape(distinct, count)[group]
-        values = {name: part[group] for name, part in zip(self.rule.rates, learned, strict=True)}
+        values = {
+            name: part.reshape(like.shape)[self.entries(name)[1]]
+            for (name, like), part in zip(of_numbers.items(), learned, strict=True)
+        }
         return self.dressed(overlap, factor, {**self.start.numbers, **values}), square
 
     def dressed(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Vectors:
@@ -218,7 +226,8 @@ class VectorFlow:
         count, directions = self.start.overlap.shape
         vectors = np.ones(count)
         overlap = np.outer(vectors, self.scales.get("overlap", np.ones(directions)))
-        numbers = {name: self.scales.get(name, vectors) for name in self.rule.rates}
+        ones = {name: np.ones_like(self.start.numbers[name]) for name in self.rule.rates}
+        numbers = {name: self.scales.get(name, one) for name, one in ones.items()}
         return self.pack(overlap, np.outer(vectors, vectors), numbers)
 
     @property
@@ -226,7 +235,8 @@ class VectorFlow:
         """Which components of y cannot be negative: the diagonal of S."""
         none = np.zeros_like(self.start.overlap)
         diagonal = np.eye(len(none)) * self.rule.stochastic
-        return self.pack(none, diagonal, dict.fromkeys(self.rule.rates, none[:, 0])) > 0
+        numbers = {name: np.zeros_like(self.start.numbers[name]) for name in self.rule.rates}
+        return self.pack(none, diagonal, numbers) > 0
 
     @property
     def changes(self) -> tuple[float, ...]:

@@ -22,8 +22,11 @@ from orderparams.models.vectors.sgd import (
     Rule,
     Start,
     clear,
+    couple,
     draw,
     learn,
+    longest_of,
+    prepare,
     respond,
 )
 from orderparams.models.vectors.step import FULL_RATE, PLAIN, Step, memory_of, remember
@@ -35,7 +38,7 @@ class State(NamedTuple):
     """weights K = [m W] (n, r), with q = K Kᵀ; learned numbers; loss (1,), a sum over steps.
 
     r = d + n, and d + 2n where vectors have velocities, (n, r) in the same frame: else (0, r).
-    ``memory`` is what the numbers have for a velocity, (numbers, n) or (0, n).
+    ``memory`` is what the numbers have for a velocity, (numbers, N) or (0, N).
     """
 
     weights: Array
@@ -258,7 +261,7 @@ def walk(
     tokens, answers = np.empty(widest * longest), np.empty(answering * longest)
     shift = np.empty((directions, longest))
     squares, radial = np.empty(vectors), np.empty(vectors)
-    gradient = np.empty((len(state.numbers), vectors))
+    gradient = np.empty((len(state.numbers), longest_of(state.numbers, vectors)))
     for stride, steps in enumerate(strides):
         if stride > 0:
             state.loss[0] = 0.0
@@ -269,6 +272,7 @@ def walk(
             taken += 1
             clear(change)
             clear(gradient)
+            prepare(model, rule, state.weights, 1.0, state.numbers)
             for k in range(vectors):
                 radial[k] = 0.0
             loss = 0.0
@@ -300,6 +304,7 @@ def walk(
                 loss += misfit / dimension
                 width += rank
             repel(step.repulsion, state.weights, 1.0, rule.batch_size, alike, change)
+            couple(model, rule, state.weights, 1.0, 1.0, state.numbers, gradient, change)
             if carried > vectors:
                 displace(step, state, rate, decay, radial, changes, squares, width)
             else:

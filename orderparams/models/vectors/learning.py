@@ -10,16 +10,19 @@ from typing import Any
 from orderparams.config.matrices import Found
 from orderparams.errors import ConfigurationError
 from orderparams.models.vectors.sections import SCHEDULE_KEYS, ScheduleConfig, TrainingConfig
+from orderparams.models.vectors.starts import OVERLAPS
 
 
 @dataclass(frozen=True)
 class Learners:
-    """How many vectors learn, what one is called, and the key that counts them."""
+    """How many vectors learn, what one is called, and the key that counts them; names of their
+    overlaps in ``initial`` begin with the ``prefix``."""
 
     count: int
     word: str
     key: str
     initial: Any
+    prefix: str = ""
 
     @property
     def at_origin(self) -> tuple[str, int] | None:
@@ -28,12 +31,12 @@ class Learners:
         initial = self.initial
         if initial.kind == "random":
             return ("initial.variance", 1) if initial.variance == 0 else None
-        if initial.self_overlap is not None:
-            rows = enumerate(initial.self_overlap)
-            lengths = [row[i] if i < len(row) else 1.0 for i, row in rows]
+        overlap, own = (getattr(initial, self.prefix + name) for name in OVERLAPS)
+        if own is not None:
+            lengths = [row[i] if i < len(row) else 1.0 for i, row in enumerate(own)]
         else:
-            lengths = [float(any(row)) for row in initial.overlap or ()]
-        key = "initial.overlap" if initial.self_overlap is None else "initial.self_overlap"
+            lengths = [float(any(row)) for row in overlap or ()]
+        key = f"initial.{self.prefix}{OVERLAPS[own is not None]}"
         return (key, lengths.index(0) + 1) if 0 in lengths else None
 
 

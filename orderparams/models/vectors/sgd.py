@@ -7,15 +7,18 @@ derivative in a field, a step on a batch of B sequences is
 
     w_i ← w_i − (γ/B) Σ_batch ( Σ_ℓ g_iℓ X_ℓ/√D − ρ_i w_i/D ) − (γλ/D) w_i,
 
-where −ρ_i is the derivative in |w_i|²/2D at given fields, zero for most models.
+where −ρ_i is the derivative in |w_i|²/2D at given fields, zero for most models. Where the loss
+depends on products w_i·w_j/D too, a model has the two kernels that are optional here.
 
 A model is a named tuple of what its kernels need, with the attributes of :class:`Model`. In the
-module of its class stand three kernels without options, named and called as the functions here.
+module of its class stand three to five kernels without options, named and called as the functions
+here.
 No two models may share the name of the class and all of its fields.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -102,6 +105,15 @@ def clear(a: Array) -> None:
             a[i, j] = 0.0
 
 
+@kernel()
+def longest_of(numbers: Any, vectors: int) -> int:
+    """N: entries of the longest of some numbers, or as many as there are vectors."""
+    longest = vectors
+    for number in range(len(numbers)):
+        longest = max(longest, numbers[number].size)
+    return longest
+
+
 @chosen_by_type
 def draw(model: Any, generator: np.random.Generator, shift: Array) -> tuple[int, int]:  # type: ignore[empty-body]
     """Draw what is not normal about a sequence: its length L, and a mark for :func:`respond`.
@@ -127,7 +139,7 @@ def respond(  # type: ignore[empty-body]
 
     read (read, L): fields of the last hidden directions. rows (n + errors, L): fields of the
     learned vectors, and rows that are free; on return g_iℓ and r_ℓ. The derivatives by the numbers
-    are added to gradient (numbers, n), ρ_i to radial (n,).
+    are added to gradient (numbers, N), ρ_i to radial (n,).
     """
 
 
@@ -138,4 +150,47 @@ def learn(
     """Update the numbers by a gradient that is summed over a batch; rate = γ/(D·B).
 
     squares (n,) are the new q_ii, which numbers may follow.
+    """
+
+
+@kernel()
+def prepare_nothing(model: Any, rule: Any, vectors: Array, scale: float, numbers: Any) -> None:
+    """What most models do."""
+
+
+@kernel()
+def couple_nothing(
+    model: Any,
+    rule: Any,
+    vectors: Array,
+    scale: float,
+    factor: float,
+    numbers: Any,
+    gradient: Array,
+    change: Array,
+) -> None:
+    """What most models do."""
+
+
+@functools.partial(chosen_by_type, otherwise=prepare_nothing)
+def prepare(model: Any, rule: Any, vectors: Array, scale: float, numbers: Any) -> None:
+    """Before a batch: numbers that follow from the products w_i·w_j/D, which are scale·w wᵀ of
+    vectors w (n, r). Optional."""
+
+
+@functools.partial(chosen_by_type, otherwise=couple_nothing)
+def couple(
+    model: Any,
+    rule: Any,
+    vectors: Array,
+    scale: float,
+    factor: float,
+    numbers: Any,
+    gradient: Array,
+    change: Array,
+) -> None:
+    """After a batch, before the step: what the gradient has by way of those products.
+
+    That by vectors, times a factor, is added to change (n, ≥ r), that by numbers to gradient
+    (numbers, N), both sums over the batch. Optional.
     """

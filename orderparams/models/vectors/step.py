@@ -59,7 +59,7 @@ def step_of(problem: Any) -> Step:
 
 @kernel()
 def remember(step: Step, gradient: Array, memory: Array) -> None:
-    """Of learned numbers: what of the gradients (numbers, n) before, in ``memory``, is added to the
+    """Of learned numbers: what of the gradients (numbers, N) before, in ``memory``, is added to the
     last; nothing where the memory has no rows."""
     for number in range(len(memory)):
         for k in range(memory.shape[1]):
@@ -68,5 +68,7 @@ def remember(step: Step, gradient: Array, memory: Array) -> None:
 
 
 def memory_of(numbers: Any, count: int, step: Step) -> Array:
-    """Memory of the learned numbers of n vectors before the first step, (numbers, n) or (0, n)."""
-    return np.zeros((len(numbers) * step.inertial, count))
+    """Memory of the learned numbers of n vectors before the first step, (numbers, N) or (0, N) with
+    N the entries of the longest, or n."""
+    longest = max([count, *(values.size for values in numbers)])
+    return np.zeros((len(numbers) * step.inertial, longest))

@@ -1,0 +1,1 @@
+"""Heads whose keys are mixtures of a few base keys (theory 12)."""

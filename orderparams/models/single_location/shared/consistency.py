@@ -1,0 +1,129 @@
+"""What keys of shared keys must satisfy together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orderparams.config.matrices import Found, check_positive_semidefinite
+from orderparams.errors import ConfigurationError
+from orderparams.models.single_location.activations.table import TABLE
+from orderparams.models.single_location.parameters import OF_BASES
+from orderparams.models.single_location.sections import Problem
+from orderparams.models.vectors.starts import check_residual
+
+
+def shared_contradictions(problem: Problem) -> Found:
+    """Every check that involves shared keys."""
+    if problem.attention.sharing is None:
+        yield from check_absent(problem)
+        return
+    yield from check_served(problem)
+    yield from check_mixing(problem)
+    yield from check_start(problem)
+
+
+def check_absent(problem: Problem) -> Found:
+    """Settings of shared keys where keys are free."""
+    attention = problem.attention
+    keys = {
+        "attention.shared": attention.shared is not None,
+        **{f"initial.{one.name}": given(problem, one.name) for one in OF_BASES},
+    }
+    for key in (key for key, there in keys.items() if there):
+        yield ConfigurationError(
+            f"{key}: attention.keys = 'free', heads have keys of their own; set attention.keys = "
+            "'shared', or leave it out"
+        )
+
+
+def given(problem: Problem, name: str) -> bool:
+    """Whether the start has such a key."""
+    return getattr(problem.initial, name) is not None
+
+
+def check_served(problem: Problem) -> Found:
+    """What does not go with shared keys."""
+    attention = problem.attention
+    if attention.value != "known":
+        yield ConfigurationError(
+            f"attention.keys = 'shared' does not go with attention.value = {attention.value!r}; "
+            "use attention.value = 'known', or attention.keys = 'free'"
+        )
+    if TABLE[attention.activation].module:
+        having = ", ".join(name for name, facts in TABLE.items() if not facts.module)
+        yield ConfigurationError(
+            f"attention.keys = 'shared' is served for {having}, not for {attention.activation}; "
+            "use one of them, or attention.keys = 'free'"
+        )
+
+
+def check_mixing(problem: Problem) -> Found:
+    """The shape of the mixing, and heads and bases that it leaves out."""
+    attention, sharing, path = problem.attention, problem.attention.sharing, "attention.shared"
+    assert sharing is not None
+    rows = sharing.mixing
+    if rows is None:
+        return
+    if (len(rows), len(rows[0])) != (attention.heads, sharing.bases):
+        yield ConfigurationError(
+            f"{path}.mixing: expected {attention.heads} rows (attention.heads) of {sharing.bases} "
+            f"numbers ({path}.bases), got {len(rows)} rows of {len(rows[0])}"
+        )
+    elif not sharing.learned:
+        yield from left_out(rows, path)
+
+
+def left_out(rows: tuple[tuple[float, ...], ...], path: str) -> Iterator[ConfigurationError]:
+    """Rows and columns of zeros in a mixing that is not learned."""
+    for number, row in enumerate(rows, 1):
+        if not any(row):
+            yield ConfigurationError(
+                f"{path}.mixing: row {number} is zero, and head {number} would have no key and "
+                f"learn none; give it a share of a base, or set {path}.learned = true"
+            )
+    for number, column in enumerate(zip(*rows, strict=True), 1):
+        if not any(column):
+            yield ConfigurationError(
+                f"{path}.mixing: column {number} is zero, and no head would use base {number}; "
+                f"lower {path}.bases, or set {path}.learned = true"
+            )
+
+
+def check_start(problem: Problem) -> Found:
+    """Overlaps of the bases, which alone say where heads start."""
+    initial, sharing = problem.initial, problem.attention.sharing
+    assert sharing is not None
+    for name in ("overlap", "self_overlap"):
+        if given(problem, name):
+            yield ConfigurationError(
+                f"initial.{name}: attention.keys = 'shared', and heads start where their bases do; "
+                f"give initial.base_{name} instead"
+            )
+    if initial.kind == "random":
+        if keys := [f"initial.{one.name}" for one in OF_BASES if given(problem, one.name)]:
+            yield ConfigurationError(
+                f"{', '.join(keys)}: initial.kind = 'random'; set initial.kind = 'explicit' to "
+                "start from there",
+                "start",
+            )
+        return
+    if initial.base_overlap is None:
+        yield ConfigurationError(
+            "initial.base_overlap is missing; initial.kind = 'explicit' of shared keys needs it: a "
+            "row for each base, with a number for each feature"
+        )
+        return
+    bases, features = sharing.bases, problem.task.signal.features
+    shape = (len(initial.base_overlap), len(initial.base_overlap[0]))
+    if shape != (bases, features):
+        yield ConfigurationError(
+            f"initial.base_overlap: expected {bases} rows (attention.shared.bases) of {features} "
+            f"numbers (features), got {shape[0]} rows of {shape[1]}",
+            "start",
+        )
+    if initial.base_self_overlap is not None:
+        key = "initial.base_self_overlap"
+        unfit = list(check_positive_semidefinite(initial.base_self_overlap, bases, key))
+        yield from unfit
+        if shape == (bases, features) and not unfit:
+            yield from check_residual(initial.base_overlap, initial.base_self_overlap, key, "base")
