@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from orderparams.analysis.course import Told, untold
 from orderparams.analysis.stationary import descend
 from orderparams.config import Problem
-from orderparams.models.vectors.geometry import Vectors, geometry_of, select, with_lengths
+from orderparams.models.vectors.geometry import Vectors, geometry_of, with_lengths
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.ordered import ordered
 from orderparams.results.analyzed.optimum import Pruning, Removal
@@ -28,7 +28,7 @@ TOLERANCE = 1e-8
 
 def left(problem: Problem, vectors: Vectors, removed: tuple[int, ...]) -> tuple[Landscape, Array]:
     """Landscape of what is left when vectors are removed, and where it is."""
-    rest = select(vectors, np.delete(np.arange(vectors.count), removed))
+    rest = vectors.without(removed)
     geometry = geometry_of(problem)
     smaller = with_lengths(geometry.without(vectors, removed), geometry, rest)
     landscape = Landscape(smaller, tolerance=TOLERANCE)
@@ -47,7 +47,7 @@ def prune(problem: Problem, vectors: Vectors, *, workers: int = 1, told: Told = 
     It is made by so many threads, which does not change the result; ``told`` is called with the
     part of it that is done, and in words.
     """
-    count = vectors.count
+    count = vectors.learners
     subsets: dict[tuple[int, ...], float] = {}
 
     def risk(removed: tuple[int, ...]) -> float:

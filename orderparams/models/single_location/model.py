@@ -36,6 +36,7 @@ from orderparams.models.single_location.setup import (
 from orderparams.models.single_location.sgd import UpdateRule, build_model
 from orderparams.models.single_location.shared.bases import build_shared, heads_of
 from orderparams.models.single_location.shared.flow import SharedFlow
+from orderparams.models.single_location.shared.geometry import SharedGeometry
 from orderparams.models.single_location.shared.sgd import shared_replicas
 from orderparams.models.single_location.values.chapters import chapters
 from orderparams.models.single_location.values.flow import descent_of_values, value_flow
@@ -80,6 +81,8 @@ def descent(problem: Problem, tolerance: float) -> Flow:
 
 def geometry(problem: Problem) -> HeadGeometry:
     """Heads against the hidden directions."""
+    if problem.attention.keys == "shared":
+        return SharedGeometry(problem)
     return HeadGeometry(problem) if problem.attention.value == "known" else ValueGeometry(problem)
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Evaluation, State
 from orderparams.models.schedule import CONSTANT, Schedule
-from orderparams.models.vectors.geometry import Vectors, equal_vectors, residual_factor
+from orderparams.models.vectors.geometry import Vectors, equal_vectors, residual_factor, resized
 from orderparams.models.vectors.repulsion import NO_REPULSION, Repulsion, penalty, slopes
 from orderparams.models.vectors.sphere import tangential
 
@@ -180,6 +180,11 @@ class VectorFlow:
         """The same vectors with other numbers."""
         known = {**vectors.numbers, **numbers}
         return self.dressed(vectors.overlap, vectors.residual, known)
+
+    def resized(self, vectors: Vectors) -> Vectors | None:
+        """As many vectors as here, some or copies of those of a neighbouring problem; None where
+        there is no such choice."""
+        return resized(vectors, self.start.count)
 
     def vectors(self, y: Array) -> Vectors:
         """The vectors at y."""

@@ -56,6 +56,15 @@ class Vectors:
         """Overlap, self-overlap and all numbers by name."""
         return {"overlap": self.overlap, "self_overlap": self.self_overlap, **self.numbers}
 
+    @property
+    def learners(self) -> int:
+        """How many they are called: each of them one."""
+        return self.count
+
+    def without(self, removed: tuple[int, ...]) -> Vectors:
+        """Those that are left when some are removed."""
+        return select(self, np.delete(np.arange(self.count), removed))
+
     def with_residual(self, residual: Array) -> Vectors:
         """The same but for the residual W (n, n)."""
         return Vectors(self.overlap, residual, self.numbers)
@@ -265,6 +274,6 @@ def with_lengths(problem: Any, geometry: Geometry, vectors: Vectors) -> Problem:
     """A problem, started at some vectors of a geometry if they are to keep their lengths."""
     if problem.training.constraint == "none":
         return cast(Problem, problem)
-    measured = {**vectors.state, "overlap": geometry.measured(vectors.overlap)}
-    state = {name: measured[name] for name in ("overlap", "self_overlap")}
+    known = {name: of for name, of in vectors.state.items() if name not in vectors.numbers}
+    state = {**known, "overlap": geometry.measured(known["overlap"])}
     return model_of(problem).starting_at(problem, state)

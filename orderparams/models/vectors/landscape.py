@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.models.interface import State, model_of
 from orderparams.models.vectors.flow import Gradient, VectorFlow
-from orderparams.models.vectors.geometry import Geometry, Vectors, geometry_of, resized
+from orderparams.models.vectors.geometry import Geometry, Vectors, geometry_of
 
 Array = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ class Landscape:
 
     def _join(self, weights: Array, numbers: Mapping[str, Array], power: int) -> Array:
         """Weights, and numbers times a power of their units."""
-        own = [numbers[name] * unit**power for name, unit in self.units.items()]
+        own = [numbers[name].ravel() * unit**power for name, unit in self.units.items()]
         return np.concatenate([weights.ravel(), *own])
 
     def point(self, vectors: Vectors) -> Array:
@@ -105,11 +105,10 @@ class Landscape:
 
     def vectors(self, x: Array) -> Vectors:
         """The vectors at x; what is not learned is as at the problem's start."""
-        weights, learned = self.split(x)
+        weights = self.weights(x)
         residual = np.zeros((self.count, self.count))
         residual[:, : self.residual] = weights[:, self.directions :]
-        units = zip(self.units.items(), learned, strict=True)
-        own = {name: unit * values for (name, unit), values in units}
+        own = {name: self.units[name] * values for name, values in self.numbers(x).items()}
         residual *= self.stretch(x)
         overlap = np.ascontiguousarray(weights[:, : self.directions]) * self.stretch(x)
         return self.flow.dressed(overlap, residual, {**self.flow.start.numbers, **own})
@@ -119,8 +118,7 @@ class Landscape:
         they are free."""
         if not self.flow.rule.sphere:
             return np.ones((self.count, 1))
-        weights, _ = self.split(x)
-        stretch: Array = (self.lengths / np.linalg.norm(weights, axis=1))[:, None]
+        stretch: Array = (self.lengths / np.linalg.norm(self.weights(x), axis=1))[:, None]
         return stretch
 
     @property
@@ -132,15 +130,33 @@ class Landscape:
             overlap += start.overlap.mean(axis=0)
         return Vectors(overlap, np.zeros((self.count, self.count)), start.numbers)
 
+    @property
+    def size(self) -> int:
+        """Entries of K."""
+        return self.weights_shape[0] * self.weights_shape[1]
+
+    def weights(self, x: Array) -> Array:
+        """K (…, n, d+R) of x (…, N)."""
+        return x[..., : self.size].reshape(*x.shape[:-1], *self.weights_shape)
+
+    def numbers(self, x: Array) -> dict[str, Array]:
+        """The learned numbers in units of x (N,), in their own shapes."""
+        like = [self.flow.start.numbers[name] for name in self.units]
+        ends = self.size + np.cumsum([values.size for values in like])
+        parts = np.split(x, [self.size, *ends])[1:-1]
+        shaped = (part.reshape(of.shape) for part, of in zip(parts, like, strict=True))
+        return dict(zip(self.units, shaped, strict=True))
+
     def split(self, x: Array) -> tuple[Array, Array]:
-        """K (…, n, d+R) and the learned numbers in units of x (…, numbers, n), of x (…, N)."""
-        size, before = self.weights_shape[0] * self.weights_shape[1], x.shape[:-1]
-        weights = x[..., :size].reshape(*before, *self.weights_shape)
-        return weights, x[..., size:].reshape(*before, len(self.units), self.count)
+        """K (…, n, d+R) and the learned numbers in units of x (…, numbers, n), of x (…, N); where
+        all of them are one a vector."""
+        return self.weights(x), x[..., self.size :].reshape(
+            *x.shape[:-1], len(self.units), self.count
+        )
 
     def state(self, vectors: Vectors) -> State:
         """The order parameters of some vectors, and what is not learned."""
-        overlap = self.geometry.measured(vectors.overlap)
+        overlap = self.geometry.measured(vectors.state["overlap"])
         return {**vectors.state, **self.flow.shown(vectors.numbers), "overlap": overlap}
 
     def vectors_near(self, state: State) -> Vectors | None:
@@ -148,7 +164,7 @@ class Landscape:
         directions are others."""
         if state["overlap"].shape[1] != self.state(self.flow.start)["overlap"].shape[1]:
             return None
-        return resized(self.flow.vectors_at(state), self.count)
+        return self.flow.resized(self.flow.vectors_at(state))
 
     def gradient_at(self, x: Array) -> Gradient:
         """Risk and derivatives at x."""

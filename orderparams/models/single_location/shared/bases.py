@@ -51,6 +51,16 @@ class BaseKeys(Heads):
         return Heads(overlap, square, self.bias, self.head_weights, self.more)
 
     @property
+    def learners(self) -> int:
+        """The heads, H."""
+        return len(self.mixing)
+
+    def without(self, removed: tuple[int, ...]) -> BaseKeys:
+        """The same bases for the heads that are left."""
+        left = {name: np.delete(of, removed, axis=0) for name, of in self.numbers.items()}
+        return BaseKeys(self.overlap, self.residual, left)
+
+    @property
     def state(self) -> dict[str, Array]:
         """The order parameters of heads and of bases, and all numbers by name."""
         own = {"base_overlap": self.overlap, "base_self_overlap": self.self_overlap}

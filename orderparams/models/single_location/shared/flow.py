@@ -90,6 +90,11 @@ class SharedFlow(Flow):
         """The same bases with other numbers, head weights that are no importances any more."""
         return BaseKeys(vectors.overlap, vectors.residual, {**vectors.numbers, **numbers})
 
+    def resized(self, vectors: Vectors) -> Vectors | None:
+        """The same if heads and bases are as many."""
+        alike = vectors.numbers["mixing"].shape == self.start.mixing.shape
+        return vectors if alike else None
+
     def state(self, y: Array) -> State:
         """The order parameters of heads and of bases, and the numbers that are learned."""
         bases = self.vectors(y)
