@@ -8,6 +8,7 @@ import numpy as np
 
 from orderparams import arguments
 from orderparams.analysis.course import Told, part, untold
+from orderparams.analysis.joined import joined
 from orderparams.analysis.optimum import optimum
 from orderparams.analysis.pruning import prune
 from orderparams.analysis.rests import examine, relative_distance, rest_near
@@ -86,14 +87,15 @@ def analyze(
     with heard(progress, lambda line: line) as listener:
         run, number, told = run_of(source, settings, replica, listener or untold)
         if registry.own_analysis(run.problem):
-            return findings_of(run, number, told)
+            return findings_of(run, number, workers, told)
         return analysis_of(run, number, workers, told)
 
 
-def findings_of(run: Trajectory, number: int | None, progress: Told) -> Findings:
-    """What the model of a run finds in it."""
+def findings_of(run: Trajectory, number: int | None, workers: int, progress: Told) -> Findings:
+    """What the model of a run finds in it, and where it has vectors, what is said of any."""
     found = model_of(run.problem).findings(run.problem, run, progress)
-    return Findings(run, tuple(found), number)
+    more = joined(run, workers, progress) if registry.joined_analysis(run.problem) else []
+    return Findings(run, (*found, *more), number)
 
 
 def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Told) -> Analysis:

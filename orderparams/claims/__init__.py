@@ -70,6 +70,7 @@ CLAIMS = (
     Claim("X5", "Tying key and value hurts", "tied_values", "tying_hurts"),
     Claim("X6", "Unequal heads do not specialize", "head_importance", "head_importance"),
     Claim("X7", "A little repulsion is of use", "repulsion", "repulsion"),
+    Claim("X8", "Heads need what their keys span", "shared_keys", "shared_keys"),
     Claim("X9", "SGD rests beside its target", "spheres", "rest_on_a_sphere"),
     Claim("X10", "A normaliser doubles the rate", "elementwise_attention", "elementwise_attention"),
     Claim("X11", "Dormant heads leave all to nothing", "dormancy", "dormant_heads"),

@@ -50,6 +50,13 @@ def own_analysis(problem: Any) -> bool:
     return bool(found(problem) if callable(found) else found)
 
 
+def joined_analysis(problem: Any) -> bool:
+    """Whether a problem that its model analyzes by itself has vectors all the same, with
+    ``geometry`` and ``descent``: what JOINED_ANALYSIS of its module ``config`` says of it."""
+    found = getattr(configuration(problem.model), "JOINED_ANALYSIS", None)
+    return found is not None and bool(found(problem))
+
+
 def work(name: str) -> Any:
     """What a model does: the module ``model`` of its folder (:mod:`orderparams.models.interface`
     says what it has)."""

@@ -20,8 +20,9 @@ LIMIT
     where SGD follows the theory, and which setting leads there.
 
 A model may have RECORDED, what simulations record beside order parameters, in a table like
-PARAMETERS; ASYMPTOTIC, those references that hold only in a limit; and OWN_ANALYSIS, whether it
-says itself what happened in a run, or in the run of a problem.
+PARAMETERS; ASYMPTOTIC, those references that hold only in a limit; OWN_ANALYSIS, whether it
+says itself what happened in a run, or in the run of a problem; and JOINED_ANALYSIS, whether in that
+problem there are vectors all the same, of which the rest of the program tells as well.
 """
 
 from orderparams.models.limit import LARGE_DIMENSION
@@ -45,6 +46,7 @@ from orderparams.models.single_location.words import SYMBOLS, describe
 
 __all__ = [
     "DECIDING",
+    "JOINED_ANALYSIS",
     "LIMIT",
     "OBSERVABLES",
     "OWN_ANALYSIS",
@@ -64,6 +66,11 @@ __all__ = [
 
 LIMIT = LARGE_DIMENSION
 """Where SGD follows the theory."""
+
+
+def JOINED_ANALYSIS(problem: Problem) -> bool:
+    """Heads with shared keys are vectors still, of which stages, optimum and pruning are told."""
+    return problem.attention.keys == "shared"
 
 
 def OWN_ANALYSIS(problem: Problem) -> bool:

@@ -35,6 +35,7 @@ from orderparams.models.single_location.setup import (
 )
 from orderparams.models.single_location.sgd import UpdateRule, build_model
 from orderparams.models.single_location.shared.bases import build_shared, heads_of
+from orderparams.models.single_location.shared.chapters import chapters as span_chapters
 from orderparams.models.single_location.shared.flow import SharedFlow
 from orderparams.models.single_location.shared.geometry import SharedGeometry
 from orderparams.models.single_location.shared.sgd import shared_replicas
@@ -87,7 +88,10 @@ def geometry(problem: Problem) -> HeadGeometry:
 
 
 def findings(problem: Problem, run: Course, told: Callable[[float, str], None]) -> list[Finding]:
-    """What happened in a run whose values are not known."""
+    """What happened in a run whose values are not known, or whose keys are shared."""
+    if problem.attention.keys == "shared":
+        told(0.0, "what the keys span")
+        return span_chapters(problem, run, freed_at(problem, run.state(-1)))
     told(0.0, "what keys and values do")
     return chapters(problem, run)
 
@@ -167,6 +171,14 @@ def starting_at(problem: Problem, state: State) -> Problem:
         sharing = dataclasses.replace(attention.sharing, mixing=listed(state["mixing"]))
         attention = dataclasses.replace(attention, shared=sharing)
     return dataclasses.replace(problem, attention=attention, initial=initial)
+
+
+def freed_at(problem: Problem, state: State) -> Problem:
+    """A problem of shared keys with free ones, started at a state, and the risk alone."""
+    training = dataclasses.replace(problem.training.unpenalised(), constraint="none")
+    attention = dataclasses.replace(problem.attention, keys="free", shared=None)
+    free = dataclasses.replace(problem, training=training, attention=attention)
+    return starting_at(free, state)
 
 
 def importances_at(problem: Problem, state: State) -> Numbers | None:

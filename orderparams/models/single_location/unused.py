@@ -122,6 +122,7 @@ def of_bases(problem: Problem, command: str) -> Iterator[Unused]:
         reason = "no mixing is learned; set attention.keys = 'shared' and attention.shared.learned"
         yield Unused(("training.mixing_rate",), f"{reason} = true")
     if sharing is None:
+        yield Unused(("attention.shared",), "keys are free; set attention.keys = 'shared'")
         return
     if sharing.mixing is not None:
         yield Unused(("attention.shared.seed",), "the mixing is given; leave it out")

@@ -23,13 +23,8 @@ def shared_contradictions(problem: Problem) -> Found:
 
 
 def check_absent(problem: Problem) -> Found:
-    """Settings of shared keys where keys are free."""
-    attention = problem.attention
-    keys = {
-        "attention.shared": attention.shared is not None,
-        **{f"initial.{one.name}": given(problem, one.name) for one in OF_BASES},
-    }
-    for key in (key for key, there in keys.items() if there):
+    """A start of bases where keys are free."""
+    for key in (f"initial.{one.name}" for one in OF_BASES if given(problem, one.name)):
         yield ConfigurationError(
             f"{key}: attention.keys = 'free', heads have keys of their own; set attention.keys = "
             "'shared', or leave it out"
