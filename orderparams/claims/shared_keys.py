@@ -102,4 +102,4 @@ def shared_keys() -> Evidence:
         "two bases, fixed mixing": fixed[0].risk,
     }
     panel = Panel("risk", "time", "t", four.time, "risk E", curves)
-    return Evidence(runs[0].problem, tuple(checks), (panel,), runs[0])
+    return Evidence(runs[0].problem, tuple(checks), (panel,))

@@ -152,9 +152,9 @@ def starting_at(problem: Problem, state: State) -> Problem:
     def learned(name: str, choice: object, before: Numbers | None) -> Numbers | None:
         return tuple(state[name].tolist()) if choice == "learned" and name in state else before
 
-    shared = attention.keys == "shared"
+    sharing = attention.sharing
     names = (
-        *(one.name for one in (OF_BASES if shared else (OVERLAP, SELF_OVERLAP))),
+        *(one.name for one in (OF_BASES if sharing else (OVERLAP, SELF_OVERLAP))),
         *(one.name for one in OF_VALUES if one.name in state),
     )
     initial = dataclasses.replace(
@@ -167,8 +167,8 @@ def starting_at(problem: Problem, state: State) -> Problem:
         slope=learned("logit_slope", attention.slope, problem.initial.slope),
         intercept=learned("intercept", attention.intercept, problem.initial.intercept),
     )
-    if shared and "mixing" in state:
-        sharing = dataclasses.replace(attention.sharing, mixing=listed(state["mixing"]))
+    if sharing and "mixing" in state:
+        sharing = dataclasses.replace(sharing, mixing=listed(state["mixing"]))
         attention = dataclasses.replace(attention, shared=sharing)
     return dataclasses.replace(problem, attention=attention, initial=initial)
 

@@ -307,7 +307,7 @@ class InitialConfig:
         None,
         meaning="overlaps of base keys with the hidden directions, where keys are shared",
         unit="κ_j·k*_f / D, of order 1",
-        within="B rows of F",
+        within="J rows of F",
         left_out="required by kind = explicit of shared keys",
     )
     base_self_overlap: Matrix | None = option(
@@ -315,7 +315,7 @@ class InitialConfig:
         None,
         meaning="overlaps of base keys with each other",
         unit="κ_j·κ_j' / D, of order 1",
-        within="B rows of B, symmetric",
+        within="J rows of J, symmetric",
         left_out="what the overlaps with hidden directions make",
     )
 

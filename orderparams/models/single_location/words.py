@@ -78,7 +78,7 @@ SYMBOLS = {
     "task.signal.mean": "μ",
     "attention.heads": "H",
     "attention.kappa": "κ",
-    "attention.shared.bases": "B",
+    "attention.shared.bases": "J",
     "training.bias_rate": "η_b",
     "attention.slope": "s",
     "attention.intercept": "c",

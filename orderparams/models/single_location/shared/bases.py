@@ -1,7 +1,7 @@
 """Heads with shared keys: base keys, and the mixing that makes keys of them (theory 12).
 
-The keys of H heads are mixtures of B base keys κ, k_h = Σ_j C_hj κ_j. In reduced weights K = C T, T
-(B, F+B) those of the bases. The vectors that learn are the bases; C is a further number of theirs,
+The keys of H heads are mixtures of J base keys κ, k_h = Σ_j C_hj κ_j. In reduced weights K = C T, T
+(J, F+J) those of the bases. The vectors that learn are the bases; C is a further number of theirs,
 which learns without noise as head weights do, or is fixed.
 """
 
@@ -27,8 +27,8 @@ Array = NDArray[np.float64]
 
 
 class BaseKeys(Heads):
-    """B bases: overlap (B, F) and residual (B, B) are theirs, the numbers those of H heads; among
-    them the mixing C (H, B)."""
+    """J bases: overlap (J, F) and residual (J, J) are theirs, the numbers those of H heads; among
+    them the mixing C (H, J)."""
 
     def __init__(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> None:
         known = dict(numbers)
@@ -36,7 +36,7 @@ class BaseKeys(Heads):
 
     @property
     def mixing(self) -> Array:
-        """C (H, B)."""
+        """C (H, J)."""
         return self.numbers["mixing"]
 
     @property
@@ -45,7 +45,7 @@ class BaseKeys(Heads):
         overlap, residual = self.mixing @ self.overlap, self.mixing @ self.residual
         heads, bases = residual.shape
         if bases > heads:
-            residual = np.linalg.qr(residual.T, mode="r").T
+            residual = np.linalg.qr(residual.T)[1].T
         square = np.zeros((heads, heads))
         square[:, : residual.shape[1]] = residual
         return Heads(overlap, square, self.bias, self.head_weights, self.more)
@@ -68,13 +68,13 @@ class BaseKeys(Heads):
 
 
 def initial_mixing(problem: Problem) -> Array:
-    """C (H, B) at the start: as given, or normal numbers of variance 1/B."""
+    """C (H, J) at the start: as given, or normal numbers of variance 1/J."""
     sharing = problem.attention.sharing
     assert sharing is not None
     if sharing.mixing is not None:
         return np.array(sharing.mixing)
     generator = np.random.default_rng(sharing.seed)
-    drawn = generator.standard_normal((problem.attention.heads, sharing.bases))
+    drawn: Array = generator.standard_normal((problem.attention.heads, sharing.bases))
     return drawn / np.sqrt(sharing.bases)
 
 

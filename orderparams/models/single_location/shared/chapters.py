@@ -60,7 +60,7 @@ def of_freedom(free: Problem) -> str:
 
 
 def conserved(rate: float, mixing: Array, q: Array) -> Array:
-    """CᵀC/η − T Tᵀ (…, B, B) of mixings C (…, H, B) and self-overlaps q of bases."""
+    """CᵀC/η − T Tᵀ (…, J, J) of mixings C (…, H, J) and self-overlaps q of bases."""
     found: Array = np.swapaxes(mixing, -1, -2) @ mixing / rate - q
     return found
 

@@ -52,7 +52,7 @@ def pulled(bases: BaseKeys, free: Gradient) -> Pulled:
 
 
 class SharedFlow(Flow):
-    """The flow of H heads that mix B bases, and F features."""
+    """The flow of H heads that mix J bases, and F features."""
 
     start: BaseKeys
 

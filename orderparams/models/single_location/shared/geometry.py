@@ -47,7 +47,7 @@ class SharedGeometry(HeadGeometry):
 
 
 def shared_out(keys: Array, bases: int, mixing: Array | None) -> tuple[Array, Array]:
-    """Mixing C (H, B) and bases T (B, r) whose keys C T are nearest to some keys (H, r).
+    """Mixing C (H, J) and bases T (J, r) whose keys C T are nearest to some keys (H, r).
 
     T alone where C is given; else both, with CᵀC = T Tᵀ.
     """

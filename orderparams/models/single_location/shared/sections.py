@@ -17,7 +17,7 @@ class SharedConfig:
     bases: int = option(
         integer(1, MAX_BASES),
         2,
-        meaning="number B of base keys, of which the keys of all heads are mixtures",
+        meaning="number J of base keys, of which the keys of all heads are mixtures",
         unit="base keys",
         within="fewer than heads",
     )
@@ -26,8 +26,8 @@ class SharedConfig:
         None,
         meaning="mixing C of the base keys in the key of each head, or where it starts",
         unit="1",
-        within="H rows of B; no row of zeros",
-        left_out="normal numbers of variance 1/B, by seed",
+        within="H rows of J; no row of zeros",
+        left_out="normal numbers of variance 1/J, by seed",
     )
     learned: bool = option(boolean, False, meaning="whether the mixing is learned")
     seed: int = option(seed, 0, meaning="seed of a mixing that is not given")

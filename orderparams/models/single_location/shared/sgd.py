@@ -8,7 +8,7 @@ adds −Σ_h ρ_h C_hj k_h/D to the gradient by κ_j, and −ρ_h (C q)_hj to th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,7 +35,7 @@ __all__ = ["SharedModel", "couple", "draw", "learn", "prepare", "respond", "shar
 
 
 class SharedNumbers(NamedTuple):
-    """Learned numbers: bias β (H,), head weights u (H,), and C (H·B,) row by row."""
+    """Learned numbers: bias β (H,), head weights u (H,), and C (H·J,) row by row."""
 
     bias: Array
     head_weights: Array
@@ -113,7 +113,7 @@ def shared_replicas(problem: Problem, setup: Setup, rule: UpdateRule, time: Arra
 def prepare(
     model: SharedModel, rule: UpdateRule, vectors: Array, scale: float, numbers: SharedNumbers
 ) -> None:
-    """The norm bias β (H,) of the keys that bases (B, r) make."""
+    """The norm bias β (H,) of the keys that bases (J, r) make."""
     if not rule.norm_bias:
         return
     bases = len(vectors)
@@ -129,7 +129,7 @@ def prepare(
 
 @kernel()
 def respond(
-    model: SharedModel,
+    model: Any,
     rule: UpdateRule,
     generator: np.random.Generator,
     position: int,
@@ -141,8 +141,8 @@ def respond(
 ) -> float:
     """The gradient of one sequence's loss; returns that of the scalar target.
 
-    rows (B+1, L) holds the fields of the bases and a last row that is free; on return their
-    derivatives, and r_ℓ. The rows of gradient (3, H·B) are ∂loss/∂β and ∂loss/∂u, H entries of
+    rows (J+1, L) holds the fields of the bases and a last row that is free; on return their
+    derivatives, and r_ℓ. The rows of gradient (3, H·J) are ∂loss/∂β and ∂loss/∂u, H entries of
     them, and ∂loss/∂C at given β.
     """
     heads, bases, length = numbers.bias.size, rows.shape[0] - 1, rows.shape[1]
@@ -182,7 +182,7 @@ def couple(
     gradient: Array,
     change: Array,
 ) -> None:
-    """What the norm bias adds to the gradients of bases (B, ≥ r) and mixing."""
+    """What the norm bias adds to the gradients of bases (J, ≥ r) and mixing."""
     if not rule.norm_bias:
         return
     bases, size = vectors.shape
@@ -199,7 +199,7 @@ def couple(
 
 @kernel()
 def learn(
-    model: SharedModel,
+    model: Any,
     rule: UpdateRule,
     rate: float,
     gradient: Array,
