@@ -1,4 +1,4 @@
-"""What simulations are held to: differences of a loss, and equality of two laws."""
+"""What simulations are held to: differences of a loss of drawn sequences, equality of two laws."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+
+from orderparams.models.single_location import sgd as sequence
+from orderparams.models.vectors import normals
+from orderparams.models.vectors.normals import LANES
 
 Array = NDArray[np.float64]
 
@@ -34,3 +38,15 @@ def least_pvalue(x, y) -> float:
     )
     pvalues = np.concatenate(tests)
     return float(pvalues.min() * pvalues.size)
+
+
+def drawn_sequences(model, rule, state, dimension, generator):
+    """The sequences that the next step will draw: position, tokens (L, D) and label noise ξ."""
+    lanes, shift = state.lanes.copy(), np.empty((model.sizes.directions, model.sizes.longest))
+    for _ in range(rule.batch_size):
+        length, position = sequence.draw(model, generator, shift)
+        numbers = np.empty(-(-length * dimension // LANES) * LANES)
+        normals.fill(lanes, numbers)
+        tokens = numbers[: length * dimension].reshape(length, dimension).copy()
+        tokens += shift[:, :length].T @ state.directions / np.sqrt(dimension)
+        yield position, tokens, generator.standard_normal() if model.scalar else 0.0

@@ -41,7 +41,7 @@ def last(run: Trajectory) -> float:
 
 
 def drift(rate: float) -> float:
-    """How far CᵀC/η − TTᵀ moves in a run of small errors."""
+    """How far CᵀC/η_C − TTᵀ moves in a run of small errors."""
     settings = {
         "training.mixing_rate": rate,
         "training.duration": 200.0,
@@ -75,7 +75,7 @@ def shared_keys() -> Evidence:
     below the first. A search over bases and mixings comes to the risk of four free heads to 1e-8:
     their keys lie in a plane, and two bases span it. Two free heads are opposite to each other, and
     one base is enough for their risk. A mixing that stays as it was drawn ends above both. Gradient
-    flow conserves CᵀC/η − TTᵀ, T the bases, to 1e-9. (After the simulated attention scores of
+    flow conserves CᵀC/η_C − TTᵀ, T the bases, to 1e-9. (After the simulated attention scores of
     arXiv 2507.07694, which make many heads of few; keys as linear mixtures, and this reading, are
     ours.)
     """
@@ -90,8 +90,8 @@ def shared_keys() -> Evidence:
         close("two bases: least risk that a search finds", 0.60320848426, least, absolute=1e-8),
         close("one base: risk", TWO, one.risk[-1], absolute=1e-5),
         above("fixed mixing: least risk above two free heads", min(map(last, fixed)) - TWO, 1e-3),
-        below("drift of CᵀC/η − TTᵀ, η = 1", drift(1.0), 1e-9),
-        below("the same, η = 2.5", drift(2.5), 1e-9),
+        below("drift of CᵀC/η_C − TTᵀ, η_C = 1", drift(1.0), 1e-9),
+        below("the same, η_C = 2.5", drift(2.5), 1e-9),
     ]
     curves = {
         "four free heads": four.risk,

@@ -38,6 +38,8 @@ REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "SGD of committees in R^D": ("simulate", "saad-solla", DIRECT),
     "SGD of values": ("simulate", "learned-values", {}),
     "SGD of values in R^D": ("simulate", "learned-values", DIRECT),
+    "SGD of shared keys": ("simulate", "shared-keys", {}),
+    "SGD of shared keys in R^D": ("simulate", "shared-keys", DIRECT),
     "SGD in context": ("simulate", "in-context-pairs", LINEAR),
     "SGD of matrices in context": ("simulate", "in-context-pairs", WHOLE),
     "in context": ("evaluate", "in-context-pairs", {}),

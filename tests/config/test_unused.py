@@ -78,6 +78,15 @@ CONTEXTS = {
         "initial": EXPLICIT | {"value_alignment": [0.3, 0.5]},
     },
     "tied": {"attention.value": "tied", "task.target": "scalar"},
+    "shared": {"attention.heads": 3, "attention.keys": "shared", "attention.shared.learned": True},
+    "shared-explicit": {
+        "attention.heads": 3,
+        "attention.keys": "shared",
+        "attention.shared.mixing": [[1.0, 0.2], [-0.5, 0.8], [0.3, -1.0]],
+        "initial.kind": "explicit",
+        "initial.base_overlap": [[0.5, 0.1], [-0.3, 0.4]],
+        "training.rule": "sgd",
+    },
     "mixture": {"task.signal": MIXTURE, "task.length": {"values": [2, 4], "weights": [1.0, 1.0]}},
 }
 
@@ -104,6 +113,13 @@ OTHERS = {
     "attention.slope": [0.7, [0.4, 1.3], [0.3]],
     "attention.intercept": [0.2, [0.4, 0.1], [0.3]],
     "attention.value": ["learned", "tied", "known"],
+    "attention.keys": ["shared"],
+    "attention.shared": [{"bases": 1, "seed": 3}],
+    "attention.shared.bases": [1, 3],
+    "attention.shared.mixing": [[[0.4, 0.2], [-0.5, 0.8], [0.3, -1.0]]],
+    "attention.shared.learned": [True, False],
+    "attention.shared.seed": [7],
+    "training.mixing_rate": [2.0],
     "training.value_rate": [2.0],
     "training.rule": ["sgd", "gradient-flow"],
     "training.learning_rate": [1.3],
@@ -140,6 +156,8 @@ OTHERS = {
     "initial.value_self_overlap": [[[1.0, 0.1], [0.1, 1.0]]],
     "initial.value_overlap": [[[0.2, 0.1], [0.1, 0.1]]],
     "initial.key_value_overlap": [[[0.0, 0.0], [0.1, 0.0]]],
+    "initial.base_overlap": [[[0.2, 0.1], [0.1, 0.1]]],
+    "initial.base_self_overlap": [[[1.0, 0.1], [0.1, 1.0]]],
     "initial.bias": [[0.3, -0.2]],
     "initial.head_weights": [[0.3, 1.2]],
     "initial.importance": [[0.3, 1.2]],
@@ -258,14 +276,18 @@ def test_every_key_has_another_value():
 
 
 VALUES = {"values", "values-sgd", "manifold", "tied"}
+SHARED = {"shared", "shared-explicit"}
 
 PAIRS = [
-    *itertools.product(CONTEXTS.keys() - {"bayes", "one-bayes", "origin"} - VALUES, ("solve",)),
+    *itertools.product(
+        CONTEXTS.keys() - {"bayes", "one-bayes", "origin"} - VALUES - SHARED, ("solve",)
+    ),
     *itertools.product(CONTEXTS.keys() - {"origin"}, ("evaluate",)),
     *itertools.product(
         ("softmax-sgd", "softmax-1-explicit", "sampling", "linear-sgd"), ("simulate",)
     ),
     ("values", "simulate"),
+    ("shared", "simulate"),
     ("origin", "solve"),
     ("softmax-sgd", "validate"),
     ("one-head-sgd", "analyze"),

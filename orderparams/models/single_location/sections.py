@@ -171,7 +171,7 @@ class TrainingConfig(vectors.TrainingConfig):
     mixing_rate: float = option(
         number(low=0.0),
         1.0,
-        meaning="learning rate η of a mixing of shared keys that is learned",
+        meaning="learning rate of a mixing of shared keys that is learned",
         unit="learning_rate",
         later=True,
     )

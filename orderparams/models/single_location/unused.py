@@ -116,8 +116,10 @@ def of_bases(problem: Problem, command: str) -> Iterator[Unused]:
     """What only a mixing has that is learned, or drawn; bases that are as many as heads."""
     attention, sharing = problem.attention, problem.attention.sharing
     if command == "optimum":
-        keys = ("training.mixing_rate", *(f"initial.{one.name}" for one in OF_BASES))
-        yield Unused(keys, "the optimum is searched for from starts of its own", True)
+        keys = [f"initial.{one.name}" for one in OF_BASES]
+        if sharing is not None and sharing.learned:
+            keys += ["attention.shared.mixing", "attention.shared.seed"]
+        yield Unused(tuple(keys), "the optimum is searched for from starts of its own", True)
     if sharing is None or not sharing.learned:
         reason = "no mixing is learned; set attention.keys = 'shared' and attention.shared.learned"
         yield Unused(("training.mixing_rate",), f"{reason} = true")

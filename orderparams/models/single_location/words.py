@@ -79,6 +79,7 @@ SYMBOLS = {
     "attention.heads": "H",
     "attention.kappa": "κ",
     "attention.shared.bases": "J",
+    "attention.shared.mixing": "C",
     "training.bias_rate": "η_b",
     "attention.slope": "s",
     "attention.intercept": "c",

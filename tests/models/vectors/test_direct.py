@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from simulation_cases import CASES, Case, ensemble
-from simulation_oracles import differences
+from simulation_oracles import differences, drawn_sequences
 
 from orderparams.errors import ConfigurationError
 from orderparams.models.committee.sgd import Rule
 from orderparams.models.single_location import sgd as sequence
-from orderparams.models.vectors import direct, normals
-from orderparams.models.vectors.normals import LANES
+from orderparams.models.vectors import direct
 from orderparams.models.vectors.step import PLAIN, Step
 
 Array = NDArray[np.float64]
@@ -24,18 +23,6 @@ def attention(case: Case, tokens: Array, k: Array, bias: Array, head_weights: Ar
     if case.activation.joint:
         return e.sum(0) / (case.activation.kappa + e.sum())
     return head_weights @ (e / (case.activation.kappa + e.sum(1, keepdims=True)))
-
-
-def drawn_sequences(model, rule, state, dimension, generator):
-    """The sequences that the next step will draw: position, tokens (L, D) and label noise ξ."""
-    lanes, shift = state.lanes.copy(), np.empty((model.sizes.directions, model.sizes.longest))
-    for _ in range(rule.batch_size):
-        length, position = sequence.draw(model, generator, shift)
-        numbers = np.empty(-(-length * dimension // LANES) * LANES)
-        normals.fill(lanes, numbers)
-        tokens = numbers[: length * dimension].reshape(length, dimension).copy()
-        tokens += shift[:, :length].T @ state.directions / np.sqrt(dimension)
-        yield position, tokens, generator.standard_normal() if model.scalar else 0.0
 
 
 @pytest.mark.parametrize(

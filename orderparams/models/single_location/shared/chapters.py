@@ -60,7 +60,7 @@ def of_freedom(free: Problem) -> str:
 
 
 def conserved(rate: float, mixing: Array, q: Array) -> Array:
-    """CᵀC/η − T Tᵀ (…, J, J) of mixings C (…, H, J) and self-overlaps q of bases."""
+    """CᵀC/η_C − TTᵀ (…, J, J) of mixings C (…, H, J) and self-overlaps q of bases."""
     found: Array = np.swapaxes(mixing, -1, -2) @ mixing / rate - q
     return found
 
@@ -83,7 +83,10 @@ def of_keys(problem: Problem, run: Course, free: Problem) -> Finding:
             training.mixing_rate, run.parameters["mixing"], run.parameters["base_self_overlap"]
         )
         drift = float(np.abs(course - course[0]).max())
-        said.append(f"CᵀC/η − TTᵀ of mixing C and bases T moved by {drift:.2g} in the run.")
+        said.append(
+            f"CᵀC/η_C − TTᵀ of mixing C and bases T, which gradient flow conserves, moved by "
+            f"{drift:.2g}."
+        )
     lengths = np.sqrt(np.diag(last["base_self_overlap"]))
     return Finding(
         "keys",

@@ -3,7 +3,7 @@
 With 𝒥 = [P 0] + 2ΓK the gradient of the risk by keys K = C T if they were free (theory 4, the norm
 bias differentiated through), bases and a learned mixing have
 
-    dT/dt = −Cᵀ𝒥 − λT,    dC/dt = −η 𝒥Tᵀ,
+    dT/dt = −Cᵀ𝒥 − λT,    dC/dt = −η_C 𝒥Tᵀ,
 
 and SGD the noise (γ/B) CᵀVC in dS/dt of the bases: the flow of
 :mod:`orderparams.models.vectors.flow` with CᵀP, CᵀΓC and CᵀVC for P, Γ and V.

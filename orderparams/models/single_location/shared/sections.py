@@ -17,14 +17,14 @@ class SharedConfig:
     bases: int = option(
         integer(1, MAX_BASES),
         2,
-        meaning="number J of base keys, of which the keys of all heads are mixtures",
+        meaning="number of base keys, of which the keys of all heads are mixtures",
         unit="base keys",
         within="fewer than heads",
     )
     mixing: Matrix | None = option(
         matrix,
         None,
-        meaning="mixing C of the base keys in the key of each head, or where it starts",
+        meaning="shares of the base keys in the key of each head, or where they start",
         unit="1",
         within="H rows of J; no row of zeros",
         left_out="normal numbers of variance 1/J, by seed",

@@ -44,7 +44,7 @@ class SharedNumbers(NamedTuple):
 
 class SharedModel(NamedTuple):
     """Task and activation in the form that kernels take, as
-    :class:`orderparams.models.single_location.sgd.Model` has them; the rate η of the mixing, zero
+    :class:`orderparams.models.single_location.sgd.Model` has them; the rate η_C of the mixing, zero
     where it is fixed, and whether the bias is that of norms."""
 
     sizes: Sizes
