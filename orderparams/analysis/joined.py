@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orderparams.analysis.course import Told, part
 from orderparams.analysis.optimum import optimum
@@ -23,10 +24,9 @@ FEWEST_TIMES = 5
 
 def joined(run: Trajectory, workers: int, progress: Told) -> list[Finding]:
     """Stages of a run, the optimum, and what vectors are worth at its end."""
-    geometry, problem = Landscape(run.problem, residual=0).geometry, run.problem
-    word = geometry.word
+    problem, landscape = run.problem, Landscape(run.problem)
+    word, end = landscape.geometry.word, landscape.flow.vectors_at(run.state(-1))
     found = [of_stages(stages_of(run), word)] if len(run.time) >= FEWEST_TIMES else []
-    end = Landscape(problem).flow.vectors_at(run.state(-1))
     told = part(progress, 0.1, 0.6, "the optimum")
     best = optimum(problem, [end], workers=workers, told=told)
     told = part(progress, 0.6, 1.0, "pruning")
@@ -36,7 +36,7 @@ def joined(run: Trajectory, workers: int, progress: Told) -> list[Finding]:
 
 def listed(numbers: Sequence[int]) -> str:
     """Numbers that count from 0, as they are counted from 1."""
-    return ", ".join(str(number + 1) for number in numbers)
+    return ", ".join(str(number + 1) for number in numbers) or "none"
 
 
 def of_stages(stages: Stages, word: str) -> Finding:
@@ -69,7 +69,7 @@ def of_stages(stages: Stages, word: str) -> Finding:
     )
 
 
-def floats(values: Sequence[float]) -> np.ndarray:
+def floats(values: Sequence[float]) -> NDArray[np.float64]:
     """An array, perhaps of none."""
     return np.array(values, dtype=np.float64)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ TWO, FOUR = 0.644672, 0.6032085
 """The least risks of two and of four free heads."""
 
 SEEDS = range(8)
-QUICK = {"expectation.tolerance": 1e-6, "output.points": 61}
+QUICK: dict[str, Any] = {"expectation.tolerance": 1e-6, "output.points": 61}
 
 
 def free(heads: int) -> Trajectory:
@@ -24,15 +25,16 @@ def free(heads: int) -> Trajectory:
         "task.signal.strengths": [6.25, 4.0],
         "attention": {"heads": heads, "activation": "softmax"},
         "training.duration": 1500.0,
+        **QUICK,
     }
-    return op.solve("flipped-spikes", settings={**settings, **QUICK})
+    return op.solve("flipped-spikes", settings=settings)
 
 
-def shared(seed: int, **sharing: object) -> Trajectory:
+def shared(seed: int, **sharing: Any) -> Trajectory:
     """The preset from a start and a mixing of this seed."""
     own = {f"attention.shared.{key}": value for key, value in sharing.items()}
-    seeds = {"initial.seed": seed, "attention.shared.seed": seed}
-    return op.solve("shared-keys", settings={**seeds, **own, **QUICK})
+    settings = {"initial.seed": seed, "attention.shared.seed": seed, **own, **QUICK}
+    return op.solve("shared-keys", settings=settings)
 
 
 def last(run: Trajectory) -> float:

@@ -42,8 +42,8 @@ BY_COMMAND = {
         Unused(
             (
                 "integrator", "output", "training.rule", *NO_STEPS, "training.duration",
-                "training.weight_decay", "training.repulsion", "initial.kind", "initial.variance", *DRAWN,
-                "initial.overlap", "initial.self_overlap", "expectation.tolerance",
+                "training.weight_decay", "training.repulsion", "initial.kind", "initial.variance",
+                *DRAWN, "initial.overlap", "initial.self_overlap", "expectation.tolerance",
             ),
             "the optimum is searched for from starts and with a precision of its own; solve uses "
             "them",

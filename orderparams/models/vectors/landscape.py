@@ -133,7 +133,8 @@ class Landscape:
     @property
     def size(self) -> int:
         """Entries of K."""
-        return self.weights_shape[0] * self.weights_shape[1]
+        rows, columns = self.weights_shape
+        return int(rows * columns)
 
     def weights(self, x: Array) -> Array:
         """K (…, n, d+R) of x (…, N)."""
@@ -150,9 +151,8 @@ class Landscape:
     def split(self, x: Array) -> tuple[Array, Array]:
         """K (…, n, d+R) and the learned numbers in units of x (…, numbers, n), of x (…, N); where
         all of them are one a vector."""
-        return self.weights(x), x[..., self.size :].reshape(
-            *x.shape[:-1], len(self.units), self.count
-        )
+        learned = x[..., self.size :].reshape(*x.shape[:-1], len(self.units), self.count)
+        return self.weights(x), learned
 
     def state(self, vectors: Vectors) -> State:
         """The order parameters of some vectors, and what is not learned."""

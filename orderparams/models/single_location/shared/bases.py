@@ -74,8 +74,9 @@ def initial_mixing(problem: Problem) -> Array:
     if sharing.mixing is not None:
         return np.array(sharing.mixing)
     generator = np.random.default_rng(sharing.seed)
-    drawn: Array = generator.standard_normal((problem.attention.heads, sharing.bases))
-    return drawn / np.sqrt(sharing.bases)
+    drawn = generator.standard_normal((problem.attention.heads, sharing.bases))
+    mixing: Array = drawn / np.sqrt(sharing.bases)
+    return mixing
 
 
 def initial_bases(problem: Problem) -> BaseKeys:
