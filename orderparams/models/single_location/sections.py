@@ -377,6 +377,12 @@ class Problem(sections.Problem):
     )
     given: Given = field(default=Given(), compare=False, repr=False)
 
+    @property
+    def repelling(self) -> int:
+        """How many of the vectors repel each other, the first ones: of keys and values the keys;
+        0 for all."""
+        return self.attention.heads if self.attention.value == "learned" else 0
+
 
 DECIDING = ("attention.activation",)
 """The keys on which defaults of others depend."""

@@ -20,11 +20,13 @@ Array = NDArray[np.float64]
 
 
 class Repulsion(NamedTuple):
-    """Strength σ, zero for none; whether it is of cosines, else of a Gaussian kernel of width ℓ."""
+    """Strength σ, zero for none; whether it is of cosines, else of a Gaussian kernel of width ℓ;
+    ``among`` how many vectors, the first ones, zero for all."""
 
     strength: float = 0.0
     cosine: bool = True
     width: float = 1.0
+    among: int = 0
 
 
 NO_REPULSION = Repulsion()
@@ -35,7 +37,8 @@ def repulsion_of(problem: Any) -> Repulsion:
     config = problem.training.repulsion
     if config is None:
         return NO_REPULSION
-    return Repulsion(config.strength, config.kind == "cosine", config.width or 1.0)
+    among = getattr(problem, "repelling", 0)
+    return Repulsion(config.strength, config.kind == "cosine", config.width or 1.0, among)
 
 
 def penalty(repulsion: Repulsion, q: Array) -> float:
@@ -43,7 +46,7 @@ def penalty(repulsion: Repulsion, q: Array) -> float:
     squares, total = np.diag(q), 0.0
     if repulsion.strength == 0.0:
         return total
-    for i in range(len(q)):
+    for i in range(repulsion.among or len(q)):
         for j in range(i):
             if repulsion.cosine:
                 total += q[i, j] ** 2 / (squares[i] * squares[j])
@@ -56,8 +59,9 @@ def penalty(repulsion: Repulsion, q: Array) -> float:
 def slopes(repulsion: Repulsion, q: Array, out: Array) -> None:
     """Γ_R = ∂R/∂q (n, n) with all entries independent, of self-overlaps q (n, n)."""
     for i in range(len(q)):
-        out[i, i] = 0.0
-    for i in range(len(q)):
+        for j in range(len(q)):
+            out[i, j] = 0.0
+    for i in range(repulsion.among or len(q)):
         for j in range(i):
             if repulsion.cosine:
                 slope = repulsion.strength * q[i, j] / (q[i, i] * q[j, j])
@@ -82,7 +86,7 @@ def repel(
     """
     if repulsion.strength == 0.0:
         return
-    count, size = vectors.shape
+    count, size = repulsion.among or len(vectors), vectors.shape[1]
     for i in range(count):
         for j in range(i + 1):
             product = 0.0

@@ -8,7 +8,7 @@ from orderparams.analysis.optimum import without_decay
 from orderparams.analysis.stationary import unspecialized_point
 from orderparams.errors import ConfigurationError
 from orderparams.models.vectors.landscape import Landscape
-from orderparams.models.vectors.repulsion import Repulsion, penalty, slopes
+from orderparams.models.vectors.repulsion import Repulsion, penalty, repel, slopes
 from orderparams.run.simulate import simulate
 from orderparams.run.solve import solve
 
@@ -63,6 +63,69 @@ def test_its_gradient_is_that_of_the_vectors(kind):
         assert gradient[index] == pytest.approx((ends[0] - ends[1]) / 2e-5, abs=1e-9)
     if kind == "cosine":
         np.testing.assert_allclose((gradient * WEIGHTS).sum(1), 0, atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_first_vectors_alone(kind):
+    """The penalty, slopes and gradient of two of three are those of two."""
+    both, two = KINDS[kind]._replace(among=2), WEIGHTS[:2]
+    q = WEIGHTS @ WEIGHTS.T
+    assert penalty(both, q) == pytest.approx(of_weights(both, two), abs=1e-15)
+    gamma, small, room = np.full_like(q, np.nan), np.empty((2, 2)), np.full((2, 3, 3), np.nan)
+    slopes(both, q, gamma)
+    slopes(KINDS[kind], two @ two.T, small)
+    np.testing.assert_allclose(gamma[:2, :2], small, rtol=0, atol=1e-16)
+    assert not gamma[2].any()
+    assert not gamma[:, 2].any()
+    change = np.zeros_like(WEIGHTS)
+    repel(both, WEIGHTS, 1.0, 3.0, room, change)
+    np.testing.assert_allclose(change[:2], 6.0 * small @ two, rtol=0, atol=1e-15)
+    assert not change[2].any()
+
+
+VALUED = HEADS | {
+    "task": {**HEADS["task"], "target": "scalar"},
+    "attention": {"heads": 2, "value": "learned"},
+    "initial": {
+        **HEADS["initial"],
+        "key_target_overlap": [0.2, -0.1],
+        "value_alignment": [0.4, 0.6],
+        "value_self_overlap": [[0.5, 0.2], [0.2, 0.6]],
+    },
+    "expectation": {"tolerance": 1e-6, "samples": 4096},
+}
+
+
+def test_keys_of_learned_values_repel_each_other():
+    """−2 Γ_R K on keys, v* in K; no velocity of values; their penalty is that of the keys."""
+    settings = {"training.repulsion": {"kind": "cosine", "strength": 0.4}}
+    plain, found = op.evaluate(VALUED), op.evaluate(VALUED, settings=settings)
+    q, gamma = np.array(HEADS["initial"]["self_overlap"]), np.empty((2, 2))
+    slopes(Repulsion(0.4), q, gamma)
+    assert found.observables["penalty"] == pytest.approx(penalty(Repulsion(0.4), q), abs=1e-14)
+    moved = {name: found.velocity[name] - plain.velocity[name] for name in plain.velocity}
+    for name in ("overlap", "key_target_overlap", "key_value_overlap"):
+        np.testing.assert_allclose(moved[name], -2 * gamma @ plain[name], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(moved["self_overlap"], -2 * (gamma @ q + q @ gamma), atol=1e-12)
+    for name in ("value_alignment", "value_self_overlap", "value_overlap"):
+        np.testing.assert_allclose(moved[name], 0.0, atol=1e-14)
+    assert np.abs(moved["overlap"]).max() > 0.05
+
+
+@pytest.mark.parametrize("backend", ["gram", "direct"])
+def test_sgd_of_keys_and_values_follows(backend):
+    """With the repulsion in theory and simulation; not if the theory has none."""
+    settings = {
+        "training": {"repulsion": {"kind": "cosine", "strength": 0.4}, "duration": 2.0},
+        "simulation": {"backend": backend, "replicas": 24},
+        "output.points": 4,
+    }
+    found = op.validate(VALUED, settings=settings, dimensions=[100, 400], risks=False)
+    assert found.verdict == "agree"
+    last = found.simulations[400]["overlap"][:, -1].mean(axis=0)
+    settings["training"] = {"duration": 2.0, "rule": "sgd"}
+    free = op.solve(VALUED, settings=settings)["overlap"][-1]
+    assert np.abs(last - free).max() > 0.03
 
 
 REPULSIONS = ["{kind='cosine', strength=0.4}", "{kind='gaussian', strength=0.8, width=0.7}"]

@@ -56,11 +56,6 @@ def check_rule(problem: Problem) -> Found:
             f"attention.head_weights = 'importance' does not go with {where}, which has weights in "
             "its values; use 'mean', 'sum', 'learned' or numbers"
         )
-    if training.repulsion is not None and training.repulsion.strength:
-        yield ConfigurationError(
-            f"training.repulsion does not go with {where}: keys would be pushed from values; leave "
-            "it out, or set attention.value = 'known'"
-        )
     if training.constraint == "sphere" and value == "learned" and short_value(problem):
         yield ConfigurationError(
             "training.constraint = 'sphere' keeps lengths, and a value of length zero has no "

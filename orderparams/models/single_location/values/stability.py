@@ -58,10 +58,11 @@ def across(problem: Problem, flow: ValueFlow, state: State) -> Array:
 
 
 def slope(flow: ValueFlow, names: Names, weights: Array, numbers: State) -> Array:
-    """∂E/∂T (n, F+1+n) at stacked reduced weights T."""
+    """∂E/∂T (n, F+1+n) at stacked reduced weights T, a repulsion in it."""
     overlap, residual = np.split(weights, [names.features + 1], axis=1)
-    found = flow.gradient(flow.dressed(overlap, residual, numbers), covariance=False)
-    gradient: Array = 2.0 * found.self_overlap @ weights
+    vectors = flow.dressed(overlap, residual, numbers)
+    found = flow.gradient(vectors, covariance=False)
+    gradient: Array = 2.0 * flow.rule.pull(vectors, found) @ weights
     gradient[:, : names.features + 1] += found.overlap
     return gradient
 

@@ -367,11 +367,6 @@ BAD = {
         {"attention": {"heads": 1, "value": "learned", "head_weights": "importance"}},
         "'importance' does not go with",
     ),
-    "repulsion": (
-        {"attention": {"heads": 2, "value": "learned"}, "initial": {},
-         "training": {"repulsion": {"kind": "cosine"}}},
-        "keys would be pushed from values",
-    ),
     "sphere": (
         start(overlap=[[0.3]]) | {"training": {"constraint": "sphere"}}, "no direction"
     ),
