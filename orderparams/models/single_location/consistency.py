@@ -20,7 +20,7 @@ from orderparams.models.single_location.task_sections import (
 )
 from orderparams.models.single_location.values.consistency import value_contradictions
 from orderparams.models.vectors import learning
-from orderparams.models.vectors.starts import check_no_overlaps, check_residual
+from orderparams.models.vectors.starts import OVERLAPS, check_no_overlaps, check_residual
 
 
 def contradictions(problem: Problem) -> Iterator[Found]:
@@ -42,8 +42,7 @@ def contradictions(problem: Problem) -> Iterator[Found]:
         yield check_learned(attention, initial, key)
     yield from learning.contradictions(problem.training, learners_of(problem))
     yield check_random(problem)
-    if attention.keys == "free":
-        yield check_explicit(problem)
+    yield check_explicit(problem)
     yield value_contradictions(problem)
     yield shared_contradictions(problem)
 
@@ -257,8 +256,7 @@ def check_random(problem: Problem) -> Found:
     if initial.kind != "random":
         return
     learners, features = learners_of(problem), problem.task.signal.features
-    if problem.attention.keys == "free":
-        yield from check_no_overlaps(initial)
+    yield from check_no_overlaps(initial, learners.prefix)
     if initial.dimension < features + learners.count:
         yield ConfigurationError(
             f"initial.dimension = {initial.dimension} is too small; {features} features and "
@@ -267,26 +265,27 @@ def check_random(problem: Problem) -> Found:
 
 
 def check_explicit(problem: Problem) -> Found:
-    initial = problem.initial
+    initial, learners = problem.initial, learners_of(problem)
     if initial.kind != "explicit":
         return
-    if initial.overlap is None:
+    overlap, own = (getattr(initial, learners.prefix + name) for name in OVERLAPS)
+    path, key = (f"initial.{learners.prefix}{name}" for name in OVERLAPS)
+    if overlap is None:
         yield ConfigurationError(
-            "initial.overlap is missing; initial.kind = 'explicit' needs it: a row for each head, "
-            "with a number for each feature"
+            f"{path} is missing; initial.kind = 'explicit' needs it: a row for each "
+            f"{learners.word}, with a number for each feature"
         )
         return
-    heads, features = problem.attention.heads, problem.task.signal.features
-    shape = (len(initial.overlap), len(initial.overlap[0]))
-    if shape != (heads, features):
+    count, features = learners.count, problem.task.signal.features
+    shape = (len(overlap), len(overlap[0]))
+    if shape != (count, features):
         yield ConfigurationError(
-            f"initial.overlap: expected {heads} rows (attention.heads) of {features} numbers "
+            f"{path}: expected {count} rows ({learners.key}) of {features} numbers "
             f"(features), got {shape[0]} rows of {shape[1]}",
             "start",
         )
-    if initial.self_overlap is not None:
-        key = "initial.self_overlap"
-        unfit = list(check_positive_semidefinite(initial.self_overlap, heads, key))
+    if own is not None:
+        unfit = list(check_positive_semidefinite(own, count, key))
         yield from unfit
-        if shape == (heads, features) and not unfit:
-            yield from check_residual(initial.overlap, initial.self_overlap, key, "head")
+        if shape == (count, features) and not unfit:
+            yield from check_residual(overlap, own, key, learners.word)

@@ -11,9 +11,10 @@ from orderparams.errors import ConfigurationError
 OVERLAPS = ("overlap", "self_overlap")
 
 
-def check_no_overlaps(initial: Any) -> Found:
-    """Overlaps beside a random start, which would have no effect."""
-    given = [f"initial.{key}" for key in OVERLAPS if getattr(initial, key) is not None]
+def check_no_overlaps(initial: Any, prefix: str = "") -> Found:
+    """Overlaps beside a random start, which would have no effect; names begin with the prefix."""
+    names = [f"{prefix}{name}" for name in OVERLAPS]
+    given = [f"initial.{key}" for key in names if getattr(initial, key) is not None]
     if given:
         are, them = ("are", "them") if len(given) > 1 else ("is", "it")
         yield ConfigurationError(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orderparams.config.matrices import Found, check_positive_semidefinite
+from orderparams.config.matrices import Found
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.parameters import OF_BASES
 from orderparams.models.single_location.sections import Problem
-from orderparams.models.vectors.starts import check_residual
+from orderparams.models.vectors.starts import OVERLAPS
 
 
 def shared_contradictions(problem: Problem) -> Found:
@@ -85,40 +85,10 @@ def left_out(rows: tuple[tuple[float, ...], ...], path: str) -> Iterator[Configu
 
 
 def check_start(problem: Problem) -> Found:
-    """Overlaps of the bases, which alone say where heads start."""
-    initial, sharing = problem.initial, problem.attention.sharing
-    assert sharing is not None
-    for name in ("overlap", "self_overlap"):
+    """Overlaps of heads, which start where their bases do."""
+    for name in OVERLAPS:
         if given(problem, name):
             yield ConfigurationError(
                 f"initial.{name}: attention.keys = 'shared', and heads start where their bases do; "
                 f"give initial.base_{name} instead"
             )
-    if initial.kind == "random":
-        if keys := [f"initial.{one.name}" for one in OF_BASES if given(problem, one.name)]:
-            yield ConfigurationError(
-                f"{', '.join(keys)}: initial.kind = 'random'; set initial.kind = 'explicit' to "
-                "start from there",
-                "start",
-            )
-        return
-    if initial.base_overlap is None:
-        yield ConfigurationError(
-            "initial.base_overlap is missing; initial.kind = 'explicit' of shared keys needs it: a "
-            "row for each base, with a number for each feature"
-        )
-        return
-    bases, features = sharing.bases, problem.task.signal.features
-    shape = (len(initial.base_overlap), len(initial.base_overlap[0]))
-    if shape != (bases, features):
-        yield ConfigurationError(
-            f"initial.base_overlap: expected {bases} rows (attention.shared.bases) of {features} "
-            f"numbers (features), got {shape[0]} rows of {shape[1]}",
-            "start",
-        )
-    if initial.base_self_overlap is not None:
-        key = "initial.base_self_overlap"
-        unfit = list(check_positive_semidefinite(initial.base_self_overlap, bases, key))
-        yield from unfit
-        if shape == (bases, features) and not unfit:
-            yield from check_residual(initial.base_overlap, initial.base_self_overlap, key, "base")

@@ -8,7 +8,7 @@ adds −Σ_h ρ_h C_hj k_h/D to the gradient by κ_j, and −ρ_h (C q)_hj to th
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,12 +17,8 @@ from orderparams.compiled import kernel
 from orderparams.models.single_location.importance import importance_of
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Setup
-from orderparams.models.single_location.sgd import (
-    Numbers,
-    UpdateRule,
-    build_model,
-    draw,
-)
+from orderparams.models.single_location.sgd import Model, Numbers, UpdateRule, build_model
+from orderparams.models.single_location.sgd import draw as draw_for_heads
 from orderparams.models.single_location.sgd import learn as learn_of_heads
 from orderparams.models.single_location.sgd import respond as respond_of_heads
 from orderparams.models.single_location.shared.bases import BaseKeys
@@ -30,8 +26,6 @@ from orderparams.models.vectors.replicas import Ensemble, replicas_of
 from orderparams.models.vectors.sgd import Sizes
 
 Array = NDArray[np.float64]
-
-__all__ = ["SharedModel", "couple", "draw", "learn", "prepare", "respond", "shared_replicas"]
 
 
 class SharedNumbers(NamedTuple):
@@ -43,28 +37,18 @@ class SharedNumbers(NamedTuple):
 
 
 class SharedModel(NamedTuple):
-    """Task and activation in the form that kernels take, as
-    :class:`orderparams.models.single_location.sgd.Model` has them; the rate η_C of the mixing, zero
-    where it is fixed, and whether the bias is that of norms."""
+    """The model of heads with ``plain`` keys, the rate η_C of the mixing, zero where it is fixed,
+    and whether the bias is that of norms."""
 
     sizes: Sizes
-    lengths: NDArray[np.int64]
-    length_cumulative: Array
-    component_cumulative: Array
-    means: Array
-    factors: Array
-    noise: float
-    scalar: bool
-    joint: bool
-    kappa: float
-    importance_total: float
+    plain: Model
     mixing_rate: float
     norm_bias: bool
 
     @property
     def features(self) -> int:
         """Number F of signal directions."""
-        return int(self.means.shape[1])
+        return self.plain.features
 
     @property
     def words(self) -> str:
@@ -93,8 +77,8 @@ class SharedModel(NamedTuple):
             "bias": bias,
             "head_weight": numbers.head_weights.copy(),
         }
-        if self.importance_total:
-            found["importance"] = numbers.head_weights / self.importance_total
+        if self.plain.importance_total:
+            found["importance"] = numbers.head_weights / self.plain.importance_total
         return found
 
 
@@ -105,8 +89,14 @@ def shared_replicas(problem: Problem, setup: Setup, rule: UpdateRule, time: Arra
     assert sharing is not None
     plain = build_model(setup.task, setup.activation, importance_of(problem).total)
     rate = problem.training.mixing_rate * sharing.learned
-    model = SharedModel(*plain, rate, rule.norm_bias)
+    model = SharedModel(plain.sizes, plain, rate, rule.norm_bias)
     return replicas_of(problem, model, rule, setup.start, time)
+
+
+@kernel()
+def draw(model: SharedModel, generator: np.random.Generator, shift: Array) -> tuple[int, int]:
+    """Length and hidden position of a sequence, as with free keys."""
+    return draw_for_heads(model.plain, generator, shift)
 
 
 @kernel()
@@ -129,7 +119,7 @@ def prepare(
 
 @kernel()
 def respond(
-    model: Any,
+    model: SharedModel,
     rule: UpdateRule,
     generator: np.random.Generator,
     position: int,
@@ -155,7 +145,7 @@ def respond(
             own[h, token] = logit
     of_heads = Numbers(numbers.bias, numbers.head_weights)
     loss = respond_of_heads(
-        model, rule, generator, position, of_heads, values, own, turned, gradient
+        model.plain, rule, generator, position, of_heads, values, own, turned, gradient
     )
     for h in range(heads):
         for j in range(bases):
@@ -199,7 +189,7 @@ def couple(
 
 @kernel()
 def learn(
-    model: Any,
+    model: SharedModel,
     rule: UpdateRule,
     rate: float,
     gradient: Array,
@@ -209,6 +199,7 @@ def learn(
     """Update bias, head weights and mixing; the norm bias follows before the next step."""
     heads = numbers.bias.size
     of_heads = Numbers(numbers.bias, numbers.head_weights)
-    learn_of_heads(model, rule, rate, gradient[:, :heads].copy(), -2.0 * numbers.bias, of_heads)
+    kept = gradient[:, :heads].copy()
+    learn_of_heads(model.plain, rule, rate, kept, -2.0 * numbers.bias, of_heads)
     for entry in range(numbers.mixing.size):
         numbers.mixing[entry] -= rate * model.mixing_rate * gradient[2, entry]

@@ -44,7 +44,7 @@ WRONG = {
     "initial.base_self_overlap: expected 2 rows of 2 numbers": {
         "initial.base_self_overlap": [[1.0]]
     },
-    "initial.base_overlap, initial.base_self_overlap: initial.kind = 'random'": {
+    "initial.base_overlap and initial.base_self_overlap are given but initial.kind = 'random'": {
         "initial.kind": "random"
     },
     "2 features and 2 bases need at least 4": {"initial": RANDOM | {"dimension": 3}},

@@ -39,7 +39,8 @@ def test_a_step_descends_the_gradient_of_the_loss(name, target):
     activation, rule, mixing_rate = RULES[name]
     dimension = 24
     task = Task(np.array([3]), np.array([1.0]), SIGNAL, target, 0.3 * (target == "scalar"))
-    model = SharedModel(*build_model(task, activation), mixing_rate, rule.norm_bias)
+    plain = build_model(task, activation)
+    model = SharedModel(plain.sizes, plain, mixing_rate, rule.norm_bias)
     seed = np.random.SeedSequence(5)
     generator = np.random.Generator(np.random.SFC64(seed))
     state = direct.start(model, rule, BASES, None, dimension, seed, generator)
@@ -47,7 +48,7 @@ def test_a_step_descends_the_gradient_of_the_loss(name, target):
     bias, weights, mixing = (array.copy() for array in state.numbers)
     same = np.random.Generator(np.random.SFC64(seed))
     direct.start(model, rule, BASES, None, dimension, seed, same)
-    batch = list(drawn_sequences(model, rule, state, dimension, same))
+    batch = list(drawn_sequences(plain, rule, state, dimension, same))
     direct.advance(model, rule, state, dimension, generator, 1)
 
     def loss(kappa, c, beta, u):
