@@ -78,7 +78,8 @@ def of_keys(problem: Problem, run: Course, free: Problem) -> Finding:
         f"{whole} {counted(bases, 'base')} can make.",
         of_freedom(free),
     ]
-    if "mixing" in last and training.mixing_rate and not training.weight_decay:
+    altered = training.penalties or training.constraint != "none"
+    if "mixing" in last and training.mixing_rate and not altered:
         course = conserved(
             training.mixing_rate, run.parameters["mixing"], run.parameters["base_self_overlap"]
         )
