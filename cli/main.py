@@ -8,6 +8,7 @@ import sys
 import click
 
 from orderparams import interruption
+from orderparams.cli import options
 from orderparams.cli.analyze import analyze
 from orderparams.cli.completion import completion
 from orderparams.cli.config import config
@@ -77,6 +78,21 @@ for command in (
     doctor,
 ):
     orderparams.add_command(command)
+
+for command in (
+    solve,
+    evaluate,
+    simulate,
+    validate,
+    analyze,
+    scan,
+    plot,
+    export,
+    report,
+    info,
+    keys,
+):
+    options.model_file(command)
 
 
 def main() -> None:

@@ -80,6 +80,27 @@ force = click.option("--force", is_flag=True, help="Replace the output file if i
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
 )
+
+
+def registered(_: click.Context, __: click.Parameter, files: tuple[Path, ...]) -> None:
+    """Models of the user's own are made known."""
+    if files:
+        from orderparams.models.own.register import register
+
+        for path in files:
+            register(path)
+
+
+model_file = click.option(
+    "--model-file",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE.py",
+    expose_value=False,
+    is_eager=True,
+    callback=registered,
+    help="Python file to run, with models of your own. Repeatable.",
+)
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 
 

@@ -32,5 +32,6 @@ REMEDIES = {
     "log risk": "--log y shows the risk itself on a logarithmic axis",
     "fix": "fix parameters with --at KEY=VALUE",
     "argument": "--{argument}",
+    "model": "one of your own is made known by --model-file FILE.py",
     "cluster": "dask scheduler --scheduler-file {path} makes it",
 }

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from orderparams.errors import IgnoredSettingWarning as IgnoredSettingWarning
     from orderparams.errors import OrderparamsError as OrderparamsError
     from orderparams.errors import SolverError as SolverError
+    from orderparams.models.own.description import OwnModel as OwnModel
+    from orderparams.models.own.register import register as register
     from orderparams.outputs import export as export
     from orderparams.outputs import plot as plot
     from orderparams.outputs import report as report
@@ -57,6 +59,7 @@ _HOMES = {
     "Findings": ("results.findings", "Findings"),
     "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
     "OrderparamsError": ("errors", "OrderparamsError"),
+    "OwnModel": ("models.own.description", "OwnModel"),
     "Problem": ("config", "Problem"),
     "Scan": ("results.scan", "Scan"),
     "SimulationRun": ("results.simulation", "SimulationRun"),
@@ -70,6 +73,7 @@ _HOMES = {
     "open": ("results.files", "open_result"),
     "plot": ("outputs", "plot"),
     "presets": ("shipped", "presets"),
+    "register": ("models.own.register", "register"),
     "report": ("outputs", "report"),
     "save": ("outputs", "save"),
     "scan": ("scans.scan", "scan"),
@@ -87,6 +91,7 @@ __all__ = [
     "Findings",
     "IgnoredSettingWarning",
     "OrderparamsError",
+    "OwnModel",
     "Problem",
     "Scan",
     "SimulationRun",
@@ -101,6 +106,7 @@ __all__ = [
     "open",
     "plot",
     "presets",
+    "register",
     "report",
     "save",
     "scan",

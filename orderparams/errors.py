@@ -39,6 +39,7 @@ REMEDIES = {
     "log risk": "log='y' shows the risk itself on a logarithmic axis",
     "fix": "fix parameters with at={{name: value}}",
     "argument": "{argument!r}",
+    "model": "one of your own is made known by orderparams.register(...)",
     "cluster": "dask scheduler --scheduler-file {path} makes it",
 }
 """What can be done, and how an argument is called, in words of Python."""

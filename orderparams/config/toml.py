@@ -46,12 +46,13 @@ EXAMPLE: Any = {"key": "attention.heads", "value": 8}
 def model_name(table: Mapping[str, Any]) -> str:
     """The name of the model that a table is of; :class:`ConfigurationError` for an unknown one."""
     name = table.get("model", registry.DEFAULT)
-    if name not in registry.names():
+    if not registry.known(name):
         close = nearest(name, registry.names()) if isinstance(name, str) else ""
         raise ConfigurationError(
             f"model: there is none called {shown(name)}; the models are "
             + ", ".join(registry.names())
-            + (f"; did you mean {close!r}?" if close else "")
+            + (f"; did you mean {close!r}?" if close else ""),
+            "model",
         )
     return str(name)
 

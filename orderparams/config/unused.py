@@ -44,7 +44,7 @@ def ruled_out(limit: Limit, chosen: object) -> tuple[Unused, ...]:
 def defaults(table: Mapping[str, Any]) -> dict[str, Any]:
     """Defaults by dotted key of the kind of problem that a table is of."""
     name = table.get("model", registry.DEFAULT)
-    known = registry.configuration(name if name in registry.names() else registry.DEFAULT)
+    known = registry.configuration(name if registry.known(name) else registry.DEFAULT)
     found: dict[str, Any] = own_defaults(known.Problem) | known.dependent_defaults(table)
     return found
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from importlib import metadata
 from typing import Any
 
+from orderparams.errors import ConfigurationError
 from orderparams.models.limit import Limit
 
 MODELS = {
@@ -18,14 +20,49 @@ DEFAULT = "single-location"
 """What a configuration without the key ``model`` is of."""
 
 
+OWN: dict[str, Any] = {}
+"""Models of users by name (:class:`~orderparams.models.own.model.Own`)."""
+
+FILES: dict[str, str | None] = {}
+"""The files that those come from; None of those of packages, which any process finds."""
+
+GROUP = "orderparams.models"
+"""Entry points by which a package makes its models known, under their names."""
+
+
 def names() -> tuple[str, ...]:
-    """All names."""
-    return tuple(MODELS)
+    """All names that are known so far."""
+    return (*MODELS, *OWN)
+
+
+def known(name: object) -> bool:
+    """Whether there is a model of that name, perhaps in a package that has not been looked at."""
+    if name in MODELS or name in OWN:
+        return True
+    found = metadata.entry_points(group=GROUP, name=name) if isinstance(name, str) else ()
+    for entry in found:
+        importlib.import_module("orderparams.models.own.register").register(entry.load())
+        FILES[str(name)] = None
+    return name in OWN
+
+
+def model_file(name: str) -> str | None:
+    """The file that another process has to run to know a model; :class:`ConfigurationError` where
+    no process but this can."""
+    if name in OWN and name not in FILES:
+        raise ConfigurationError(
+            f"model {name!r} is known to this process only, and points of a scan are run by "
+            "others; write it into a file of its own and register that: "
+            "orderparams.register('FILE.py')"
+        )
+    return FILES.get(name)
 
 
 def configuration(name: str) -> Any:
     """What a model's configuration is: the module ``config`` of its folder, which is read without
     any numerical library (``models/single_location/config.py`` lists what it has)."""
+    if name in OWN:
+        return OWN[name]
     return importlib.import_module(f"orderparams.models.{MODELS[name]}.config")
 
 
@@ -60,11 +97,15 @@ def joined_analysis(problem: Any) -> bool:
 def work(name: str) -> Any:
     """What a model does: the module ``model`` of its folder (:mod:`orderparams.models.interface`
     says what it has)."""
+    if name in OWN:
+        return OWN[name]
     return importlib.import_module(f"orderparams.models.{MODELS[name]}.model")
 
 
 def selftests(name: str) -> dict[str, Any]:
     """Tests of an installation: by its name a function that gives expected, tolerance, found."""
+    if name in OWN:
+        return {}
     tests: dict[str, Any] = importlib.import_module(
         f"orderparams.models.{MODELS[name]}.selftest"
     ).TESTS

@@ -68,16 +68,26 @@ NAMES = {"checks": "claim"}
 @contextlib.contextmanager
 def read(path: Path) -> Iterator[Node]:
     """An existing file that keeps to the schema of its model, open; else :class:`FileError`."""
-    with hdf5.read(path, known) as file:
+    with hdf5.read(path, lambda config: known(path, config)) as file:
         yield Node(file)
 
 
-def known(config: str) -> Known:
-    """What a file with this configuration can hold."""
+def known(path: Path, config: str) -> Known:
+    """What a file with this configuration can hold; :class:`FileError` if its model is unknown."""
     try:
-        return schema.known(model_name(parse_toml(config)))
+        table = parse_toml(config)
     except ConfigurationError:  # which is told when the configuration is needed
         return schema.known(registry.DEFAULT)
+    try:
+        return schema.known(model_name(table))
+    except ConfigurationError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: object, error: ConfigurationError) -> FileError:
+    """The error for a file whose configuration makes no sense here."""
+    text = f"{path}: its configuration cannot be read: {error.message}"
+    return FileError(text, error.remedy, **error.values)
 
 
 def read_configuration(path: Path) -> str:
@@ -101,7 +111,7 @@ def stored_problem(file: Node) -> Problem:
         table = parse_toml(str(file.attribute("config")))
         return parse({key: value for key, value in table.items() if key != "scan"})
     except ConfigurationError as error:
-        raise FileError(f"{file.file_name}: its configuration cannot be read: {error}") from None
+        raise unreadable(file.file_name, error) from None
 
 
 def open_group(path: str | Path, name: str) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from orderparams import interruption
 from orderparams.errors import ConfigurationError, FileError
+from orderparams.models import registry
 from orderparams.phases import LOG, phase
 from orderparams.processors import processors
 from orderparams.results import schema
@@ -115,7 +116,13 @@ def make_task(plan: Plan, point: Point, machine: Machine, start: Record | None =
         end = {name: v.tolist() for name, v in start.values.items() if name in known}
     settings = plan.settings
     return Task(
-        settings.action, point.config, point.hash, settings.trajectories, machine.timeout, end
+        settings.action,
+        point.config,
+        point.hash,
+        settings.trajectories,
+        machine.timeout,
+        end,
+        registry.model_file(plan.model),
     )
 
 
@@ -132,6 +139,7 @@ def run_points(
     Interrupted, those that ended are kept. :class:`ConfigurationError`, before anything is run or
     written, for the folder of another plan or a cluster that does not answer.
     """
+    registry.model_file(plan.model)
     folder.check(plan)
     if on_progress is not None:
         on_progress(Progress(sum(map(len, chains)), 0))

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from orderparams.models import registry
 from orderparams.processors import THREADS
 from orderparams.streams import steady_streams
 
@@ -42,7 +43,8 @@ OnCompiling = Callable[[int], None]
 @dataclass(frozen=True)
 class Task:
     """A point to run: what to do, its configuration as TOML text and the hash of that, whether to
-    keep more than its values, the seconds it may take, and the end of a neighbour to start from."""
+    keep more than its values, the seconds it may take, the end of a neighbour to start from, and
+    the Python file of a model of the user's own."""
 
     action: str
     config: str
@@ -50,6 +52,7 @@ class Task:
     keep: bool = False
     timeout: float | None = None
     start: dict[str, list[Any]] | None = None
+    model_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -282,6 +285,10 @@ def rehearse(task: Task, rehearsed: set[tuple[Any, ...]], on_compiling: OnCompil
     from orderparams.config import parse, parse_toml
     from orderparams.scans.actions import kernels, perform, rehearsal
 
+    if task.model_file is not None and task.model_file not in registry.FILES.values():
+        from orderparams.models.own.register import register
+
+        register(task.model_file)
     problem = parse(parse_toml(task.config))
     needed = kernels(task.action, problem)
     if needed not in rehearsed:

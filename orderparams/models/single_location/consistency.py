@@ -20,7 +20,7 @@ from orderparams.models.single_location.task_sections import (
 )
 from orderparams.models.single_location.values.consistency import value_contradictions
 from orderparams.models.vectors import learning
-from orderparams.models.vectors.starts import OVERLAPS, check_no_overlaps, check_residual
+from orderparams.models.vectors.starts import check_explicit, check_no_overlaps
 
 
 def contradictions(problem: Problem) -> Iterator[Found]:
@@ -42,7 +42,7 @@ def contradictions(problem: Problem) -> Iterator[Found]:
         yield check_learned(attention, initial, key)
     yield from learning.contradictions(problem.training, learners_of(problem))
     yield check_random(problem)
-    yield check_explicit(problem)
+    yield check_overlaps(problem)
     yield value_contradictions(problem)
     yield shared_contradictions(problem)
 
@@ -264,28 +264,6 @@ def check_random(problem: Problem) -> Found:
         )
 
 
-def check_explicit(problem: Problem) -> Found:
-    initial, learners = problem.initial, learners_of(problem)
-    if initial.kind != "explicit":
-        return
-    overlap, own = (getattr(initial, learners.prefix + name) for name in OVERLAPS)
-    path, key = (f"initial.{learners.prefix}{name}" for name in OVERLAPS)
-    if overlap is None:
-        yield ConfigurationError(
-            f"{path} is missing; initial.kind = 'explicit' needs it: a row for each "
-            f"{learners.word}, with a number for each feature"
-        )
-        return
-    count, features = learners.count, problem.task.signal.features
-    shape = (len(overlap), len(overlap[0]))
-    if shape != (count, features):
-        yield ConfigurationError(
-            f"{path}: expected {count} rows ({learners.key}) of {features} numbers "
-            f"(features), got {shape[0]} rows of {shape[1]}",
-            "start",
-        )
-    if own is not None:
-        unfit = list(check_positive_semidefinite(own, count, key))
-        yield from unfit
-        if shape == (count, features) and not unfit:
-            yield from check_residual(overlap, own, key, learners.word)
+def check_overlaps(problem: Problem) -> Found:
+    features = problem.task.signal.features
+    yield from check_explicit(learners_of(problem), features, "feature", "features")

@@ -4,40 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from orderparams.config.matrices import Found
 from orderparams.errors import ConfigurationError
 from orderparams.models.vectors.sections import SCHEDULE_KEYS, ScheduleConfig, TrainingConfig
-from orderparams.models.vectors.starts import OVERLAPS
-
-
-@dataclass(frozen=True)
-class Learners:
-    """How many vectors learn, what one is called, and the key that counts them; names of their
-    overlaps in ``initial`` begin with the ``prefix``."""
-
-    count: int
-    word: str
-    key: str
-    initial: Any
-    prefix: str = ""
-
-    @property
-    def at_origin(self) -> tuple[str, int] | None:
-        """The key that lets a vector start at the origin, and which, counted from 1; None if all
-        have a length."""
-        initial = self.initial
-        if initial.kind == "random":
-            return ("initial.variance", 1) if initial.variance == 0 else None
-        overlap, own = (getattr(initial, self.prefix + name) for name in OVERLAPS)
-        if own is not None:
-            lengths = [row[i] if i < len(row) else 1.0 for i, row in enumerate(own)]
-        else:
-            lengths = [float(any(row)) for row in overlap or ()]
-        key = f"initial.{self.prefix}{OVERLAPS[own is not None]}"
-        return (key, lengths.index(0) + 1) if 0 in lengths else None
+from orderparams.models.vectors.starts import Learners
 
 
 def contradictions(training: TrainingConfig, learners: Learners) -> Iterator[Found]:

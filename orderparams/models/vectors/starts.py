@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from orderparams.config.matrices import Found, array, least_eigenvalue
+from orderparams.config.matrices import Found, array, check_positive_semidefinite, least_eigenvalue
 from orderparams.config.values import Matrix
 from orderparams.errors import ConfigurationError
 
 OVERLAPS = ("overlap", "self_overlap")
+
+
+@dataclass(frozen=True)
+class Learners:
+    """How many vectors learn, what one is called, and the key that counts them; names of their
+    overlaps in ``initial`` begin with the ``prefix``."""
+
+    count: int
+    word: str
+    key: str
+    initial: Any
+    prefix: str = ""
+
+    @property
+    def at_origin(self) -> tuple[str, int] | None:
+        """The key that lets a vector start at the origin, and which, counted from 1; None if all
+        have a length."""
+        initial = self.initial
+        if initial.kind == "random":
+            return ("initial.variance", 1) if initial.variance == 0 else None
+        overlap, own = (getattr(initial, self.prefix + name) for name in OVERLAPS)
+        if own is not None:
+            lengths = [row[i] if i < len(row) else 1.0 for i, row in enumerate(own)]
+        else:
+            lengths = [float(any(row)) for row in overlap or ()]
+        key = f"initial.{self.prefix}{OVERLAPS[own is not None]}"
+        return (key, lengths.index(0) + 1) if 0 in lengths else None
 
 
 def check_no_overlaps(initial: Any, prefix: str = "") -> Found:
@@ -22,6 +50,34 @@ def check_no_overlaps(initial: Any, prefix: str = "") -> Found:
             f"'explicit' to start from {them}",
             "start",
         )
+
+
+def check_explicit(learners: Learners, directions: int, word: str, key: str) -> Found:
+    """Overlaps with so many orthonormal hidden directions, and self-overlaps, of an explicit start;
+    a direction is called so, and the ``key`` says how many there are."""
+    initial = learners.initial
+    if initial.kind != "explicit":
+        return
+    overlap, own = (getattr(initial, learners.prefix + name) for name in OVERLAPS)
+    path, square = (f"initial.{learners.prefix}{name}" for name in OVERLAPS)
+    if overlap is None:
+        yield ConfigurationError(
+            f"{path} is missing; initial.kind = 'explicit' needs it: a row for each "
+            f"{learners.word}, with a number for each {word}"
+        )
+        return
+    count, shape = learners.count, (len(overlap), len(overlap[0]))
+    if shape != (count, directions):
+        yield ConfigurationError(
+            f"{path}: expected {count} rows ({learners.key}) of {directions} numbers "
+            f"({key}), got {shape[0]} rows of {shape[1]}",
+            "start",
+        )
+    if own is not None:
+        unfit = list(check_positive_semidefinite(own, count, square))
+        yield from unfit
+        if shape == (count, directions) and not unfit:
+            yield from check_residual(overlap, own, square, learners.word)
 
 
 def check_residual(m: Matrix, q: Matrix, key: str, word: str) -> Found:

@@ -156,7 +156,7 @@ def computed(problem: Problem) -> dict[str, float]:
 
 def floor_of(problem: Problem) -> tuple[str, float] | None:
     """The risk that nothing is below, of a model that has no risk to compare with."""
-    if registry.configuration(problem.model).REFERENCES:
+    if registry.configuration(problem.model).REFERENCES or registry.own_analysis(problem):
         return None
     try:
         floor = geometry_of(problem).floor

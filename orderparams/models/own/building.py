@@ -1,0 +1,80 @@
+"""The kernels of :mod:`orderparams.models.own.kernels` around those of a model, built once."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import Counter, namedtuple
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.compiled import kernel
+from orderparams.models.vectors.sgd import Sizes
+
+Array = NDArray[np.float64]
+
+BUILDING: dict[str, tuple[Any, ...]] = {}
+"""What a module of kernels is given while it is executed, by its name."""
+
+BUILT: Counter[str] = Counter()
+"""How many models of a name there were: a later one replaces those before, with other kernels."""
+
+NONE = "none"
+"""The only setting of a model without any: numba knows no empty tuples with names."""
+
+
+@kernel()
+def unshifted(random: Array, settings: Any, shift: Array) -> None:
+    """The means of tokens that have none."""
+
+
+def given(module: str) -> tuple[Any, ...]:
+    """Loss, means, class of settings, and name of the class of the model."""
+    return BUILDING[module]
+
+
+def kernels_of(model: Any) -> ModuleType:
+    """The module of kernels of a model."""
+    suffix = model.name.replace("-", "_")
+    BUILT[suffix] += 1
+    suffix += f"_{BUILT[suffix]}" * (BUILT[suffix] > 1)
+    module_name = f"{__package__}.kernels_of_{suffix}"
+    settings: Any = namedtuple(f"Settings_{suffix}", list(model.settings) or [NONE])
+    settings.__module__ = module_name
+    spec = importlib.util.spec_from_file_location(
+        module_name, Path(__file__).with_name("kernels.py")
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    BUILDING[module_name] = (
+        model.loss,
+        unshifted if model.means is None else model.means,
+        settings,
+        f"Model_{suffix}",
+    )
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    vars(module)[settings.__name__] = settings
+    vars(module)[module.Model.__name__] = module.Model
+    return module
+
+
+def settings_of(module: ModuleType, model: Any, task: Any) -> Any:
+    """What kernels take of a configuration's task."""
+    values = (getattr(task, name) for name in model.settings)
+    return (
+        module.Settings(*(np.array(v) if isinstance(v, tuple) else float(v) for v in values))
+        if model.settings
+        else module.Settings(0.0)
+    )
+
+
+def built(module: ModuleType, model: Any, task: Any) -> Any:
+    """The model of a task as kernels see it."""
+    sizes = Sizes(task.hidden, task.hidden, task.tokens, 0)
+    return module.Model(sizes, settings_of(module, model, task), model.random)
