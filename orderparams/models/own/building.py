@@ -26,15 +26,30 @@ BUILT: Counter[str] = Counter()
 NONE = "none"
 """The only setting of a model without any: numba knows no empty tuples with names."""
 
+MODEL = ["sizes", "settings", "random"]
+"""What kernels know of a model: sizes, settings, and how many random numbers a sequence takes."""
+
 
 @kernel()
 def unshifted(random: Array, settings: Any, shift: Array) -> None:
     """The means of tokens that have none."""
 
 
+@kernel()
+def lossless(fields: Array, hidden: Array, random: Array, settings: Any, gradient: Array) -> float:
+    """The loss where there is no model."""
+    return 0.0
+
+
 def given(module: str) -> tuple[Any, ...]:
     """Loss, means, class of settings, and name of the class of the model."""
-    return BUILDING[module]
+    return BUILDING.get(module, (lossless, unshifted, tuple, "Model_of_nobody"))
+
+
+def tuple_of(name: str, fields: list[str], module: str) -> Any:
+    """A class of named tuples, as of a module."""
+    make: Any = namedtuple
+    return make(name, fields, module=module)
 
 
 def kernels_of(model: Any) -> ModuleType:
@@ -43,8 +58,7 @@ def kernels_of(model: Any) -> ModuleType:
     BUILT[suffix] += 1
     suffix += f"_{BUILT[suffix]}" * (BUILT[suffix] > 1)
     module_name = f"{__package__}.kernels_of_{suffix}"
-    settings: Any = namedtuple(f"Settings_{suffix}", list(model.settings) or [NONE])
-    settings.__module__ = module_name
+    settings = tuple_of(f"Settings_{suffix}", list(model.settings) or [NONE], module_name)
     spec = importlib.util.spec_from_file_location(
         module_name, Path(__file__).with_name("kernels.py")
     )
@@ -59,8 +73,8 @@ def kernels_of(model: Any) -> ModuleType:
     )
     sys.modules[module_name] = module
     spec.loader.exec_module(module)
-    vars(module)[settings.__name__] = settings
-    vars(module)[module.Model.__name__] = module.Model
+    for kind in (settings, module.Model):
+        vars(module)[kind.__name__] = kind
     return module
 
 

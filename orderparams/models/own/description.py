@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numba
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
@@ -33,9 +34,9 @@ class OwnModel:
         What the key ``model`` of a configuration calls it: letters, digits and ``-``.
     loss
         Kernel ``loss(fields, hidden, random, settings, gradient)`` of :func:`numba.njit`: returns
-        the loss of one sequence, and fills ``gradient`` (n, L) with its derivatives in ``fields``
-        (n, L). ``hidden`` (d, L) are the fields of the hidden directions, ``random`` independent
-        standard normal numbers, ``settings`` a named tuple of what ``settings`` says.
+        the loss of one sequence, and fills ``gradient`` (n, L), zero before, with its derivatives
+        in ``fields`` (n, L). ``hidden`` (d, L) are the fields of the hidden directions, ``random``
+        independent standard normal numbers, ``settings`` a named tuple of what ``settings`` says.
     vectors, hidden, tokens
         n, d and L where a configuration does not say them (``task.vectors``, …).
     random
@@ -101,6 +102,8 @@ class OwnModel:
                     f"{where}: {what} is no kernel, but {shown(kernel)}; decorate the function "
                     "with @numba.njit"
                 )
+            if kernel is not None:
+                object.__setattr__(self, what, like_numpy(kernel))
         if not (isinstance(self.vector, str) and self.vector.isidentifier()):
             raise ConfigurationError(f"{where}: vector = {self.vector!r} is not one word")
         object.__setattr__(
@@ -152,10 +155,17 @@ class OwnModel:
             )
 
 
+def like_numpy(kernel: Any) -> Any:
+    """A kernel in which 1/0 is infinite, and that lets other threads work."""
+    options = kernel.targetoptions | {"error_model": "numpy", "nogil": True}
+    return numba.jit(**options)(kernel.py_func)
+
+
 def shown(value: Any) -> str:
-    """A value in a few words."""
-    text = f"{type(value).__name__} {value!r}"
-    return text if len(text) < 60 else type(value).__name__
+    """What a value is, and of one that is short what it says."""
+    text = repr(value)
+    short = len(text) < 40 and not isinstance(value, np.ndarray)
+    return f"{type(value).__name__} {text}" if short else type(value).__name__
 
 
 def call(what: str, kernel: Any, *arguments: Any) -> Any:

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.models.own.building import given
-from orderparams.models.vectors.sgd import Sizes, clear
+from orderparams.models.own.building import MODEL, given, tuple_of
+from orderparams.models.vectors.sgd import clear
 
 Array = NDArray[np.float64]
 
-loss, means, Settings, MODEL = given(__name__)
+loss, means, Settings, NAME = given(__name__)
 
 
 class Rule(NamedTuple):
@@ -43,7 +43,7 @@ class Sums(NamedTuple):
     largest: Array
 
 
-Model: Any = NamedTuple(MODEL, [("sizes", Sizes), ("settings", Any), ("random", int)])
+Model = tuple_of(NAME, MODEL, __name__)
 Model.features = property(lambda model: model.sizes.directions)
 Model.words = "hidden directions, vectors, tokens and batch"
 Model.numbers = lambda model, rule, start, squares: Numbers(np.zeros(len(start.overlap)))

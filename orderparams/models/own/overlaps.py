@@ -15,7 +15,7 @@ def of_overlaps(parameter: OrderParameter, run: Course) -> Finding:
     """Where the overlaps with the hidden directions end, and when half of the way was done."""
     courses = run.parameters[parameter.name]
     entries = list(parameter.entries(courses.shape[1:]))
-    lines = [courses[(slice(None), *entry)] for entry in entries]
+    lines = [np.array([overlap[entry] for overlap in courses]) for entry in entries]
     columns = {
         "label": Column("overlap", "which", texts([parameter.label(entry) for entry in entries])),
         "initial": Column("start", "value at the start", np.array([line[0] for line in lines])),

@@ -82,7 +82,7 @@ class InitialConfig:
 
 def problem_of(model: Any) -> type[Any]:
     """The kind of problem of a model (:class:`~orderparams.models.own.description.OwnModel`)."""
-    own = [
+    own: list[tuple[str, Any, Any]] = [
         ("vectors", int, option(count, model.vectors, meaning=f"number of {model.vector}s")),
         ("hidden", int, option(count, model.hidden, meaning="number of hidden directions")),
         ("tokens", int, option(whole, model.tokens, meaning="tokens of a sequence")),
