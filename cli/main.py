@@ -80,17 +80,8 @@ for command in (
     orderparams.add_command(command)
 
 for command in (
-    solve,
-    evaluate,
-    simulate,
-    validate,
-    analyze,
-    scan,
-    plot,
-    export,
-    report,
-    info,
-    keys,
+    *(solve, evaluate, simulate, validate, analyze, scan),
+    *(plot, export, report, info, config, keys),
 ):
     options.model_file(command)
 
