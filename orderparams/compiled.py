@@ -115,9 +115,12 @@ def source_hash(module: str) -> str:
     """Hash of a module's source, the constants in it, and all that its kernels take from others.
 
     These are modules whose kernels, intrinsics or named tuples it imports, and modules of its own
-    package that it imports whole.
+    package that it imports whole. :class:`RuntimeError` for a module without a file, as that of a
+    notebook: what it has in it is not kept.
     """
-    loaded = sys.modules[module]
+    loaded = sys.modules.get(module)
+    if loaded is None or getattr(loaded, "__file__", None) is None:
+        raise RuntimeError(f"{module} has no file")
     package = module.split(".")[0]
     digest = hashlib.sha256(Path(str(loaded.__file__)).read_bytes())
     digest.update(repr((platform.python_version(), numba.__version__, np.__version__)).encode())

@@ -32,6 +32,17 @@ def register(model: OwnModel | str | os.PathLike[str]) -> None:
         If it is neither, or what the file does fails, or there is no model in it.
     FileError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> import numba
+    >>> @numba.njit
+    ... def loss(fields, hidden, random, settings, gradient):
+    ...     gradient[0, 0] = fields[0, 0] - hidden[0, 0]
+    ...     return gradient[0, 0] ** 2 / 2
+    >>> op.register(op.OwnModel("linear-perceptron", loss))
+    >>> op.load({"model": "linear-perceptron"}).task.vectors
+    1
     """
     if isinstance(model, OwnModel):
         registry.OWN[model.name] = Own(model)
