@@ -138,7 +138,7 @@ def source_hash(module: str) -> str:
             digest.update(f"{name} {value.dtype} {value.shape}".encode() + value.tobytes())
         elif isinstance(value, int | float | complex | str | tuple) and not name.startswith("__"):
             digest.update(f"{name} {value!r}".encode())
-    for name in sorted(used - {module}):
+    for name in sorted(used - {module}, key=str):
         digest.update(source_hash(name).encode())
     return digest.hexdigest()[:16]
 
