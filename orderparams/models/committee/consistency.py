@@ -9,7 +9,7 @@ from orderparams.config.values import Numbers
 from orderparams.errors import ConfigurationError
 from orderparams.models.committee.sections import Problem, TaskConfig
 from orderparams.models.vectors import learning
-from orderparams.models.vectors.starts import check_no_overlaps
+from orderparams.models.vectors.starts import Learners, check_no_overlaps
 
 OUTSIDE = 1e-10
 """Relative size up to which what is outside of a range, or below zero, is rounding."""
@@ -23,7 +23,7 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield check_students(network.second_layer, problem, "network.second_layer")
     yield check_students(initial.second_layer, problem, "initial.second_layer")
     yield check_learned(problem)
-    learners = learning.Learners(network.students, "student", "network.students", initial)
+    learners = Learners(network.students, "student", "network.students", initial)
     yield from learning.contradictions(problem.training, learners)
     yield check_random(problem)
     yield check_explicit(problem)

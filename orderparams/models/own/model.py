@@ -26,6 +26,7 @@ from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, starting
 from orderparams.models.vectors import learning
 from orderparams.models.vectors.observables import PENALTY
 from orderparams.models.vectors.replicas import Ensemble, replicas_of
+from orderparams.models.vectors.starts import Learners
 
 
 class Own:
@@ -69,7 +70,7 @@ class Own:
     def contradictions(self, problem: Any) -> Iterator[Found]:
         """Every check that involves more than one key."""
         word = self.model.vector
-        learners = learning.Learners(problem.task.vectors, word, "task.vectors", problem.initial)
+        learners = Learners(problem.task.vectors, word, "task.vectors", problem.initial)
         yield from learning.contradictions(problem.training, learners)
         yield check_start(learners, problem.task.hidden)
 

@@ -20,7 +20,7 @@ from orderparams.models.single_location.task_sections import (
 )
 from orderparams.models.single_location.values.consistency import value_contradictions
 from orderparams.models.vectors import learning
-from orderparams.models.vectors.starts import check_explicit, check_no_overlaps
+from orderparams.models.vectors.starts import Learners, check_explicit, check_no_overlaps
 
 
 def contradictions(problem: Problem) -> Iterator[Found]:
@@ -47,14 +47,12 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield shared_contradictions(problem)
 
 
-def learners_of(problem: Problem) -> learning.Learners:
+def learners_of(problem: Problem) -> Learners:
     """The vectors that learn: heads, or the bases that they share."""
     attention, sharing = problem.attention, problem.attention.sharing
     if sharing is None:
-        return learning.Learners(attention.heads, "head", "attention.heads", problem.initial)
-    return learning.Learners(
-        sharing.bases, "base", "attention.shared.bases", problem.initial, "base_"
-    )
+        return Learners(attention.heads, "head", "attention.heads", problem.initial)
+    return Learners(sharing.bases, "base", "attention.shared.bases", problem.initial, "base_")
 
 
 def check_signal(task: TaskConfig) -> Found:
