@@ -243,9 +243,10 @@ def helpers(count: int, work: Work) -> Iterator[None]:
                 pass
 
 
-def started() -> subprocess.Popen[bytes]:
+def started(module: str = __name__) -> subprocess.Popen[bytes]:
+    """A process of one thread that runs a module, and is spoken to line by line."""
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__],
+        [sys.executable, "-P", "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

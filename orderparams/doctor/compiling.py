@@ -1,21 +1,24 @@
 """Every kernel compiled ahead, as for an image or a cluster: by what needs kernels of its own.
 
-Each rehearsal runs in a process of its own, several at a time; what one compiles the others load.
+Several processes rehearse, one thing after the other: what all kernels need is made once in each, and
+what one has compiled the others load.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
+from orderparams.ahead import started
 from orderparams.errors import ConfigurationError, SolverError
-from orderparams.processors import MOST_PROCESSES, THREADS, processors
+from orderparams.processors import MOST_PROCESSES, processors
 
 DIRECT: dict[str, Any] = {"simulation.backend": "direct", "simulation.dimension": 100}
 SAMPLED: dict[str, Any] = {"expectation.engine": "sampling", "expectation.samples": 256}
@@ -87,6 +90,30 @@ def writable_folder() -> Path:
     return folder
 
 
+def rehearse_for(process: subprocess.Popen[bytes], what: str) -> None:
+    """Have another process rehearse; :class:`SolverError` with what it says went wrong."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with contextlib.suppress(OSError):  # it is gone
+        process.stdin.write(json.dumps(what).encode() + b"\n")
+        process.stdin.flush()
+    answer = process.stdout.readline()
+    wrong = json.loads(answer) if answer else f"exit status {process.wait()}"
+    if wrong:
+        raise SolverError(f"the kernels of {what} could not be compiled: {wrong}")
+
+
+def help_out() -> None:
+    """What such a process does: rehearse what is named to it, line by line."""
+    for line in sys.stdin:
+        wrong = ""
+        try:
+            rehearse(json.loads(line))
+        except Exception as error:
+            wrong = f"{type(error).__name__}: {error}"
+        print(json.dumps(wrong), flush=True)
+
+
 def compile_all(progress: Callable[[float, str], None]) -> dict[str, Any]:
     """Compile what is not kept yet: folder, kernels before and after, and bytes.
 
@@ -94,26 +121,22 @@ def compile_all(progress: Callable[[float, str], None]) -> dict[str, Any]:
     what could not be compiled.
     """
     folder = writable_folder()
-    before, running = len(kept(folder)), set[subprocess.Popen[str]]()
+    before = len(kept(folder))
+    count = min(processors(), MOST_PROCESSES, len(REHEARSALS))
+    processes = [started(__name__) for _ in range(count)]
+    idle = SimpleQueue[subprocess.Popen[bytes]]()
+    for process in processes:
+        idle.put(process)
 
     def compiled(what: str) -> str:
-        with subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__, what],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | dict.fromkeys(THREADS, "1"),
-            start_new_session=True,  # out of reach of the terminal: Ctrl-C is for this process
-        ) as process:
-            running.add(process)
-            _, said = process.communicate()
-            running.discard(process)
-        if process.returncode != 0:
-            last = said.strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
-            raise SolverError(f"the kernels of {what} could not be compiled: {last[0]}")
+        process = idle.get()
+        try:
+            rehearse_for(process, what)
+        finally:
+            idle.put(process)
         return what
 
-    with ThreadPoolExecutor(min(processors(), MOST_PROCESSES)) as threads:
+    with ThreadPoolExecutor(count) as threads:
         futures = [threads.submit(compiled, what) for what in REHEARSALS]
         try:
             progress(0.0, f"compiling kernels of {len(futures)} kinds")
@@ -122,17 +145,17 @@ def compile_all(progress: Callable[[float, str], None]) -> dict[str, Any]:
                 progress(
                     done / len(futures), f"kernels of {what} are there, {done} of {len(futures)}"
                 )
-        except BaseException:
+        finally:
             for future in futures:
                 future.cancel()
-            for process in list(running):
-                with contextlib.suppress(OSError):
-                    process.kill()
-            raise
+            for process in processes:
+                process.kill()
+                with contextlib.suppress(OSError), process:
+                    pass
     files = kept(folder)
     size = sum(path.stat().st_size for path in files)
     return {"folder": str(folder), "before": before, "after": len(files), "bytes": size}
 
 
 if __name__ == "__main__":
-    rehearse(sys.argv[1])
+    help_out()

@@ -190,7 +190,7 @@ def collect_outside(rows: Array, factor: Array, change: Array) -> float:
     return square
 
 
-@kernel(fastmath=FAST)
+@kernel(inlined=False, fastmath=FAST)
 def displace(
     step: Step,
     state: State,
@@ -219,7 +219,7 @@ def displace(
             squares[k] += change[k, i] ** 2
 
 
-@kernel(fastmath=FAST)
+@kernel(inlined=False, fastmath=FAST)
 def shorten(weights: Array, change: Array, squares: Array, width: int) -> None:
     """Vectors (n, width) in ``change`` in the lengths that they had in ``weights`` (n, r)."""
     for k in range(len(weights)):

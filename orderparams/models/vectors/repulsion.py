@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.compiled import kernel
+from orderparams.compiled import kernel, part
 
 Array = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ def slopes(repulsion: Repulsion, q: Array, out: Array) -> None:
             out[i, j] = out[j, i] = slope
 
 
-@kernel()
+@part()
 def repel(
     repulsion: Repulsion, vectors: Array, scale: float, factor: float, q: Array, change: Array
 ) -> None:
