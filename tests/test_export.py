@@ -231,6 +231,8 @@ def test_python_holds_no_more_than_pieces(tmp_path, monkeypatch, to):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         written.unlink()
+        if peaks[-1] < 400_000:
+            break
     assert min(peaks) < 400_000
 
 

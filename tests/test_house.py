@@ -6,6 +6,7 @@ asked for by that name when it is called, and imported then (orderparams/__init_
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -92,18 +93,21 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-ARROWS = {name: imported(path) - {name} for name, path in MODULES.items()}
+@cache
+def arrows() -> dict[str, set[str]]:
+    """What each module imports of the others."""
+    return {name: imported(path) - {name} for name, path in MODULES.items()}
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_no_import_runs_up(name):
-    up = [other for other in ARROWS[name] if floor(other) > floor(name)]
+    up = [other for other in arrows()[name] if floor(other) > floor(name)]
     assert name == "__init__" or not up, f"{name} imports {up} from above"
 
 
 def test_no_imports_run_in_circles():
     """Files are taken away that import nothing that is left; what remains goes round."""
-    left = {name: set(others) for name, others in ARROWS.items() if name != "__init__"}
+    left = {name: set(others) for name, others in arrows().items() if name != "__init__"}
     while free := [name for name, others in left.items() if not others & left.keys()]:
         for name in free:
             del left[name]
@@ -112,7 +116,7 @@ def test_no_imports_run_in_circles():
 
 def test_both_tests_can_fail():
     assert imported(ROOT / "tests" / "test_house.py") == {"models.registry"}
-    assert "errors" in ARROWS["memory"]
+    assert "errors" in arrows()["memory"]
     assert floor("models.single_location.flow") < floor("results.files") < floor("cli.main")
 
 

@@ -1,7 +1,7 @@
 """Every kernel compiled ahead, as for an image or a cluster: by what needs kernels of its own.
 
-Several processes rehearse, one thing after the other: what all kernels need is made once in each, and
-what one has compiled the others load.
+Several processes rehearse one thing after the other: what Numba makes for all kernels is made once
+in each, and what one has compiled the others load.
 """
 
 from __future__ import annotations

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import integrate, special, stats
+from scipy.sparse.csgraph import connected_components
 
 from orderparams.expectations.joint.resolution import Resolution
 from orderparams.models.single_location.bayes import likelihood, risk
-from orderparams.models.single_location.bayes.factors import independent_factors, orthogonal_blocks
+from orderparams.models.single_location.bayes.factors import (
+    connected,
+    independent_factors,
+    orthogonal_blocks,
+)
 from orderparams.models.single_location.bayes.risk import bayes_risk
 from orderparams.models.single_location.task import (
     Signal,
@@ -57,6 +62,16 @@ def rotated(signal: Signal) -> Signal:
     """The same signal in other orthogonal directions: the same risk, without visible factors."""
     axes = stats.ortho_group(signal.features, seed=2).rvs()
     return Signal(signal.weights, signal.means @ axes.T, axes @ signal.covariances @ axes.T)
+
+
+def test_connected_parts_are_those_of_scipy():
+    """In their order, of points that are linked to themselves or not."""
+    generator = np.random.default_rng(0)
+    for count, share in [(1, 0.5), (7, 0.0), (20, 0.03), (20, 0.1), (40, 0.03), (5, 1.0)]:
+        linked = generator.random((count, count)) < share
+        linked |= linked.T
+        _, parts = connected_components(linked, directed=False)
+        np.testing.assert_array_equal(connected(linked), parts)
 
 
 @pytest.mark.parametrize(

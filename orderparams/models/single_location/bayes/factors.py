@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
 
 from orderparams.models.single_location.task import Signal
 
@@ -18,6 +17,20 @@ def of_size_one(arrays: Array) -> Array:
     """Each array along the first axis divided by its largest entry, if that is not zero."""
     sizes = np.abs(arrays).max(axis=tuple(range(1, arrays.ndim)), keepdims=True)
     return np.asarray(arrays / np.where(sizes > 0.0, sizes, 1.0))
+
+
+def connected(linked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The part (n,) that each point belongs to, of which links (n, n) are symmetric; parts are
+    counted in the order of their first points. SciPy has it, where it is slow to import."""
+    parts, count = np.full(len(linked), -1), 0
+    for point in range(len(linked)):
+        if parts[point] < 0:
+            reached = np.array([point])
+            while reached.size:
+                parts[reached] = count
+                reached = np.flatnonzero(linked[reached].any(axis=0) & (parts < 0))
+            count += 1
+    return parts
 
 
 def orthogonal_blocks(signal: Signal) -> list[Signal]:
@@ -33,14 +46,14 @@ def orthogonal_blocks(signal: Signal) -> list[Signal]:
         overlaps = (rows @ rows.T) ** 2
     sizes = np.sqrt(np.diag(overlaps))
     linked = np.abs(overlaps) > 1e-14 * np.outer(sizes, sizes)
-    count, labels = connected_components(linked, directed=False)
+    labels = connected(linked)
     return [
         Signal(
             signal.weights[labels == label],
             signal.means[labels == label],
             signal.covariances[labels == label],
         )
-        for label in range(count)
+        for label in range(labels.max() + 1)
     ]
 
 
