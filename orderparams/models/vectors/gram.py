@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.compiled import FAST, kernel
+from orderparams.compiled import FAST, kernel, part
 from orderparams.models.vectors.repulsion import repel
 from orderparams.models.vectors.sgd import (
     Course,
@@ -190,7 +190,7 @@ def collect_outside(rows: Array, factor: Array, change: Array) -> float:
     return square
 
 
-@kernel(inlined=False, fastmath=FAST)
+@part(fastmath=FAST)
 def displace(
     step: Step,
     state: State,
@@ -219,7 +219,7 @@ def displace(
             squares[k] += change[k, i] ** 2
 
 
-@kernel(inlined=False, fastmath=FAST)
+@part(fastmath=FAST)
 def shorten(weights: Array, change: Array, squares: Array, width: int) -> None:
     """Vectors (n, width) in ``change`` in the lengths that they had in ``weights`` (n, r)."""
     for k in range(len(weights)):
