@@ -7,7 +7,7 @@ import sys
 from collections import Counter, namedtuple
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,29 @@ NONE = "none"
 
 MODEL = ["sizes", "settings", "random"]
 """What kernels know of a model: sizes, settings, and how many random numbers a sequence takes."""
+
+
+class Rule(NamedTuple):
+    """A step of SGD: learning rate γ, batch size B, weight decay λ."""
+
+    learning_rate: float
+    batch_size: int
+    weight_decay: float
+
+
+class Numbers(NamedTuple):
+    """Nothing is learned beside the vectors: one number each that rests."""
+
+    resting: Array
+
+
+class Sums(NamedTuple):
+    """By block: risk (B,), Σ_ℓ g x (B, n, d+n), V (B, n, n), the largest sample of it (B, n)."""
+
+    risk: Array
+    drift: Array
+    covariance: Array
+    largest: Array
 
 
 @kernel()

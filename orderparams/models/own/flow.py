@@ -26,6 +26,7 @@ from orderparams.expectations.sampling.nodes import (
     uniforms,
 )
 from orderparams.models.interface import Evaluation
+from orderparams.models.own.building import Sums
 from orderparams.models.schedule import schedule_of
 from orderparams.models.vectors.flow import Gradient, Rule, VectorFlow
 from orderparams.models.vectors.geometry import Vectors, draw_vectors, residual_factor
@@ -103,7 +104,7 @@ class Sampling:
         if not np.isfinite(weights).all():
             raise SolverError("the vectors are not finite")
         count, frame = weights.shape
-        sums = self.kernels.Sums(
+        sums = Sums(
             np.zeros(BLOCKS),
             np.zeros((BLOCKS, count, frame)),
             np.zeros((BLOCKS, count, count)),
@@ -113,7 +114,7 @@ class Sampling:
 
         def add(block: int) -> None:
             own = slice(block, block + 1)
-            part = self.kernels.Sums(*(values[own] for values in sums))
+            part = Sums(*(values[own] for values in sums))
             self.kernels.add_samples(
                 self.model, self.nodes[own], weights, gradient, covariance, part
             )

@@ -6,41 +6,18 @@ them by the file of the model (:mod:`orderparams.models.own.building`).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.models.own.building import MODEL, given, tuple_of
+from orderparams.models.own.building import MODEL, Numbers, Rule, Sums, given, tuple_of
 from orderparams.models.vectors.sgd import clear
 
 Array = NDArray[np.float64]
 
 loss, means, Settings, NAME = given(__name__)
-
-
-class Rule(NamedTuple):
-    """A step of SGD: learning rate γ, batch size B, weight decay λ."""
-
-    learning_rate: float
-    batch_size: int
-    weight_decay: float
-
-
-class Numbers(NamedTuple):
-    """Nothing is learned beside the vectors: one number each that rests."""
-
-    resting: Array
-
-
-class Sums(NamedTuple):
-    """By block: risk (B,), Σ_ℓ g x (B, n, d+n), V (B, n, n), the largest sample of it (B, n)."""
-
-    risk: Array
-    drift: Array
-    covariance: Array
-    largest: Array
 
 
 Model = tuple_of(NAME, MODEL, __name__)

@@ -16,7 +16,7 @@ from orderparams.config.words import Words, counted, of_training
 from orderparams.models.findings import Course, Finding
 from orderparams.models.interface import Reference, State
 from orderparams.models.limit import LARGE_DIMENSION
-from orderparams.models.own.building import built, kernels_of
+from orderparams.models.own.building import Rule, built, kernels_of
 from orderparams.models.own.description import OwnModel
 from orderparams.models.own.flow import OwnFlow, Sampling, start_of
 from orderparams.models.own.overlaps import of_overlaps
@@ -121,7 +121,7 @@ class Own:
     def simulator(self, problem: Any, time: ArrayLike) -> Ensemble:
         """The replicas of a problem at step zero."""
         training = problem.training
-        rule = self.kernels.Rule(training.learning_rate, training.batch_size, training.weight_decay)
+        rule = Rule(training.learning_rate, training.batch_size, training.weight_decay)
         return replicas_of(problem, self.checked(problem.task), rule, start_of(problem), time)
 
     def findings(self, problem: Any, run: Course, told: Any) -> list[Finding]:

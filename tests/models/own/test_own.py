@@ -139,6 +139,24 @@ def perceptron(scale):
     return op.OwnModel("perceptron", loss)
 
 
+def test_a_kernel_of_a_notebook_has_no_file():
+    """One step of a linear perceptron of unit rate: dm/dt = 1 at the origin, V = q* = 1."""
+    cell = """
+@numba.njit
+def loss(fields, hidden, random, settings, gradient):
+    gradient[0, 0] = fields[0, 0] - hidden[0, 0]
+    return gradient[0, 0] ** 2 / 2
+"""
+    notebook = {"numba": numba, "__name__": "cell"}
+    exec(cell, notebook)
+    op.register(op.OwnModel("of-a-notebook", notebook["loss"]))
+    start = {"kind": "explicit", "overlap": [[0.0]]}
+    problem = {"model": "of-a-notebook", "initial": start, "training": {"duration": 0.01}}
+    settings = {"simulation.dimension": 100, "simulation.replicas": 1000, "output.points": 2}
+    found = op.simulate(problem, settings=settings, workers=2)["overlap"][:, -1, 0, 0]
+    assert abs(found.mean() - 0.01) < 4 * found.std() / 1000**0.5
+
+
 def test_a_later_model_of_a_name_takes_the_place_of_the_earlier():
     """Closed form: the risk at the origin is half the scale."""
     start = {"initial": {"kind": "explicit", "overlap": [[0.0]]}, "model": "perceptron"}
