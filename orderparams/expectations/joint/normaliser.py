@@ -137,11 +137,11 @@ def to_score(table: Table, adjoints: Array, out: Array) -> None:
             sums[1, k], sums[1, k + 1], sums[1, k + 2], sums[1, k + 3] = e, f, g, h
 
 
-def transform(table: Table, count: int, laws: Array, grid: TauGrid) -> Array:
-    """E[kernel(τ + x)], (2, count, τ), of the first kernels of a table; two laws (2, x) of x."""
-    out = np.empty((2, count, grid.size + -grid.size % 4))
+def transform(table: Table, count: int, laws: Array, size: int) -> Array:
+    """E[kernel(τ + x)], (2, count, size), of the first kernels of a table; two laws (2, x) of x."""
+    out = np.empty((2, count, size + -size % 4))
     to_tau(table, np.pad(laws, ((0, 0), (0, -laws.shape[1] % BLOCK))), out)
-    return out[..., : grid.size]
+    return out[..., :size]
 
 
 def other_tokens(deficit: Array, lengths: Lengths, most: int) -> Array:
@@ -194,11 +194,16 @@ class Transforms:
         low, high = lattice.extent
         grid = TauGrid.over(-high - resolution.digits - DEAD, DEAD - low, resolution)
         table = kernel_table(grid, lattice, orders[1])
-        (deficit, *noise), (_, *signal) = transform(table, orders[0] + 2, laws, grid)
+        (deficit, *noise), (_, *signal) = transform(table, orders[0] + 2, laws, grid.size)
         others = other_tokens(deficit, lengths, 3)
         rates = grid.rates
         measure = grid.step * np.exp(-kappa * rates)
         return cls(lattice, table, np.array(noise), np.array(signal), others, rates, measure)
+
+    def of_kernel(self, j: int, laws: Array) -> Array:
+        """Σ_k K_j(τ + x_k) law_k, (2, τ), of two more laws (2, x) on the lattice, j > 0."""
+        own = self.table._replace(values=self.table.values[j + 1 : j + 2])
+        return transform(own, 1, laws, len(self.rates))[:, 0]
 
     def on_lattice(self, rows: Array) -> Array:
         """Σ_j ∫ dτ rows_nj K_j(τ+x) at every x, (2, x); rows (2, kernels, τ)."""

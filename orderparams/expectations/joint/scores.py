@@ -110,16 +110,24 @@ def joined(nodes: Sequence[Nodes]) -> Nodes:
 
 
 def grid_nodes(
-    means: Array, masses: Array, kinds: Integers, split: Split, knots: Array, grid: Grid
+    means: Array,
+    masses: Array,
+    kinds: Integers,
+    split: Split,
+    knots: Array,
+    grid: Grid,
+    apart: bool = False,
 ) -> Nodes:
     """Nodes for the logits of T tokens of one covariance: means (T, H).
 
     ``knots`` (J,) are the values of e·g from which the tilt is interpolated. The weights of a token
-    sum to its mass for each of them; it belongs to the laws 2j + kind, j = 0 … J−1.
+    sum to its mass for each of them; it belongs to the laws 2j + kind, j = 0 … J−1. Nodes
+    ``apart`` have no last axis.
     """
     axes = split.axes
     last_axis, last = grid.large[-1] if grid.large else (-1, POINT)
     safe = not grid.large or np.abs(np.outer(axes[:, last_axis], last.nodes)).max() <= SAFE_EXPONENT
+    safe &= not (apart and grid.large)
     others, points, weights = grid.outer if safe else whole_lanes(*grid.points_without(0))
     centers = means[:, None] + knots[:, None] * split.tilt  # (T, J, H)
     logits = centers[..., None] + axes[:, others] @ points.T

@@ -60,8 +60,13 @@ class Law(NamedTuple):
         return low - reach, high + reach
 
 
-def grid_law(tokens: Tokens, resolution: Resolution, cut: float, largest: float) -> Law | None:
-    """The laws from the grid with the fewest nodes; None if these are more than ``largest``."""
+def grid_law(
+    tokens: Tokens, resolution: Resolution, cut: float, largest: float, *, apart: bool = False
+) -> Law | None:
+    """The laws from the grid with the fewest nodes; None if these are more than ``largest``.
+
+    With ``apart`` there is no last axis: each node stands by itself.
+    """
     split, smoothing = cheapest(tokens.splits, resolution, cut)
     interpolated = len(smoothing.weights)
     copies = len(tokens.numbers) * interpolated
@@ -70,7 +75,8 @@ def grid_law(tokens: Tokens, resolution: Resolution, cut: float, largest: float)
         return None
     kinds = (tokens.numbers != NOISE).astype(np.int64)
     knots = hermite_rule(interpolated)[0]
-    return Law(grid_nodes(tokens.means, tokens.masses, kinds, split, knots, grid), smoothing)
+    nodes = grid_nodes(tokens.means, tokens.masses, kinds, split, knots, grid, apart)
+    return Law(nodes, smoothing)
 
 
 def shares(masses: Array, count: int) -> list[slice]:

@@ -36,6 +36,9 @@ Integers = NDArray[np.int64]
 LARGEST_GRID = 10_000_000
 """Nodes of all tensor grids together before a coarser one or quasi-Monte Carlo takes over."""
 
+LARGEST_APART = 0.1
+"""The part of these where each node stands by itself and takes more room."""
+
 WIDEST = 2000.0
 """Range of the scores beyond which the integrals over τ would take many seconds."""
 
@@ -61,6 +64,8 @@ class JointQuadrature:
 
     name = "quadrature"
     serves_gradient_covariance = True
+    nodes_apart = False
+    """Whether nodes of a grid stand by themselves, not in rows along its last axis."""
 
     def __init__(
         self, task: Task, activation: Activation, heads: int, *, tolerance: float = 1e-8
@@ -172,9 +177,10 @@ class JointQuadrature:
 
     def _grid(self, tokens: Sequence[Tokens], resolution: Resolution) -> list[Law] | None:
         """Laws of the scores from grids, or None if these are too large."""
-        left, laws = float(LARGEST_GRID), []
+        left, laws = LARGEST_GRID * (LARGEST_APART if self.nodes_apart else 1.0), []
         for some in tokens:
-            found = grid_law(some, resolution, resolution.cut(self._many(some)), left)
+            cut = resolution.cut(self._many(some))
+            found = grid_law(some, resolution, cut, left, apart=self.nodes_apart)
             if found is None:
                 return None
             laws.append(found)
@@ -193,14 +199,18 @@ class JointQuadrature:
         noisy = NOISE in tokens.numbers
         return float(self.task.length_weights @ self.task.lengths) if noisy else 1.0
 
+    def _lattice(self, laws: Sequence[Law], resolution: Resolution) -> Lattice:
+        """One for the scores of all laws."""
+        extents = [law.extent(resolution.score_step) for law in laws]
+        low, high = min(low for low, _ in extents), max(high for _, high in extents)
+        check_width(high - low)
+        return Lattice.over(low, high, resolution.score_step)
+
     def _transforms(
         self, laws: Sequence[Law], resolution: Resolution, orders: tuple[int, int] = (2, 4)
     ) -> tuple[Transforms, list[Array]]:
         """The scores in the Laplace variable, and the coordinates of their nodes on the lattice."""
-        extents = [law.extent(resolution.score_step) for law in laws]
-        low, high = min(low for low, _ in extents), max(high for _, high in extents)
-        check_width(high - low)
-        lattice = Lattice.over(low, high, resolution.score_step)
+        lattice = self._lattice(laws, resolution)
         of_token, positions = np.zeros((2, lattice.size)), []
         for nodes, smoothing in laws:
             scores = np.zeros((len(smoothing.weights), 2, lattice.size))
