@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
 from orderparams.models.single_location.activations.table import TABLE
-from orderparams.models.single_location.parameters import OF_BASES, OF_VALUES
+from orderparams.models.single_location.parameters import OF_BASES, OF_VALUES, system_of
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.task_sections import LengthLaw
 from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, starting
@@ -140,8 +140,12 @@ def expectations(problem: Problem, command: str) -> Iterator[Unused]:
     """Keys of the engine that is not at work."""
     settings, attention = problem.expectation, problem.attention
     joint = attention.value != "known" and attention.activation == "bayes-softmax"
-    if joint and settings.engine == "auto":
-        reason = "Bayes-softmax is sampled where values are not known; set expectation.samples"
+    apart = system_of(problem) == "manifold" and command != "optimum"
+    if joint and settings.engine == "auto" and not apart:
+        reason = (
+            "Bayes-softmax is sampled where keys and values can have overlaps; set "
+            "expectation.samples"
+        )
         yield Unused(("expectation.tolerance",), reason)
         return
     if settings.engine == "sampling":
@@ -154,6 +158,8 @@ def expectations(problem: Problem, command: str) -> Iterator[Unused]:
             f"the expectations of {problem.attention.activation} are closed forms; leave it out",
         )
     if settings.engine == "auto" and noisy(problem, command) and not noise_by_quadrature(problem):
+        return
+    if joint and command == "analyze":  # what is across the manifold is sampled
         return
     keys = ["expectation.samples"]
     if command not in ("analyze", "optimum"):  # their random starts are drawn with it

@@ -4,6 +4,7 @@ heads       stacked rows, names of their blocks, where they start
 fields      the law of their fields on one token
 single, pairs, quadrature   risk and gradient anywhere, for softmax and softmax-1
 manifold    the same where keys and values have nothing in common
+joint       and of Bayes-softmax there
 sampling    risk, gradient and V whatever the activation; wick: V on the manifold
 engine      which of these serves a problem
 flow, sgd   their flow, and one step of SGD on one sequence

@@ -1,7 +1,7 @@
 """Which engine serves keys and values: quadrature wherever it can, sampling for the rest.
 
                         softmax, softmax-1                       Bayes-softmax
-on the manifold         sums of theory 5b, seeded by values      sampling
+on the manifold         sums of theory 5b, seeded by values      laws of the score, weighted by values
 elsewhere, and tied     one head and pairs (theory 11)           sampling
 V                       sampling; on the manifold by Wick's theorem, of logits alone
 """
@@ -19,6 +19,7 @@ from orderparams.models.single_location.engines.auto import Combined
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Setup
 from orderparams.models.single_location.values.heads import Names
+from orderparams.models.single_location.values.joint import JointManifold
 from orderparams.models.single_location.values.manifold import ManifoldQuadrature, Reflected
 from orderparams.models.single_location.values.quadrature import FullQuadrature
 from orderparams.models.single_location.values.sampling import ValueSampling
@@ -79,16 +80,17 @@ def make_value_engine(problem: Problem, setup: Setup, names: Names) -> Engine:
     :class:`ConfigurationError` if quadrature is asked for where it cannot serve.
     """
     settings, activation = problem.expectation, setup.activation
-    noisy = problem.training.rule == "sgd"
+    noisy, manifold = problem.training.rule == "sgd", names.system == "manifold"
     kind = settings.engine
-    if kind == "quadrature" and (activation.joint or noisy):
+    sampled = kind == "sampling" or (activation.joint and not manifold)
+    if kind == "quadrature" and (sampled or noisy):
         what = "of V, which training.rule = 'sgd' needs" if noisy else f"for {activation.name}"
+        mixed = " and keys and values have overlaps" * (names.system == "full" and not noisy)
         raise ConfigurationError(
             f"expectation.engine = 'quadrature' has no rule {what} where attention.value = "
-            f"{problem.attention.value!r}; use 'auto' (sampling for what has no quadrature) or "
-            "'sampling'"
+            f"{problem.attention.value!r}{mixed}; use 'auto' (sampling for what has no quadrature) "
+            "or 'sampling'"
         )
-    manifold = names.system == "manifold"
     task, heads = setup.task, names.heads
 
     def sampling(covariance: bool) -> ValueSampling:
@@ -98,9 +100,11 @@ def make_value_engine(problem: Problem, setup: Setup, names: Names) -> Engine:
         )  # fmt: skip
 
     engine: Engine
-    if kind == "sampling" or activation.joint:
+    if sampled:
         engine = sampling(noisy)
         engine = Reflected(engine, heads) if manifold else engine
+    elif manifold and activation.joint:
+        engine = JointManifold(task, activation, heads, tolerance=settings.tolerance)
     elif manifold:
         engine = ManifoldQuadrature(task, activation, heads, settings.tolerance)
     else:
@@ -108,6 +112,6 @@ def make_value_engine(problem: Problem, setup: Setup, names: Names) -> Engine:
     if noisy and manifold:
         noise = WickSampling(task, activation, heads, samples=settings.samples, seed=settings.seed)
         engine = Combined(engine, noise)
-    elif noisy and not (kind == "sampling" or activation.joint):
+    elif noisy and not sampled:
         engine = Combined(engine, sampling(True))
     return Tied(engine) if names.system == "tied" else engine
