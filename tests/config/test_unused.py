@@ -77,6 +77,12 @@ CONTEXTS = {
         "task.target": "scalar",
         "initial": EXPLICIT | {"value_alignment": [0.3, 0.5]},
     },
+    "bayes-values": {
+        "attention.activation": "bayes-softmax",
+        "attention.value": "learned",
+        "task.target": "scalar",
+        "initial": EXPLICIT | {"value_alignment": [0.3, 0.5]},
+    },
     "tied": {"attention.value": "tied", "task.target": "scalar"},
     "shared": {"attention.heads": 3, "attention.keys": "shared", "attention.shared.learned": True},
     "shared-explicit": {
@@ -275,7 +281,7 @@ def test_every_key_has_another_value():
     assert set(known_keys(problem_type("single-location"))) - containers == set(OTHERS)
 
 
-VALUES = {"values", "values-sgd", "manifold", "tied"}
+VALUES = {"values", "values-sgd", "manifold", "bayes-values", "tied"}
 SHARED = {"shared", "shared-explicit"}
 
 PAIRS = [
@@ -330,6 +336,15 @@ def test_a_key_changes_the_result_or_is_named(name, command):
         if named and (named == {True}) == (True in changed):
             wrong[key] = (named, changed)
     assert not wrong
+
+
+def test_what_is_across_the_manifold_of_bayes_softmax_is_sampled():
+    problem, keys = parse(context("bayes-values")), ["expectation.samples", "expectation.tolerance"]
+    given = Given(assigned=frozenset(keys))
+    named = {command: [*ignored(problem, command, given)] for command in COMMANDS}
+    assert named["evaluate"] == named["solve"] == ["expectation.samples"]
+    assert named["analyze"] == []
+    assert named["optimum"] == ["expectation.tolerance"]
 
 
 def test_a_stop_at_rest_counts_where_a_flow_is_integrated():

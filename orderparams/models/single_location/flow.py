@@ -109,13 +109,17 @@ class Flow(VectorFlow):
         more = {name: numbers[name] for name in MORE if name in numbers}
         head_weights = numbers["head_weight"]
         if self.importance.total:
-            head_weights = self.importance.total * importances(numbers["importance"])
+            head_weights = self.importance.total * self.importances(numbers)
         return Heads(overlap, residual, bias, head_weights, more)
 
     def layer(self, vectors: Vectors) -> Heads:
         """The heads that some vectors make: themselves."""
         assert isinstance(vectors, Heads)
         return vectors
+
+    def importances(self, numbers: Mapping[str, Array]) -> Array:
+        """p (H,) of their scores."""
+        return importances(numbers["importance"])
 
     def altered(self, vectors: Vectors, numbers: Mapping[str, Array]) -> Heads:
         """The same heads with other numbers, head weights that are no importances any more."""
@@ -142,7 +146,7 @@ class Flow(VectorFlow):
         """Those of a repulsion and of importances."""
         total = super().penalty(vectors)
         if self.importance.penalty:
-            own = importances(vectors.numbers["importance"])
+            own = self.importances(vectors.numbers)
             total += self.importance.penalty * entropy(own)
         return total
 
@@ -213,8 +217,12 @@ class Flow(VectorFlow):
         by_importance = np.empty(self.heads)
         p = heads.head_weights / self.importance.total
         by_scores(self.importance, p, moments.head_weight_gradient, by_importance)
-        numbers = {**found.numbers, "importance": by_importance}
+        numbers = {**found.numbers, "importance": self.of_rows(by_importance)}
         return dataclasses.replace(found, numbers=numbers)
+
+    def of_rows(self, numbers: Array) -> Array:
+        """Numbers of heads (H,) as those of vectors."""
+        return numbers
 
     def evaluate(self, y: Array) -> Evaluation:
         """Risk, gradient and velocity; of importances the gradient of the risk by them."""
@@ -260,6 +268,7 @@ class Flow(VectorFlow):
         if self.norm_bias:
             still["bias"] = -0.5 * np.diag(found["self_overlap"])
         if self.importance.total:
-            p = importances(self.vectors(y).numbers["importance"])
-            found = {**found, "importance": p * (found["importance"] - p @ found["importance"])}
+            p = self.importances(self.vectors(y).numbers)
+            moved = found["importance"][: len(p)]
+            found = {**found, "importance": p * (moved - p @ moved)}
         return {**still, **found}

@@ -86,15 +86,16 @@ class Model(NamedTuple):
 
     def records(self, overlap: Array, self_overlap: Array, numbers: Numbers) -> dict[str, Array]:
         """What is recorded, by the names of the order parameters."""
-        found = {
-            "overlap": overlap,
-            "self_overlap": self_overlap,
-            "bias": numbers.bias.copy(),
-            "head_weight": numbers.head_weights.copy(),
-        }
-        if self.importance_total:
-            found["importance"] = numbers.head_weights / self.importance_total
-        return found
+        known = recorded_numbers(numbers, self.importance_total)
+        return {"overlap": overlap, "self_overlap": self_overlap, **known}
+
+
+def recorded_numbers(numbers: Numbers, importance_total: float) -> dict[str, Array]:
+    """Copies of bias, head weights and, where there are any, importances."""
+    found = {"bias": numbers.bias.copy(), "head_weight": numbers.head_weights.copy()}
+    if importance_total:
+        found["importance"] = numbers.head_weights / importance_total
+    return found
 
 
 def build_model(task: Task, activation: Activation, importance_total: float = 0.0) -> Model:

@@ -51,11 +51,6 @@ def check_rule(problem: Problem) -> Found:
             f"attention.activation = {attention.activation!r} has no engine where {where}; use "
             f"one of {', '.join(SERVED)}, or attention.value = 'known'"
         )
-    if attention.head_weights == "importance":
-        yield ConfigurationError(
-            f"attention.head_weights = 'importance' does not go with {where}, which has weights in "
-            "its values; use 'mean', 'sum', 'learned' or numbers"
-        )
     if training.constraint == "sphere" and value == "learned" and short_value(problem):
         yield ConfigurationError(
             "training.constraint = 'sphere' keeps lengths, and a value of length zero has no "

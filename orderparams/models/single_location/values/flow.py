@@ -89,13 +89,17 @@ class ValueFlow(Flow):
         bias = numbers["bias"][:heads]
         if self.norm_bias:
             bias = -0.5 * ((overlap[:heads] ** 2).sum(1) + (residual[:heads] ** 2).sum(1))
-        return ValuedHeads(overlap, residual, bias, numbers["head_weight"][:heads])
+        if not self.importance.total:
+            return ValuedHeads(overlap, residual, bias, numbers["head_weight"][:heads])
+        scores = numbers["importance"][:heads]
+        head_weights = self.importance.total * self.importances(numbers)
+        return ValuedHeads(overlap, residual, bias, head_weights, {"importance": scores})
 
     def state(self, y: Array) -> State:
         """The order parameters."""
         vectors = self.vectors(y)
         learned = {name: vectors.numbers[name][: self.heads] for name in self.rule.rates}
-        return {**self.names.split(vectors.overlap, vectors.self_overlap), **learned}
+        return {**self.names.split(vectors.overlap, vectors.self_overlap), **self.shown(learned)}
 
     def vectors_at(self, state: State) -> ValuedHeads:
         """Rows with given order parameters; numbers that it does not have are as at the start."""
@@ -103,11 +107,8 @@ class ValueFlow(Flow):
         square = square - overlap @ overlap.T
         if not np.isfinite(square).all():
             raise SolverError("the overlaps are not finite")
-        rest = np.zeros(self.names.rows - self.heads)
-        own = {
-            name: np.append(state[name], rest) if name in state else values
-            for name, values in self.start.numbers.items()
-        }
+        given = self.hidden({name: state[name] for name in self.start.numbers if name in state})
+        own = {**self.start.numbers, **{name: self.of_rows(of) for name, of in given.items()}}
         return self.dressed(overlap, residual_of(self.names, square), own)
 
     def point(self, state: State) -> Array:
@@ -119,16 +120,23 @@ class ValueFlow(Flow):
             residual = square - overlap @ overlap.T
         return self.pack(vectors.overlap, residual, vectors.numbers)
 
+    def importances(self, numbers: Mapping[str, Array]) -> Array:
+        """p (H,) of their scores, which are filled up."""
+        return super().importances({"importance": numbers["importance"][: self.names.heads]})
+
+    def of_rows(self, numbers: Array) -> Array:
+        """Numbers of heads (H,) as those of rows, filled up with zeros (n,)."""
+        return np.append(numbers, np.zeros(self.names.rows - self.names.heads))
+
     def gradient_of(self, moments: Moments) -> Gradient:
         """The same, of stacked rows; the norm bias is differentiated through."""
-        rest = np.zeros(self.names.rows - self.names.heads)
-        of_bias = np.append(moments.bias_gradient, rest)
+        of_bias = self.of_rows(moments.bias_gradient)
         gamma = moments.self_overlap_gradient
         return Gradient(
             moments.risk,
             moments.overlap_gradient,
             gamma - 0.5 * np.diag(of_bias) if self.norm_bias else gamma,
-            {"bias": of_bias, "head_weight": np.append(moments.head_weight_gradient, rest)},
+            {"bias": of_bias, "head_weight": self.of_rows(moments.head_weight_gradient)},
             moments.gradient_covariance,
             moments.error,
             moments.gradient_covariance_error,
@@ -164,7 +172,8 @@ class ValueFlow(Flow):
     def velocity(self, y: Array, gradient: Gradient) -> State:
         """Those of the order parameters; none is zero where bias and head weights rest."""
         found = super().velocity(y, gradient)
-        numbers = {name: found[name][: self.heads] for name in ("bias", "head_weight")}
+        names = {"bias", "head_weight", *self.rule.rates}
+        numbers = {name: found[name][: self.heads] for name in names}
         if self.norm_bias:
             numbers["bias"] = -0.5 * np.diag(found["self_overlap"])[: self.heads]
         return {**numbers, **self.names.split(found["overlap"], found["self_overlap"])}
@@ -177,6 +186,9 @@ class ValueFlow(Flow):
         if "key_value_overlap" in gradient:
             gradient["key_value_overlap"] *= 2.0  # it stands in Q twice
         learned = {name: found.numbers[name][: self.heads] for name in self.rule.rates}
+        if self.importance.total:
+            by_weights = found.numbers["head_weight"][: self.heads]
+            learned["importance"] = self.importance.total * by_weights
         velocity = self.velocity(y, found)
         return Evaluation(
             state=state,

@@ -44,4 +44,4 @@ class ValueGeometry(HeadGeometry):
             overlap[:heads, :-1] = keys.overlap
             overlap[rows - heads :, -1] += generator.uniform(0, 1, heads)
             residual = NOISE * generator.standard_normal((rows, rows))
-            yield ValuedHeads(overlap, residual, keys.bias, keys.head_weights)
+            yield ValuedHeads(overlap, residual, keys.bias, keys.head_weights, keys.more)

@@ -21,8 +21,7 @@ from orderparams.models.single_location.setup import (
     Heads,
     Setup,
     build,
-    initial_bias,
-    initial_head_weights,
+    initial_numbers,
 )
 from orderparams.models.vectors.geometry import draw_vectors, residual_factor
 
@@ -35,9 +34,19 @@ class ValuedHeads(Heads):
 
     heads: int
 
-    def __init__(self, overlap: Array, residual: Array, bias: Array, head_weights: Array) -> None:
+    def __init__(
+        self,
+        overlap: Array,
+        residual: Array,
+        bias: Array,
+        head_weights: Array,
+        more: Mapping[str, Array] | None = None,
+    ) -> None:
         rest = np.zeros(len(overlap) - len(bias))
-        super().__init__(overlap, residual, np.append(bias, rest), np.append(head_weights, rest))
+        filled = {name: np.append(of, rest) for name, of in (more or {}).items()}
+        super().__init__(
+            overlap, residual, np.append(bias, rest), np.append(head_weights, rest), filled
+        )
         object.__setattr__(self, "heads", len(bias))
 
     @property
@@ -139,8 +148,9 @@ def initial_valued_heads(problem: Problem) -> ValuedHeads:
         overlap, square = explicit(problem, names)
         residual = residual_of(names, square - overlap @ overlap.T)
     keys = square[: names.heads, : names.heads]
-    bias = initial_bias(attention, initial, keys)
-    return ValuedHeads(overlap, residual, bias, initial_head_weights(attention, initial))
+    numbers = initial_numbers(attention, initial, keys)
+    bias, head_weights = numbers.pop("bias"), numbers.pop("head_weight")
+    return ValuedHeads(overlap, residual, bias, head_weights, numbers)
 
 
 def residual_of(names: Names, square: Array) -> Array:

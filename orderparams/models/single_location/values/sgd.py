@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from orderparams.compiled import kernel
 from orderparams.models.single_location.attention import attend
+from orderparams.models.single_location.importance import importance_of
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Setup
 from orderparams.models.single_location.sgd import (
@@ -22,6 +23,7 @@ from orderparams.models.single_location.sgd import (
     build_model,
     draw,
     learn,
+    recorded_numbers,
 )
 from orderparams.models.single_location.values.heads import Names, ValuedHeads
 from orderparams.models.single_location.values.sampling import slopes_of
@@ -46,6 +48,7 @@ class ValueModel(NamedTuple):
     noise: float
     joint: bool
     kappa: float
+    importance_total: float
     value_rate: float
     tied: bool
 
@@ -70,15 +73,14 @@ class ValueModel(NamedTuple):
         names = Names("tied" if self.tied else "full", heads, overlap.shape[-1] - 1)
         return {
             **names.split(overlap, self_overlap),
-            "bias": numbers.bias.copy(),
-            "head_weight": numbers.head_weights.copy(),
+            **recorded_numbers(numbers, self.importance_total),
         }
 
 
 def value_replicas(problem: Problem, setup: Setup, rule: UpdateRule, time: ArrayLike) -> Ensemble:
     """The replicas of a problem at step zero; those of a random start draw rows of their own."""
     initial, names = problem.initial, Names.of(problem)
-    plain = build_model(setup.task, setup.activation)
+    plain = build_model(setup.task, setup.activation, importance_of(problem).total)
     model = ValueModel(
         plain.sizes._replace(errors=0),
         plain.lengths,
@@ -89,6 +91,7 @@ def value_replicas(problem: Problem, setup: Setup, rule: UpdateRule, time: Array
         plain.noise,
         plain.joint,
         plain.kappa,
+        plain.importance_total,
         problem.training.value_rate,
         names.system == "tied",
     )
