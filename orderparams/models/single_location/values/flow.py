@@ -98,8 +98,12 @@ class ValueFlow(Flow):
     def state(self, y: Array) -> State:
         """The order parameters."""
         vectors = self.vectors(y)
-        learned = {name: vectors.numbers[name][: self.heads] for name in self.rule.rates}
-        return {**self.names.split(vectors.overlap, vectors.self_overlap), **self.shown(learned)}
+        learned = self.shown({name: vectors.numbers[name] for name in self.rule.rates})
+        return {**self.names.split(vectors.overlap, vectors.self_overlap), **learned}
+
+    def shown(self, numbers: Mapping[str, Array]) -> dict[str, Array]:
+        """Those of heads (H,)."""
+        return super().shown({name: of[: self.heads] for name, of in numbers.items()})
 
     def vectors_at(self, state: State) -> ValuedHeads:
         """Rows with given order parameters; numbers that it does not have are as at the start."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import orderparams as op
+from orderparams.analysis.optimum import optimum
 from orderparams.models.vectors.landscape import Landscape
 
 HEADS = {
@@ -104,15 +105,17 @@ def test_risk_and_penalty_fall_along_the_gradient(system):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    ("system", "backend", "penalty"),
-    [("manifold", "gram", 0.15), ("manifold", "direct", 0.15), ("tied", "gram", 3.0)],
+    ("system", "backend", "rate", "penalty"),
+    [("manifold", "gram", 1.0, 0.15), ("manifold", "direct", 1.0, 0.15), ("tied", "gram", 0.2, 1)],
 )
-def test_the_flow_follows_sgd(system, backend, penalty):
+def test_the_flow_follows_sgd(system, backend, rate, penalty):
     """A theory without the penalty is rejected."""
     own = SYSTEMS[system] | {
         "training.rule": "sgd",
+        "training.learning_rate": rate,
         "training.duration": 1.5,
         "training.importance_penalty": penalty,
+        "expectation.samples": 2048,
         "output.points": 2,
         "simulation.dimension": 300,
         "simulation.replicas": 96,
@@ -141,6 +144,18 @@ def test_a_start_is_that_of_a_stored_state(tmp_path):
     whole = op.solve(HEADS, settings=longer)
     for name in whole:
         np.testing.assert_allclose(on[name][-1], whole[name][-1], rtol=0, atol=1e-5)
+
+
+def test_a_search_for_the_optimum_knows_heads_from_rows():
+    """One head has all importance: the optimum is that of a weight without importance."""
+    one = {"attention.heads": 1, "attention.activation": "softmax", "attention.bias": "none",
+           "initial": {"kind": "random"}, "training": {}}  # fmt: skip
+    best = optimum(op.load(HEADS, settings=one | {"expectation.tolerance": 1e-6}))
+    assert best.risk == pytest.approx(0.204123974, abs=2e-6)
+    assert {name: best.state[name].shape for name in ("importance", "bias", "head_weight")} == {
+        "importance": (1,), "bias": (1,), "head_weight": (1,)
+    }  # fmt: skip
+    np.testing.assert_allclose(best.state["value_alignment"], 1 / 1.3, atol=1e-3)
 
 
 def test_bayes_softmax_has_no_weights_to_weigh():
