@@ -95,7 +95,8 @@ def findings_of(run: Trajectory, number: int | None, workers: int, progress: Tol
     """What the model of a run finds in it, and where it has vectors, what is said of any."""
     found = model_of(run.problem).findings(run.problem, run, progress)
     more = joined(run, workers, progress) if registry.joined_analysis(run.problem) else []
-    return Findings(run, (*found, *more), number)
+    stages = stages_of(run) if registry.staged(run.problem) else None
+    return Findings(run, (*found, *more), number, stages)
 
 
 def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Told) -> Analysis:

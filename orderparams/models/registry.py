@@ -94,6 +94,14 @@ def joined_analysis(problem: Any) -> bool:
     return found is not None and bool(found(problem))
 
 
+def staged(problem: Any) -> bool:
+    """Whether there is something in the runs of a problem that turns to hidden directions, of which
+    stages are told and portraits drawn: so it is without an analysis of the model's own, and with
+    one where STAGED of its module ``config`` says so. Its module ``model`` then has ``geometry``."""
+    found = getattr(configuration(problem.model), "STAGED", None)
+    return not own_analysis(problem) or (found is not None and bool(found(problem)))
+
+
 def work(name: str) -> Any:
     """What a model does: the module ``model`` of its folder (:mod:`orderparams.models.interface`
     says what it has)."""

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
-from orderparams.config.words import counted
 from orderparams.models.vectors.geometry import Direction, Geometry, geometry_of, squares
 from orderparams.results.analyzed import document, reading, trees
 from orderparams.results.analyzed.optimum import Optimum, Pruning, Synergy
@@ -116,16 +115,13 @@ class Analysis(AboutRun):
 
     def groups(self) -> dict[str, Tree]:
         """The run, what happened in it, and the points beside it."""
-        problem, stages = self.problem, self.stages
+        problem = self.problem
         rests = {"unspecialized": self.unspecialized, "final": self.final}
         rests |= {f"{number}": rest for number, rest in enumerate(self.rests, 1)}
         found = self.trajectory.groups() | {
             "analysis": self.summary(),
-            "stages": trees.of_stages(problem, stages),
-            "plateaus": trees.of_plateaus(problem, stages.plateaus),
-            "excursions": trees.of_excursions(problem, stages.excursions),
+            **trees.all_of_stages(problem, self.stages),
             "directions": trees.of_directions(problem, "directions", self.directions),
-            "targets": trees.of_directions(problem, "targets", stages.directions),
             **{f"rest_{name}": trees.of_rest(problem, rest) for name, rest in rests.items()},
             "optimum": trees.of_optimum(problem, self.optimum),
             "pruning": trees.of_pruning(problem, self.pruning),
@@ -138,14 +134,9 @@ class Analysis(AboutRun):
 
     def summary(self) -> Tree:
         """The group /analysis."""
-        stages = self.stages
-        start, end = stages.unspecialized or (np.nan, np.nan)
         values = {
-            "equals": trees.grouped(stages, len(self.pruning.interaction)),
+            **trees.about_stages(self.stages),
             "objective": self.objective,
-            "remaining": stages.remaining,
-            "equal_from": start,
-            "equal_to": end,
             "replica": self.replica or 0,
         }
         orders = {"predicted": self.predicted_order, "observed": self.observed_order}
@@ -154,14 +145,12 @@ class Analysis(AboutRun):
 
     def facts(self) -> dict[str, str]:
         """How the run ended, what happened in it, and what would be best."""
-        run, stages, best = self.trajectory, self.stages, self.optimum
-        events = counted(len(stages.events), "event")
-        plateaus = counted(len(stages.plateaus), "plateau")
+        run, best = self.trajectory, self.optimum
         turns = f", turns to {', then '.join(self.observed_order)}" if self.observed_order else ""
         lowest = 0.0 if abs(best.risk) < NOTHING else best.risk
         return {
             "run": f"{run.status} at t = {run.time[-1]:g}, risk {span(run.risk)}",
-            "stages": f"{events}, {plateaus}{turns}",
+            "stages": f"{self.stages.counts}{turns}",
             "optimum": f"risk {lowest:.6g}, reached in {best.found} of {len(best.values)} searches",
         }
 

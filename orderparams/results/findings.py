@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.models.findings import Column, Finding
+from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results.analyzed import trees
+from orderparams.results.analyzed.document import stages_table
+from orderparams.results.analyzed.reading import stages_in
+from orderparams.results.analyzed.stages import Stages
 from orderparams.results.finite import finite
 from orderparams.results.result import span
 from orderparams.results.trajectory import AboutRun, read_reached, read_trajectory
@@ -28,7 +32,7 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True, eq=False, repr=False)
 class Findings(AboutRun):
     """A run and the chapters about it. ``replica``, counted from 1, is that of the simulation which
-    the run is, else None.
+    the run is, else None. ``stages`` where something turns to hidden directions.
 
     Examples
     --------
@@ -39,6 +43,7 @@ class Findings(AboutRun):
 
     chapters: tuple[Finding, ...]
     replica: int | None = None
+    stages: Stages | None = None
 
     def chapter(self, name: str) -> Finding:
         """A chapter by its name; KeyError, with those there are, if it is not known."""
@@ -50,24 +55,33 @@ class Findings(AboutRun):
     def groups(self) -> dict[str, Tree]:
         """The run, and a group a chapter."""
         names = ", ".join(one.name for one in self.chapters)
-        values = {"replica": self.replica or 0}
-        about = trees.tree(self.problem, "analysis", values, chapters=names)
+        values: dict[str, Any] = {"replica": self.replica or 0}
         own = {one.name: written(one) for one in self.chapters}
+        if self.stages is not None:
+            values |= trees.about_stages(self.stages)
+            own |= trees.all_of_stages(self.problem, self.stages)
+        about = trees.tree(self.problem, "analysis", values, chapters=names)
         return self.trajectory.groups() | {"analysis": about} | own
 
     def facts(self) -> dict[str, str]:
         """How the run ended, and what the chapters begin with."""
         run = self.trajectory
         told = {one.title: one.sentences[0] for one in self.chapters if one.sentences}
+        if self.stages is not None:
+            told = {"stages": self.stages.counts, **told}
         return {"run": f"{run.status} at t = {run.time[-1]:g}, risk {span(run.risk)}", **told}
 
     def document(self) -> dict[str, Any]:
         """What ``orderparams analyze --json`` prints."""
-        run = self.trajectory
+        run, stages = self.trajectory, {}
+        if self.stages is not None:
+            word = geometry_of(self.problem).word
+            stages["stages"] = stages_table(self.stages, word)
         return {
             "status": run.status,
             "risk": float(run.risk[-1]),
             "references": {name: finite(value) for name, value in run.references.items()},
+            **stages,
             "chapters": {one.name: table(one) for one in self.chapters},
         }
 
@@ -109,6 +123,7 @@ def read_findings(file: Node, problem: Problem) -> Findings:
         dataclasses.replace(run, reached=read_reached(file)),
         tuple(chapter_in(file[name], name) for name in names),
         int(file["analysis"].array("replica")) or None,
+        stages_in(file, problem) if "stages" in file else None,
     )
 
 

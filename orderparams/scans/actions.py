@@ -91,7 +91,7 @@ def solve(problem: Problem, start: State | None) -> Outcome:
         **run.references,
         "risk": run.risk[-1],
         "final_time": run.time[-1],
-        **({} if registry.own_analysis(problem) else {"stage_time": stage_times(run)}),
+        **({"stage_time": stage_times(run)} if registry.staged(problem) else {}),
         "remaining": remaining(run.time, run.risk),
         "remaining_excess": remaining_excess(run),
     }

@@ -21,8 +21,9 @@ LIMIT
 
 A model may have RECORDED, what simulations record beside order parameters, in a table like
 PARAMETERS; ASYMPTOTIC, those references that hold only in a limit; OWN_ANALYSIS, whether it
-says itself what happened in a run, or in the run of a problem; and JOINED_ANALYSIS, whether in that
-problem there are vectors all the same, of which the rest of the program tells as well.
+says itself what happened in a run, or in the run of a problem; JOINED_ANALYSIS, whether in that
+problem there are vectors all the same, of which the rest of the program tells as well; and STAGED,
+whether runs of that problem have stages all the same.
 """
 
 from orderparams.models.limit import LARGE_DIMENSION
@@ -53,6 +54,7 @@ __all__ = [
     "PARAMETERS",
     "REFERENCES",
     "RISK",
+    "STAGED",
     "SYMBOLS",
     "Problem",
     "contradictions",
@@ -76,3 +78,8 @@ def JOINED_ANALYSIS(problem: Problem) -> bool:
 def OWN_ANALYSIS(problem: Problem) -> bool:
     """Values that are not known, and keys that are shared, are told of in chapters of their own."""
     return problem.attention.value != "known" or problem.attention.keys == "shared"
+
+
+def STAGED(problem: Problem) -> bool:
+    """Keys turn to directions of the signal whatever values do."""
+    return problem.attention.keys != "shared"

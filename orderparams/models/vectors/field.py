@@ -17,11 +17,14 @@ def velocities(problem: Problem, state: State, learner: int, axes: Array, points
     """Velocities (N, 2) of one vector, counted from 0, at points (N, 2) of a plane.
 
     ``axes`` (d, 2) takes overlaps with the hidden directions to coordinates in the plane, in which
-    the vector is moved the shortest way. It has the velocity of gradient flow; its residual, its
-    numbers and all other vectors are those of the state. NaN where the expectations cannot be had.
+    the vector is moved the shortest way; directions that ``axes`` say nothing of come last. It has
+    the velocity of gradient flow; its residual, its numbers and all other vectors are those of the
+    state. NaN where the expectations cannot be had.
     """
     flow = Landscape(problem, tolerance=ROUGH).flow
-    here, back = flow.vectors_at(state), np.linalg.pinv(axes)
+    here = flow.vectors_at(state)
+    axes = np.pad(axes, ((0, here.overlap.shape[1] - len(axes)), (0, 0)))
+    back = np.linalg.pinv(axes)
     found = np.full(points.shape, np.nan)
     for number, point in enumerate(points):
         overlap = here.overlap.copy()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.config.words import counted
 from orderparams.models.vectors.geometry import Direction
 
 Array = NDArray[np.float64]
@@ -96,6 +97,11 @@ class Stages:
     groups: tuple[tuple[int, ...], ...]
     dormant: tuple[int, ...]
     remaining: float
+
+    @property
+    def counts(self) -> str:
+        """How many events and plateaus, in words."""
+        return f"{counted(len(self.events), 'event')}, {counted(len(self.plateaus), 'plateau')}"
 
     @property
     def specializations(self) -> tuple[Event, ...]:

@@ -47,6 +47,27 @@ def of_stages(problem: Problem, stages: Stages) -> Tree:
     return tree(problem, "stages", arrays)
 
 
+def all_of_stages(problem: Problem, stages: Stages) -> dict[str, Tree]:
+    """All groups that hold what happened in a run."""
+    return {
+        "stages": of_stages(problem, stages),
+        "plateaus": of_plateaus(problem, stages.plateaus),
+        "excursions": of_excursions(problem, stages.excursions),
+        "targets": of_directions(problem, "targets", stages.directions),
+    }
+
+
+def about_stages(stages: Stages) -> dict[str, Any]:
+    """What the group /analysis has of it."""
+    start, end = stages.unspecialized or (np.nan, np.nan)
+    return {
+        "equals": grouped(stages),
+        "remaining": stages.remaining,
+        "equal_from": start,
+        "equal_to": end,
+    }
+
+
 def of_plateaus(problem: Problem, plateaus: Sequence[Plateau]) -> Tree:
     """The group /plateaus."""
     names = [field.name for field in dataclasses.fields(Plateau)]
@@ -160,8 +181,9 @@ def of_synergy(problem: Problem, found: Synergy) -> Tree:
     return tree(problem, "synergy", arrays, weights="held")
 
 
-def grouped(stages: Stages, count: int) -> NDArray[np.int64]:
+def grouped(stages: Stages) -> NDArray[np.int64]:
     """The group of each learner at the end, counted from 1; 0 for dormant ones."""
+    count = sum(map(len, stages.groups)) + len(stages.dormant)
     labels = np.zeros(count, dtype=np.int64)
     for number, group in enumerate(stages.groups, 1):
         labels[list(group)] = number

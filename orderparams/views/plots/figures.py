@@ -50,8 +50,8 @@ class Kind:
 
     ``draw`` takes the results, a single one unless ``several``, and the request; ``takes`` are the
     settings of :class:`Request` that change the figure, beside title and size. ``film`` draws the
-    same in time, where it can be. Of a model without ``vectors`` against hidden directions there
-    may be none.
+    same in time, where it can be. Of a model that analyzes its runs by itself there is none of what
+    takes ``vectors`` against hidden directions, if it has no stages, or ``attention`` alone.
     """
 
     about: str
@@ -61,6 +61,13 @@ class Kind:
     several: bool = False
     film: Callable[[Sequence[Any], Request], Film] | None = None
     vectors: bool = False
+    attention: bool = False
+
+    def shows(self, problem: Any) -> bool:
+        """Whether there are such figures of a problem."""
+        if self.vectors and not registry.staged(problem):
+            return False
+        return not (self.attention and registry.own_analysis(problem))
 
 
 RUNS = (Trajectory, SimulationRun, Validation, Analysis, Findings)
@@ -115,7 +122,7 @@ KINDS: dict[str, Kind] = {
         "attention to example sequences before and after",
         lambda results, request: plot_weights(results[0], request),
         RUNS,
-        vectors=True,
+        attention=True,
     ),
     "modes": Kind(
         "what moves in the modes at stationary points",
@@ -200,8 +207,7 @@ def possible(result: Any, name: str) -> list[str]:
         raise ConfigurationError(
             f"{name}: expected a result, as solve or open give it, got {shown(result)}"
         )
-    own = registry.own_analysis(result.problem)
-    return [kind for kind in found if not (own and KINDS[kind].vectors)]
+    return [kind for kind in found if KINDS[kind].shows(result.problem)]
 
 
 def chosen(result: Any, name: str, called: str) -> str:
@@ -214,11 +220,15 @@ def chosen(result: Any, name: str, called: str) -> str:
         raise ConfigurationError(
             f"the figure {name} is drawn of an analysis, and {called} holds none", "analyze"
         )
-    if name and own and KINDS[name].vectors:
+    if name and not KINDS[name].shows(result.problem):
+        model = f"model = {result.problem.model!r}"
+        why = (
+            f"what this problem of {model} predicts is not told by attention alone"
+            if registry.staged(result.problem)
+            else f"the vectors of {model} are not drawn against hidden directions"
+        )
         raise ConfigurationError(
-            f"there is no figure {name} of {called}: the vectors of model = "
-            f"{result.problem.model!r} are not drawn against hidden directions; there is "
-            f"{listed(found)}"
+            f"there is no figure {name} of {called}: {why}; there is {listed(found)}"
         )
     if name and name not in found:
         raise ConfigurationError(f"there is no figure {name} of {called}; there is {listed(found)}")

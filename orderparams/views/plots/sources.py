@@ -57,8 +57,8 @@ class Source:
 
     @cached_property
     def stages(self) -> Stages | None:
-        """What happened in the run; None of what has no stages, or of a model that has its own."""
-        if self.run is None or registry.own_analysis(self.run.problem):
+        """What happened in the run; None of what has no stages."""
+        if self.run is None or not registry.staged(self.run.problem):
             return None
         crossed = any(p.crossed for p in self.run.order_parameters)
         return stages_of(self.run) if crossed else None

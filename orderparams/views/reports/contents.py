@@ -86,7 +86,7 @@ def report_page(path: Path, figure: Pictures | None = None, *, stored: bool = Tr
     drawn = []
     if figure is not None:
         caption = kind.caption
-        if registry.own_analysis(result.problem):
+        if not registry.staged(result.problem):
             caption = caption.replace(EVENTS, "")
         drawn = [markup.section("Figure", markup.figure(*figure, caption))]
     source = f" from {path.name}" if stored else ""

@@ -77,7 +77,7 @@ def of_run(run: Trajectory) -> list[str]:
 
 def stages(run: Trajectory, title: str = "What happened") -> list[str]:
     """What happened in a run, of a model whose stages can be told of any run."""
-    if registry.own_analysis(run.problem):
+    if not registry.staged(run.problem):
         return []
     return sections(happened(run, stages_of(run), title))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results.analyzed.stages import LEAST_MOVE
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
 from orderparams.views.story.words import (
@@ -31,6 +32,7 @@ def happened(run: Trajectory, stages: Stages, title: str = "What happened") -> l
     words = words_of(run.order_parameters)
     if words is None:
         return []
+    words = words._replace(learner=geometry_of(run.problem).word)
     blocks: list[Block] = []
     if not run.complete:
         blocks += sentences(f"The run did not finish: {run.message or run.status}.")
@@ -40,7 +42,7 @@ def happened(run: Trajectory, stages: Stages, title: str = "What happened") -> l
     if stages.events:
         blocks += sentences(*explained(stages.directions, words), legend(words))
         blocks.append(table(stages.events, words))
-    return [Chapter(title, [*blocks, *sentences(*course(stages, words), *called(run, words))])]
+    return [Chapter(title, [*blocks, *sentences(*course(stages, words), *called(run))])]
 
 
 def too_few(times: int) -> str:
@@ -115,14 +117,14 @@ def course(stages: Stages, words: Words) -> list[str]:
     return lines
 
 
-def called(run: Trajectory, words: Words) -> list[str]:
+def called(run: Trajectory) -> list[str]:
     """Who has a name for what else is known of it at the end."""
     lines = []
     for one in run.seen:
         if one.called and (who := np.flatnonzero(run.observables[one.name][-1] > one.beyond)).size:
             lines.append(
-                f"{words.learner.capitalize()}s {numbered(who.tolist())} are {one.called} at the "
-                f"end: {one.words} above {one.beyond:g}."
+                f"{one.axes[0].word.capitalize()}s {numbered(who.tolist())} are {one.called} at "
+                f"the end: {one.words} above {one.beyond:g}."
             )
     return lines
 

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def tell(result: Analysis | Findings) -> list[Chapter]:
-    """Three sentences without a title, then what they rest on; or a model's own chapters."""
+    """Three sentences without a title, then what they rest on; or, after the stages if there are
+    any, a model's own chapters."""
     if isinstance(result, Findings):
-        return findings.chapters(result)
+        known = [] if result.stages is None else happened(result.trajectory, result.stages)
+        return [*known, *findings.chapters(result)]
     words = cast(Words, words_of(result.order_parameters))  # without both there is no analysis
     return [
         Chapter("", sentences(*opening(result, words))),

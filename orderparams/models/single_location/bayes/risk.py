@@ -175,7 +175,9 @@ def _risk(
     deficit, signal = np.zeros(grid.size), np.zeros(grid.size)  # 1 − Φ and Ψ
     for law in laws:
         table = kernel_table(grid, law.lattice, 0)
-        (own, _), (_, own_signal) = transform(table, 2, np.array([law.noise, law.signal]), grid.size)
+        (own, _), (_, own_signal) = transform(
+            table, 2, np.array([law.noise, law.signal]), grid.size
+        )
         own = np.clip(own, 0.0, 1.0 - 1e-16)
         signal = signal * (1.0 - own) + own_signal * (1.0 - deficit)
         deficit = deficit + own - deficit * own

@@ -1,7 +1,7 @@
 """Which engine serves keys and values: quadrature wherever it can, sampling for the rest.
 
                         softmax, softmax-1                       Bayes-softmax
-on the manifold         sums of theory 5b, seeded by values      laws of the score, weighted by values
+on the manifold         sums of theory 5b, seeded by values      scores weighted by values
 elsewhere, and tied     one head and pairs (theory 11)           sampling
 V                       sampling; on the manifold by Wick's theorem, of logits alone
 """

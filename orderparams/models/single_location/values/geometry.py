@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.models.single_location.geometry import NOISE, HeadGeometry
+from orderparams.models.single_location.parameters import HEAD
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.values.heads import Names, ValuedHeads
@@ -19,11 +20,13 @@ Array = NDArray[np.float64]
 class ValueGeometry(HeadGeometry):
     """Keys against the hidden directions, and beside them values, which learn v*."""
 
-    numbers = "values, bias or weights"
+    word, numbers = "key", "values, bias or weights"
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
         self.names = Names.of(problem)
+        if self.names.system == "tied":
+            self.word = HEAD.word
         if self.names.system == "manifold":
             self.names = dataclasses.replace(self.names, system="full")
 
@@ -32,8 +35,11 @@ class ValueGeometry(HeadGeometry):
         return parameters["overlap"]
 
     def measured(self, positions: Array) -> Array:
-        """Overlaps of keys, of stacked rows (…, n, F+1)."""
-        return positions[..., : self.names.heads, : self.names.features]
+        """Overlaps of keys, of stacked rows (…, n, F+1); positions of keys (…, F) as they are."""
+        features = self.names.features
+        if positions.shape[-1] == features:
+            return positions
+        return positions[..., : self.names.heads, :features]
 
     def starts(self) -> Iterator[Heads]:
         """Keys as of known values, and values near v*; tied ones have a part of it."""

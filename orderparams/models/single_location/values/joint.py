@@ -6,8 +6,8 @@ a = Σ_h m^v_h π_h, b = Σ_hh' q^v_hh' π_h π_h' (m^v = v·v*/D, q^v = v·v'/D
     E = 1 + Δ² + ∫ dτ e^{−κe^τ} { E_s[b K_2 − 2a K_1] Φ_0^{L−1} + (L−1) E_n[b K_2] Ψ_0 Φ_0^{L−2} },
 
 that of known values, theory 5b, with laws of the score that are weighted by a and b. To first order
-it changes by the mean of T = t_0(x) + a t_1(x) + b t_2(x) over tokens of each kind, t_j the integral
-of an adjoint A_j(τ) against K_j(τ+x). With t_j^i that against K_i and c_h = Σ_h' q^v_hh' π_h',
+it changes by the mean of T = t_0(x) + a t_1(x) + b t_2(x) over tokens of each kind, t_j(x) the
+integral of an adjoint against K_j(τ+x). With t_j^i that against K_i and c_h = Σ_h' q^v_hh' π_h',
 
     ∂T/∂χ_h = π_h S_h,    S_h = −t_0^1 − a t_1^2 − b t_2^3 + m^v_h t_1^1 + 2c_h t_2^2,
     ∂²T/∂χ_h∂χ_h' = δ_hh' π_h S_h + π_h π_h' [t_0^2 + a t_1^3 + b t_2^4
