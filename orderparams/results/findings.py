@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
+from orderparams.models import registry
 from orderparams.models.findings import Column, Finding
 from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results.analyzed import trees
@@ -123,7 +124,7 @@ def read_findings(file: Node, problem: Problem) -> Findings:
         dataclasses.replace(run, reached=read_reached(file)),
         tuple(chapter_in(file[name], name) for name in names),
         int(file["analysis"].array("replica")) or None,
-        stages_in(file, problem) if "stages" in file else None,
+        stages_in(file, problem) if registry.staged(problem) and "stages" in file else None,
     )
 
 

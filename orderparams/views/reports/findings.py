@@ -12,6 +12,7 @@ from orderparams.analysis.simulated import replica_trajectory
 from orderparams.analysis.stages import stages_of
 from orderparams.config.words import of_backend
 from orderparams.models import registry
+from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results import schema
 from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
@@ -79,7 +80,8 @@ def stages(run: Trajectory, title: str = "What happened") -> list[str]:
     """What happened in a run, of a model whose stages can be told of any run."""
     if not registry.staged(run.problem):
         return []
-    return sections(happened(run, stages_of(run), title))
+    learner = geometry_of(run.problem).word
+    return sections(happened(run, stages_of(run), title, learner))
 
 
 def observed(result: Trajectory | Evaluation) -> list[str]:

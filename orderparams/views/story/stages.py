@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results.analyzed.stages import LEAST_MOVE
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
 from orderparams.views.story.words import (
@@ -27,12 +26,15 @@ FEWEST_TIMES = 5
 """Stored times below which there are no stages to tell."""
 
 
-def happened(run: Trajectory, stages: Stages, title: str = "What happened") -> list[Chapter]:
-    """The stages of a run; nothing where its model has none."""
+def happened(
+    run: Trajectory, stages: Stages, title: str = "What happened", learner: str = ""
+) -> list[Chapter]:
+    """The stages of a run; nothing where its model has none. What learns has the name of its axis,
+    or that of ``learner``."""
     words = words_of(run.order_parameters)
     if words is None:
         return []
-    words = words._replace(learner=geometry_of(run.problem).word)
+    words = words._replace(learner=learner or words.learner)
     blocks: list[Block] = []
     if not run.complete:
         blocks += sentences(f"The run did not finish: {run.message or run.status}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from orderparams.config.words import describe
+from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results.findings import Findings
 from orderparams.views.story import findings, points, worth
 from orderparams.views.story.blocks import Chapter, sentences
@@ -20,8 +21,7 @@ def tell(result: Analysis | Findings) -> list[Chapter]:
     """Three sentences without a title, then what they rest on; or, after the stages if there are
     any, a model's own chapters."""
     if isinstance(result, Findings):
-        known = [] if result.stages is None else happened(result.trajectory, result.stages)
-        return [*known, *findings.chapters(result)]
+        return [*turns(result), *findings.chapters(result)]
     words = cast(Words, words_of(result.order_parameters))  # without both there is no analysis
     return [
         Chapter("", sentences(*opening(result, words))),
@@ -31,6 +31,14 @@ def tell(result: Analysis | Findings) -> list[Chapter]:
         worth.best(result),
         worth.pruning(result, words),
     ]
+
+
+def turns(result: Findings) -> list[Chapter]:
+    """The stages beside a model's own chapters."""
+    if result.stages is None:
+        return []
+    learner = geometry_of(result.problem).word
+    return happened(result.trajectory, result.stages, learner=learner)
 
 
 def summary(result: Analysis | Findings) -> list[Chapter]:

@@ -363,10 +363,6 @@ BAD = {
     "activation": (
         {"attention": {"heads": 1, "value": "learned", "activation": "erf"}}, "has no engine where"
     ),
-    "importance": (
-        {"attention": {"heads": 1, "value": "learned", "head_weights": "importance"}},
-        "'importance' does not go with",
-    ),
     "sphere": (
         start(overlap=[[0.3]]) | {"training": {"constraint": "sphere"}}, "no direction"
     ),
