@@ -157,7 +157,7 @@ class JointManifold(JointQuadrature):
             np.array([mass[0], linear[kind], square[kind]])
             for kind, mass in enumerate((plain.noise, plain.signal))
         )
-        missed = values.size * missing_share(plain, kappa)
+        missed = missing_share(plain, kappa)
         return dataclasses.replace(plain, noise=noise, signal=signal), nodes, missed
 
     def _valued(

@@ -12,6 +12,7 @@ from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.engines import joint
 from orderparams.models.single_location.engines.joint import JointQuadrature
 from orderparams.models.single_location.task import Signal, Task
+from orderparams.models.single_location.values import joint as module
 from orderparams.models.single_location.values.joint import JointManifold
 
 SPIKE = Signal(np.ones(1), np.array([[2.0]]), np.zeros((1, 1, 1)))
@@ -157,6 +158,23 @@ def test_errors_are_within_what_is_said(heads, monkeypatch):
     if heads > 1:  # one head shares all of its logit: there is nothing to lay a grid for
         assert found.engine == "quasi-Monte Carlo"
         assert error(found) < found.error < 0.02
+
+
+def test_errors_grow_with_values_and_with_what_a_check_misses(monkeypatch):
+    keys, _, _, bias = some_heads(2)
+    weights = [stacked(keys, [size, 0.0], np.zeros((2, 2)), 2) for size in (1, 10)]
+    some = engine(task(), 2, tolerance=1e-15)  # out of reach: both are at the finest level
+
+    def errors():
+        return np.array([some.evaluate(of, bias, np.ones(2)).error for of in weights])
+
+    small, large = errors()
+    assert large == pytest.approx(100 * small)
+    assert some.risk(weights[1], bias, np.ones(2)).error == pytest.approx(large)
+    monkeypatch.setattr(module, "missing_share", lambda *_: 1e-6)
+    small, large = errors()
+    assert large == pytest.approx(100 * small)
+    assert small > 1e-6
 
 
 RUN = {
