@@ -102,8 +102,9 @@ def of_stability(problem: Problem, run: Course, states: list[State]) -> Finding:
         f"At the {where} {verdict(rate)}."
         for where, rate in zip(("start", "end"), rates, strict=True)
     ]
-    if problem.attention.activation == "bayes-softmax" or problem.expectation.engine == "sampling":
-        said.append(f"Both rates are sampled (expectation.samples = {problem.expectation.samples}).")
+    settings = problem.expectation
+    if problem.attention.activation == "bayes-softmax" or settings.engine == "sampling":
+        said.append(f"Both rates are sampled (expectation.samples = {settings.samples}).")
     return Finding(
         "stability",
         "Across the manifold of keys and values that have nothing in common",

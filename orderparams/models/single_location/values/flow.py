@@ -176,7 +176,7 @@ class ValueFlow(Flow):
     def velocity(self, y: Array, gradient: Gradient) -> State:
         """Those of the order parameters; none is zero where bias and head weights rest."""
         found = super().velocity(y, gradient)
-        names = {"bias", "head_weight", *self.rule.rates}
+        names = ("bias", "head_weight", *self.rule.rates)
         numbers = {name: found[name][: self.heads] for name in names}
         if self.norm_bias:
             numbers["bias"] = -0.5 * np.diag(found["self_overlap"])[: self.heads]
