@@ -12,7 +12,8 @@ from orderparams.analysis.stability import (
     spectrum,
     unstable,
 )
-from orderparams.analysis.stationary import nearest_stationary
+from orderparams.analysis.stationary import nearest_stationary, point_at
+from orderparams.errors import SolverError
 from orderparams.models.vectors.geometry import Vectors, distances, squares
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.analyzed.rests import Growth, Mode, Rest, StationaryPoint
@@ -89,10 +90,15 @@ def growth_along(
 
 
 def rest_near(everywhere: Landscape, trajectory: Trajectory, index: int) -> Rest:
-    """The stationary point near a stored state, and what it is."""
+    """The stationary point near a stored state, and what it is; the state itself, which is none,
+    where the search leads out of the range of the expectations."""
     vectors = everywhere.flow.vectors_at(trajectory.state(index))
     longest = np.sqrt(squares(trajectory.parameters).max())
     sizes = np.linalg.svd(vectors.residual, compute_uv=False)
     landscape = everywhere.with_residual(int((sizes > GROWN * longest).sum()))
-    point = nearest_stationary(landscape, landscape.point(vectors))
+    x = landscape.point(vectors)
+    try:
+        point = nearest_stationary(landscape, x)
+    except SolverError:
+        point = point_at(landscape, x)
     return examine(landscape, point, trajectory)

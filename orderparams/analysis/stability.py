@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.models.vectors.inertia import inertia_of
 from orderparams.models.vectors.landscape import STEP, Landscape
-from orderparams.results.analyzed.rests import NEAR, Mode, StationaryPoint
+from orderparams.results.analyzed.rests import NEAR, Mode, StationaryPoint, growth
 
 Array = NDArray[np.float64]
 
@@ -22,6 +23,7 @@ def spectrum(landscape: Landscape, point: StationaryPoint) -> tuple[Mode, ...]:
     Directions outside the hidden ones and the residual are equivalent and stand for one.
     """
     directions, count = landscape.geometry.directions, landscape.count
+    inertia = inertia_of(landscape.problem)
     eigenvalues, vectors = np.linalg.eigh(landscape.hessian(point.x))
     modes = []
     for space in clusters(eigenvalues):
@@ -38,6 +40,7 @@ def spectrum(landscape: Landscape, point: StationaryPoint) -> tuple[Mode, ...]:
                 float(shares[0]),
                 tuple(map(float, shares[1:-1])),
                 float(shares[-1]),
+                inertia,
             )
         )
     eigenvalues, vectors = np.linalg.eigh(landscape.transverse(point.x))
@@ -45,8 +48,9 @@ def spectrum(landscape: Landscape, point: StationaryPoint) -> tuple[Mode, ...]:
         block = vectors[:, space].T
         common = float(count * (block.mean(axis=1) ** 2).sum() / len(block))
         none = np.zeros((len(block), point.x.size))
+        shares_along = (0.0,) * len(directions)
         modes.append(
-            Mode(float(eigenvalues[space].mean()), none, common, (0.0,) * len(directions), 1.0)
+            Mode(float(eigenvalues[space].mean()), none, common, shares_along, 1.0, inertia)
         )
     return tuple(sorted(modes, key=lambda mode: mode.eigenvalue))
 
@@ -94,7 +98,9 @@ def growth_rate(time: Array, amplitude: Array) -> tuple[float, float] | None:
 
 
 def rate_along(landscape: Landscape, x: Array, direction: Array) -> float:
-    """−dᵀ∇²E(x)d/|d|², the growth rate of a small deviation d (n,) from wherever a run is."""
+    """The growth rate of a small deviation d (n,) from wherever a run is: −dᵀ∇²E(x)d/|d|², and with
+    inertia that of its root."""
     unit = direction / np.linalg.norm(direction)
     ahead, behind = landscape.gradient(x + STEP * unit), landscape.gradient(x - STEP * unit)
-    return float((behind - ahead) @ unit / (2 * STEP))
+    curvature = float((ahead - behind) @ unit / (2 * STEP))
+    return growth(curvature, inertia_of(landscape.problem))

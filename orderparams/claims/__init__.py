@@ -75,6 +75,7 @@ CLAIMS = (
     Claim("X10", "A normaliser doubles the rate", "elementwise_attention", "elementwise_attention"),
     Claim("X11", "Dormant heads leave all to nothing", "dormancy", "dormant_heads"),
     Claim("X12", "Pairs of heads have a synergy", "dormancy", "pairs_of_heads"),
+    Claim("X13", "Inertia overshoots", "momentum", "momentum"),
 )
 
 

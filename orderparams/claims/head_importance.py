@@ -16,6 +16,7 @@ def trained(penalty: float | None, duration: float = 4000.0) -> Trajectory:
     settings = {
         "training.duration": duration,
         "expectation.tolerance": 1e-6,
+        "integrator.rtol": 1e-5,
         "output.points": 101,
         **(
             {"attention.head_weights": "mean"}

@@ -23,24 +23,28 @@ def trained(seed: int, strength: float) -> Trajectory:
         "initial.seed": seed,
         "training.repulsion.strength": strength,
         "expectation.tolerance": 1e-6,
-        "output.points": 401,
+        "integrator.rtol": 1e-5,
+        "output.points": 201,
     }
     return op.solve("repulsion", settings=settings)
 
 
 def half_times(run: Trajectory) -> dict[int, float]:
-    """When the largest overlap with direction 2, and 3, passes its level; NaN if it does not."""
+    """When the largest overlap with direction 2, and 3, passes its level, interpolated; NaN if it
+    does not."""
     found = {}
     for direction, level in LEVELS.items():
         largest = np.abs(run["overlap"][:, :, direction - 1]).max(axis=1)
-        passed = np.flatnonzero(largest >= level)
-        found[direction] = float(run.time[passed[0]]) if len(passed) else np.nan
+        after = int(np.argmax(largest >= level))
+        around = slice(after - 1, after + 1)
+        passed = np.interp(level, largest[around], run.time[around]) if after else np.nan
+        found[direction] = float(passed)
     return found
 
 
 def of_direction(direction: int, free: Trajectory, repelled: Trajectory) -> Panel:
     """The largest overlap with a direction in time, without and with repulsion."""
-    chosen = slice(None, None, 16)
+    chosen = slice(None, None, 8)
     largest = (np.abs(run["overlap"][chosen, :, direction - 1]).max(1) for run in (free, repelled))
     return Panel(
         f"direction {direction}",

@@ -16,6 +16,7 @@ SYMBOLS = {
     "training.learning_rate": "γ",
     "training.batch_size": "B",
     "training.weight_decay": "λ",
+    "training.inertia.friction": "ζ",
     "simulation.dimension": "D",
 }
 """Of keys that several models have."""
@@ -60,6 +61,10 @@ def of_training(problem: Problem, rule: str) -> Words:
             ("training.batch_size", f"batch size {training.batch_size}"),
         ]
         pieces += of_course(training)
+    inertia = getattr(training, "inertia", None)
+    if inertia is not None:
+        words = f"friction {inertia.friction:g}, gain {inertia.gain:g}"
+        pieces.append(("training.inertia", f"inertia with {words}"))
     if training.weight_decay:
         pieces.append(("training.weight_decay", f"weight decay {training.weight_decay:g}"))
     repulsion = getattr(training, "repulsion", None)

@@ -25,7 +25,10 @@ BY_COMMAND = {
     "evaluate": (
         NO_SIMULATION,
         Unused(
-            ("integrator", "output", "training.duration", "training.schedule"),
+            (
+                "integrator", "output", "training.duration", "training.schedule",
+                "training.inertia.friction",
+            ),
             "nothing is integrated in time; solve does it",
             True,
         ),
@@ -42,7 +45,8 @@ BY_COMMAND = {
         Unused(
             (
                 "integrator", "output", "training.rule", *NO_STEPS, "training.duration",
-                "training.weight_decay", "training.repulsion", "initial.kind", "initial.variance",
+                "training.weight_decay", "training.repulsion", "training.inertia", "initial.kind",
+                "initial.variance",
                 *DRAWN, "initial.overlap", "initial.self_overlap", "expectation.tolerance",
             ),
             "the optimum is searched for from starts and with a precision of its own; solve uses "

@@ -55,6 +55,7 @@ CONTEXTS = {
     },
     "bayes": {"attention.activation": "bayes-softmax", "training.rule": "sgd"},
     "one-bayes": {"attention.activation": "bayes-softmax", "attention.heads": 1},
+    "inertia": {"training.inertia": {"friction": 0.7, "gain": 0.5}},
     "sampling": {"expectation.engine": "sampling"},
     "origin": {"initial.variance": 0.0},
     "linear-sgd": {
@@ -140,6 +141,9 @@ OTHERS = {
     "training.schedule.factors": [],
     "training.momentum": [0.5],
     "training.constraint": ["sphere"],
+    "training.inertia": [],  # it needs both of these
+    "training.inertia.friction": [0.4],
+    "training.inertia.gain": [0.6],
     "training.repulsion": [{"kind": "cosine", "strength": 0.2}],
     "training.repulsion.kind": ["gaussian"],
     "training.repulsion.strength": [0.3],
@@ -290,7 +294,7 @@ PAIRS = [
     ),
     *itertools.product(CONTEXTS.keys() - {"origin"}, ("evaluate",)),
     *itertools.product(
-        ("softmax-sgd", "softmax-1-explicit", "sampling", "linear-sgd"), ("simulate",)
+        ("softmax-sgd", "softmax-1-explicit", "sampling", "linear-sgd", "inertia"), ("simulate",)
     ),
     ("values", "simulate"),
     ("shared", "simulate"),

@@ -9,11 +9,14 @@ from numpy.typing import ArrayLike
 
 from orderparams.models.committee.flow import Flow
 from orderparams.models.committee.geometry import StudentGeometry
+from orderparams.models.committee.parameters import MOTION
 from orderparams.models.committee.proportion import at_start, in_course
 from orderparams.models.committee.sections import Problem
 from orderparams.models.committee.setup import build
 from orderparams.models.committee.sgd import Rule, build_model
 from orderparams.models.interface import Reference, State
+from orderparams.models.vectors.inertia import inertia_of
+from orderparams.models.vectors.inertial_flow import InertialFlow
 from orderparams.models.vectors.replicas import Ensemble, replicas_of
 
 
@@ -22,15 +25,17 @@ def references(problem: Problem) -> Mapping[str, Reference]:
     return {}
 
 
-def flow(problem: Problem) -> Flow:
+def flow(problem: Problem) -> Flow | InertialFlow:
     """The flow of a problem."""
-    return Flow(problem, build(problem))
+    inertia, plain = inertia_of(problem), Flow(problem, build(problem))
+    return plain if inertia is None else InertialFlow(plain, inertia, MOTION)
 
 
 def descent(problem: Problem, tolerance: float) -> Flow:
     """Gradient flow of a problem; its expectations are exact."""
     training = dataclasses.replace(problem.training, rule="gradient-flow")
-    return flow(dataclasses.replace(problem, training=training))
+    descending = dataclasses.replace(problem, training=training)
+    return Flow(descending, build(descending))
 
 
 def geometry(problem: Problem) -> StudentGeometry:
@@ -43,7 +48,8 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     setup = build(problem)
     network = setup.network
     model = build_model(network.teachers, network.second_layer, network.noise, network.rectified)
-    return replicas_of(problem, model, update_rule(problem), setup.start, time)
+    rule = update_rule(problem)
+    return replicas_of(problem, model, rule, setup.start, time, motion=MOTION)
 
 
 def examples(problem: Problem, states: Sequence[State]) -> None:

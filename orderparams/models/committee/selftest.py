@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from orderparams.models.committee.flow import Flow
     from orderparams.models.committee.sections import Problem
+    from orderparams.models.interface import Flow
 
 Numbers = tuple[float, float, float]
 """Expected, tolerance, found."""

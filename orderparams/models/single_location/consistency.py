@@ -50,9 +50,24 @@ def contradictions(problem: Problem) -> Iterator[Found]:
 def learners_of(problem: Problem) -> Learners:
     """The vectors that learn: heads, or the bases that they share."""
     attention, sharing = problem.attention, problem.attention.sharing
+    beside = learned_beside(attention)
     if sharing is None:
-        return Learners(attention.heads, "head", "attention.heads", problem.initial)
-    return Learners(sharing.bases, "base", "attention.shared.bases", problem.initial, "base_")
+        return Learners(attention.heads, "head", "attention.heads", problem.initial, beside=beside)
+    return Learners(
+        sharing.bases, "base", "attention.shared.bases", problem.initial, "base_", beside
+    )
+
+
+def learned_beside(attention: AttentionConfig) -> tuple[str, ...]:
+    """What else is learned than a key a head, with its value."""
+    keys = ("bias", "head_weights", "slope", "intercept", "value", "keys")
+    values = {key: getattr(attention, key) for key in keys}
+    learned = ("learned", "importance", "tied", "shared")
+    return tuple(
+        f"attention.{key} = {value!r}"
+        for key, value in values.items()
+        if isinstance(value, str) and value in learned
+    )
 
 
 def check_signal(task: TaskConfig) -> Found:

@@ -21,6 +21,7 @@ from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.geometry import HeadGeometry
 from orderparams.models.single_location.importance import LEAST, importance_of
 from orderparams.models.single_location.parameters import (
+    MOTION,
     OF_BASES,
     OF_VALUES,
     OVERLAP,
@@ -44,6 +45,8 @@ from orderparams.models.single_location.values.flow import descent_of_values, va
 from orderparams.models.single_location.values.geometry import ValueGeometry
 from orderparams.models.single_location.values.heads import Names, build_values
 from orderparams.models.single_location.values.sgd import value_replicas
+from orderparams.models.vectors.inertia import inertia_of
+from orderparams.models.vectors.inertial_flow import InertialFlow
 from orderparams.models.vectors.replicas import Ensemble, replicas_of
 
 Array = NDArray[np.float64]
@@ -55,8 +58,14 @@ def references(problem: Problem) -> Mapping[str, Reference]:
     return {"bayes_risk": Reference(best.value, best.error)}
 
 
-def flow(problem: Problem) -> Flow:
+def flow(problem: Problem) -> Flow | InertialFlow:
     """The flow of a problem by the engine that serves it."""
+    inertia, plain = inertia_of(problem), flow_without_inertia(problem)
+    return plain if inertia is None else InertialFlow(plain, inertia, MOTION)
+
+
+def flow_without_inertia(problem: Problem) -> Flow:
+    """The same of heads that move by the gradient itself."""
     if problem.attention.value != "known":
         return value_flow(problem, Names.of(problem))
     if problem.attention.keys == "shared":
@@ -77,7 +86,7 @@ def descent(problem: Problem, tolerance: float) -> Flow:
     )
     if problem.attention.value != "known":
         return descent_of_values(descending)
-    return flow(descending)
+    return flow_without_inertia(descending)
 
 
 def geometry(problem: Problem) -> HeadGeometry:
@@ -105,10 +114,12 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     setup = build(problem)
     if setup.activation.curve is not None:
         curved = build_curved_model(setup.task, setup.activation)
-        return replicas_of(problem, curved, curved_rule(problem), setup.start, time)
+        bent = curved_rule(problem)
+        return replicas_of(problem, curved, bent, setup.start, time, motion=MOTION)
     total = importance_of(problem).total
     model = build_model(setup.task, setup.activation, total)
-    return replicas_of(problem, model, update_rule(problem), setup.start, time)
+    rule = update_rule(problem)
+    return replicas_of(problem, model, rule, setup.start, time, motion=MOTION)
 
 
 def examples(problem: Problem, states: Sequence[State]) -> list[list[Example]]:

@@ -70,6 +70,35 @@ IMPORTANCE = OrderParameter("importance", "p", "importance p_h = u_h / U", (HEAD
 SLOPE = OrderParameter("logit_slope", "s", "learned slope s_h", (HEAD,))
 INTERCEPT = OrderParameter("intercept", "c", "learned intercept c_h", (HEAD,))
 
+VELOCITIES = (
+    OrderParameter(
+        "velocity_overlap",
+        "mp",
+        "velocity overlap mp = p_h . k*_f / D",
+        (HEAD, FEATURE),
+        prominent=False,
+    ),
+    OrderParameter(
+        "key_velocity_overlap",
+        "qkp",
+        "key-velocity overlap qkp = k_h . p_h' / D",
+        (HEAD, OTHER_HEAD),
+        prominent=False,
+    ),
+    OrderParameter(
+        "velocity_self_overlap",
+        "qpp",
+        "velocity self-overlap qpp = p_h . p_h' / D",
+        (HEAD, HEAD),
+        symmetric=True,
+        prominent=False,
+    ),
+)
+"""Of heads with inertia, which have velocities p (theory 10e)."""
+
+MOTION = tuple(one.name for one in VELOCITIES)
+"""Their names: m^p, q^kp and q^pp."""
+
 RISK = "population risk per dimension"
 """What the risk is called in files."""
 
@@ -114,6 +143,7 @@ PARAMETERS = (
     SLOPE,
     INTERCEPT,
     IMPORTANCE,
+    *VELOCITIES,
 )
 
 
@@ -146,6 +176,7 @@ def order_parameters(problem: Problem) -> tuple[OrderParameter, ...]:
     }
     learned |= dict.fromkeys((VALUE_ALIGNMENT, VALUE_SELF_OVERLAP), system in ("manifold", "full"))
     learned |= dict.fromkeys(CROSSES, system == "full")
+    learned |= dict.fromkeys(VELOCITIES, problem.training.inertia is not None)
     learned[KEY_TARGET_OVERLAP] = system in ("full", "tied")
     sharing = attention.sharing
     learned |= dict.fromkeys(OF_BASES, sharing is not None)
@@ -165,4 +196,5 @@ def sizes(problem: Problem) -> dict[str, int]:
     if sharing is not None:
         found[BASE.name] = sharing.bases
     own = {OTHER_HEAD.name: problem.attention.heads}
-    return found | own if system_of(problem) == "full" else found
+    crossed = system_of(problem) == "full" or problem.training.inertia is not None
+    return found | own if crossed else found

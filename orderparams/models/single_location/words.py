@@ -91,5 +91,6 @@ SYMBOLS = {
     "training.intercept_rate": "η_c",
     "training.value_rate": "ρ",
     "training.mixing_rate": "η_C",
+    "training.inertia.gain": "η",
 }
 """Those of docs/theory.md; others all models have."""

@@ -96,6 +96,14 @@ def measure(state: State, features: int) -> tuple[Array, Array]:
     return overlap, state.vectors @ state.vectors.T / dimension
 
 
+def motion(state: State, features: int, step: Step) -> tuple[Array, Array, Array]:
+    """m^p (n, features), q^kp and q^pp (n, n) of velocities p."""
+    dimension = state.vectors.shape[1]
+    speed = state.velocities / step.time
+    overlap = speed @ state.directions[:features].T / dimension
+    return overlap, state.vectors @ speed.T / dimension, speed @ speed.T / dimension
+
+
 @kernel(fastmath=FAST)
 def dot(x: Array, y: Array) -> float:
     """Σ_i x_i y_i."""
@@ -217,7 +225,7 @@ def course(
     shares: Array = FULL_RATE,
 ) -> Course:
     """Take strides (N,) of so many steps of SGD in place; what is measured after each."""
-    taken, learned, loss = [], [], []
+    taken, learned, loss, moving = [], [], [], []
     done = 0
     for stride, steps in enumerate(strides):
         if stride > 0:
@@ -228,6 +236,9 @@ def course(
         taken.append(measure(state, model.features))
         learned.append([values.copy() for values in state.numbers])
         loss.append(state.loss[0])
+        if step.measured:
+            moving.append(motion(state, model.features, step))
     overlap, self_overlap = map(np.array, zip(*taken, strict=True))
     numbers = type(state.numbers)(*map(np.array, zip(*learned, strict=True)))
-    return Course(overlap, self_overlap, numbers, np.array(loss))
+    speeds = tuple(map(np.array, zip(*moving, strict=True))) if moving else None
+    return Course(overlap, self_overlap, numbers, np.array(loss), speeds)

@@ -132,6 +132,11 @@ class VectorFlow:
         """Of a learned number, indices of its distinct entries, and which of them each equals."""
         return self._first, self._group
 
+    @property
+    def engine_name(self) -> str:
+        """How the expectations were taken so far, unless a model knows better."""
+        return ", ".join(sorted(self.ways))
+
     def pack(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Array:
         """One vector of the parts of a state, or of its time derivative."""
         first = self._first

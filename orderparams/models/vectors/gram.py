@@ -102,6 +102,13 @@ def measure(state: State, features: int) -> tuple[Array, Array]:
     return weights[..., :features].copy(), weights @ np.swapaxes(weights, -1, -2)
 
 
+def motion(state: State, features: int, step: Step) -> tuple[Array, Array, Array]:
+    """m^p (…, n, features), q^kp and q^pp (…, n, n) of velocities p."""
+    speed = state.velocities / step.time
+    across = np.swapaxes(speed, -1, -2)
+    return speed[..., :features].copy(), state.weights @ across, speed @ across
+
+
 @kernel()
 def bartlett(generator: np.random.Generator, degrees: int, out: Array) -> None:
     """Lower triangle B (n, n) with B Bᵀ ~ Wishart_n(degrees): Gram matrix of n normal vectors."""
@@ -247,8 +254,9 @@ def walk(
     """Take strides (N,) of so many steps of SGD in place, and keep the state after each.
 
     Of ``shares`` of the learning rate each step has the next, and the last holds on. The weights
-    and numbers of ``kept`` are those of the state with a leading axis N. The mean loss of each
-    batch is added to ``state.loss``, which is nil when a further stride begins.
+    and numbers of ``kept``, and velocities if there is room, are those of the state with a leading
+    axis N. The mean loss of each batch is added to ``state.loss``, which is nil when a further
+    stride begins.
     """
     directions, read, longest, errors = model.sizes
     vectors, frame = state.weights.shape
@@ -332,6 +340,10 @@ def walk(
         for k in range(vectors):
             for i in range(frame):
                 kept.weights[stride, k, i] = state.weights[k, i]
+        if stride < len(kept.velocities):
+            for k in range(vectors):
+                for i in range(frame):
+                    kept.velocities[stride, k, i] = state.velocities[k, i]
         for number in range(len(state.numbers)):
             kept_numbers, numbers = kept.numbers[number], state.numbers[number]
             for k in range(numbers.size):
@@ -367,9 +379,10 @@ def course(
         np.empty((count, *state.weights.shape)),
         type(state.numbers)(*(np.empty((count, len(values))) for values in state.numbers)),
         np.empty(count),
-        np.empty((0, 0)),
+        np.empty((count * step.measured, *state.velocities.shape)),
         np.empty((0, 0)),
     )
     walk(model, rule, step, state, dimension, generator, strides, shares, kept)
     overlap, self_overlap = measure(kept, model.features)
-    return Course(overlap, self_overlap, kept.numbers, kept.loss)
+    moving = motion(kept, model.features, step) if step.measured else None
+    return Course(overlap, self_overlap, kept.numbers, kept.loss, moving)

@@ -15,6 +15,7 @@ def contradictions(training: TrainingConfig, learners: Learners) -> Iterator[Fou
     """Every check of the learning rule that involves more than one key."""
     yield check_schedule(training)
     yield check_momentum(training)
+    yield check_inertia(training, learners)
     yield check_repulsion(training, learners)
     yield check_sphere(training, learners)
 
@@ -72,6 +73,32 @@ def check_momentum(training: TrainingConfig) -> Found:
         yield ConfigurationError(
             f"training.momentum = {training.momentum:g}: steps would not fade; numbers between -1 "
             "and 1 are allowed, such as 0.9"
+        )
+
+
+def check_inertia(training: TrainingConfig, learners: Learners) -> Found:
+    if training.inertia is None:
+        return
+    schedule = training.schedule
+    if training.momentum:
+        yield ConfigurationError(
+            f"training.momentum = {training.momentum:g}: with training.inertia velocities have a "
+            "memory already, of order D steps; leave one of them out"
+        )
+    if training.constraint == "sphere":
+        yield ConfigurationError(
+            "training.inertia: vectors that are normed after each step have none; leave it out, or "
+            "set training.constraint = 'none'"
+        )
+    if schedule is not None and schedule.kind != "constant":
+        yield ConfigurationError(
+            f"training.schedule.kind = {schedule.kind!r}: with training.inertia the learning rate "
+            "is constant; leave one of them out"
+        )
+    for key in learners.beside:
+        yield ConfigurationError(
+            f"{key} does not go with training.inertia, under which vectors of their own are learned "
+            "and nothing else; leave training.inertia out, or set another"
         )
 
 

@@ -39,7 +39,8 @@ class Ensemble(Replicas):
     time (T,), non-decreasing from zero on, is rounded to steps t·D/γ. ``begin`` is realised
     exactly; with a ``variance`` every replica draws its own vectors from N(0, variance·I_D)
     instead, with a column (n, 1) each from its own. ``step`` is what becomes of a plain step,
-    ``schedule`` how the learning rate changes.
+    ``schedule`` how the learning rate changes; velocities that are measured have the names
+    ``motion`` for m^p, q^kp and q^pp.
     :class:`~orderparams.errors.ConfigurationError` if there are no replicas, if D is too
     small, for no step or too many, or for more than fits into memory.
     """
@@ -58,6 +59,7 @@ class Ensemble(Replicas):
         variance: float | Array | None = None,
         step: Step = PLAIN,
         schedule: Schedule = CONSTANT,
+        motion: tuple[str, ...] = (),
     ) -> None:
         require_distinct(type(model))
         self.backend = BACKENDS[backend]
@@ -65,6 +67,7 @@ class Ensemble(Replicas):
         self.rule = rule
         self.dimension = dimension
         self.manner, self.schedule = step, schedule
+        self.motion = motion if step.measured else ()
         rate = rule.learning_rate / (1 - step.momentum)
         marks = whole_steps(
             schedule.elapsed(np.asarray(time)) * dimension / rate,
@@ -80,11 +83,11 @@ class Ensemble(Replicas):
             )
         check_count(replicas)
         self.numbers = type(model.numbers(rule, begin, np.zeros(count)))
-        sample = model.records(
-            np.zeros((count, model.features)),
-            np.zeros((count, count)),
-            model.numbers(rule, begin, np.zeros(count)),
-        )
+        square = np.zeros((count, count))
+        overlap = np.zeros((count, model.features))
+        numbers = model.numbers(rule, begin, np.zeros(count))
+        still = (overlap, square, square) if self.motion else None
+        sample = self._recorded(Course(overlap, square, numbers, np.zeros(1), still))
         shapes = {key: value.shape for key, value in sample.items()}
         recorded = len(marks) * (1 + sum(map(math.prod, shapes.values())))
         held, working = self.backend.size(model, count, dimension, step)
@@ -120,9 +123,15 @@ class Ensemble(Replicas):
     def measure(self, replica: State) -> State:
         """The order parameters."""
         state = self._view(replica)
-        overlap, self_overlap = self.backend.measure(state, self.model.features)
+        features = self.model.features
+        overlap, self_overlap = self.backend.measure(state, features)
         numbers = self.numbers(*(values[None] for values in state.numbers))
-        return self._recorded(Course(overlap[None], self_overlap[None], numbers, np.zeros(1)))
+        moving = None
+        if self.motion:
+            found = self.backend.motion(state, features, self.manner)
+            moving = tuple(values[None] for values in found)
+        measured = Course(overlap[None], self_overlap[None], numbers, np.zeros(1), moving)
+        return self._recorded(measured)
 
     def course(
         self, replica: State, generator: np.random.Generator, strides: NDArray[np.int64]
@@ -154,7 +163,13 @@ class Ensemble(Replicas):
 
     def _recorded(self, course: Course) -> State:
         """What is recorded of a course, by the names of the order parameters."""
-        return self.model.records(course.overlap, course.self_overlap, course.numbers)
+        found = self.model.records(course.overlap, course.self_overlap, course.numbers)
+        if course.motion is None:
+            return found
+        speed, crossed, own = course.motion
+        # overlaps of velocities are with what those of the vectors are with
+        moving = self.model.records(speed, own, course.numbers)["overlap"], crossed, own
+        return {**found, **dict(zip(self.motion, moving, strict=True))}
 
     def _view(self, replica: State) -> Any:
         """The state of the backend, sharing memory with the replica."""
@@ -171,11 +186,13 @@ def replicas_of(
     begin: Start,
     time: ArrayLike,
     shares: float | Array = 1.0,
+    motion: tuple[str, ...] = (),
 ) -> Ensemble:
     """The replicas that a configuration asks for, at step zero.
 
     An ``explicit`` start is realised exactly; a ``random`` one is drawn anew for every replica, in
-    the dimension of the simulation, with these ``shares`` (n, 1) of the variance.
+    the dimension of the simulation, with these ``shares`` (n, 1) of the variance. ``motion`` are
+    names of the order parameters of velocities.
     :class:`~orderparams.errors.ConfigurationError` as of :class:`Ensemble`.
     """
     settings, initial = problem.simulation, problem.initial
@@ -191,4 +208,5 @@ def replicas_of(
         variance=initial.variance * shares if initial.kind == "random" else None,
         step=step_of(problem),
         schedule=schedule_of(problem),
+        motion=motion,
     )

@@ -88,6 +88,21 @@ class RepulsionConfig:
 
 
 @dataclass(frozen=True)
+class InertiaConfig:
+    """A memory of O(D) steps: vectors have velocities."""
+
+    friction: float = option(
+        number(low=0.0), meaning="rate at which velocities decay", unit="1 / time", example="0.7"
+    )
+    gain: float = option(
+        positive,
+        meaning="how fast gradients drive velocities; gain = friction is gradient flow if large",
+        unit="1 / time",
+        example="0.5",
+    )
+
+
+@dataclass(frozen=True)
 class TrainingConfig(sections.TrainingConfig):
     """The learning rule of vectors (theory 10)."""
 
@@ -104,6 +119,13 @@ class TrainingConfig(sections.TrainingConfig):
         unit="1",
         within="neither -1 nor 1",
         later=True,
+    )
+
+    inertia: InertiaConfig | None = option(
+        Section(InertiaConfig),
+        None,
+        meaning="velocities with a memory of order D steps, in gradient flow too",
+        left_out="none",
     )
 
     repulsion: RepulsionConfig | None = option(

@@ -63,12 +63,14 @@ class Start(Protocol):
 class Course(NamedTuple):
     """What is measured after N strides of steps: overlap (N, n, features), self-overlap (N, n, n),
     the learned numbers, arrays (N, n), and the loss (N,), a sum over the steps of each; that of the
-    first adds to what the state had."""
+    first adds to what the state had. ``motion`` are m^p, q^kp and q^pp of velocities that are
+    measured."""
 
     overlap: Array
     self_overlap: Array
     numbers: Any
     loss: Array
+    motion: tuple[Array, ...] | None = None
 
 
 class Model(Protocol):

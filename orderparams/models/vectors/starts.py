@@ -15,13 +15,15 @@ OVERLAPS = ("overlap", "self_overlap")
 @dataclass(frozen=True)
 class Learners:
     """How many vectors learn, what one is called, and the key that counts them; names of their
-    overlaps in ``initial`` begin with the ``prefix``."""
+    overlaps in ``initial`` begin with the ``prefix``. ``beside`` are the keys by which something
+    else is learned."""
 
     count: int
     word: str
     key: str
     initial: Any
     prefix: str = ""
+    beside: tuple[str, ...] = ()
 
     @property
     def at_origin(self) -> tuple[str, int] | None:

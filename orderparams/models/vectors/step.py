@@ -5,8 +5,9 @@ a part of the steps before:
 
     v ← keep·v + gain·Δ,    w ← w + v.
 
-Momentum μ has keep = μ and gain = 1. No vector has a velocity where ``keep`` is zero. A repulsion
-adds its gradient to that of every batch; on spheres vectors have their lengths after every step.
+Momentum μ has keep = μ and gain = 1; inertia keep = 1 − (γ/D) ζ and gain = (γ/D) η, with
+v = (γ/D) p. No vector has a velocity where ``keep`` is zero. A repulsion adds its gradient to that
+of every batch; on spheres vectors have their lengths after every step.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
+from orderparams.errors import ConfigurationError
+from orderparams.models.vectors.inertia import Inertia, inertia_of
 from orderparams.models.vectors.repulsion import NO_REPULSION, Repulsion, repulsion_of
 
 Array = NDArray[np.float64]
@@ -32,11 +35,17 @@ class Step(NamedTuple):
     gain: float = 1.0
     repulsion: Repulsion = NO_REPULSION
     sphere: bool = False
+    time: float = 0.0
 
     @property
     def momentum(self) -> float:
         """μ, by which time runs faster."""
-        return self.keep
+        return 0.0 if self.measured else self.keep
+
+    @property
+    def measured(self) -> bool:
+        """Whether velocities v = (γ/D) p are those of order parameters; γ/D is ``time``."""
+        return self.time > 0.0
 
     @property
     def inertial(self) -> bool:
@@ -49,12 +58,26 @@ PLAIN = Step()
 
 def step_of(problem: Any) -> Step:
     """What the configuration of a model of vectors asks for."""
-    training = problem.training
-    return Step(
+    training, inertia = problem.training, inertia_of(problem)
+    plain = Step(
         keep=training.momentum,
         repulsion=repulsion_of(problem),
         sphere=training.constraint == "sphere",
     )
+    return plain if inertia is None else with_inertia(plain, inertia, problem.step_time)
+
+
+def with_inertia(plain: Step, inertia: Inertia, time: float) -> Step:
+    """The same with inertia, where a step takes this time γ/D; :class:`ConfigurationError` where
+    it stops a velocity at once."""
+    lost = time * inertia.friction
+    if lost >= 1:
+        raise ConfigurationError(
+            f"training.inertia.friction = {inertia.friction:g}: a step of SGD takes the time "
+            f"training.learning_rate / simulation.dimension = {time:g}, and {lost:.3g} of a "
+            "velocity with it; raise simulation.dimension, or lower the friction"
+        )
+    return plain._replace(keep=1 - lost, gain=time * inertia.gain, time=time)
 
 
 @kernel()

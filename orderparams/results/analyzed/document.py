@@ -83,7 +83,8 @@ def rest_table(rest: Rest) -> dict[str, Any]:
     modes = []
     for i, mode in enumerate(rest.modes):
         growth = rest.growth[i] if i < len(rest.growth) else None
-        row = {name: value for name, value in vars(mode).items() if name != "vectors"}
+        own = vars(mode).items()
+        row = {name: value for name, value in own if name not in ("vectors", "inertia")}
         row |= {"multiplicity": mode.multiplicity, "growth": growth and vars(growth)}
         modes.append(row)
     return point_table(rest.point) | {

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.models.vectors.geometry import Direction, Floor, Vectors
+from orderparams.models.vectors.inertia import inertia_of
 from orderparams.results import schema
 from orderparams.results.analyzed.optimum import Optimum, Pruning, Removal, Synergy
 from orderparams.results.analyzed.rests import Growth, Mode, Rest, StationaryPoint
@@ -157,8 +158,9 @@ def rest_in(node: Node, problem: Problem, directions: int) -> Rest:
     vectors = np.split(rows, ends[:-1])
     shares = ("eigenvalue", "common", "share", "residual_share")
     columns = zip(vectors, *(node.array(name) for name in shares), strict=True)
+    inertia = inertia_of(problem)
     modes = tuple(
-        Mode(float(value), block, float(common), tuple(map(float, share)), float(residual))
+        Mode(float(value), block, float(common), tuple(map(float, share)), float(residual), inertia)
         for block, value, common, share, residual in columns
     )
     (unstable,) = whole(node.array("unstable"), len(modes))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from orderparams.models.interface import State
 from orderparams.models.vectors.geometry import Geometry, Vectors, distances, squares
+from orderparams.models.vectors.inertia import Inertia
 
 Array = NDArray[np.float64]
 
@@ -22,6 +23,12 @@ known no better."""
 NEAR = 0.1
 """A run is near a stationary point within this distance, relative to the length of its vectors at
 the end."""
+
+
+def growth(eigenvalue: float, inertia: Inertia | None) -> float:
+    """How fast a small deviation grows along a mode of the Hessian; with inertia the faster of its
+    two motions."""
+    return -eigenvalue if inertia is None else inertia.rate(eigenvalue)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +64,7 @@ class Mode:
     vectors (multiplicity, n) in the coordinates of the landscape. Of their squared length:
     ``common`` is the part in which all vectors do the same; ``directions`` the part along each
     direction of the geometry; ``residual`` outside all of them; the rest moves learned numbers.
+    ``inertia`` is that of the vectors, if they have any.
     """
 
     eigenvalue: float
@@ -64,11 +72,12 @@ class Mode:
     common: float
     directions: tuple[float, ...]
     residual: float
+    inertia: Inertia | None = None
 
     @property
     def rate(self) -> float:
-        """Growth rate of a small deviation in gradient flow; negative where it decays."""
-        return -self.eigenvalue
+        """Growth rate of a small deviation without noise; negative where it decays."""
+        return growth(self.eigenvalue, self.inertia)
 
     @property
     def multiplicity(self) -> int:

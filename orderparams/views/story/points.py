@@ -24,6 +24,12 @@ def why(result: Analysis, words: Words) -> Chapter:
     )
     if result.problem.training.rule == "sgd":
         blocks += sentences("Points and rates are those of the risk, without the noise of SGD.")
+    inertia = getattr(result.problem.training, "inertia", None)
+    if inertia is not None:
+        blocks += sentences(
+            "Growth rates are those with inertia: of an eigenvalue λ of the Hessian the larger "
+            "real part of s in s² + ζs + ηλ = 0. At a minimum a mode with ηλ above ζ²/4 swings."
+        )
     if several or result.rests:
         blocks += sentences(
             f"How far a run is from one is the distance of the {words.learner}s' vectors, the "
@@ -50,9 +56,8 @@ def why(result: Analysis, words: Words) -> Chapter:
     for rest in result.rests:
         blocks += of_rest(f"Behind plateau {result.plateau_of(rest)}", rest, result)
     if not several and not result.rests:
-        blocks += sentences(
-            f"One {words.learner}, and no plateau on its way: the risk simply falls."
-        )
+        falls = "" if inertia is not None else ": the risk simply falls"
+        blocks += sentences(f"One {words.learner}, and no plateau on its way{falls}.")
     return Chapter("Why", blocks)
 
 

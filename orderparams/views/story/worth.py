@@ -84,7 +84,8 @@ def kept_by_noise(result: Analysis, above: float) -> bool:
 def best(result: Analysis) -> Chapter:
     """The lowest risk found beside the run and the floor; with weight decay, its own too."""
     found, target = result.optimum, result.penalised
-    names = listed([f"{one.symbol} is the {one.words}" for one in result.order_parameters])
+    shown = [one for one in result.order_parameters if one.name in found.point.state]
+    names = listed([f"{one.symbol} is the {one.words}" for one in shown])
     blocks: list[Block] = []
     if target is None:
         blocks += sentences(lowest("risk", found.risk, found), above_floor(found), distance(result))
