@@ -97,8 +97,8 @@ def check_inertia(training: TrainingConfig, learners: Learners) -> Found:
         )
     for key in learners.beside:
         yield ConfigurationError(
-            f"{key} does not go with training.inertia, under which vectors of their own are learned "
-            "and nothing else; leave training.inertia out, or set another"
+            f"{key} does not go with training.inertia, under which nothing is learned but vectors, "
+            "each by itself; leave training.inertia out, or set another"
         )
 
 
