@@ -40,8 +40,10 @@ def chapters(problem: Problem, run: Course, told: Told) -> list[Finding]:
     end = landscape.point(*last)
     told(0.3, "the end")
     risk, x = landscape.below(end)
-    starts = [x, *landscape.starts(problem.initial.seed, SEARCHES)]
-    found = searched(landscape, starts, lambda done, what: told(0.4 + 0.6 * done, what))
+    near = Landscape(Flow(problem, beyond=False))
+    starts = near.starts(problem.initial.seed, SEARCHES)
+    others = searched(near, starts, lambda done, what: told(0.4 + 0.6 * done, what))
+    found = sorted([landscape.below(x), *others], key=lambda one: one[0])
     return [
         *begin,
         of_end(landscape, run, x, risk, found[0][0]),

@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 
 ENGINES = {
     "tables": "tables of Laplace integrals",
+    "auto": "tables of Laplace integrals, quadrature beyond them",
     "quadrature": "quadrature of Laplace integrals",
     "sampling": "sampled prompts",
     "closed": "closed forms",
@@ -34,9 +35,13 @@ LARGEST = 1e100
 
 
 class Flow:
-    """The ordinary differential equation of a problem; y is ω, then μ."""
+    """The ordinary differential equation of a problem; y is ω, then μ.
 
-    def __init__(self, problem: Problem) -> None:
+    Where engine = "auto" has tables, scores beyond them are taken by quadrature, or with
+    ``beyond=False`` refused, as searches want it: there are no minima so far out.
+    """
+
+    def __init__(self, problem: Problem, *, beyond: bool = True) -> None:
         self.prompts = prompts_of(problem)
         self.start = start_of(problem)
         self.metric = problem.training.metric
@@ -44,13 +49,15 @@ class Flow:
         self.expectation = problem.expectation
         self.lengths = problem.task.test_lengths or ()
         self.engine = engine_of(problem)
+        alone = len(self.start[0]) == 1  # tables of one head reach as far as anything
+        self.beyond = beyond and self.expectation.engine == "auto" and not alone
         self.long_work = self.engine in ("quadrature", "sampling")
         self.tolerance = np.inf if self.engine == "sampling" else self.expectation.tolerance
 
     @property
     def engine_name(self) -> str:
         """How the expectations are taken."""
-        return ENGINES[self.engine]
+        return ENGINES["auto" if self.engine == "tables" and self.beyond else self.engine]
 
     @property
     def initial_state(self) -> Array:
@@ -97,7 +104,7 @@ class Flow:
         elif self.engine == "quadrature":
             found = by_quadrature(*at, chosen.tolerance, chosen.radii)
         else:
-            found = by_tables(*at, chosen.radii, error=error)
+            found = by_tables(*at, chosen.radii, error=error, beyond=self.beyond)
         if not np.isfinite(found.risk).all():
             raise SolverError("the expectations are not finite")
         return found

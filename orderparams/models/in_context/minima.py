@@ -189,7 +189,7 @@ def least(problem: Problem, start: State | None) -> tuple[float, State, float]:
 
     :class:`SolverError` where all of them are out of range.
     """
-    landscape = Landscape(Flow(problem))
+    landscape = Landscape(Flow(problem, beyond=False))
     starts = landscape.starts(0, SEARCHES)
     if start is not None and start["key_query"].shape == landscape.flow.start[0].shape:
         starts.insert(0, landscape.point(start["key_query"], start["output"]))

@@ -15,6 +15,7 @@ from orderparams.models.findings import Course, Finding
 from orderparams.models.in_context.chapters import chapters
 from orderparams.models.in_context.config import NO_VECTORS
 from orderparams.models.in_context.flow import Flow
+from orderparams.models.in_context.interpolation import LEAST, reach_of
 from orderparams.models.in_context.minima import Told, least
 from orderparams.models.in_context.radii import RADII, radii_rule
 from orderparams.models.in_context.references import references as known_risks
@@ -22,7 +23,6 @@ from orderparams.models.in_context.replicas import Heads
 from orderparams.models.in_context.sections import MOST_BLOCKS, ExpectationConfig, Problem
 from orderparams.models.in_context.setup import prompts_of
 from orderparams.models.in_context.single_head import best
-from orderparams.models.in_context.tables import LEAST, PAIRED, RANGES
 from orderparams.models.interface import Reference, State
 
 ROUGH, EXACT = 1e-4, 1e-6
@@ -134,13 +134,14 @@ def remedy(problem: Problem, *, start: bool = False, sgd: bool = False) -> str:
 
 
 def bound(problem: Problem) -> str:
-    """How large ω may be on all blocks together, where there are tables."""
+    """How large ω may be on all blocks together, where there are tables, or beside them."""
     blocks = problem.task.blocks
     if problem.task.query_in_softmax or len(blocks) > MOST_BLOCKS:
         return ""
     count = problem.expectation.radii or radii_of(problem)
     far = np.linalg.norm(radii_rule(blocks, count, LEAST)[0], axis=1).max()
-    reach = RANGES[PAIRED - 1] if problem.attention.heads > 1 else RANGES[-1]
+    beyond = problem.expectation.engine == "auto"
+    reach = reach_of(pairs=problem.attention.heads > 1, beyond=beyond)
     return f" (|ω| up to {np.floor(1000 * reach / far) / 1000:g} on every block is in range)"
 
 

@@ -197,7 +197,7 @@ class ExpectationConfig:
     engine: str = option(
         choice("auto", "tables", "quadrature", "sampling"),
         "auto",
-        meaning="method; auto is tables, or quadrature with the query in the softmax",
+        meaning="method; auto is tables, and quadrature beyond them and for a query in the softmax",
     )
     tolerance: float = option(
         number(low=1e-12, high=1e-2),

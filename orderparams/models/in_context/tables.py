@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,13 +18,8 @@ from numpy.typing import NDArray
 
 from orderparams.arrays import Array1, Array2, Array3, Array4
 from orderparams.compiled import kernel, part
-from orderparams.errors import SolverError
-from orderparams.models.in_context.assembly import assembled, pairs_of
-from orderparams.models.in_context.found import Found
+from orderparams.models.in_context.assembly import pairs_of
 from orderparams.models.in_context.integrals import pair, single
-from orderparams.models.in_context.radii import RADII, radii_rule
-from orderparams.models.in_context.sections import MOST_BLOCKS
-from orderparams.models.in_context.setup import Prompts
 from orderparams.ordered import ordered
 from orderparams.processors import threads
 
@@ -53,78 +47,9 @@ NODES = (12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 64, 80, 96, 128)
 CORRELATIONS = (4, 6, 8, 10, 12, 14, 16, 18, 20)
 """Nodes in ρ that are tried with several blocks."""
 
-LEAST = 1e-11
-"""Weight of radii, with their squares, below which they are left out: far ones would ask for scores
-beyond the tables."""
-
 FUNCTIONS = 10
 """G, X, W; ∂G by q_11, q_12; ∂X by q_11, q_12; ∂W by q_11, q_12, q_22. The others are these with
 heads exchanged."""
-
-
-def by_tables(
-    prompts: Prompts,
-    key_query: Array,
-    output: Array,
-    radii: int | None = None,
-    *,
-    error: bool = True,
-) -> Found:
-    """Risk and gradient of softmax heads at ω (H, B) and μ (H, J), interpolated.
-
-    The error is the difference from shorter polynomials and from fewer radii, and a bound of what
-    errors of the entries do.
-
-    Raises
-    ------
-    SolverError
-        Where scores are beyond the tables, the query is in the softmax, or blocks are too many.
-    """
-    if prompts.query_in_softmax:
-        raise SolverError("the query is in the softmax, of which there are no tables")
-    if len(prompts.blocks) > MOST_BLOCKS:
-        raise SolverError(f"more than {MOST_BLOCKS} blocks, of which there are no tables")
-    count = RADII[len(prompts.blocks)] if radii is None else radii
-    found = interpolated(prompts, key_query, output, count)
-    if not error:
-        return found
-    shorter = interpolated(prompts, key_query, output, count, shorter=True)
-    fewer = interpolated(prompts, key_query, output, max(1, (3 * count) // 4))
-    missed = found.distance(shorter) + found.distance(fewer)
-    bound = entries_error(prompts, key_query, output, count)
-    return Found(found.risk, found.key_query, found.output, missed + bound)
-
-
-def interpolated(
-    prompts: Prompts, key_query: Array, output: Array, count: int, *, shorter: bool = False
-) -> Found:
-    """Risk and gradient with so many nodes of each radius."""
-    *rule, _ = radii_rule(prompts.sizes, count, LEAST)
-    keys = key_query * rule[0][:, None, :]
-    singles = np.zeros((*keys.shape[:2], 3, 3))
-    pairs = np.zeros((len(keys), pairs_of(keys.shape[1]), 4, 6))
-    for at, table in tables_of(prompts.length, rule[0], rule[1], keys):
-        singles[at], pairs[at] = (table.shorter if shorter else table).at(keys[at])
-    return assembled(prompts, (rule[0], rule[1]), key_query, output, (singles, pairs))
-
-
-def entries_error(prompts: Prompts, key_query: Array, output: Array, count: int) -> float:
-    """A bound of what errors of the entries do to risk and gradient: all of one sign."""
-    radii, shares, lost = radii_rule(prompts.sizes, count, LEAST)
-    key_query, output = np.abs(key_query), np.abs(output)
-    keys = key_query * radii[:, None, :]
-    alone, pairs = (
-        np.zeros((*keys.shape[:2], 3, 3)),
-        np.zeros((len(keys), pairs_of(keys.shape[1]), 4, 6)),
-    )
-    for at, table in tables_of(prompts.length, radii, shares, keys):
-        alone[at], pairs[at] = table.error, table.error
-    alone[:, :, 0] *= -1.0
-    bound = assembled(prompts, (radii, shares), key_query, output, (alone, pairs))
-    size = max(1.0, float(output.sum(0).max()) ** 2, float(keys.max(initial=0.0)))
-    risk = np.abs(bound.risk - prompts.strengths.sum(1)).max()
-    parts = risk, np.abs(bound.key_query).max(), np.abs(bound.output).max()
-    return float(max(parts)) + lost * size * float(prompts.labels.max())
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,25 +80,6 @@ class Table:
         pairs = np.zeros((len(keys), pairs_of(heads), 4, 6))
         look_up(keys, self.range, self.stretch, self.coefficients, self.alone, singles, pairs)
         return singles, pairs
-
-
-def tables_of(
-    length: int, radii: Array, shares: Array, keys: Array
-) -> Iterator[tuple[NDArray[np.bool_], Table]]:
-    """Which radii (R,) take which table, for keys (R, H, B); :class:`SolverError` beyond all."""
-    sizes = np.sqrt((keys**2).sum(2).max(1))
-    line, pairs = keys.shape[2] == 1, keys.shape[1] > 1
-    reach = RANGES[PAIRED - 1] if pairs else RANGES[-1]
-    if not sizes.max(initial=0.0) <= reach:
-        raise SolverError(
-            f"scores of standard deviation {sizes.max():.4g} are beyond the tables, which reach "
-            f"{reach:g}; set expectation.engine = 'quadrature'"
-        )
-    rungs, weights = np.searchsorted(RANGES, sizes), shares * (1.0 + (radii**2).sum(1))
-    for rung in np.unique(rungs):
-        at = rungs == rung
-        light = weights[at].sum() < LIGHT[line]
-        yield at, built(length, int(rung), line, bool(light), pairs)
 
 
 @functools.lru_cache(16)
