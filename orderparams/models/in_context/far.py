@@ -18,8 +18,8 @@ grows as the cube."""
 MISSED = 1e-9
 """What a radius may miss by its error times its weight, within the errors that are aimed at."""
 
-ERRORS = 1e-7, 1e-5
-"""The least and the largest of these."""
+DIGITS = 5, 7
+"""Decimal digits that these are, at least and at most."""
 
 
 @dataclass(frozen=True)
@@ -42,5 +42,5 @@ class Direct:
 
 def errors_at(weights: Array) -> Array:
     """What expectations at radii of these weights (R,) aim at: powers of ten."""
-    found: Array = np.clip(10.0 ** np.round(np.log10(MISSED / weights)), *ERRORS)
+    found: Array = 10.0 ** -np.clip(np.round(np.log10(weights / MISSED)), *DIGITS)
     return found

@@ -10,7 +10,7 @@ import orderparams as op
 from orderparams.config import parse, to_table
 from orderparams.config.sections import known_keys, problem_type
 from orderparams.config.words import describe
-from orderparams.models.in_context import tables
+from orderparams.models.in_context import interpolation
 from orderparams.models.in_context.flow import Flow
 from orderparams.models.in_context.model import remedy
 from orderparams.models.in_context.radii import RADII
@@ -109,15 +109,18 @@ def test_a_start_beyond_the_tables():
         op.evaluate(table(attention={"heads": 2}, initial=start))
 
 
-@pytest.mark.parametrize(("heads", "reach"), [(1, 72.0), (2, 4.5)])
+@pytest.mark.parametrize(
+    ("heads", "engine", "reach"), [(1, "auto", 72.0), (2, "auto", 12.0), (2, "tables", 4.5)]
+)
 @pytest.mark.parametrize("blocks", [[1], [5], [2, 7]])
-def test_the_largest_strengths_that_tables_take(blocks, heads, reach, monkeypatch):
+def test_the_largest_strengths_that_are_taken(blocks, heads, engine, reach, monkeypatch):
     """What the message says is in range is the most that is, to a thousandth."""
     strengths = [[1.0] * len(blocks)]
     setting = parse(
         table(
             task={"length": 40, "blocks": blocks, "strengths": strengths},
             attention={"heads": heads},
+            expectation={"engine": engine},
         )
     )
     most = float(remedy(setting, start=True).split("up to ")[1].split()[0])
@@ -129,23 +132,21 @@ def test_the_largest_strengths_that_tables_take(blocks, heads, reach, monkeypatc
 
 def looked_up(setting, strength, monkeypatch):
     """What is asked of tables by a head of this strength on all blocks."""
-    asked, check = [], tables.tables_of
+    asked, check = [], interpolation.tables_of
 
-    def recorded(*arguments):
+    def first(*arguments, **options):
         asked.append(arguments)
-        return check(*arguments)
-
-    def first(*arguments):
-        next(recorded(*arguments))
+        next(check(*arguments, **options))
         raise Stopped
 
-    monkeypatch.setattr(tables, "built", lambda *_: None)
-    monkeypatch.setattr(tables, "tables_of", first)
+    monkeypatch.setattr(interpolation, "built", lambda *_: None)
+    monkeypatch.setattr(interpolation, "tables_of", first)
     prompts = prompts_of(setting)
     with contextlib.suppress(Stopped):
         heads, blocks = setting.attention.heads, len(prompts.blocks)
         state = np.full((heads, blocks), strength), np.ones((heads, 1))
-        tables.interpolated(prompts, *state, RADII[blocks])
+        beyond = setting.expectation.engine == "auto"
+        interpolation.interpolated(prompts, *state, RADII[blocks], beyond=beyond)
     monkeypatch.undo()
     return asked
 

@@ -5,10 +5,14 @@ import pytest
 from numpy.testing import assert_allclose
 
 from orderparams.errors import SolverError
-from orderparams.models.in_context.quadrature import integrated
+from orderparams.models.in_context.far import Direct, errors_at
+from orderparams.models.in_context.interpolation import LEAST
+from orderparams.models.in_context.quadrature import expected, integrated
+from orderparams.models.in_context.radii import radii_rule
 from orderparams.models.in_context.risk import by_closed_form, by_quadrature, by_sampling, by_tables
 from orderparams.models.in_context.sampling import prompts
 from orderparams.models.in_context.setup import Prompts
+from orderparams.models.in_context.tables import PAIRED, RANGES
 
 SIGMA = 0.1**0.5
 ONE = Prompts(40, np.array([5.0]), np.ones((1, 1)), np.array([SIGMA]))
@@ -103,10 +107,61 @@ def test_sampling_is_reproducible():
     assert found[0].risk != found[2].risk
 
 
+@pytest.mark.parametrize("length", [40, 10**4])
+def test_quadrature_beyond_the_tables(length):
+    """Oracle: the direct engine at the same radii, and at more, which the error covers."""
+    law = ONE._replace(length=length)
+    at = np.array([[0.9], [-0.4], [0.1]]), np.array([[0.8], [-0.6], [0.3]])
+    found = by_tables(law, *at, beyond=True)
+    assert found.distance(integrated(law, *at, 30.0, 16, 1e-11)) < 1e-7
+    assert found.distance(integrated(law, *at, 30.0, 24, 1e-14)) <= found.error < 1e-3
+
+
+def test_two_blocks_beyond_the_tables():
+    """Oracle: the direct engine at the same radii, all of them far."""
+    law = Prompts(40, np.array([20.0, 20.0]), np.eye(2), np.array([SIGMA, 0.2]))
+    at = np.array([[0.9, -0.8], [-0.7, 0.9]]), np.array([[0.1, -0.1], [-0.1, 0.2]])
+    found = by_tables(law, *at, 2, error=False, beyond=True)
+    assert found.distance(integrated(law, *at, 28.0, 2, 1e-11)) < 1e-6
+
+
+def test_no_step_where_tables_end():
+    """Oracle: the gradient. Across the end of the tables the risk goes on by its slope."""
+    far = np.linalg.norm(radii_rule(ONE.sizes, 16, LEAST)[0], axis=1).max()
+    edge, step = RANGES[PAIRED - 1] / far, 1e-6
+    found = [
+        by_tables(
+            ONE, np.array([[key], [-0.1]]), np.array([[1.0], [-0.8]]), error=False, beyond=True
+        )
+        for key in (edge - step, edge + step)
+    ]
+    slope = (found[1].risk - found[0].risk)[0] / (2 * step)
+    mean = (found[0].key_query + found[1].key_query)[0, 0] / 2
+    assert_allclose(slope, mean, atol=1e-6)
+    assert found[0].distance(found[1]) < 1e-5
+
+
+def test_what_a_radius_aims_at():
+    """By hand: 1e-9 over its weight, within 1e-7 and 1e-5; a rule ten times as coarse is off."""
+    assert_allclose(errors_at(np.array([1.0, 1e-3, 2e-4, 1e-9])), [1e-7, 1e-6, 1e-5, 1e-5])
+    keys = np.array([[[6.0], [5.0]]])
+    direct = Direct(40, 1e-6)
+    exact = expected(40, keys, np.zeros((1, 2)), 34.0)[1][..., :4]
+    missed = [abs(one.at(keys)[1][..., :4] - exact).max() for one in (direct, direct.shorter)]
+    assert missed[0] < 1e-6
+    assert 3 < missed[1] / missed[0] < 30
+
+
 def test_tables_refuse():
     far = np.array([[3.0]]), np.array([[1.0]])
-    with pytest.raises(SolverError, match=r"beyond the tables, which reach 4\.5"):
-        by_tables(ONE, *(np.repeat(weights, 2, axis=0) for weights in far))
+    two = [np.repeat(weights, 2, axis=0) for weights in far]
+    with pytest.raises(SolverError, match=r"beyond the tables, which reach 4\.5; .*'quadrature'"):
+        by_tables(ONE, *two)
+    with pytest.raises(SolverError, match=r"beyond the tables, which reach 4\.5; .*'auto'"):
+        by_tables(ONE, 0.3 * two[0], two[1])
+    beside = "beyond the tables and the quadrature beside them, which reach 12; .*'quadrature'"
+    with pytest.raises(SolverError, match=beside):
+        by_tables(ONE, *two, beyond=True)
     with pytest.raises(SolverError, match="beyond the tables, which reach 72"):
         by_tables(ONE, 10 * far[0], far[1])
     with pytest.raises(SolverError, match="the query is in the softmax"):

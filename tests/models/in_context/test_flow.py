@@ -39,6 +39,28 @@ def test_two_groups_whose_outputs_sum_to_zero():
     assert run.debiased_gd_risk < run.risk[-1]
 
 
+@pytest.mark.parametrize(("metric", "risk"), [("scalar", 0.1428587), ("factored", 0.1428255)])
+def test_other_metrics_go_beyond_the_tables(metric, risk):
+    """Oracles: N/(N + D) for Σ μω; the risk of the same end by quadrature alone."""
+    run = op.solve("in-context-pairs", settings=FEW | {"training.metric": metric})
+    key_query, output = run["key_query"][-1, :, 0], run["output"][-1, :, 0]
+    assert abs(output.sum()) < 1e-3 * abs(output).sum()
+    assert_allclose(key_query @ output, 40 / 45.5, rtol=3e-3)
+    assert_allclose(run.risk[-1], risk, atol=1e-7)
+    last = {name: run[name][-1].tolist() for name in ("key_query", "output")}
+    start = {"initial": {"kind": "explicit", **last}, "expectation.engine": "quadrature"}
+    assert_allclose(op.evaluate("in-context-pairs", settings=start).risk, risk, atol=1e-7)
+    assert run.engine == "tables of Laplace integrals, quadrature beyond them"
+
+
+def test_tables_alone_end_where_they_do(tmp_path):
+    settings = FEW | {"training.metric": "scalar", "expectation.engine": "tables"}
+    run = op.solve("in-context-pairs", settings=settings)
+    assert run.status == "failed"
+    assert "beyond the tables, which reach 4.5; set expectation.engine = 'auto'" in run.message
+    assert run.engine == "tables of Laplace integrals"
+
+
 def test_heads_of_one_sign_are_stuck():
     """Oracle: the best single head of another program."""
     settings = FEW | {
