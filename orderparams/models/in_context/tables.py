@@ -20,6 +20,7 @@ from orderparams.arrays import Array1, Array2, Array3, Array4
 from orderparams.compiled import kernel, part
 from orderparams.models.in_context.assembly import pairs_of
 from orderparams.models.in_context.integrals import pair, single
+from orderparams.models.in_context.kept import kept
 from orderparams.ordered import ordered
 from orderparams.processors import threads
 
@@ -93,26 +94,38 @@ def built(length: int, rung: int, line: bool, coarse: bool, pairs: bool = True) 
     if not pairs:
         return Table(largest, stretch, error, np.zeros((0, half, FUNCTIONS, half)), alone)
     sizes = scores_at(nodes(count)[:half], largest, stretch)
-    cosines = np.array([1.0, -1.0])
-    if not line:
-        cosines = nodes(turns_at(length, largest, error, digits))
-    values = np.empty((len(cosines), half, half, FUNCTIONS))
+    if line:
+        values = entries(length, sizes, np.array([1.0, -1.0]), digits)
+    else:
+        given = length, largest, error, digits, sizes.tobytes()
+
+        def turned() -> Array:
+            cosines = nodes(turns_at(length, largest, error, digits))
+            return entries(length, sizes, cosines, digits)
+
+        values = kept(fill_row, given, turned)
+    turns = np.array([[0.5, 0.5], [0.5, -0.5]]) if line else transform(len(values))
+    values = np.tensordot(turns, values, 1)
+    coefficients = np.empty((len(values), half, FUNCTIONS, half))
+    full = 2.0 * transform(count)[:, :half]
+    for k in range(len(values)):
+        side = full[k % 2 :: 2]
+        coefficients[k] = np.einsum("ai,bj,ijf->afb", side, side, values[k], optimize=True)
+    return Table(largest, stretch, error, coefficients, alone)
+
+
+def entries(length: int, sizes: Array, cosines: Array, digits: float) -> Array:
+    """FUNCTIONS of pairs of these correlations (K,) and scores (n,): (K, n, n, FUNCTIONS)."""
+    values = np.empty((len(cosines), len(sizes), len(sizes), FUNCTIONS))
 
     def fill(task: tuple[int, int]) -> None:
         c, i = task
         fill_row(length, sizes, i, float(cosines[c]), digits, values[c])
 
-    rows = itertools.product(range(len(cosines)), range(half))
+    rows = itertools.product(range(len(cosines)), range(len(sizes)))
     for _ in ordered(fill, rows, threads()):
         pass
-    turns = np.array([[0.5, 0.5], [0.5, -0.5]]) if line else transform(len(cosines))
-    values = np.tensordot(turns, values, 1)
-    coefficients = np.empty((len(cosines), half, FUNCTIONS, half))
-    full = 2.0 * transform(count)[:, :half]
-    for k in range(len(cosines)):
-        side = full[k % 2 :: 2]
-        coefficients[k] = np.einsum("ai,bj,ijf->afb", side, side, values[k], optimize=True)
-    return Table(largest, stretch, error, coefficients, alone)
+    return values
 
 
 def alone_at(
