@@ -15,6 +15,7 @@ from orderparams.models.in_context.sections import Problem
 from orderparams.models.in_context.setup import prompts_of
 from orderparams.results.evidence import Check, Evidence, Panel, above, close, same
 from orderparams.results.trajectory import Trajectory
+from orderparams.run.times import output_times
 
 Array = NDArray[np.float64]
 
@@ -150,10 +151,11 @@ def allocation_is_transient() -> Evidence:
     with p = 1/2. Task allocation of H = J heads is a transient of this flow. The risks at t = 6,
     30, 100 are those of another program.
     """
-    times = [0.0, 6.0, 30.0, 100.0, 3000.0]
-    run = op.solve(op.load("in-context-superposition"), times=times)
-    risks = run.risk / 2
-    omega = run["key_query"]
+    problem, times = op.load("in-context-superposition"), [0.0, 6.0, 30.0, 100.0, 3000.0]
+    every = np.union1d(output_times(problem.output, problem.training.duration), times)
+    run = op.solve(problem, times=every)
+    chosen = np.searchsorted(every, times)
+    risks, omega = run.risk[chosen] / 2, run["key_query"][chosen]
     alone = {"kind": "explicit", "key_query": np.diag([0.5179044788] * 2).tolist()}
     alone["output"] = np.diag([1.4970891993] * 2).tolist()
     slopes = op.evaluate("in-context-superposition", settings={"initial": alone}).gradient["output"]
@@ -174,7 +176,7 @@ def allocation_is_transient() -> Evidence:
         ),
         close("risk a task at the end: the law", law(2, 2), float(risks[-1]), relative=0.005),
     )
-    return Evidence(run.problem, checks, trajectory=op.solve(op.load("in-context-superposition")))
+    return Evidence(run.problem, checks, trajectory=run)
 
 
 def superposition() -> Evidence:

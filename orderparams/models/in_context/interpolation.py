@@ -112,9 +112,10 @@ def tables_of(
         at = rungs == rung
         light = weights[at].sum() < LIGHT[line]
         yield at, built(length, int(rung), line, bool(light), pairs)
-    errors = errors_at(weights)
-    for error in np.unique(errors[far]):
-        yield far & (errors == error), Direct(length, float(error))
+    if far.any():
+        errors = errors_at(weights)
+        for error in np.unique(errors[far]):
+            yield far & (errors == error), Direct(length, float(error))
 
 
 def check_reach(largest: float, *, pairs: bool, beyond: bool) -> None:
