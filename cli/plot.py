@@ -125,8 +125,8 @@ def two(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, 
     "--field",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Into a phase portrait, draw the velocities that head N would have, with the rest as at "
-    "the end.",
+    help="Into a phase portrait, or the plane of in-context regression, draw the velocities that "
+    "head N would have, with the rest as at the end.",
 )
 @options.force
 def plot(

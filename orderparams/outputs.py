@@ -235,8 +235,8 @@ def plot(
     labels
         Names of several results; left out, what differs in their configurations.
     plane, field
-        Of a phase portrait, its two directions, ``(1, 2)``, and what learns whose velocities are
-        drawn; of a plane, the columns of its two order parameters; counted from 1.
+        Of a phase portrait, its two directions, ``(1, 2)``; of a plane, the columns of its two
+        order parameters; and what learns whose velocities are drawn; counted from 1.
 
     Returns
     -------

@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.views.plots.figures import figure_of
+from orderparams.views.plots.plane import both, velocities
 from orderparams.views.plots.request import Request
 
 QUICK = {"training.duration": 3, "output.points": 4, "task.test_lengths": [60, 10, 200]}
@@ -44,6 +45,34 @@ def test_an_overlap_and_a_norm():
         drawn(heads, plane=(4, 1))
     with pytest.raises(ConfigurationError, match="tests nothing at other values"):
         drawn(heads, "tested")
+
+
+def test_velocities_in_the_plane():
+    """Oracle: linear attention, E = S − 2SM + (S(N + 1) + d(S + σ²)) M²/N with M = μω, for one head
+    of two whose other one has ω = μ = 0.1; dω/dt = −(1/d) ∂E/∂ω."""
+    start = {"kind": "explicit", "key_query": [[0.3], [0.1]], "output": [[0.2], [0.1]]}
+    settings = {"attention": {"heads": 2, "activation": "linear"}, "initial": start}
+    run = op.solve("in-context-pairs", settings=settings, times=[0.0, 1e-9])
+    points = np.array([[0.3, 0.2], [-0.5, 0.4], [0.1, -2.0]])
+    found = velocities(run, both(run), [0, 0], 0, points)
+    slope = -2 + 2 * (41 + 5 * 1.1) / 40 * (points.prod(1) + 0.01)
+    expected = -np.column_stack([points[:, 1] * slope / 5, points[:, 0] * slope])
+    assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_field_in_the_plane(run):
+    """Within the limits of the courses; nothing where scores are out of range."""
+    axes = drawn(run, field=2)
+    assert axes.get_xlim() == drawn(run).get_xlim()
+    labels = [text.get_text() for text in axes.figure.legends[0].get_texts()]
+    assert "velocity of head 2,\nthe rest as at the end" in labels
+    far = velocities(run, both(run), [0, 0], 0, np.array([[5.0, 1.0], [0.1, 1.0]]))
+    assert np.isnan(far).all(axis=1).tolist() == [True, False]
+    with pytest.raises(ConfigurationError, match="field 5: there are 4 heads, counted from 1"):
+        drawn(run, field=5)
+    heads = op.solve("two-stage", settings={"training.duration": 1, "output.points": 2})
+    with pytest.raises(ConfigurationError, match="the figure phase draws that"):
+        drawn(heads, field=1)
 
 
 def test_risks_at_other_lengths(run):

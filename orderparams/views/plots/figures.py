@@ -110,7 +110,7 @@ KINDS: dict[str, Kind] = {
         "two order parameters of each head or unit against each other",
         lambda results, request: plot_plane(results[0], request),
         RUNS,
-        frozenset({"plane"}),
+        frozenset({"plane", "field"}),
     ),
     "tested": Kind(
         "what the last state does at other values of a key, such as lengths of prompts",
@@ -267,10 +267,10 @@ def plot_results(
     the heading, and "" leaves it out. ``size`` is "column", "page" or width and height in inches;
     ``style`` the path of a style sheet of matplotlib, ``theme`` one of THEMES. ``at`` and ``over``
     choose what is drawn of a scan. ``labels`` name several results, which by default are called by
-    what differs in their configurations. ``plane`` are two directions and ``field`` what learns,
-    counted from 1, of a phase portrait, or two columns of a plane; a ``path`` that ends in .gif or
-    .mp4 makes it a film. :class:`~orderparams.errors.ConfigurationError` for what makes no sense or
-    would change nothing; an existing file is replaced with ``force`` alone.
+    what differs in their configurations. ``plane`` are two directions of a phase portrait, or
+    two columns of a plane, and ``field`` what learns, counted from 1; a ``path`` that ends in .gif
+    or .mp4 makes it a film. :class:`~orderparams.errors.ConfigurationError` for what makes no sense
+    or would change nothing; an existing file is replaced with ``force`` alone.
     """
     several = list(results) if isinstance(results, list | tuple) else [results]
     if not several:

@@ -278,17 +278,29 @@ def draw_rests(axes: Axes, result: Any, main: OrderParameter, plane: Plane) -> N
 
 def draw_field(axes: Axes, run: Trajectory, plane: Plane, learner: int, word: str) -> None:
     """Streamlines of the velocity of one vector, counted from 1, the rest as at the end."""
-    count = run[overlaps_of(run).name].shape[1]
+    check_learner(learner, run[overlaps_of(run).name].shape[1], word)
+
+    def velocity(points: Array) -> Array:
+        return velocities(run.problem, run.state(-1), learner - 1, plane.axes, points)
+
+    draw_streams(axes, velocity, f"{word} {learner}")
+
+
+def check_learner(learner: int, count: int, word: str) -> None:
+    """:class:`ConfigurationError` for a number that no head or unit has."""
     if not 1 <= learner <= count:
         raise ConfigurationError(f"field {learner}: there are {count} {word}s, counted from 1")
+
+
+def draw_streams(axes: Axes, velocity: Callable[[Array], Array], what: str) -> None:
+    """Streamlines of the velocities (N, 2) at points (N, 2) of what is moved."""
     x, y = (np.linspace(*limits, GRID) for limits in (axes.get_xlim(), axes.get_ylim()))
     points = np.array([grid.ravel() for grid in np.meshgrid(x, y)]).T
-    found = velocities(run.problem, run.state(-1), learner - 1, plane.axes, points)
-    u, v = found.T.reshape(2, GRID, GRID)
+    u, v = velocity(points).T.reshape(2, GRID, GRID)
     streams = axes.streamplot(
         x, y, u, v, color=faint(), linewidth=0.6, arrowsize=0.6, density=0.6, zorder=0
     )
-    streams.lines.set_label(f"velocity of {word} {learner},\nthe rest as at the end")
+    streams.lines.set_label(f"velocity of {what},\nthe rest as at the end")
 
 
 def name_courses(axes: Axes, names: Names) -> None:

@@ -21,8 +21,8 @@ class Request:
     draws the risk minus the one to compare with; ``title`` stands above in place of the heading,
     which "" leaves out; ``size`` is width and height in inches, the height None where the panels
     decide it. ``at`` and ``over`` choose what is drawn of a scan; ``labels`` are the names of
-    several results. ``plane`` are two directions, and ``field`` what learns, of a phase portrait;
-    or two columns of a plane; counted from 1.
+    several results. ``plane`` are two directions of a phase portrait, or two columns of a
+    plane, and ``field`` what learns; counted from 1.
     """
 
     kind: str = ""
