@@ -42,5 +42,5 @@ class Direct:
 
 def errors_at(weights: Array) -> Array:
     """What expectations at radii of these weights (R,) aim at: powers of ten."""
-    found: Array = 10.0 ** -np.clip(np.round(np.log10(weights / MISSED)), *DIGITS)
-    return found
+    digits = np.clip(np.round(np.log10(weights / MISSED)), *DIGITS)
+    return np.asarray(10.0**-digits, np.float64)

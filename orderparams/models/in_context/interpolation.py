@@ -73,7 +73,7 @@ def interpolated(
     keys = key_query * rule[0][:, None, :]
     singles = np.zeros((*keys.shape[:2], 3, 3))
     pairs = np.zeros((len(keys), pairs_of(keys.shape[1]), 4, 6))
-    for at, table in tables_of(prompts.length, *rule, keys, beyond=beyond):
+    for at, table in tables_of(prompts.length, rule[0], rule[1], keys, beyond=beyond):
         singles[at], pairs[at] = (table.shorter if shorter else table).at(keys[at])
     return assembled(prompts, (rule[0], rule[1]), key_query, output, (singles, pairs))
 
