@@ -38,7 +38,7 @@ class Flow:
     """The ordinary differential equation of a problem; y is ω, then μ.
 
     Where engine = "auto" has tables, scores beyond them are taken by quadrature, or with
-    ``beyond=False`` refused, as searches want it: there are no minima so far out.
+    ``beyond=False`` refused: there searches turn back, which would be slow.
     """
 
     def __init__(self, problem: Problem, *, beyond: bool = True) -> None:

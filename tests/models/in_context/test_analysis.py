@@ -37,6 +37,24 @@ def paired():
     return op.analyze("in-context-pairs", settings=STUCK | start)
 
 
+def at_minimum(found):
+    """A start at the minimum below the end of a run."""
+    heads = found.chapter("below")
+    return {f"initial.{name}": heads[name][:, None].tolist() for name in ("key_query", "output")}
+
+
+def test_a_run_that_ends_beyond_the_tables():
+    """Oracles: the run's own risk, and that a descent from its end is below."""
+    start = {"initial.key_query": [[0.6], [-0.1]], "initial.output": [[1.0], [-0.9]]}
+    few = {"training.duration": 0.01, "output.points": 3}
+    found = op.analyze("in-context-pairs", settings=STUCK | start | few)
+    run = found.trajectory
+    below = op.evaluate("in-context-pairs", settings=STUCK | at_minimum(found)).risk
+    assert np.isfinite(run.risk).all()
+    assert 0.142 < below < run.risk[-1] - 0.01
+    assert abs(found.chapter("searches")["minimum"].min() - below) < 1e-3
+
+
 def problem(*changes):
     return op.load("in-context-pairs", list(changes))
 
