@@ -37,6 +37,8 @@ def info(file: Path, as_json: bool) -> None:
             lines.append(f"  {variable:<28}{' x '.join(map(str, shape)) or 'one number'}")
         lines += [f"  {key:<28}{value}" for key, value in group.items() if value != ""]
     told = findings(file) if "analysis" in groups else []
+    if "fluctuations" in groups:
+        told += ["", *holding(file)]
     show([*lines, *told, "", "configuration", "", *config.splitlines()])
 
 
@@ -47,3 +49,12 @@ def findings(file: Path) -> list[str]:
     from orderparams.views.story.tell import summary
 
     return screen.lines(summary(open_group(file, "analysis")))
+
+
+def holding(file: Path) -> list[str]:
+    """In which dimensions the fluctuations of a run are small enough for linear theory."""
+    from orderparams.results.files import open_group
+
+    found = open_group(file, "trajectory").fluctuations
+    least = (f"  {f'until t = {t:.4g}':<28}D >= {d:.3g}" for t, d in found.linear().items())
+    return ["linear theory of fluctuations holds", *least]

@@ -128,6 +128,13 @@ def two(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, 
     help="Into a phase portrait, or the plane of in-context regression, draw the velocities that "
     "head N would have, with the rest as at the end.",
 )
+@click.option(
+    "--bands",
+    type=click.IntRange(min=1),
+    metavar="D",
+    help="Around a run in time, where SGD in dimension D is: its mean and two standard deviations, "
+    "of a run with fluctuations.",
+)
 @options.force
 def plot(
     files: tuple[Path, ...], output: Path | None, to: str | None, force: bool, **settings: Any
@@ -147,6 +154,7 @@ def plot(
       orderparams plot run.h5 -o run.pdf --size column
       orderparams plot short.h5 long.h5 --excess --log x
       orderparams plot run.h5 --kind phase --to gif
+      orderparams plot run.h5 --bands 1000
       orderparams plot scan.h5 --over task.length --at attention.heads=4
     """
     from orderparams.storage.files import check_target, unused

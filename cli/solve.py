@@ -13,7 +13,7 @@ from orderparams.cli.screen import note, show
 from orderparams.cli.verbose import verbose
 from orderparams.models import registry
 from orderparams.results.schema import coordinates
-from orderparams.views.tables import state_table
+from orderparams.views.tables import fluctuation_table, state_table
 
 if TYPE_CHECKING:
     from orderparams.config import Problem
@@ -38,6 +38,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go on with the run in the output file, or in CONFIG, from its last state.",
 )
+@click.option(
+    "--fluctuations",
+    is_flag=True,
+    help="Covariance and shift of SGD around the flow too; fluctuations.enabled = true.",
+)
 @keeping.interval
 def solve(
     config: str,
@@ -47,6 +52,7 @@ def solve(
     quiet: bool,
     max_seconds: float | None,
     resume: bool,
+    fluctuations: bool,
     interval: float,
 ) -> int:
     """Integrate the order-parameter flow.
@@ -61,8 +67,10 @@ def solve(
       orderparams solve
       orderparams solve two-stage -s attention.heads=8 -o run.h5
       orderparams solve run.h5 --resume -s training.duration=8000
+      orderparams solve finite-learning-rate --fluctuations
     """
     idle.warned()
+    assignments += ("fluctuations.enabled=true",) * fluctuations
     problem, _ = given.load(config, assignments, "solve", quiet=quiet or resume)
     limit = float("inf") if max_seconds is None else max_seconds
     if resume:
@@ -84,7 +92,7 @@ def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | 
     from orderparams.errors import FileError
     from orderparams.results.files import open_result
     from orderparams.results.trajectory import Trajectory
-    from orderparams.run.resume import check_left, check_same
+    from orderparams.run.resume import check_left, check_same, has_fluctuations
     from orderparams.storage.files import check_target
 
     earlier = open_result(path)
@@ -92,7 +100,7 @@ def run_to_resume(problem: Problem, path: Path, *, quiet: bool) -> Trajectory | 
         raise FileError(f"{path} holds no run of orderparams solve; name the file of one")
     check_same(earlier, problem)
     duration, reached = problem.training.duration, float(earlier.time[-1])
-    if earlier.complete and reached == duration:
+    if earlier.complete and reached == duration and has_fluctuations(earlier, problem):
         note(
             f"{path} has reached t = {reached:g} and nothing is left to do; for a longer run add "
             f"-s training.duration={2 * duration:g}"
@@ -174,4 +182,6 @@ def summary(trajectory: Trajectory) -> list[str]:
         work += f", {jacobians} Jacobians"
         if more := count.get("jacobian_right_hand_sides"):
             work += f" of {more} more"
+    if trajectory.fluctuations is not None:
+        lines += ["", *fluctuation_table(trajectory.fluctuations)]
     return [*lines, "", f"  {work}, {trajectory.seconds:.1f} s"]

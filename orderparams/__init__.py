@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from orderparams.results.evidence import Evidence as Evidence
     from orderparams.results.files import open_result as open
     from orderparams.results.findings import Findings as Findings
+    from orderparams.results.fluctuations import Fluctuations as Fluctuations
     from orderparams.results.scan import Scan as Scan
     from orderparams.results.simulation import SimulationRun as SimulationRun
     from orderparams.results.trajectory import Trajectory as Trajectory
@@ -57,6 +58,7 @@ _HOMES = {
     "Evidence": ("results.evidence", "Evidence"),
     "FileError": ("errors", "FileError"),
     "Findings": ("results.findings", "Findings"),
+    "Fluctuations": ("results.fluctuations", "Fluctuations"),
     "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
     "OrderparamsError": ("errors", "OrderparamsError"),
     "OwnModel": ("models.own.description", "OwnModel"),
@@ -89,6 +91,7 @@ __all__ = [
     "Evidence",
     "FileError",
     "Findings",
+    "Fluctuations",
     "IgnoredSettingWarning",
     "OrderparamsError",
     "OwnModel",

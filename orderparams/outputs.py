@@ -237,6 +237,9 @@ def plot(
     plane, field
         Of a phase portrait, its two directions, ``(1, 2)``; of a plane, the columns of its two
         order parameters; and what learns whose velocities are drawn; counted from 1.
+    bands
+        A dimension D: around a run in time that has fluctuations, where SGD in it is, its mean and
+        two standard deviations.
 
     Returns
     -------

@@ -53,9 +53,15 @@ PARTED = [
 ]
 """Two heads, of which an analysis is quick."""
 
+FLUCTUATING = {
+    "training.rule": "sgd",
+    "fluctuations": {"enabled": True, "nodes": 64, "points": 6},
+}
+"""Few nodes and states, which are quick."""
+
 NAMES = (
     *("run", "simulation", "unfinished", "direct", "validation", "evaluation", "claim", "stages"),
-    *("analysis", *SCANS),
+    *("analysis", "fluctuations", *SCANS),
 )
 
 
@@ -95,6 +101,7 @@ def results() -> dict[str, Any]:
         "evaluation": op.evaluate(PROBLEM, settings={"training.rule": "sgd"}),
         "claim": evidence(),
         "analysis": analysis(),
+        "fluctuations": op.solve(PROBLEM, settings=FLUCTUATING),
     }
 
 

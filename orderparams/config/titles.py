@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-SILENT = ("title", "expectation", "integrator", "output", "simulation")
+SILENT = ("title", "expectation", "integrator", "output", "fluctuations", "simulation")
 """The sections that a title does not speak of: it speaks of what is learned, and how."""
 
 ALTERED = " (altered)"

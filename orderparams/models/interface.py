@@ -9,7 +9,7 @@ figures and exports learn names, axes and symbols from the table, and know no mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from orderparams.config import Problem
 from orderparams.models import registry
+from orderparams.models.parameters import OrderParameter
 
 Array = NDArray[np.float64]
 State: TypeAlias = Mapping[str, Array]
@@ -101,6 +102,58 @@ class Example:
     attention: Array
     other_shares: Array
     other_attention: float
+
+
+@dataclass(frozen=True, eq=False)
+class Local:
+    """SGD around a state of its flow, to leading order in 1/D, in N coordinates.
+
+    velocity f (N,), Jacobian J (N, N), covariance γC (N, N) of a step, the 1/D drift c (N,) of a
+    step, ∂f/∂γ (N,), the derivatives of the risk (N,). ``curvature`` takes a covariance S (N, N) to
+    ½ Σ S_ij ∂_i∂_j of f and of the risk, (N+1,).
+    """
+
+    velocity: Array
+    jacobian: Array
+    covariance: Array
+    drift: Array
+    by_rate: Array
+    gradient: Array
+    curvature: Callable[[Array], Array]
+
+
+class Noise(Protocol):
+    """The fluctuations of SGD around a flow, in coordinates in which order parameters are linear.
+
+    Some may stand for what is zero in the flow, and no order parameter.
+    """
+
+    @property
+    def size(self) -> int:
+        """Coordinates N."""
+        ...
+
+    @property
+    def start(self) -> Array:
+        """The y of the flow at t = 0 around which all fluctuates."""
+        ...
+
+    @property
+    def spread(self) -> Array:
+        """D times the covariance of starts (N, N)."""
+        ...
+
+    def position(self, y: Array) -> Array:
+        """The coordinates at y of the flow (N,)."""
+        ...
+
+    def shown(self, parameters: Iterable[OrderParameter]) -> Array:
+        """The linear map (M, N) to the entries of order parameters, in their order."""
+        ...
+
+    def at(self, t: float, y: Array, pulse: Callable[[], None]) -> Local:
+        """What there is to know at y of the flow and time t; ``pulse`` is called now and then."""
+        ...
 
 
 class Flow(Protocol):
@@ -259,6 +312,14 @@ class Model(Protocol):
 
     def kernel_key(self, problem: Any, simulated: bool, /) -> Sequence[object]:
         """What decides which kernels a flow needs, and if ``simulated`` SGD."""
+        ...
+
+
+class Fluctuating(Protocol):
+    """What a model does beside that whose problems can ask for fluctuations."""
+
+    def noise(self, problem: Any, flow: Any, workers: int, /) -> Noise:
+        """The fluctuations around a flow, with so many threads."""
         ...
 
 

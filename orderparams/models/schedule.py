@@ -48,6 +48,10 @@ class Schedule:
         """The share at a time t."""
         return float(self.shares(self.elapsed(np.array(time))))
 
+    def slope_at(self, time: float) -> float:
+        """The derivative of the share by t."""
+        return 0.0
+
 
 @dataclass(frozen=True)
 class Inverse(Schedule):
@@ -75,6 +79,10 @@ class Inverse(Schedule):
         with np.errstate(over="ignore"):
             elapsed: Array = self.scale * np.expm1(time / self.scale)
         return elapsed
+
+    def slope_at(self, time: float) -> float:
+        """−share/τ."""
+        return -self.share_at(time) / self.scale
 
 
 @dataclass(frozen=True)
@@ -116,6 +124,14 @@ class Cosine(Schedule):
             beyond = self.period + np.where(time > end, (time - end) / self.final, 0.0)
         elapsed: Array = np.where(time >= end, beyond, 0.5 * (low + high))
         return elapsed
+
+    def slope_at(self, time: float) -> float:
+        """dshare/dσ / share, where dt = share dσ."""
+        phase = np.pi * float(self.elapsed(np.array(time))) / self.period
+        if phase >= np.pi:
+            return 0.0
+        steep = -0.5 * (1 - self.final) * np.pi / self.period * np.sin(phase)
+        return float(steep / self.share_at(time))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ NO_STEPS = (
     "training.schedule",
     "training.momentum",
 )
+NO_FLUCTUATIONS = Unused(("fluctuations",), "solve and analyze take fluctuations", True)
 DRAWN = ("initial.dimension", "initial.seed")
 DRAWN_ANEW = Unused(
     DRAWN, "replicas are drawn in simulation.dimension with simulation.seed; set those", True
@@ -24,6 +25,7 @@ BY_COMMAND = {
     "analyze": (NO_SIMULATION,),
     "evaluate": (
         NO_SIMULATION,
+        NO_FLUCTUATIONS,
         Unused(
             (
                 "integrator", "output", "training.duration", "training.schedule",
@@ -34,14 +36,17 @@ BY_COMMAND = {
         ),
     ),
     "simulate": (
+        NO_FLUCTUATIONS,
         Unused(("integrator",), "no flow is integrated; solve and validate do it", True),
         Unused(("training.rule",), "a simulation is always SGD; solve has the choice", True),
     ),
     "validate": (
+        NO_FLUCTUATIONS,
         Unused(("training.rule",), "validate has an option of its own for the rule", True),
     ),
     "optimum": (
         NO_SIMULATION,
+        NO_FLUCTUATIONS,
         Unused(
             (
                 "integrator", "output", "training.rule", *NO_STEPS, "training.duration",
@@ -56,6 +61,14 @@ BY_COMMAND = {
     ),
 }  # fmt: skip
 """Commands, and the action of a scan that is none, with what they never use."""
+
+
+def fluctuating(settings: Any) -> Iterator[Unused]:
+    """What fluctuations do not take that are not asked for."""
+    if settings is None or not settings.enabled:
+        keys = ("nodes", "seed", "points", "start", "bias")
+        reason = "no fluctuations are asked for; set fluctuations.enabled = true"
+        yield Unused(tuple(f"fluctuations.{key}" for key in keys), reason)
 
 
 def drawn_anew(command: str) -> Iterator[Unused]:

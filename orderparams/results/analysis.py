@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from orderparams.results.analyzed.optimum import Optimum, Pruning, Synergy
 from orderparams.results.analyzed.rests import NEAR, Rest
 from orderparams.results.analyzed.stages import LEAST_MOVE, NOTHING, Stages
 from orderparams.results.result import span
-from orderparams.results.trajectory import AboutRun, read_reached, read_trajectory
+from orderparams.results.trajectory import AboutRun, read_run
 from orderparams.storage.tree import Tree
 
 if TYPE_CHECKING:
@@ -179,7 +178,6 @@ class Analysis(AboutRun):
 
 def read_analysis(file: Node, problem: Problem) -> Analysis:
     """The analysis in a file."""
-    run = read_trajectory(file["trajectory"], problem, str(file.attribute("status")))
     directions = reading.directions_in(file["directions"])
     width = len(directions[0].basis)
 
@@ -191,7 +189,7 @@ def read_analysis(file: Node, problem: Problem) -> Analysis:
 
     numbers = sorted(int(name[5:]) for name in file if name[5:].isdigit() and name[:5] == "rest_")
     return Analysis(
-        trajectory=dataclasses.replace(run, reached=read_reached(file)),
+        trajectory=read_run(file, problem, str(file.attribute("status"))),
         stages=reading.stages_in(file, problem),
         directions=directions,
         unspecialized=rest("unspecialized"),

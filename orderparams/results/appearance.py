@@ -28,6 +28,7 @@ class Appearance(TypedDict, total=False):
     labels: Sequence[str]
     plane: tuple[int, int]
     field: int | None
+    bands: int | None
 
 
 def size(value: Any, name: str) -> str | tuple[float, float]:
@@ -71,6 +72,7 @@ CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "at": values,
     "plane": plane,
     "field": count,
+    "bands": count,
 }
 
 

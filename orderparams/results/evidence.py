@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.results.result import Result
 from orderparams.results.schema import CHECKS
-from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
+from orderparams.results.trajectory import Trajectory, read_run
 from orderparams.storage.schema import Variable
 from orderparams.storage.tree import Tree
 
@@ -150,10 +149,7 @@ def drawn(panel: Panel) -> Tree:
 def read_evidence(file: Node, problem: Problem) -> Evidence:
     """The evidence of a claim."""
     columns = [file["checks"].array(name).tolist() for name in CHECKS]
-    run = None
-    if "trajectory" in file:
-        run = read_trajectory(file["trajectory"], problem, "finished")
-        run = dataclasses.replace(run, reached=read_reached(file))
+    run = read_run(file, problem, "finished") if "trajectory" in file else None
     checks = [
         Check(what, expected, found, bool(holds))
         for what, expected, found, holds in zip(*columns, strict=True)

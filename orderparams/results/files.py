@@ -21,7 +21,7 @@ from orderparams.results.evidence import Evidence, read_evidence
 from orderparams.results.findings import Findings, read_findings
 from orderparams.results.scan import Scan, read_scan
 from orderparams.results.simulation import SimulationRun, read_checkpoint, read_simulation
-from orderparams.results.trajectory import Trajectory, read_reached, read_trajectory
+from orderparams.results.trajectory import Trajectory, read_run
 from orderparams.results.validation import Validation, read_validation
 from orderparams.storage import hdf5
 from orderparams.storage.nodes import Node
@@ -34,8 +34,7 @@ AnyResult: TypeAlias = (
 
 def trajectory_in(file: Node, problem: Problem) -> Trajectory:
     """The trajectory in a file."""
-    run = read_trajectory(file["trajectory"], problem, str(file.attribute("status")))
-    return dataclasses.replace(run, reached=read_reached(file))
+    return read_run(file, problem, str(file.attribute("status")))
 
 
 def simulation_in(file: Node, problem: Problem) -> SimulationRun:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from orderparams.results.analyzed.reading import stages_in
 from orderparams.results.analyzed.stages import Stages
 from orderparams.results.finite import finite
 from orderparams.results.result import span
-from orderparams.results.trajectory import AboutRun, read_reached, read_trajectory
+from orderparams.results.trajectory import AboutRun, read_run
 from orderparams.storage.schema import Variable
 from orderparams.storage.tree import Tree
 
@@ -118,10 +117,9 @@ def written(found: Finding) -> Tree:
 
 def read_findings(file: Node, problem: Problem) -> Findings:
     """The findings in a file."""
-    run = read_trajectory(file["trajectory"], problem, str(file.attribute("status")))
     names = str(file["analysis"].attribute("chapters")).split(", ")
     return Findings(
-        dataclasses.replace(run, reached=read_reached(file)),
+        read_run(file, problem, str(file.attribute("status"))),
         tuple(chapter_in(file[name], name) for name in names),
         int(file["analysis"].array("replica")) or None,
         stages_in(file, problem) if registry.staged(problem) and "stages" in file else None,

@@ -39,6 +39,27 @@ SCAN = {
 }
 """What stands in a scan for every point, beside its values."""
 
+FLUCTUATIONS = {
+    "flow": Variable(("time", "parameter"), "the flow around which SGD fluctuates"),
+    "covariance": Variable(
+        ("time", "parameter", "parameter_2"), "D times the covariance of the order parameters"
+    ),
+    "shift": Variable(("time", "parameter"), "D times the mean deviation from the flow"),
+    "propagator": Variable(
+        ("interval", "parameter", "parameter_2"), "what fluctuations become over the interval"
+    ),
+    "innovation_covariance": Variable(
+        ("interval", "parameter", "parameter_2"), "D times the covariance that the interval adds"
+    ),
+    "growth_rate": Variable(
+        ("time",), "largest real part of the eigenvalues of the flow's Jacobian"
+    ),
+    "risk": Variable(("time",), "population risk of the flow"),
+    "risk_variance": Variable(("time",), "D times the variance of the risk"),
+    "risk_shift": Variable(("time",), "D times the mean deviation of the risk from the flow's"),
+}
+"""What is stored of the fluctuations of SGD around a flow."""
+
 
 def table(model: str) -> tuple[OrderParameter, ...]:
     """All order parameters of a model."""
@@ -211,6 +232,7 @@ def known(model: str) -> Known:
         "comparison": {},
         "stages": stages(model),
         "checks": CHECKS,
+        "fluctuations": FLUCTUATIONS,
         "point": point(model),
         "scan": SCAN | point(model),
         "evaluation": evaluation(model),

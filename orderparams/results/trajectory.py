@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,7 @@ from orderparams.config import Problem
 from orderparams.errors import FileError
 from orderparams.models import registry
 from orderparams.models.interface import State
+from orderparams.results.fluctuations import Fluctuations, read_fluctuations
 from orderparams.results.result import Measured, shapes, span
 from orderparams.results.schema import (
     all_of,
@@ -61,7 +63,8 @@ class Trajectory(Measured):
     them where it stopped.
     ``message`` says why. ``engine`` names how the expectations were taken; ``statistics`` counts
     the integrator's work; ``seconds`` is wall time. ``reached`` is what the run goes on from, None
-    where it is not known.
+    where it is not known. ``fluctuations`` are those of SGD around the flow, if they were asked
+    for.
 
     Examples
     --------
@@ -88,6 +91,7 @@ class Trajectory(Measured):
     seconds: float = 0.0
     reached: Reached | None = None
     observables: State = field(default_factory=dict)
+    fluctuations: Fluctuations | None = None
 
     @property
     def complete(self) -> bool:
@@ -114,8 +118,10 @@ class Trajectory(Measured):
         return dict(self.observables) | self.observed(-1)
 
     def groups(self) -> dict[str, Tree]:
-        """/trajectory, and /checkpoint from which the run goes on."""
+        """/trajectory, /fluctuations, and /checkpoint from which the run goes on."""
         found = {"trajectory": self.course()}
+        if self.fluctuations is not None:
+            found |= self.fluctuations.groups()
         return found if self.reached is None else found | {"checkpoint": stored(self.reached)}
 
     def course(self) -> Tree:
@@ -242,6 +248,13 @@ def check_course(time: Array, *states: Array) -> None:
         raise ValueError("its times do not increase")
     if not all(np.isfinite(state).all() for state in states):
         raise ValueError("its order parameters are not finite")
+
+
+def read_run(file: Node, problem: Problem, status: str) -> Trajectory:
+    """The run in a file, with its fluctuations and where it goes on, if these are there."""
+    about = read_fluctuations(file["fluctuations"], problem) if "fluctuations" in file else None
+    run = read_trajectory(file["trajectory"], problem, status)
+    return dataclasses.replace(run, reached=read_reached(file), fluctuations=about)
 
 
 def read_trajectory(node: Node, problem: Problem, status: str) -> Trajectory:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from orderparams.errors import SolverError
 from orderparams.models.interface import Flow, State
 from orderparams.results.trajectory import Reached, Trajectory
+from orderparams.run.path import Path
 
 Array = NDArray[np.float64]
 
@@ -26,11 +27,13 @@ class Record:
 
     Nothing in a run waits for the risk at a stored time. Where it is long work, it is taken in a
     thread of its own: kernels release the GIL. When it is waited for depends on the run alone,
-    never on the clock.
+    never on the clock. A ``path`` is told of every step.
     """
 
-    def __init__(self, flow: Flow, earlier: Trajectory | None, reached: Reached) -> None:
-        self.flow = flow
+    def __init__(
+        self, flow: Flow, earlier: Trajectory | None, reached: Reached, path: Path | None = None
+    ) -> None:
+        self.flow, self.path = flow, path
         self.times: list[float] = []
         self.states: list[State] = []
         self.risks: list[float] = []

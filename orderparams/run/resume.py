@@ -12,11 +12,15 @@ from orderparams.config import Problem
 from orderparams.config.sections import to_table
 from orderparams.errors import ConfigurationError
 from orderparams.models.interface import Flow
+from orderparams.models.vectors.fluctuations.consistency import wanted
 from orderparams.results.trajectory import Reached, Trajectory
 
 Array = NDArray[np.float64]
 
-FREE = ("title", "training.duration", "output", "integrator.max_steps", "integrator.stop_at_rest")
+FREE = (
+    *("title", "training.duration", "output", "fluctuations"),
+    *("integrator.max_steps", "integrator.stop_at_rest"),
+)
 """Sections and keys that may change when a run goes on."""
 
 
@@ -47,9 +51,17 @@ def check_same(run: Trajectory, problem: Problem) -> None:
         raise ConfigurationError(
             "the run to go on with was made with another configuration: "
             + ", ".join(f"{key} = {stored.get(key)}" for key in changed)
-            + "; only training.duration, output, integrator.max_steps and integrator.stop_at_rest "
-            "may change: leave the rest out, or start a new run"
+            + "; only training.duration, output, fluctuations, integrator.max_steps and "
+            "integrator.stop_at_rest may change: leave the rest out, or start a new run"
         )
+
+
+def has_fluctuations(run: Trajectory, problem: Any) -> bool:
+    """Whether a run has the fluctuations that a problem asks for, if any."""
+    if not wanted(problem):
+        return True
+    found: Any = run.fluctuations and run.fluctuations.problem
+    return found is not None and found.fluctuations == problem.fluctuations
 
 
 def start_of(run: Trajectory, flow: Flow) -> Reached:

@@ -8,6 +8,7 @@ for NaN and respect limits.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time as clock
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,14 +22,17 @@ from orderparams.config.sections import IntegratorConfig
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError, SolverError, with_way
-from orderparams.models.interface import Flow, model_of
+from orderparams.models.interface import Flow, Noise, model_of
+from orderparams.models.vectors.fluctuations.consistency import wanted
 from orderparams.phases import phase
 from orderparams.progress import heard, shown_on
 from orderparams.results.schema import table
 from orderparams.results.trajectory import Reached, Trajectory
 from orderparams.run.evaluate import start_in_range
+from orderparams.run.fluctuations import fluctuate, noise_of
+from orderparams.run.path import Path
 from orderparams.run.record import Record
-from orderparams.run.resume import check_left, check_same, start_of
+from orderparams.run.resume import check_left, check_same, has_fluctuations, start_of
 from orderparams.run.stepper import IMPLICIT, Stepper
 from orderparams.run.times import checked_times, output_times
 from orderparams.sources import Source, load
@@ -108,6 +112,8 @@ def integrate(
         while stepper.running:
             stepper.step()
             due = times[times <= stepper.state.time] if stepper.running else times
+            if record.path is not None:
+                record.path.add(stepper)
             if due.size:
                 interpolant = stepper.solver.dense_output()
                 for t in due:
@@ -226,9 +232,22 @@ def run(
         check_same(resume, problem)
         state = start_of(resume, flow)
         check_left(state.time, end)
-        if state.time == end:
+    noise = noise_of(problem, flow, len(times)) if wanted(problem) else None
+    path = Path(state.y) if noise is not None and resume is None else None
+    record = Record(flow, resume, state, path)
+
+    def pulse(time: float) -> None:
+        interruption.check()
+        if clock.monotonic() - started > max_seconds:
+            raise SolverError(f"the limit of {max_seconds:g} seconds was reached")
+        if told is not None:
+            told(time / end, record.risk)
+
+    if resume is not None and state.time == end:
+        if noise is None or has_fluctuations(resume, problem):
             return resume
-    record = Record(flow, resume, state)
+        resume = dataclasses.replace(resume, problem=problem, status="finished", message="")
+        return with_fluctuations(resume, flow, noise, None, pulse)
     references = {} if resume is None else resume.references
     if not references or any(map(np.isnan, references.values())):
         with phase("risks to compare with"):
@@ -262,18 +281,45 @@ def run(
             checkpoint(so_far(ending))
             saved = clock.monotonic()
 
-    def pulse(time: float) -> None:
-        interruption.check()
-        if clock.monotonic() - started > max_seconds:
-            raise SolverError(f"the limit of {max_seconds:g} seconds was reached")
-        if told is not None:
-            told(time / end, record.risk)
-
     due = times[times > record.last]
     remedy = model.remedy(problem, sgd=problem.training.rule == "sgd")
     with phase(f"integrating to t = {end:g}"), interruption.keeping(), record:
         ending = integrate(flow, state, due, problem.integrator, record, watch, pulse, remedy)
         found = so_far(ending)
+    if noise is not None and found.complete:
+        found = with_fluctuations(found, flow, noise, path, pulse)
     if told is not None:
         told(found.time[-1] / end, record.risk)
     return found
+
+
+def with_fluctuations(
+    run: Trajectory, flow: Flow, noise: Noise, path: Path | None, pulse: Callable[[float], None]
+) -> Trajectory:
+    """A complete run with its fluctuations; one that is stopped in them says so."""
+    settings, end = run.problem.integrator, float(run.time[-1])
+
+    def follow(start: Array) -> Path:
+        if path is not None and np.array_equal(start, path.states[0]):
+            return path
+        found, state = Path(start), Reached(0.0, start)
+        with Record(flow, None, state, found) as record:
+            ending = integrate(
+                flow, state, np.array([end]), settings, record, lambda _: None, pulse
+            )
+        if ending.status == "interrupted":
+            raise KeyboardInterrupt
+        if ending.status == "failed":
+            raise SolverError(ending.message)
+        return found
+
+    begun = clock.monotonic()
+    try:
+        with phase("fluctuations"), interruption.keeping():
+            found = fluctuate(run.problem, flow, noise, follow, run.time, pulse)
+    except SolverError as error:
+        return dataclasses.replace(run, status="failed", message=f"in its fluctuations: {error}")
+    except KeyboardInterrupt:
+        return dataclasses.replace(run, status="interrupted", message="in its fluctuations")
+    seconds = run.seconds + clock.monotonic() - begun
+    return dataclasses.replace(run, seconds=seconds, fluctuations=found)

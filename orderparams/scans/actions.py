@@ -84,6 +84,8 @@ def solve(problem: Problem, start: State | None) -> Outcome:
 
     run = solve(problem)
     groups = {"trajectory": run.course()}
+    if run.fluctuations is not None:
+        groups |= run.fluctuations.groups()
     if not run.complete:
         return Outcome("failed", run.message, groups=groups)
     values: dict[str, ArrayLike] = {

@@ -32,6 +32,10 @@ def ignored_in(plan: Plan, keys: Given) -> dict[str, str]:
         found["scan.seed"] = "no points are drawn; they are with --random N or mode = 'random'"
     if settings.trajectories and settings.action not in KEEPING:
         found["scan.trajectories"] = f"{settings.action} has none; {', '.join(KEEPING)} have"
+    if settings.action == "solve" and not settings.trajectories:
+        reason = "points keep what they come to; scan.trajectories = true keeps fluctuations too"
+        given = sorted(keys.assigned | keys.stored)
+        found |= {key: reason for key in given if key.startswith("fluctuations.")}
     at_all: dict[str, str] | None = None
     for config in kinds(plan):
         problem = parse(parse_toml(config))

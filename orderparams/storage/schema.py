@@ -49,6 +49,9 @@ AXES = {
     "search": "search for the optimum, the lowest first, counted from 1",
     "removal": "how many are removed, and one more",
     "subset": "subset that was removed, counted from 1",
+    "parameter": "order parameter, by its symbol and indices",
+    "parameter_2": "order parameter, by its symbol and indices",
+    "interval": "interval between two times, counted from 1",
 }
 """Long names of axes that are not those of order parameters."""
 
@@ -61,13 +64,13 @@ TEXTS = {
 KINDS = {
     *("trajectory", "simulation", "theory", "comparison", "stages", "checks", "point", "scan"),
     *("evaluation", "analysis", "plateaus", "excursions", "directions", "targets", "rest"),
-    *("optimum", "pruning", "synergy"),
+    *("optimum", "pruning", "synergy", "fluctuations"),
 }
 """Groups that hold results; after an underscore their names may go on, as in ``theory_250``."""
 
 TEXT_ATTRIBUTES = {
     *("program", "version", "created", "command", "platform", "config", "seeds", "status"),
-    *("message", "engine", "hash", "verdict", "doubt", "action", "coordinates", "key"),
+    *("message", "engine", "hash", "verdict", "doubt", "action", "coordinates", "key", "start"),
     *("axis", "scales", "ticks", "units", "long_name", "weights"),
     *("predicted_order", "observed_order", "floor_name", "floor_words"),
 }
@@ -75,7 +78,7 @@ NUMBER_ATTRIBUTES = {
     *("schema_version", "seconds", "steps", "right_hand_sides", "jacobians"),
     *("jacobian_right_hand_sides", "error_estimate", "gradient_covariance_error", "tolerance"),
     *("dimension", "least_pvalue", "false_alarm", "degrees", "loss_pvalue"),
-    *("judged", "resolution"),
+    *("judged", "resolution", "nodes", "learning_rate", "batch_size"),
     *("spread_exponent", "spread_exponent_error"),
 }
 """Attributes of the file, its groups and its datasets, by what they are."""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from orderparams.results.fluctuations import Fluctuations
+
     Array = NDArray[np.float64]
 
 T = TypeVar("T")
@@ -199,3 +201,21 @@ def size(values: Array) -> float:
     import numpy as np
 
     return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+
+
+def fluctuation_table(found: Fluctuations) -> list[str]:
+    """Mean and standard deviation of SGD around the flow at the end, for a screen."""
+    import numpy as np
+
+    width = max(map(len, found.parameter))
+    lines = ["  SGD in dimension D: flow, shift and standard deviation at the end"]
+    rows = zip(
+        found.parameter, found.flow[-1], found.shift[-1], found.deviations(1.0)[-1], strict=True
+    )
+    for name, flow, shift, deviation in itertools.islice(rows, MOST_ROWS):
+        mean = "" if np.isnan(shift) else f" {shift:+9.4f}/D"
+        lines.append(f"  {name:>{width}} {flow:9.4f}{mean} ± {deviation:.4f}/√D")
+    if (more := len(found.parameter) - MOST_ROWS) > 0:
+        lines.append(f"  and {more} more; the file has all")
+    least = found.least_dimension.max()
+    return [*lines, f"  linear theory holds to the end for D >= {least:.3g}"]

@@ -24,6 +24,7 @@ BASE = {
     "initial": {"dimension": 100, "variance": 0.3},
     "expectation": {"tolerance": 1e-4, "samples": 256},
     "output": {"points": 3},
+    "fluctuations": {"nodes": 64, "points": 6},
     "simulation": {"dimension": 60, "replicas": 2},
 }
 
@@ -63,6 +64,11 @@ CONTEXTS = {
         "attention.slope": "learned",
         "attention.intercept": "learned",
         "training.rule": "sgd",
+    },
+    "fluctuating": {
+        "attention.heads": 1,
+        "training.rule": "sgd",
+        "fluctuations.enabled": True,
     },
     "erf": {"attention.activation": "erf", "attention.bias": "learned"},
     "softplus": {"attention.activation": "softplus"},
@@ -184,6 +190,12 @@ OTHERS = {
     "integrator.stop_at_rest": [],  # no run here lasts as long; it has a test of its own
     "output.points": [4],
     "output.spacing": ["log"],
+    "fluctuations.enabled": [True, False],
+    "fluctuations.nodes": [128],
+    "fluctuations.seed": [5],
+    "fluctuations.points": [7],
+    "fluctuations.start": ["random"],
+    "fluctuations.bias": [False],
     "simulation.backend": ["direct"],
     "simulation.dimension": [70],
     "simulation.replicas": [3],
@@ -208,7 +220,10 @@ def solve(problem):
         "logit_slope",
         "intercept",
     )
-    return {name: value for name in names if (value := getattr(run, name)) is not None}
+    found = {name: value for name in names if (value := getattr(run, name)) is not None}
+    about = run.fluctuations
+    own = {} if about is None else {"covariance": about.covariance, "shift": about.shift}
+    return found | own
 
 
 def evaluate(problem):
@@ -281,7 +296,7 @@ def equal(first, second, cancels):
 
 def test_every_key_has_another_value():
     containers = {"model", "title", "attention", "training", "initial", "expectation", "integrator",
-                  "output", "simulation"}  # fmt: skip
+                  "output", "fluctuations", "simulation"}  # fmt: skip
     assert set(known_keys(problem_type("single-location"))) - containers == set(OTHERS)
 
 
@@ -319,6 +334,8 @@ def test_a_key_changes_the_result_or_is_named(name, command):
     original = COMMANDS[command](parse(table))
     wrong = {}
     for key, values in OTHERS.items():
+        if name == "fluctuating" and not key.startswith("fluctuations."):
+            continue  # softmax-sgd has the others
         named, changed = set(), set()
         for value in values:
             try:

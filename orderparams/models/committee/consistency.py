@@ -9,6 +9,7 @@ from orderparams.config.values import Numbers
 from orderparams.errors import ConfigurationError
 from orderparams.models.committee.sections import Problem, TaskConfig
 from orderparams.models.vectors import learning
+from orderparams.models.vectors.fluctuations.consistency import check_fluctuations
 from orderparams.models.vectors.starts import Learners, check_no_overlaps
 
 OUTSIDE = 1e-10
@@ -29,6 +30,7 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield check_random(problem)
     yield check_explicit(problem)
     yield check_origin(problem)
+    yield check_fluctuations(problem)
 
 
 def check_teachers(task: TaskConfig) -> Found:

@@ -11,10 +11,12 @@ from orderparams.models.committee.flow import Flow
 from orderparams.models.committee.geometry import StudentGeometry
 from orderparams.models.committee.parameters import MOTION
 from orderparams.models.committee.proportion import at_start, in_course
+from orderparams.models.committee.responses import Students
 from orderparams.models.committee.sections import Problem
 from orderparams.models.committee.setup import build
 from orderparams.models.committee.sgd import Rule, build_model
 from orderparams.models.interface import Reference, State
+from orderparams.models.vectors.fluctuations.noise import VectorNoise
 from orderparams.models.vectors.inertia import inertia_of
 from orderparams.models.vectors.inertial_flow import InertialFlow
 from orderparams.models.vectors.replicas import Ensemble, replicas_of
@@ -50,6 +52,12 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     model = build_model(network.teachers, network.second_layer, network.noise, network.rectified)
     rule = update_rule(problem)
     return replicas_of(problem, model, rule, setup.start, time, motion=MOTION)
+
+
+def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:
+    """The fluctuations around a flow."""
+    responder = Students(own.setup.network)
+    return VectorNoise(problem, own, own, responder, workers)
 
 
 def examples(problem: Problem, states: Sequence[State]) -> None:

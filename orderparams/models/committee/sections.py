@@ -176,6 +176,9 @@ class Problem(sections.Problem):
         Section(IntegratorConfig), IntegratorConfig(), meaning=sections.INTEGRATOR
     )
     output: OutputConfig = option(Section(OutputConfig), OutputConfig(), meaning=sections.OUTPUT)
+    fluctuations: vectors.FluctuationsConfig | None = option(
+        Section(vectors.FluctuationsConfig), None, meaning=vectors.FLUCTUATIONS, left_out="none"
+    )
     simulation: SimulationConfig = option(
         Section(SimulationConfig), SimulationConfig(), meaning=sections.SIMULATION
     )

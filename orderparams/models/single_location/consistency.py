@@ -20,6 +20,11 @@ from orderparams.models.single_location.task_sections import (
 )
 from orderparams.models.single_location.values.consistency import value_contradictions
 from orderparams.models.vectors import learning
+from orderparams.models.vectors.fluctuations.consistency import (
+    check_fluctuations,
+    unserved,
+    wanted,
+)
 from orderparams.models.vectors.starts import Learners, check_explicit, check_no_overlaps
 
 
@@ -45,6 +50,8 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield check_overlaps(problem)
     yield value_contradictions(problem)
     yield shared_contradictions(problem)
+    yield check_fluctuations(problem)
+    yield check_served(problem)
 
 
 def learners_of(problem: Problem) -> Learners:
@@ -280,3 +287,18 @@ def check_random(problem: Problem) -> Found:
 def check_overlaps(problem: Problem) -> Found:
     features = problem.task.signal.features
     yield from check_explicit(learners_of(problem), features, "feature", "features")
+
+
+def check_served(problem: Problem) -> Found:
+    """Fluctuations are those of softmax and its relatives with known values."""
+    attention = problem.attention
+    if not wanted(problem):
+        return
+    if TABLE[attention.activation].module:
+        yield unserved(f"attention.activation = {attention.activation!r}")
+    if attention.value != "known":
+        yield unserved(f"attention.value = {attention.value!r}")
+    if attention.head_weights == "importance":
+        yield unserved("attention.head_weights = 'importance'")
+    if attention.sharing is not None:
+        yield unserved("attention.shared")

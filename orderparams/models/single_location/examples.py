@@ -53,14 +53,14 @@ def draw(task: Task, heads: int, generator: np.random.Generator) -> Iterator[Dra
 
 
 def shares_of(activation: Activation, logits: Array) -> Array:
-    """s_hℓ, p_hℓ, or φ(χ_hℓ) of element-wise activations, of logits with their biases (H, L)."""
+    """s_hℓ, p_hℓ, or φ(χ_hℓ) of element-wise activations, of logits with their biases (…, H, L)."""
     if activation.curve is not None:
         values = np.empty((3, logits.size))
         tabulate(activation.curve, np.ascontiguousarray(logits).reshape(-1), values)
         logits = values[0].reshape(logits.shape)
     if activation.elementwise:
         return logits
-    axis = None if activation.joint else 1
+    axis = (-2, -1) if activation.joint else -1
     top = logits.max(axis=axis, keepdims=True)
     if activation.kappa > 0:
         top = np.maximum(top, 0.0)

@@ -28,6 +28,7 @@ from orderparams.models.single_location.parameters import (
     SELF_OVERLAP,
 )
 from orderparams.models.single_location.proportion import at_start, in_course
+from orderparams.models.single_location.responses import Attention
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import (
     build,
@@ -45,11 +46,15 @@ from orderparams.models.single_location.values.flow import descent_of_values, va
 from orderparams.models.single_location.values.geometry import ValueGeometry
 from orderparams.models.single_location.values.heads import Names, build_values
 from orderparams.models.single_location.values.sgd import value_replicas
+from orderparams.models.vectors.fluctuations.noise import VectorNoise
 from orderparams.models.vectors.inertia import inertia_of
 from orderparams.models.vectors.inertial_flow import InertialFlow
 from orderparams.models.vectors.replicas import Ensemble, replicas_of
 
 Array = NDArray[np.float64]
+
+GENTLE = 1e-8
+"""Error of expectations that bears differences."""
 
 
 def references(problem: Problem) -> Mapping[str, Reference]:
@@ -120,6 +125,16 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     model = build_model(setup.task, setup.activation, total)
     rule = update_rule(problem)
     return replicas_of(problem, model, rule, setup.start, time, motion=MOTION)
+
+
+def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:
+    """The fluctuations around a flow."""
+    gentle, setup = own, own.setup
+    if np.isfinite(own.tolerance) and own.tolerance > GENTLE:
+        expectation = dataclasses.replace(problem.expectation, tolerance=GENTLE)
+        gentle = flow(dataclasses.replace(problem, expectation=expectation))
+    responder = Attention(setup.task, setup.activation, own.norm_bias)
+    return VectorNoise(problem, own, gentle, responder, workers)
 
 
 def examples(problem: Problem, states: Sequence[State]) -> list[list[Example]]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from orderparams.config import sections
 from orderparams.config.sections import Section, option
-from orderparams.config.values import Numbers, choice, number, sequence
+from orderparams.config.values import Numbers, boolean, choice, integer, number, sequence
+
+FLUCTUATIONS = "how SGD in finite dimension fluctuates around its flow"
 
 positive = number(low=0.0, above=True)
 positives = sequence(positive, "list of positive numbers")
@@ -100,6 +102,46 @@ class InertiaConfig:
         unit="1 / time",
         example="0.5",
     )
+
+
+@dataclass(frozen=True)
+class FluctuationsConfig:
+    """How SGD in finite dimension fluctuates around its flow (docs/fluctuations.md)."""
+
+    enabled: bool = option(
+        boolean, False, meaning="whether solve takes covariance and shift of SGD around the flow"
+    )
+    nodes: int = option(
+        integer(64, 2**22),
+        8192,
+        meaning="sequences at which a step of SGD is looked at, rounded up to a power of two",
+        unit="nodes",
+    )
+    seed: int = option(sections.seed, 0, meaning="seed of these nodes")
+    points: int = option(
+        integer(6, 100_000),
+        41,
+        meaning="states along the flow at which it is differentiated",
+        unit="states",
+    )
+    start: str = option(
+        choice("fixed", "random"),
+        "fixed",
+        meaning="fluctuations from one start, that of the flow, or over starts drawn at random",
+    )
+    bias: bool = option(
+        boolean, True, meaning="whether the shift of the mean is taken too; it costs as much again"
+    )
+
+    @property
+    def shifted(self) -> bool:
+        """``bias``, by a name that is no order parameter's."""
+        return self.bias
+
+    @property
+    def taken(self) -> int:
+        """The nodes, rounded up."""
+        return 1 << (self.nodes - 1).bit_length()
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,12 @@ from orderparams.config.sections import to_table
 from orderparams.config.words import symbols
 from orderparams.errors import ConfigurationError
 from orderparams.models.parameters import OrderParameter
+from orderparams.results.fluctuations import Fluctuations
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
 from orderparams.views.plots import legends, ticks
+from orderparams.views.plots.bands import check_bands, draw_bands, draw_risk_band
 from orderparams.views.plots.copies import Names
 from orderparams.views.plots.deviations import VERDICTS, draw_deviations
 from orderparams.views.plots.ends import draw_matrix, matrices
@@ -31,6 +33,7 @@ from orderparams.views.plots.risk import (
     draw_plateaus,
     draw_risks,
     label_of,
+    level,
     over_decades,
 )
 from orderparams.views.plots.sources import (
@@ -80,6 +83,13 @@ class Courses:
         return self.sources[0].problem
 
     @property
+    def bands(self) -> Fluctuations | None:
+        """What bands are drawn of, where they are asked for."""
+        first = self.results[0]
+        known = isinstance(first, Trajectory) and self.request.bands
+        return first.fluctuations if known and isinstance(first, Trajectory) else None
+
+    @property
     def apart(self) -> bool:
         """Whether there are several that colours tell apart."""
         return len(self.sources) > 1 and Part.ALONE in self.parts
@@ -120,6 +130,8 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
     parameters, below = chosen(
         [*found.values()], usual, more, request, results[0].problem.model, [*aside.values()]
     )
+    if request.bands:
+        check_bands(results, request)
     if request.excess:
         check_excess(sources)
         if "risk" not in below:
@@ -299,6 +311,8 @@ def draw_panel(axes: Axes, drawn: Courses, panel: Panel) -> None:
             count = values.shape[-1]
             names = Names((number,) * count, (source.label,) + ("",) * (count - 1))
         draw_lines(axes, source.time, on_axis(values, log=drawn.log_y), names, part)
+        if drawn.bands is not None and panel.parameter in drawn.results[0].order_parameters:
+            draw_bands(axes, drawn.bands, panel, drawn.request.bands, names.styles)
     if drawn.ends and panel.parameter is drawn.ends[0]:
         draw_events(axes, drawn, panel)
 
@@ -331,6 +345,9 @@ def draw_risk_panel(axes: Axes, drawn: Courses) -> None:
     log = excess or drawn.log_y or over_decades(drawn.sources)
     draw_risks(axes, drawn.sources, drawn.parts, excess=excess, log=log)
     axes.set_ylabel(label_of(drawn.sources, excess=excess))
+    if drawn.bands is not None:
+        below = level(drawn.sources[0], excess=excess)
+        draw_risk_band(axes, drawn.bands, drawn.request.bands, below)
     if drawn.ends:
         draw_plateaus(axes, drawn.sources[0], excess=excess)
 

@@ -84,7 +84,7 @@ KINDS: dict[str, Kind] = {
         "order parameters and risk in time",
         lambda results, request: plot_courses(*map(course_of, results), request=request),
         RUNS,
-        frozenset({"quantity", "log", "excess", "labels"}),
+        frozenset({"quantity", "log", "excess", "labels", "bands"}),
         several=True,
     ),
     "scan": Kind(
@@ -257,6 +257,7 @@ def plot_results(
     labels: Sequence[str] = (),
     plane: Sequence[int] = (),
     field: int | None = None,
+    bands: int | None = None,
     force: bool = False,
 ) -> Figure:
     """The figure of a result, or of several that are compared, written to ``path`` if there is one.
@@ -268,9 +269,10 @@ def plot_results(
     ``style`` the path of a style sheet of matplotlib, ``theme`` one of THEMES. ``at`` and ``over``
     choose what is drawn of a scan. ``labels`` name several results, which by default are called by
     what differs in their configurations. ``plane`` are two directions of a phase portrait, or
-    two columns of a plane, and ``field`` what learns, counted from 1; a ``path`` that ends in .gif
-    or .mp4 makes it a film. :class:`~orderparams.errors.ConfigurationError` for what makes no sense
-    or would change nothing; an existing file is replaced with ``force`` alone.
+    two columns of a plane, and ``field`` what learns, counted from 1; ``bands`` a dimension in
+    which SGD is drawn around a run, if its fluctuations are known; a ``path`` that ends in .gif or
+    .mp4 makes it a film. :class:`~orderparams.errors.ConfigurationError` for what makes no sense or
+    would change nothing; an existing file is replaced with ``force`` alone.
     """
     several = list(results) if isinstance(results, list | tuple) else [results]
     if not several:
@@ -296,6 +298,7 @@ def plot_results(
         tuple(labels),
         tuple(plane),
         field or 0,
+        bands or 0,
     )
     sheet = None if style is None else Path(style)
     with drawing(theme, sheet) as own, told_of(sheet):

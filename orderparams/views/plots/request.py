@@ -22,7 +22,8 @@ class Request:
     which "" leaves out; ``size`` is width and height in inches, the height None where the panels
     decide it. ``at`` and ``over`` choose what is drawn of a scan; ``labels`` are the names of
     several results. ``plane`` are two directions of a phase portrait, or two columns of a
-    plane, and ``field`` what learns; counted from 1.
+    plane, and ``field`` what learns; counted from 1. ``bands`` is the dimension for which they are
+    drawn.
     """
 
     kind: str = ""
@@ -36,6 +37,7 @@ class Request:
     labels: tuple[str, ...] = ()
     plane: tuple[int, ...] = ()
     field: int = 0
+    bands: int = 0
 
     @property
     def given(self) -> list[str]:

@@ -1,0 +1,45 @@
+"""What keys must satisfy where fluctuations are asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orderparams.config.matrices import Found
+from orderparams.errors import ConfigurationError
+
+
+def wanted(problem: Any) -> bool:
+    """Whether a problem asks for fluctuations."""
+    settings = getattr(problem, "fluctuations", None)
+    return settings is not None and settings.enabled
+
+
+def check_fluctuations(problem: Any) -> Found:
+    """SGD whose steps are plain, and a start to fluctuate from."""
+    if not wanted(problem):
+        return
+    training, asked = problem.training, "fluctuations.enabled = true"
+    if training.rule != "sgd":
+        yield ConfigurationError(
+            f"{asked}: gradient flow does not fluctuate; set training.rule = 'sgd', or leave it out"
+        )
+    unknown = {
+        f"training.momentum = {training.momentum:g}": training.momentum != 0,
+        "training.repulsion": training.repulsion is not None and training.repulsion.strength > 0,
+        "training.constraint = 'sphere'": training.constraint == "sphere",
+    }
+    for what, given in unknown.items():
+        if given:
+            yield unserved(what)
+    if problem.fluctuations.start == "random" and problem.initial.kind != "random":
+        yield ConfigurationError(
+            "fluctuations.start = 'random' is over starts that are drawn, and this one is given by "
+            "its overlaps; set initial.kind = 'random', or fluctuations.start = 'fixed'"
+        )
+
+
+def unserved(what: str) -> ConfigurationError:
+    """The error for a setting under which fluctuations are not known."""
+    return ConfigurationError(
+        f"fluctuations.enabled = true does not serve {what}; leave one of them out"
+    )

@@ -1,0 +1,88 @@
+"""The order parameters of n vectors as one vector X: m (n, d), q (lower triangle), and the numbers.
+
+The flow is differentiated in Y = (m, s, numbers), s = q − m mᵀ, where the states of vectors are a
+cone of s at any m; in X one may step out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """Of n vectors with d hidden directions; ``rates`` are the learning rates of the numbers."""
+
+    count: int
+    directions: int
+    rates: Mapping[str, float]
+
+    @property
+    def triangle(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows and columns of the entries of q."""
+        return np.tril_indices(self.count)
+
+    @property
+    def overlaps(self) -> int:
+        """Entries of m, which stand first."""
+        return self.count * self.directions
+
+    @property
+    def size(self) -> int:
+        """All entries."""
+        return self.overlaps + len(self.triangle[0]) + self.count * len(self.rates)
+
+    def pack(self, overlap: Array, square: Array, numbers: Mapping[str, Array]) -> Array:
+        """X or Y (…, N) from m (…, n, d), q or s (…, n, n) and numbers (…, n)."""
+        rows, columns = self.triangle
+        leading = overlap.shape[:-2]
+        learned = [numbers[name] for name in self.rates]
+        parts = [overlap.reshape(*leading, -1), square[..., rows, columns], *learned]
+        packed: Array = np.concatenate(parts, axis=-1)
+        return packed
+
+    def unpack(self, packed: Array) -> tuple[Array, Array, dict[str, Array]]:
+        """The parts of one X or Y (N,)."""
+        rows, columns = self.triangle
+        ends = np.cumsum([self.overlaps, len(rows), *[self.count] * len(self.rates)])[:-1]
+        overlap, lower, *learned = np.split(packed, ends)
+        square = np.zeros((self.count, self.count))
+        square[rows, columns] = square[columns, rows] = lower
+        numbers = dict(zip(self.rates, learned, strict=True))
+        return overlap.reshape(self.count, self.directions), square, numbers
+
+    def slopes(self, overlap: Array) -> Array:
+        """∂Y/∂X (N, N) at m (n, d): ds = dq − dm mᵀ − m dmᵀ."""
+        found = np.eye(self.size)
+        rows, columns = self.triangle
+        entry = self.overlaps + np.arange(len(rows))
+        for f in range(self.directions):
+            np.add.at(found, (entry, rows * self.directions + f), -overlap[columns, f])
+            np.add.at(found, (entry, columns * self.directions + f), -overlap[rows, f])
+        return found
+
+    def spread(self, covariance: Array) -> Array:
+        """Σ_f Cov(m_if, m_jf) (n, n) from the covariance (N, N) of X."""
+        shape = (self.count, self.directions, self.count, self.directions)
+        own = covariance[: self.overlaps, : self.overlaps].reshape(shape)
+        spread: Array = np.einsum("ifjf->ij", own)
+        return spread
+
+    def random(self, variance: float) -> Array:
+        """D times the covariance (N, N) of X of vectors drawn from N(0, variance·I_D): v of m,
+        v²(δ_ik δ_jl + δ_il δ_jk) of q_ij with q_kl."""
+        rows, columns = self.triangle
+        same = np.equal.outer
+        pairs = same(rows, rows) & same(columns, columns)
+        crossed = same(rows, columns) & same(columns, rows)
+        found = np.zeros((self.size, self.size))
+        found[: self.overlaps, : self.overlaps] = variance * np.eye(self.overlaps)
+        own = slice(self.overlaps, self.overlaps + len(rows))
+        found[own, own] = variance**2 * (pairs.astype(float) + crossed)
+        return found

@@ -1,0 +1,151 @@
+"""The fluctuations of SGD of one model of vectors, state by state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.models.interface import Local
+from orderparams.models.parameters import OrderParameter
+from orderparams.models.vectors.flow import VectorFlow
+from orderparams.models.vectors.fluctuations.coordinates import Coordinates
+from orderparams.models.vectors.fluctuations.derivatives import Differences
+from orderparams.models.vectors.fluctuations.nodes import Nodes
+from orderparams.models.vectors.fluctuations.responses import Responder
+from orderparams.models.vectors.fluctuations.step import Step, step_at
+from orderparams.models.vectors.fluctuations.unseen import Unseen
+from orderparams.models.vectors.geometry import Vectors
+
+Array = NDArray[np.float64]
+
+
+class VectorNoise:
+    """The coordinates are those of the flow, then the overlaps that it need not know.
+
+    ``flow`` is of SGD; ``gentle`` the same with expectations that are good enough for differences.
+    """
+
+    def __init__(
+        self,
+        problem: Any,
+        flow: VectorFlow,
+        gentle: VectorFlow,
+        responder: Responder,
+        workers: int,
+    ) -> None:
+        settings, training = problem.fluctuations, problem.training
+        self.flow, self.responder = flow, responder
+        self.initial, self.from_random = problem.initial, settings.start == "random"
+        count, directions = flow.start.overlap.shape
+        self.seen = Coordinates(count, directions, flow.rule.rates)
+        self.whole = Coordinates(count, responder.directions, flow.rule.rates)
+        self.unseen = Unseen(self.seen, self.whole)
+        self.nodes = Nodes(responder, count, settings.taken, settings.seed)
+        self.differences = Differences(gentle, self.seen, workers)
+        self.rate, self.batch = training.learning_rate, training.batch_size
+
+    @property
+    def size(self) -> int:
+        """Coordinates N."""
+        return self.whole.size
+
+    @property
+    def start(self) -> Array:
+        """The y of the flow around which all fluctuates."""
+        if not self.from_random:
+            return self.flow.initial_state
+        start, variance = self.flow.start, self.initial.variance
+        residual = variance * np.eye(start.count)
+        vectors = self.flow.dressed(0.0 * start.overlap, np.sqrt(residual), start.numbers)
+        return self.flow.pack(vectors.overlap, residual, vectors.numbers)
+
+    @property
+    def spread(self) -> Array:
+        """D times the covariance (N, N) of starts."""
+        if not self.from_random:
+            return np.zeros((self.size, self.size))
+        found = self.whole.random(self.initial.variance)
+        order = self.order
+        return found[np.ix_(order, order)]
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The coordinates of all overlaps in the order of those here."""
+        return np.concatenate([self.unseen.others, self.unseen.own])
+
+    def point(self, y: Array) -> Array:
+        """Y at y of the flow, m, s and numbers."""
+        vectors, residual = self.flow.unpack(y)
+        return self.seen.pack(vectors.overlap, residual, vectors.numbers)
+
+    def position(self, y: Array) -> Array:
+        """The coordinates at y of the flow."""
+        vectors, residual = self.flow.unpack(y)
+        square = residual + vectors.overlap @ vectors.overlap.T
+        known = self.seen.pack(vectors.overlap, square, vectors.numbers)
+        return np.concatenate([known, np.zeros(self.unseen.size)])
+
+    def shown(self, parameters: Iterable[OrderParameter]) -> Array:
+        """The linear map (M, N) from coordinates to the entries of order parameters, in the order
+        of their table and of :meth:`OrderParameter.entries`."""
+        columns = []
+        for unit in np.eye(self.seen.size):
+            overlap, square, numbers = self.seen.unpack(unit)
+            known = {"overlap": self.flow.measured(overlap), "self_overlap": square, **numbers}
+            columns.append(
+                [
+                    known[one.name][index]
+                    for one in parameters
+                    for index in one.entries(known[one.name].shape)
+                ]
+            )
+        unknown = np.zeros((len(columns[0]), self.unseen.size))
+        return np.hstack([np.array(columns).T, unknown])
+
+    def at(self, t: float, y: Array, pulse: Callable[[], None]) -> Local:
+        """All of it at y of the flow and time t."""
+        point = self.point(y)
+        slope = self.differences.slope(t, point, pulse)
+        rate = self.rate * self.flow.rule.schedule.share_at(t)
+        vectors = self.differences.vectors(point)
+
+        def step(hidden: Array) -> Step:
+            return self.step(vectors, hidden, rate)
+
+        none = np.zeros((self.seen.count, self.responder.directions - self.seen.directions))
+        here, seen = step(none), self.seen.size
+        jacobian, covariance = np.zeros((2, self.size, self.size))
+        order = self.order
+        found = here.covariance[np.ix_(order, order)]
+        jacobian[:seen, :seen] = slope.jacobian
+        jacobian[seen:, seen:] = self.unseen.jacobian(step)
+        covariance[:seen, :seen] = rate * found[:seen, :seen]
+        covariance[seen:, seen:] = rate * found[seen:, seen:]
+        own = np.zeros(self.unseen.size)
+
+        def curvature(spread: Array) -> Array:
+            shift = self.differences.curvature(t, point, slope, spread[:seen, :seen], pulse)
+            if self.unseen.size:
+                shift = shift + self.unseen.curvature(step, slope, here, spread[seen:, seen:])
+            return np.concatenate([shift[:-1], own, shift[-1:]])
+
+        return Local(
+            np.concatenate([slope.value[:-1], own]),
+            jacobian,
+            covariance,
+            here.drift[order],
+            here.noise[order] / self.batch,
+            np.concatenate([slope.gradient, own]),
+            curvature,
+        )
+
+    def step(self, vectors: Vectors, hidden: Array, rate: float) -> Step:
+        """A step at vectors with overlaps with what the flow need not know, (n, hidden)."""
+        overlap = np.hstack([vectors.overlap, hidden])
+        known: Mapping[str, Array] = vectors.numbers
+        whole = self.flow.dressed(overlap, vectors.residual, known)
+        decay = self.flow.rule.weight_decay
+        return step_at(self.nodes, self.whole, whole, rate, self.batch, decay)

@@ -1,0 +1,231 @@
+"""Fluctuations of SGD along a flow: looked at in some states, and propagated between them.
+
+With S the covariance, times D, of the order parameters, and b their mean deviation from the flow,
+
+    dS/dt = J S + S Jᵀ + γC,    db/dt = J b + c − ½γ₀(γ̂ J f + γ̂′ f + γ̂ γ̂′ γ₀ ∂f/∂γ) + ½ S:∂²f,
+
+γ = γ₀γ̂(t) with the share γ̂ of the learning rate that a schedule leaves. The term in γ₀ is that of
+a flow followed in steps of equal elapsed times γ₀/D (the modified equation of Euler's method).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+
+from orderparams import memory
+from orderparams.models import registry
+from orderparams.models.interface import Flow, Fluctuating, Local, Noise, model_of
+from orderparams.models.schedule import Schedule, schedule_of
+from orderparams.processors import threads
+from orderparams.results.fluctuations import Fluctuations
+from orderparams.run.path import Path
+from orderparams.run.propagation import Coefficients, Pieces, propagate
+
+Array = NDArray[np.float64]
+
+LEAST = 6
+"""Knots of a segment."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A stretch of time in which all is smooth: knots (K,), what is found there, h and the
+    curvature of the risk (K, N+1)."""
+
+    knots: Array
+    found: list[Local]
+    bent: Array
+
+    def spline(self, values: Any) -> Callable[[Array], Array]:
+        """A cubic in time through what is known at the knots (K, …)."""
+        spline: Callable[[Array], Array] = CubicSpline(self.knots, np.array(values))
+        return spline
+
+    @property
+    def jacobian(self) -> Callable[[Array], Array]:
+        """J in time."""
+        return self.spline([one.jacobian for one in self.found])
+
+    @property
+    def coefficients(self) -> Coefficients:
+        """Those of the linear equations."""
+        covariance = self.spline([one.covariance for one in self.found])
+        return Coefficients(self.jacobian, covariance, self.spline(self.bent[:, :-1]))
+
+    def within(self, times: Array) -> NDArray[np.bool_]:
+        """Which times (T,) it has; both ends are its own."""
+        inside: NDArray[np.bool_] = (times >= self.knots[0]) & (times <= self.knots[-1])
+        return inside
+
+
+class Linear(NamedTuple):
+    """On a grid of times (G,): the pieces between them, S (G, N, N) and b (G, N)."""
+
+    grid: Array
+    pieces: Pieces
+    covariance: Array
+    shift: Array
+
+
+def fluctuate(
+    problem: Any,
+    flow: Flow,
+    noise: Noise,
+    follow: Callable[[Array], Path],
+    times: Array,
+    pulse: Callable[[float], None],
+) -> Fluctuations:
+    """The fluctuations at some times, the first of them 0, around a flow.
+
+    ``follow`` follows it from a start to the last of the times; ``pulse`` is called with the time
+    that is worked on.
+    """
+    settings, schedule = problem.fluctuations, schedule_of(problem)
+    path = follow(noise.start)
+
+    def at(t: float, until: float) -> Local:
+        before = min(t, float(np.nextafter(until, 0.0)))
+        return noise.at(before if until < times[-1] else t, path(t), lambda: pulse(t))
+
+    segments = []
+    for knots in knots_of(path, times[-1], settings.points, schedule, flow):
+        found = [at(t, knots[-1]) for t in knots]
+        segments.append(Segment(knots, found, np.zeros((len(knots), noise.size + 1))))
+    linear = solved(segments, times, noise.spread)
+    if settings.shifted:
+        rate = problem.training.learning_rate
+        segments = [
+            bent(one, linear.covariance[np.searchsorted(linear.grid, one.knots)], schedule, rate)
+            for one in segments
+        ]
+        linear = solved(segments, times, noise.spread)
+    return shown(problem, flow, noise, path, segments, linear, times)
+
+
+def noise_of(problem: Any, flow: Flow, times: int) -> Noise:
+    """What the model of a problem knows of its fluctuations.
+
+    :class:`~orderparams.errors.ConfigurationError` if they do not fit into memory at so many times.
+    """
+    model = cast(Fluctuating, model_of(problem))
+    noise = model.noise(problem, flow, threads() if flow.long_work else 1)
+    memory.require(
+        8 * noise.size**2 * (8 * times + 12 * problem.fluctuations.points),
+        f"fluctuations of {noise.size} order parameters at {times} times",
+        "lower output.points, or the number of vectors that learn",
+    )
+    return noise
+
+
+def knots_of(path: Path, end: float, points: int, schedule: Schedule, flow: Flow) -> list[Array]:
+    """Knots between the times at which the learning rate jumps, or from which the flow rests, each
+    of which is one twice."""
+    jumps = sorted(t for t in {*schedule.changes, path.times[-1]} if 0 < t < end)
+    known = path.knots(points, end, flow.units)
+    found = []
+    for begin, stop in itertools.pairwise([0.0, *jumps, end]):
+        inner = known[(known > begin) & (known < stop)]
+        if len(inner) < LEAST - 2:
+            inner = np.linspace(begin, stop, LEAST)[1:-1]
+        found.append(np.concatenate([[begin], inner, [stop]]))
+    return found
+
+
+def bent(segment: Segment, covariances: Array, schedule: Schedule, rate: float) -> Segment:
+    """A segment with the sources of the shift, from S (K, N, N) at its knots."""
+    rows = []
+    inside = segment.knots.copy()
+    inside[-1] = np.nextafter(inside[-1], 0.0)
+    for t, one, covariance in zip(inside, segment.found, covariances, strict=True):
+        curved = one.curvature(covariance)
+        share, slope = schedule.share_at(t), schedule.slope_at(t)
+        euler = share * (one.jacobian @ one.velocity + slope * rate * one.by_rate)
+        euler += slope * one.velocity
+        curved[:-1] += one.drift - 0.5 * rate * euler
+        rows.append(curved)
+    return dataclasses.replace(segment, bent=np.array(rows))
+
+
+def solved(segments: list[Segment], times: Array, start: Array) -> Linear:
+    """S and b at some times and at all knots, from S at the start and b = 0."""
+    grid = np.unique(np.concatenate([times, *(one.knots for one in segments)]))
+    found = [propagate(one.coefficients, one.knots, grid[one.within(grid)]) for one in segments]
+    pieces = Pieces(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    covariance, shift = [start], [np.zeros(len(start))]
+    for flow, noise, drift in zip(*pieces, strict=True):
+        covariance.append(flow @ covariance[-1] @ flow.T + noise)
+        shift.append(flow @ shift[-1] + drift)
+    return Linear(grid, pieces, np.array(covariance), np.array(shift))
+
+
+def joined(linear: Linear, times: Array) -> tuple[Array, Array]:
+    """Φ and Q (T−1, N, N) between times of the grid."""
+    size = linear.covariance.shape[-1]
+    flows = np.tile(np.eye(size), (len(times) - 1, 1, 1))
+    noises = np.zeros_like(flows)
+    owners = np.searchsorted(times, linear.grid[:-1], side="right") - 1
+    for i, flow, noise in zip(
+        owners, linear.pieces.propagator, linear.pieces.covariance, strict=True
+    ):
+        flows[i] = flow @ flows[i]
+        noises[i] = flow @ noises[i] @ flow.T + noise
+    return flows, noises
+
+
+def shown(
+    problem: Any,
+    flow: Flow,
+    noise: Noise,
+    path: Path,
+    segments: list[Segment],
+    linear: Linear,
+    times: Array,
+) -> Fluctuations:
+    """What was found, of the order parameters."""
+    parameters = registry.configuration(problem.model).order_parameters(problem)
+    states = [path(t) for t in times]
+    first = flow.state(states[0])
+    view = noise.shown(parameters)
+    back = np.linalg.pinv(view)
+    place = np.searchsorted(linear.grid, times)
+    covariance, shift = linear.covariance[place], linear.shift[place]
+    flows, noises = joined(linear, times)
+    growth, variance, moved = np.empty((3, len(times)))
+    for one in segments:
+        own = one.within(times)
+        gradients = one.spline([found.gradient for found in one.found])(times[own])
+        jacobians = view @ one.jacobian(times[own]) @ back
+        growth[own] = np.linalg.eigvals(jacobians).real.max(axis=1)
+        variance[own] = np.einsum("ti,tij,tj->t", gradients, covariance[own], gradients)
+        moved[own] = (gradients * shift[own]).sum(1) + one.spline(one.bent[:, -1])(times[own])
+    known = 1.0 if problem.fluctuations.shifted else np.nan
+    return Fluctuations(
+        problem=problem,
+        parameter=np.array(
+            [one.label(index) for one in parameters for index in one.entries(first[one.name].shape)]
+        ),
+        time=times,
+        flow=np.array([view @ noise.position(y) for y in states]),
+        covariance=symmetric(view @ covariance @ view.T),
+        shift=known * (shift @ view.T),
+        propagator=view @ flows @ back,
+        innovation_covariance=symmetric(view @ noises @ view.T),
+        growth_rate=growth,
+        risk=np.array([flow.risk(flow.state(y)) for y in states]),
+        risk_variance=variance,
+        risk_shift=known * moved,
+    )
+
+
+def symmetric(matrices: Array) -> Array:
+    """The symmetric part of matrices (T, n, n), which rounding may have left."""
+    part: Array = 0.5 * (matrices + np.swapaxes(matrices, 1, 2))
+    return part

@@ -1,0 +1,99 @@
+"""Single steps of SGD on whole vectors in plain NumPy: what they do to order parameters.
+
+Written from theory 1, 2, 4 and 6 without a look at the package. Tokens (N, L, D), heads k (H, D).
+"""
+
+import numpy as np
+
+
+def frame(overlap, self_overlap, hidden, dimension):
+    """Vectors k (H, D) with such overlaps with the first axes times √D."""
+    overlap = np.asarray(overlap, float)
+    heads, features = overlap.shape
+    vectors = np.zeros((heads, dimension))
+    vectors[:, :features] = overlap
+    rest = np.asarray(self_overlap) - overlap @ overlap.T
+    vectors[:, hidden : hidden + heads] = np.linalg.cholesky(rest)
+    return vectors * np.sqrt(dimension)
+
+
+def softmax_family(problem, overlap, self_overlap, beta, u, dimension, batches, seed):
+    """Changes of m, q, β and u (N, parameters), times D/γ, in single steps of attention."""
+    task, attention, training = problem.task, problem.attention, problem.training
+    draw = np.random.default_rng(seed)
+    length, features = task.length, task.signal.features
+    scalar, gamma, batch = task.target == "scalar", training.learning_rate, training.batch_size
+    decay = training.weight_decay
+    k = frame(overlap, self_overlap, features + scalar, dimension)
+    heads, root = len(k), np.sqrt(dimension)
+    strengths = np.sqrt(task.signal.strengths)
+    norm = attention.bias == "norm"
+    joint = attention.activation == "bayes-softmax"
+    kappa = attention.kappa or 0.0
+    beta = -0.5 * np.diag(self_overlap) if norm else np.asarray(beta, float)
+    total = np.zeros((batches, heads, dimension))
+    by_beta, by_u = np.zeros((2, batches, heads))
+    lengths, weights = (
+        (length.values, length.weights) if hasattr(length, "values") else ([length], [1])
+    )
+    for _ in range(batch):
+        chosen = draw.choice(lengths, size=batches, p=np.array(weights) / sum(weights))
+        longest = max(lengths)
+        x = draw.standard_normal((batches, longest, dimension))
+        which, side = draw.integers(features, size=batches), draw.choice([-1, 1], size=batches)
+        x[np.arange(batches), 0, which] += side * strengths[which]
+        there = np.arange(longest) < chosen[:, None]
+        chi = np.einsum("hd,nld->nhl", k / root, x) + beta[:, None]
+        e = np.exp(chi) * there[:, None]
+        z = kappa + (e.sum((1, 2), keepdims=True) if joint else e.sum(2, keepdims=True))
+        s = e / z
+        a = s.sum(1) if joint else np.einsum("h,nhl->nl", u, s)
+        r = a.copy()
+        r[:, 0] -= 1
+        if scalar:
+            v = x[:, :, features]
+            error = (r * v).sum(1) - task.noise * draw.standard_normal(batches)
+            c = 2 * error[:, None] * v
+        else:
+            c = 2 * r
+        if joint:
+            g = s * (c - (c * a).sum(1)[:, None])[:, None]
+        else:
+            g = u[:, None] * s * (c[:, None] - np.einsum("nl,nhl->nh", c, s)[:, :, None])
+            by_u += np.einsum("nl,nhl->nh", c, s) / batch
+        total += np.einsum("nhl,nld->nhd", g, x) / batch / root
+        by_beta += g.sum(2) / batch
+    radial = by_beta[:, :, None] if norm else 0.0
+    new = k - gamma * total + gamma / dimension * (radial - decay) * k
+    return changes(k, new, features, dimension, gamma), -by_beta, -by_u
+
+
+def committee(problem, overlap, self_overlap, dimension, steps, seed):
+    """The same of students that learn from orthogonal teachers, and of their second layer."""
+    from scipy.special import erf
+
+    training, draw = problem.training, np.random.default_rng(seed)
+    teachers, gamma = problem.task.teachers, training.learning_rate
+    w = frame(overlap, self_overlap, teachers, dimension)
+    a = np.array(problem.initial.second_layer)
+    x = draw.standard_normal((steps, dimension))
+    fields = x @ w.T / np.sqrt(dimension)
+    labels = erf(x[:, :teachers] / np.sqrt(2)).sum(1) + problem.task.noise * draw.standard_normal(
+        steps
+    )
+    values = erf(fields / np.sqrt(2))
+    error = (values @ a - labels)[:, None]
+    g = error * a * np.sqrt(2 / np.pi) * np.exp(-(fields**2) / 2)
+    new = w - gamma / np.sqrt(dimension) * g[:, :, None] * x[:, None]
+    new = new - gamma / dimension * training.weight_decay * w
+    return changes(w, new, teachers, dimension, gamma), -error * values
+
+
+def changes(before, after, features, dimension, gamma):
+    """Of m and the lower triangle of q (N, ·), times D/γ."""
+    m, n = ((of[..., :features] / np.sqrt(dimension)) for of in (before, after))
+    moved = (n - m).reshape(len(after), -1)
+    q = before @ before.T / dimension
+    new = np.einsum("nhd,ngd->nhg", after, after) / dimension - q
+    rows, columns = np.tril_indices(len(before))
+    return np.hstack([moved, new[:, rows, columns]]) * dimension / gamma
