@@ -25,6 +25,7 @@ def check_fluctuations(problem: Any) -> Found:
         )
     unknown = {
         f"training.momentum = {training.momentum:g}": training.momentum != 0,
+        "training.inertia": training.inertia is not None,
         "training.repulsion": training.repulsion is not None and training.repulsion.strength > 0,
         "training.constraint = 'sphere'": training.constraint == "sphere",
     }
