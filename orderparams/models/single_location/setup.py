@@ -125,6 +125,7 @@ def build_task(config: TaskConfig) -> tasks.Task:
         build_signal(config.signal),
         config.target,
         config.noise,
+        config.signal_noise,
     )
 
 

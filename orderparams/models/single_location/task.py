@@ -62,7 +62,8 @@ class Task:
     """Single-location regression: law on the number L of tokens, P_θ, and the target.
 
     lengths (n,) with probabilities length_weights (n,); target "token" or "scalar"; noise is the
-    standard deviation Δ of the label noise of the scalar target.
+    standard deviation Δ of the label noise of the scalar target, signal_noise γ_s that of the token
+    with the signal in all directions.
     """
 
     lengths: NDArray[np.int64]
@@ -70,6 +71,12 @@ class Task:
     signal: Signal
     target: str = "token"
     noise: float = 0.0
+    signal_noise: float = 1.0
+
+    @property
+    def signal_variance(self) -> float:
+        """γ_s², the variance of the token with the signal in all directions."""
+        return self.signal_noise**2
 
     @property
     def other_tokens(self) -> Lengths:

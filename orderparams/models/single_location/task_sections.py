@@ -190,3 +190,10 @@ class TaskConfig:
         unit="standard deviation of the scalar target without it",
         within="positive only for the scalar target",
     )
+    signal_noise: float = option(
+        number(low=0.0, high=100.0, above=True),
+        1.0,
+        meaning="noise γ_s of the token with the signal, in all directions",
+        unit=AMPLITUDE,
+        later=True,
+    )
