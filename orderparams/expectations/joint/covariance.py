@@ -53,27 +53,29 @@ def constant(value: float) -> Polynomial:
     return Polynomial({(0, 0, 0): value})
 
 
-def token_term(is_signal: bool, scalar: bool, noise: float) -> Polynomial:
-    """v(a) = E_z[g_hℓ g_h'ℓ]/(π_hℓ π_h'ℓ) of a signal or a noise token.
+def token_term(is_signal: bool, scalar: bool, noise: float, variance: float = 1.0) -> Polynomial:
+    """v(a) = σ_ℓ² E_z[g_hℓ g_h'ℓ]/(π_hℓ π_h'ℓ) of a signal or a noise token.
 
-    With r_ℓ = a_ℓ − δ_ℓε and S = Σ_j r_j a_j: g_hℓ = 2 p_hℓ (r_ℓ − S) for the token target. For the
-    scalar target g_hℓ = 2 (Σ_j r_j z_j − Δξ) p_hℓ (z_ℓ − Σ_j a_j z_j), whose square averages to
-    4 p p' [(|r|² + Δ²)(1 − 2a_ℓ + Σa²) + 2 (r_ℓ − S)²] over z and ξ.
+    With σ_ε² = ``variance``, 1 for noise, r_ℓ = a_ℓ − δ_ℓε and S = Σ_j σ_j² r_j a_j: g_hℓ =
+    2 p_hℓ (σ_ℓ² r_ℓ − S) for the token target. For the scalar target g_hℓ = 2 (Σ_j r_j z_j − Δξ)
+    p_hℓ (z_ℓ − Σ_j a_j z_j), whose square averages to 4 p p' [(Σσ²r² + Δ²)(σ_ℓ² − 2 σ_ℓ² a_ℓ +
+    Σσ²a²) + 2 (σ_ℓ² r_ℓ − S)²] over z and ξ.
     """
+    weight = constant(variance if is_signal else 1.0)
     own = Polynomial({(1, 0, 0): 1.0})
     at_signal = own if is_signal else Polynomial({(0, 1, 0): 1.0})
-    squares = own * own + Polynomial({(0, 0, 1): 1.0})
+    squares = weight * own * own + Polynomial({(0, 0, 1): 1.0})
     if not is_signal:
-        squares += at_signal * at_signal
+        squares += constant(variance) * at_signal * at_signal
     minus = constant(-1.0)
     residual = own + constant(-1.0) if is_signal else own
-    slope = residual + minus * (squares + minus * at_signal)
+    slope = weight * residual + minus * (squares + constant(-variance) * at_signal)
     term = slope * slope
     if scalar:
-        loss = constant(1.0 + noise**2) + constant(-2.0) * at_signal + squares
-        spread = constant(1.0) + constant(-2.0) * own + squares
+        loss = constant(variance + noise**2) + constant(-2.0 * variance) * at_signal + squares
+        spread = weight + constant(-2.0) * weight * own + squares
         term = loss * spread + constant(2.0) * term
-    return constant(4.0) * own * own * term
+    return constant(4.0) * weight * own * own * term
 
 
 def term_adjoints(polynomial: Polynomial, transforms: Transforms, is_signal: bool) -> Array:

@@ -5,7 +5,8 @@ With f(χ_hℓ) and its derivatives f′, f″ of a curve, and ∂loss/∂f_hℓ
     element-wise:  a_ℓ = C + Σ_h v_h f_hℓ,               pull = 2 v_h r_ℓ
     normalised:    s_hℓ = e^f_hℓ / (κ + Σ_j e^f_hj),     pull = 2 v_h s_hℓ (r_ℓ − Σ_j r_j s_hj),
 
-f being the logarithm of what is normalised, and a_ℓ = Σ_h v_h s_hℓ.
+f being the logarithm of what is normalised, and a_ℓ = Σ_h v_h s_hℓ. r_ℓ is a_ℓ − δ_ℓ0 times the
+variance σ_ℓ² of the token's noise, 1 but for the first; V = E[Σ_ℓ σ_ℓ² g_hℓ g_h'ℓ].
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ class Heads(NamedTuple):
 
 class Form(NamedTuple):
     """f; whether it is element-wise or normalised with κ; whether V is summed, and ``label``: Δ² ≥
-    0 for the scalar target, else negative."""
+    0 for the scalar target, else negative; and the variance of the first token's noise."""
 
     curve: Any
     elementwise: bool
     kappa: float
     covariance: bool
     label: float
+    variance: float
 
 
 class CurvedSums(NamedTuple):
@@ -105,11 +107,14 @@ def add_sequence(
     else:
         share_out(values, form.kappa, shares)
     loss, total = 0.0, 0.0
+    variances = np.ones(length)
+    variances[0] = form.variance
     for token in range(length):
-        residual[token] = offset - (1.0 if token == 0 else 0.0)
+        plain = offset - (1.0 if token == 0 else 0.0)
         for h in range(count):
-            residual[token] += v[h] * shares[h, token]
-        loss += residual[token] ** 2
+            plain += v[h] * shares[h, token]
+        residual[token] = variances[token] * plain
+        loss += plain * residual[token]
         total += residual[token]
     rest[0] += mass * loss
     rest[1] += mass * 2.0 * total
@@ -125,8 +130,8 @@ def add_sequence(
                 pull = 2.0 * v[h] * residual[token]
             else:
                 pull = 2.0 * v[h] * s * (residual[token] - center)
-                own += pull * (1.0 - 2.0 * s) * f1 * f1
-            own += pull * bends[h, token]
+                own += variances[token] * pull * (1.0 - 2.0 * s) * f1 * f1
+            own += variances[token] * pull * bends[h, token]
             g[h, token] = pull * f1
             pulled += g[h, token]
         numbers[h, 0] += mass * pulled
@@ -140,15 +145,18 @@ def add_sequence(
             common = 0.0
             if not form.elementwise:
                 for token in range(length):
-                    common += shares[h, token] * shares[k, token]
+                    common += variances[token] * shares[h, token] * shares[k, token]
             jacobian, square = 0.0, 0.0
             for token in range(length):
-                product = slopes[h, token] * slopes[k, token]
-                if not form.elementwise:
+                variance = variances[token]
+                product = variance * slopes[h, token] * slopes[k, token]
+                if form.elementwise:
+                    product *= variance
+                else:
                     s, t = shares[h, token], shares[k, token]
-                    product *= s * t * (1.0 - s - t + common)
+                    product *= s * t * (variance * (1.0 - s - t) + common)
                 jacobian += product
-                square += g[h, token] * g[k, token]
+                square += variance * g[h, token] * g[k, token]
             jacobian *= v[h] * v[k]
             gamma[h, k] += mass * jacobian
             if form.covariance:

@@ -4,6 +4,8 @@ A group is ``LANES`` nodes y_ℓ with their images −y_ℓ; the tokens are x_�
 ``logits``, ``shares`` s_hℓ and ``slopes`` g_hℓ (2, H, L) hold both, one after the other in the same
 place; ``residual`` is r_ℓ = a_ℓ − δ_ℓ0 with the attention a_ℓ = Σ_h u_h s_hℓ. With
 c_h = Σ_ℓ r_ℓ s_hℓ, or c = Σ_ℓ r_ℓ a_ℓ for a joint normaliser, g_hℓ = 2 u_h s_hℓ (r_ℓ − c_h).
+Where the noise of the first token has another ``variance`` than 1, that of the others, its r_ℓ is
+multiplied by it in c_h and g_hℓ, and V is E[Σ_ℓ σ_ℓ² g_hℓ g_h'ℓ].
 ``mass`` is the weight of the samples.
 
 Products are summed in squares of two by two, so that each number loaded is used twice: H and F are
@@ -60,13 +62,14 @@ class PaddedHeads(NamedTuple):
 
 class Wanted(NamedTuple):
     """κ and kind of the normaliser; what is summed beside the risk: gradients, V; and ``label``:
-    Δ² ≥ 0 for the scalar target, else negative."""
+    Δ² ≥ 0 for the scalar target, else negative; and the variance of the first token's noise."""
 
     kappa: float
     joint: bool
     gradient: bool
     covariance: bool
     label: float
+    variance: float
 
 
 class Sums(NamedTuple):
@@ -226,6 +229,17 @@ def gram(weight: float, s: Vector, q: Vector) -> Vector:
 
 
 @kernel()
+def weighed_gram(weight: float, s: Vector, q: Vector, a: Vector, b: Vector, own: float) -> Vector:
+    """The same with the noise's variance σ_ℓ² of tokens, 1 but for the first, whose shares are a, b.
+
+    It is u_h u_h' Σ_ℓ σ_ℓ² s_hℓ s_h'ℓ (σ_ℓ² (1 − s_hℓ − s_h'ℓ) + Σ_j σ_j² s_hj s_h'j).
+    """
+    product = a * b
+    common, added = fma(own - 1.0, product, s), (own * own - 1.0) * product
+    return weight * (fma(common, common, s + added) - fma(added, a + b, q))
+
+
+@kernel()
 def add_separate_gram(
     shares: Vectors,
     head_weights: Array,
@@ -233,6 +247,7 @@ def add_separate_gram(
     gamma: Vectors,
     spread: Vector,
     scalar: bool,
+    own: float,
     v: Vectors,
 ) -> None:
     """Adds Σ_ℓ J_hℓ·J_h'ℓ, J_hℓ = ∂a/∂χ_hℓ, for one normaliser a head (lower triangle).
@@ -255,6 +270,12 @@ def add_separate_gram(
             w0, w1 = head_weights[j], head_weights[j + 1]
             g00, g01 = gram(u0 * w0, s00, q00), gram(u0 * w1, s01, q01)
             g10, g11 = gram(u1 * w0, s10, q10), gram(u1 * w1, s11, q11)
+            if own != 1.0:
+                a0, a1, b0, b1 = shares[h, 0], shares[h + 1, 0], shares[j, 0], shares[j + 1, 0]
+                g00 = weighed_gram(u0 * w0, s00, q00, a0, b0, own)
+                g01 = weighed_gram(u0 * w1, s01, q01, a0, b1, own)
+                g10 = weighed_gram(u1 * w0, s10, q10, a1, b0, own)
+                g11 = weighed_gram(u1 * w1, s11, q11, a1, b1, own)
             add_square(h, j, g00, g01, g10, g11, mass, gamma)
             if scalar:
                 add_square(h, j, g00, g01, g10, g11, spread, v)
@@ -262,23 +283,32 @@ def add_separate_gram(
 
 @kernel()
 def weigh_shares(
-    shares: Vectors, residual: Vectors, c: Vector, bend: float, weighted: Vectors
+    shares: Vectors, residual: Vectors, c: Vector, bend: float, own: float, weighted: Vectors
 ) -> None:
     """Shares p_hℓ of a joint normaliser times what makes Σ_ℓ p_h'ℓ weighted_hℓ the same sum.
 
     This is 1 − 2a_ℓ + Σ_j a_j². ``bend`` = 1 adds Σ_j r_j ∂²a_j/∂χ_hℓ∂χ_h'ℓ, but for the part
-    g_hℓ/2 on the diagonal: −2 (r_ℓ − c).
+    g_hℓ/2 on the diagonal: −2 (r_ℓ − c). With the variance ``own`` of the first token's noise it is
+    σ_ℓ² (σ_ℓ² (1 − 2a_ℓ) + Σ_j σ_j² a_j²), and −2 σ_ℓ² (σ_ℓ² r_ℓ − c).
     """
     square = splat(1.0)
     for token in range(len(residual)):
         a = residual[token] + (1.0 if token == 0 else 0.0)
         square = fma(a, a, square)
+    if own != 1.0:
+        first = residual[0] + 1.0
+        square = fma((own - 1.0) * first, first, square)
     for token in range(len(residual)):
         r = residual[token]
         a = r + (1.0 if token == 0 else 0.0)
         weight = square - 2.0 * (a + bend * (r - c))
         for h in range(len(shares)):
             weighted[h, token] = weight * shares[h, token]
+    if own != 1.0:
+        r = residual[0]
+        weight = (square - 1.0) - own * (1.0 + 2.0 * r) - (2.0 * bend) * (own * r - c)
+        for h in range(len(shares)):
+            weighted[h, 0] = own * weight * shares[h, 0]
 
 
 @kernel()
@@ -295,6 +325,15 @@ def slope(shares: Vectors, residual: Vectors, c: Vector, factor: float) -> tuple
 
 
 @kernel()
+def add_first_products(slopes: Vectors, mass: Vector, products: Vectors) -> None:
+    """Adds g_h0 g_h'0 (H, H) of the first token."""
+    for h in range(0, len(slopes), 2):
+        for j in range(0, h + 1, 2):
+            a0, a1, b0, b1 = slopes[h, 0], slopes[h + 1, 0], slopes[j, 0], slopes[j + 1, 0]
+            add_square(h, j, a0 * b0, a0 * b1, a1 * b0, a1 * b1, mass, products)
+
+
+@kernel()
 def add_group(
     y: Vectors,
     center: Vectors,
@@ -306,7 +345,7 @@ def add_group(
 ) -> None:
     """Adds the sums over one group."""
     weights, bias, head_weights, heads = padded
-    kappa, joint, gradient, covariance, label = wanted
+    kappa, joint, gradient, covariance, label, own = wanted
     shares, weighted, residual = space
     drift, gamma, v, rest = sums
     size = heads * shares.shape[2]
@@ -321,29 +360,38 @@ def add_group(
     for image in range(2):
         s, r = shares[image], residual[image]
         loss = inner(r, r)
+        if own != 1.0:
+            loss = fma((own - 1.0) * r[0], r[0], loss)
         rest[0, 2] = fma(mass, loss, rest[0, 2])
         if not gradient:
             continue
         spread = (2.0 * mass) * (loss + label)
-        c = loss + r[0]
+        c = loss + own * r[0]
         if joint:
-            weigh_shares(s, r, c, 1.0, weighted)
+            weigh_shares(s, r, c, 1.0, own, weighted)
             add_products(weighted, s, mass, gamma)
             if scalar:
-                weigh_shares(s, r, c, 0.0, weighted)
+                weigh_shares(s, r, c, 0.0, own, weighted)
                 add_products(weighted, s, spread, v)
         else:
-            add_separate_gram(s, head_weights, mass, gamma, spread, scalar, v)
+            add_separate_gram(s, head_weights, mass, gamma, spread, scalar, own, v)
+        r[0] = own * r[0]
         for h in range(heads):
             if not joint:
                 c = inner(r, s[h])
+            first = s[h, 0]
             total, square = slope(s[h], r, c, 2.0 * head_weights[h])
             rest[h, 0] = fma(mass, total, rest[h, 0])
             rest[h, 1] = fma(2.0 * mass, c, rest[h, 1])
             bend = 0.5 * total if joint else 0.5 * total - square
+            if own != 1.0:
+                share = splat(0.5) if joint else 0.5 - first
+                bend = fma((own - 1.0) * share, s[h, 0], bend)
             gamma[h, h] = fma(mass, bend, gamma[h, h])
         if covariance:
             add_products(s, s, mass, v)
+            if own != 1.0:
+                add_first_products(s, (own - 1.0) * mass, v)
     if gradient:
         add_drift(shares, y, center, mass, drift)
 

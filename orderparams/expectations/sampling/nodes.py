@@ -35,8 +35,11 @@ def aligned(shape: tuple[int, ...]) -> Array:
     return buffer[start : start + size].reshape(shape)
 
 
-def draw_nodes(signal: Mixture, length: int, heads: int, samples: int, seed: int) -> NodeSet:
-    """Nodes of ``samples`` sequences of ``length`` tokens, the signal in the first of them."""
+def draw_nodes(
+    signal: Mixture, length: int, heads: int, samples: int, seed: int, deviation: float = 1.0
+) -> NodeSet:
+    """Nodes of ``samples`` sequences of ``length`` tokens, the signal in the first of them, whose
+    noise has this standard deviation."""
     features = signal.features
     hidden = features if signal.covariances.any() else 0
     columns = hidden + length * (features + heads)
@@ -63,6 +66,7 @@ def draw_nodes(signal: Mixture, length: int, heads: int, samples: int, seed: int
     nodes = aligned((BLOCKS, points // BLOCKS // LANES, length, features + heads, LANES))
     nodes[..., :features, :] = grouped(noise.reshape(length, features, points))
     nodes[..., features:, :] = grouped(residual.reshape(length, heads, points))
+    nodes[:, :, 0] *= deviation
     if hidden:
         for c, root in enumerate(square_roots(signal.covariances)):
             part = component == c

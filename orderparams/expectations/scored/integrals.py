@@ -178,18 +178,19 @@ class Scored:
     def _single(self, h: int, head: Head, law: Law, seeds: Seeds, found: Integral) -> None:
         """A_h, G_hh, and the slopes of αA + γG."""
         alpha, gamma, w = seeds.alpha[h], seeds.gamma[h, h], head.weight
+        own = law.own
         means = [t[:3] @ weights for t, weights in zip(head.tables, head.weights, strict=True)]
         phi = means[0]
         psi = np.tensordot(law.shares[1:], means[1:], 1)
         g0, g1, g2 = power_derivatives(-phi[0], self.lengths)[:3]
         psi0 = 1.0 + psi[0]
         found.attended[h] = w @ (psi[1] * g0)
-        found.overlaps[h, h] = w @ (psi[2] * g0 + phi[2] * psi0 * g1)
-        own = gamma * psi[2] + alpha * psi[1]
+        found.overlaps[h, h] = w @ (own * psi[2] * g0 + phi[2] * psi0 * g1)
+        signal = own * gamma * psi[2] + alpha * psi[1]
         of_noise = w * np.array(
-            [own * g1 + gamma * phi[2] * psi0 * g2, np.zeros_like(w), gamma * psi0 * g1]
+            [signal * g1 + gamma * phi[2] * psi0 * g2, np.zeros_like(w), gamma * psi0 * g1]
         )
-        of_signal = w * np.array([gamma * phi[2] * g1, alpha * g0, gamma * g0])
+        of_signal = w * np.array([gamma * phi[2] * g1, alpha * g0, own * gamma * g0])
         for c, share in enumerate(law.shares):
             adjoint, table = of_signal if c else of_noise, head.tables[c]
             once = sum(adjoint[j] @ in_score(table, j, 1) for j in range(3))
@@ -229,12 +230,12 @@ class Scored:
         shape = deficit.shape
         g0, g1, g2 = power_derivatives(deficit.ravel(), self.lengths)[:3].reshape(3, *shape)
         w = np.outer(lead.weight, other.weight)
-        phi1, psi1 = products[0][1], tokens[1]
+        phi1, psi1 = products[0][1], law.own * tokens[1]
         overlap = float((w * (psi1 * g0 + phi1 * psi0 * g1)).sum())
         found.overlaps[h, k] = found.overlaps[k, h] = overlap
         w *= 2.0 * seeds.gamma[h, k]
         of_noise = [w * (psi1 * g1 + phi1 * psi0 * g2), w * psi0 * g1]
-        of_signal = [w * phi1 * g1, w * g0]
+        of_signal = [w * phi1 * g1, law.own * w * g0]
         for c, share in enumerate(law.shares):
             adjoints = of_signal if c else of_noise
             self._contract(c, pair, lead, others[c], adjoints, share, found.slopes)

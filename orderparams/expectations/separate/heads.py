@@ -31,6 +31,7 @@ def integrate_head(
     weight: Array1,
     lengths: Lengths,
     kappa: float,
+    own: float,
     alpha: float,
     gamma: float,
     mass: Array1,
@@ -38,7 +39,7 @@ def integrate_head(
 ) -> tuple[float, float, float]:
     """A, G and the miss of an identity for one head with tables (C+1, rows, n) and token (3, n).
 
-    mass (n,) becomes the integrand of αA + γG, weights included; adjoints (2, 3, n) its
+    The signal token has the weight ``own`` in G. mass (n,) becomes the integrand of αA + γG, weights included; adjoints (2, 3, n) its
     derivatives in rows 0, 1, 2 of the noise and of the signal token, with K_1 = −K_0′ and
     K_2 = K_0″ − K_0′. The identity: −F′ has the integral 1 (see :mod:`laplace`).
     """
@@ -53,7 +54,7 @@ def integrate_head(
     attended, overlap, identity = splat(0.0), splat(0.0), splat(0.0)
     for i in range(len(weights)):
         w, g0, g1, g2 = weights[i], g[0, i], g[1, i], g[2, i]
-        psi0, psi1, psi2 = 1.0 + s[0, i], 0.0 - s[1, i], s[2, i] - s[1, i]
+        psi0, psi1, psi2 = 1.0 + s[0, i], 0.0 - s[1, i], own * (s[2, i] - s[1, i])
         phi1, phi2 = 0.0 - f[1, i], f[2, i] - f[1, i]
         attention = w * psi1 * g0
         concentration = w * (psi2 * g0 + phi2 * psi0 * g1)
@@ -62,8 +63,8 @@ def integrate_head(
         masses[i] = gamma * concentration + alpha * attention
         identity += w * (psi1 * g0 + phi1 * psi0 * g1 + kappa * scales[i] * psi0 * g0)
         of_token[0, i] = gamma * w * phi2 * g1
-        of_token[1, i] = (0.0 - alpha - gamma) * w * g0
-        of_token[2, i] = gamma * w * g0
+        of_token[1, i] = (0.0 - alpha - own * gamma) * w * g0
+        of_token[2, i] = own * gamma * w * g0
         of_noise[0, i] = w * (gamma * (psi2 * g1 + phi2 * psi0 * g2) + alpha * psi1 * g1)
         of_noise[1, i] = 0.0 - gamma * w * psi0 * g1
         of_noise[2, i] = gamma * w * psi0 * g1
@@ -86,7 +87,7 @@ def head_integrals(
     and those of the signal token (3, n); and the largest miss of the identity.
     """
     scales, weights, sizes = grids
-    means, _, deviations, shares = law
+    means, _, deviations, shares, own = law
     alpha, gamma = seeds
     rows, digits = depth.rows, depth.digits
     attended, overlap, masses, (mean_slopes, covariance_slopes) = found
@@ -111,6 +112,7 @@ def head_integrals(
             weights[h, :size],
             lengths,
             kappa,
+            own,
             alpha[h],
             gamma[h, h],
             masses[h, :size],

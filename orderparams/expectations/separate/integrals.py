@@ -3,7 +3,9 @@
 With the shares s_hℓ = e^{χ_hℓ+β_h}/(κ + Σ_j e^{χ_hj+β_h}) of L tokens, of which one, ε, has a law
 of its own,
 
-    A_h = E[s_hε],    G_hh' = E[Σ_ℓ s_hℓ s_h'ℓ].
+    A_h = E[s_hε],    G_hh' = E[Σ_ℓ σ_ℓ² s_hℓ s_h'ℓ],
+
+σ_ε² being the variance of the noise of ε, and 1 that of the others.
 
 Both are integrals over one Laplace variable τ a head (:mod:`heads`, :mod:`pairs`), by trapezoid
 rules whose error falls exponentially in 1/step. The cost grows as H² and with the number of
@@ -86,9 +88,9 @@ class SeededSum:
 
 
 class Integrals:
-    """Seeded sums for logits χ_hℓ ~ N(0, q) of all tokens but ε, whose are χ_hε + m_h·θ.
+    """Seeded sums for logits χ_hℓ ~ N(0, q) of all tokens but ε, whose are σ_ε χ_hε + m_h·θ.
 
-    θ is distributed as ``signal`` in F directions; a model whose tokens are all alike has one
+    ``variance`` is σ_ε². θ is distributed as ``signal`` in F directions; a model whose tokens are all alike has one
     component of mean and covariance zero. The step in τ starts from a rule of thumb and is
     shortened until two exact identities hold to the absolute ``tolerance``; where they never do,
     the error exceeds it. Errors below 1e-13 are not to be had. Without gradients the square of the
@@ -96,9 +98,16 @@ class Integrals:
     a wave of the integrand of twice the frequency, and its size falls exponentially.
     """
 
-    def __init__(self, signal: Mixture, lengths: Lengths, kappa: float, tolerance: float) -> None:
+    def __init__(
+        self,
+        signal: Mixture,
+        lengths: Lengths,
+        kappa: float,
+        tolerance: float,
+        variance: float = 1.0,
+    ) -> None:
         self.signal, self.lengths, self.kappa = signal, lengths, kappa
-        self.tolerance = tolerance
+        self.tolerance, self.variance = tolerance, variance
         self._longest = lengths.others.max()
         self._largest = max(1.0, np.abs(signal.means).max())
         self._shares = np.concatenate([[1.0], signal.weights])
@@ -120,8 +129,10 @@ class Integrals:
         law, spread = self.law(overlap, self_overlap, bias)
         compile_missing(KERNELS)
         # of the gradients, those in m carry factors μ_c and m Σ_c
-        heavy = max(1.0, 0.5 * np.abs(seeds.alpha).max(), float(np.abs(seeds.gamma).max()))
-        size = heavy * max(self._largest, 2.0 * np.abs(spread).max())
+        most = max(1.0, self.variance)
+        pairs = most * float(np.abs(seeds.gamma).max())
+        heavy = max(1.0, 0.5 * np.abs(seeds.alpha).max(), pairs)
+        size = heavy * max(self._largest, 2.0 * np.abs(spread).max(), most)
         accuracy = max(self.tolerance / size, FINEST)
         digits = np.log(self._longest / accuracy)
         located = locate(law, self.lengths, self.kappa, np.log(100.0 / accuracy))
@@ -165,7 +176,8 @@ class Integrals:
         if self._covariances is not None:
             spread = overlap @ self._covariances
         means = np.concatenate([bias[None], bias + self.signal.means @ overlap.T])
-        covariances = np.concatenate([self_overlap[None], self_overlap + spread @ overlap.T])
+        own = self.variance * self_overlap + spread @ overlap.T
+        covariances = np.concatenate([self_overlap[None], own])
         deviations = np.sqrt(np.maximum(np.diagonal(covariances, 0, 1, 2), 0.0))
         broadest, farthest = deviations.max(), np.abs(means).max()
         if not (broadest <= BROADEST and farthest <= FARTHEST):
@@ -174,7 +186,7 @@ class Integrals:
                 f"{farthest:.3g}; quadrature serves {BROADEST:g} and {FARTHEST:g}, "
                 "expectation.engine = 'sampling' more"
             )
-        return Law(means, covariances, deviations, self._shares), spread
+        return Law(means, covariances, deviations, self._shares, self.variance), spread
 
     def integrate(
         self, law: Law, grids: Grids, seeds: Seeds, depth: Depth, gradient: bool
@@ -191,6 +203,7 @@ class Integrals:
         """From derivatives in the law of the logits to those in m, q and β."""
         of_overlap = of_means[1:].T @ self.signal.means
         of_overlap += 2.0 * (of_covariances[1:] @ spread).sum(axis=0)
+        of_covariances[1:] *= self.variance
         return Gradient(of_overlap, of_covariances.sum(axis=0), of_means.sum(axis=0))
 
 

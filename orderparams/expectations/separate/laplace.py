@@ -71,7 +71,7 @@ def survival(
     head: int, tau: Array1, law: Law, lengths: Lengths, kappa: float, digits: float, out: Array1
 ) -> None:
     """F(τ) of one head to about three digits, down to e^{−digits}: fills out (n,)."""
-    means, _, deviations, shares = law
+    means, deviations, shares = law.means, law.deviations, law.shares
     size = tau.size
     scale, deficit, token = np.empty(size), np.zeros(size), np.empty(size)
     for i in range(size):
@@ -99,7 +99,7 @@ def survival(
 @part()
 def window(head: int, law: Law, longest: int, kappa: float, digits: float) -> tuple[float, float]:
     """[low, high] outside of which 1 − F or F is below e^{−digits}, by Chernoff's bound."""
-    means, _, deviations, shares = law
+    means, deviations, shares = law.means, law.deviations, law.shares
     low, high, brightest = np.inf, np.inf, -np.inf
     for c in range(shares.size):
         mean, spread = means[c, head], deviations[c, head]

@@ -11,12 +11,14 @@ class Law(NamedTuple):
     """Law of H logits by component: 0 is a noise token, the C others make up the signal token.
 
     means (C+1, H), covariances (C+1, H, H) and deviations (C+1, H); shares (C+1,), the first one.
+    ``own`` is the weight of the signal token in G.
     """
 
     means: Array2
     covariances: Array3
     deviations: Array2
     shares: Array1
+    own: float = 1.0
 
 
 class Seeds(NamedTuple):

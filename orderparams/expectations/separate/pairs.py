@@ -57,7 +57,7 @@ def mehler_terms(covariance: float, first: Array1, second: Array1, accuracy: flo
 @kernel(inlined=False)
 def table_depth(law: Law, accuracy: float, digits: float) -> Depth:
     """How far Mehler's series have to go for this accuracy, and the tables with them."""
-    _, covariances, deviations, _ = law
+    covariances, deviations = law.covariances, law.deviations
     components, heads = deviations.shape
     bounds = np.empty((heads, MOST_TERMS + 2))
     terms = np.zeros((components, heads, heads), dtype=np.int64)
@@ -197,6 +197,15 @@ def integrate_pair(
 
 
 @part()
+def weigh(weight: float, table: Array2) -> None:
+    """A table times a weight, in place."""
+    if weight != 1.0:
+        for i in range(table.shape[0]):
+            for j in range(table.shape[1]):
+                table[i, j] *= weight
+
+
+@part()
 def pair_integrals(
     grids: Grids,
     law: Law,
@@ -213,7 +222,7 @@ def pair_integrals(
     tables, tokens and the rest of ``found`` as :func:`heads.head_integrals` leaves them.
     """
     scales, weights, sizes = grids
-    means, covariances, deviations, shares = law
+    means, covariances, deviations, shares, own = law
     terms, gamma = depth.terms, seeds.gamma
     _, overlap, masses, (mean_slopes, covariance_slopes) = found
     components, heads = shares.size, sizes.size
@@ -237,6 +246,7 @@ def pair_integrals(
             for parts in splits:
                 add_split(parts, shares, True, noise)
                 add_split(parts, shares, False, token)
+            weigh(own, token[1])
             overlap[h, k] = overlap[k, h] = integrate_pair(
                 (weights[h, :size], weights[k, :other_size]),
                 (tables[h][0, 0], tables[k][0, 0], tokens[h][0], tokens[k][0]),
@@ -247,6 +257,7 @@ def pair_integrals(
                 masses[h],
                 masses[k],
             )
+            weigh(own, token[1])
             if not differentiate:
                 continue
             for parts in splits:

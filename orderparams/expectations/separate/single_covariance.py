@@ -1,7 +1,8 @@
-"""V = E[Σ_ℓ g_ℓ²] of a single head with its own normaliser: one integral over τ (theory 4).
+"""V = E[Σ_ℓ σ_ℓ² g_ℓ²] of a single head with its own normaliser: one integral over τ (theory 4).
 
 With s the share of the signal token and p_n = Σ s_ℓⁿ over the noise tokens, the token target has
-V/4u² = Σ_ℓ s_ℓ² (u s_ℓ − δ_ℓε − u Σ s² + s)², a polynomial in u, s and the p_n. By
+V/4u² = Σ_ℓ σ_ℓ² s_ℓ² (σ_ℓ² (u s_ℓ − δ_ℓε) − u Σ σ²s² + σ_ε² s)², a polynomial in u, s and the p_n,
+in which σ_ε² has the power 3 − Σ (n − 1). By
 1/Zⁿ = ∫ dτ e^{nτ} e^{−Ze^τ}/(n−1)! a product of n shares, of which n_0 belong to the signal token
 and n_1 … n_r to different noise tokens, has the expectation (theory 5b)
 
@@ -100,7 +101,7 @@ def single_covariance(
     The first rule is fine enough by itself; what the second changes is a check, and grows the bound
     where it is too large.
     """
-    heavy = max(1.0, head_weight**2) ** 2
+    heavy = max(1.0, head_weight**2) ** 2 * max(1.0, law.own) ** 3
     accuracy = max(tolerance / heavy, FINEST)
     located = locate(law, lengths, kappa, np.log(1e4 / accuracy))
     digits = np.log(1e4 * lengths.others.max() / accuracy)
@@ -136,5 +137,6 @@ def integrate(
     for coefficient, power, order, others in MONOMIALS:
         integrand = weights[0] * psi[order] * noise_moment(others, phi, powers)
         degree = order + sum(others)
-        total += coefficient * head_weight**power * integrand.sum() / factorial(degree - 1)
+        scale = head_weight**power * law.own ** (3 - sum(n - 1 for n in others))
+        total += coefficient * scale * integrand.sum() / factorial(degree - 1)
     return float(4.0 * head_weight**2 * total)

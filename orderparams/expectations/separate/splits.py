@@ -216,7 +216,7 @@ def split(pair: tuple[int, int], law: Law, grids: Grids, depth: Depth) -> list[S
     Four digits more than the tables have, since errors of this grid and of that in τ resonate.
     """
     scales, _, sizes = grids
-    means, covariances, deviations, _ = law
+    means, covariances, deviations = law.means, law.covariances, law.deviations
     h, k = pair
     splits = []
     done = np.zeros(len(means), dtype=np.bool_)

@@ -98,7 +98,7 @@ def backpropagate(
     """From c_ℓ = ∂loss/∂a_ℓ (``upstream``, (L,)) to g_hℓ = ∂loss/∂χ_hℓ (H, L) and ∂loss/∂u_h (H,).
 
     separate: g_hℓ = u_h s_hℓ (c_ℓ − Σ_j c_j s_hj);  joint: g_hℓ = p_hℓ (c_ℓ − Σ_j c_j a_j).
-    The token target has c_ℓ = 2 r_ℓ, the scalar target c_ℓ = 2 (Σ_j r_j z_j − Δξ) z_ℓ.
+    The token target has c_ℓ = 2 σ_ℓ² r_ℓ, the scalar target c_ℓ = 2 (Σ_j r_j z_j − Δξ) z_ℓ.
     """
     heads, length = shares.shape
     for h in range(heads):

@@ -146,6 +146,7 @@ def respond(
     else:
         for token in range(length):
             upstream[token] = 2.0 * residual[token]
+        upstream[position] *= model.sizes.noise**2
     for h in range(heads):
         center, total = 0.0, 0.0
         for token in range(length):

@@ -90,7 +90,11 @@ class Flow(VectorFlow):
                 self.leaving = ScoredQuadrature(task, activation, tolerance=tolerance)
             else:
                 self.leaving = Integrals(
-                    task.signal, task.other_tokens, activation.kappa, tolerance
+                    task.signal,
+                    task.other_tokens,
+                    activation.kappa,
+                    tolerance,
+                    task.signal_variance,
                 )
 
     def scales_of(self, setup: Setup) -> State:

@@ -102,7 +102,8 @@ def build_model(task: Task, activation: Activation, importance_total: float = 0.
     """The model of a task and an activation; zero for head weights that are no importances."""
     eigenvalues, axes = np.linalg.eigh(task.signal.covariances)
     scalar = task.target == "scalar"
-    sizes = Sizes(len(axes[0]) + scalar, int(scalar), int(task.lengths.max()), 1)
+    longest, noise = int(task.lengths.max()), float(task.signal_noise)
+    sizes = Sizes(len(axes[0]) + scalar, int(scalar), longest, 1, noise)
     return Model(
         sizes,
         np.ascontiguousarray(task.lengths, dtype=np.int64),
@@ -175,7 +176,7 @@ def respond(
     else:
         for token in range(residual.size):
             upstream[token] = 2.0 * residual[token]
-        upstream[position] -= 2.0
+        upstream[position] = model.sizes.noise**2 * (upstream[position] - 2.0)
     head_weight_gradient = np.empty(heads)
     backpropagate(
         logits, residual, numbers.head_weights, model.joint, upstream, logits, head_weight_gradient

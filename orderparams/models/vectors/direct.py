@@ -135,7 +135,7 @@ def walk(
 
     Of ``shares`` of the learning rate each step has the next, and the last holds on.
     """
-    directions, read, longest, errors = model.sizes
+    directions, read, longest, errors, noise = model.sizes
     vectors = len(state.vectors)
     answering = vectors + errors
     root = np.sqrt(dimension)
@@ -160,6 +160,8 @@ def walk(
             length, mark = draw(model, generator, shift)
             fill(state.lanes, buffer[: (length * dimension + LANES - 1) // LANES * LANES])
             tokens = buffer[: length * dimension].reshape(length, dimension)
+            if noise != 1.0:
+                add(noise - 1.0, tokens[mark], tokens[mark])
             for token in range(length):
                 for i in range(directions):
                     if shift[i, token] != 0.0:

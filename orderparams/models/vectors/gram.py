@@ -258,7 +258,7 @@ def walk(
     axis N. The mean loss of each batch is added to ``state.loss``, which is nil when a further
     stride begins.
     """
-    directions, read, longest, errors = model.sizes
+    directions, read, longest, errors, noise = model.sizes
     vectors, frame = state.weights.shape
     carried = vectors + len(state.velocities)
     answering, widest = vectors + errors, frame + 2 * vectors + errors
@@ -293,6 +293,9 @@ def walk(
                 x = tokens[: width * length].reshape(width, length)
                 for i in range(width * length):
                     tokens[i] = generator.standard_normal()
+                if noise != 1.0:
+                    for i in range(width):
+                        x[i, mark] *= noise
                 for i in range(directions):
                     for token in range(length):
                         x[i, token] += shift[i, token]
@@ -303,6 +306,9 @@ def walk(
                     model, rule, generator, mark, state.numbers, known, rows, radial, gradient
                 )
                 misfit = collect(rows, x, change)
+                if noise != 1.0:  # what is left of a token has its deviation too
+                    for i in range(answering):
+                        rows[i, mark] *= noise
                 rank = min(answering, length)
                 triangularize(rows)
                 bartlett(generator, dimension - width, factor[:rank, :rank])

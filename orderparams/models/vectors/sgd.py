@@ -31,12 +31,14 @@ Array = NDArray[np.float64]
 
 class Sizes(NamedTuple):
     """Numbers of hidden directions, of those whose fields the loss reads (the last ones), of tokens
-    in the longest sequence, and of errors Σ_ℓ r_ℓ X_ℓ, whose squares over D add to the loss."""
+    in the longest sequence, and of errors Σ_ℓ r_ℓ X_ℓ, whose squares over D add to the loss; and
+    ``noise``, the standard deviation of the token that is marked, where others have 1."""
 
     directions: int
     read: int
     longest: int
     errors: int
+    noise: float = 1.0
 
 
 class Rule(Protocol):
@@ -118,7 +120,8 @@ def longest_of(numbers: Any, vectors: int) -> int:
 
 @chosen_by_type
 def draw(model: Any, generator: np.random.Generator, shift: Array) -> tuple[int, int]:  # type: ignore[empty-body]
-    """Draw what is not normal about a sequence: its length L, and a mark for :func:`respond`.
+    """Draw what is not normal about a sequence: its length L, and a mark for :func:`respond`, which
+    is a token where the model has a ``noise``.
 
     Fills the first L columns of shift (d, longest): means of the tokens along hidden directions,
     times √D.

@@ -42,7 +42,9 @@ class CurvedSampling:
         self.samples = max(2 * BLOCKS * LANES, 1 << (samples - 1).bit_length())
         length = int(task.lengths.max())
         check_size(self.samples, length, heads, task)
-        self._nodes = draw_nodes(task.signal, length, heads, self.samples, seed)
+        self._nodes = draw_nodes(
+            task.signal, length, heads, self.samples, seed, task.signal_noise
+        )
 
     def evaluate(
         self,
@@ -104,6 +106,7 @@ class CurvedSampling:
             float(activation.kappa),
             covariance,
             self.task.noise**2 if scalar else -1.0,
+            self.task.signal_variance,
         )
         accumulate_curved(
             self._nodes,

@@ -2,12 +2,12 @@
 
 With a_ℓ = C + Σ_h v_h φ(χ_hℓ), tokens being independent,
 
-    E = Σ_c n_c E_c[(C + Σ_h v_h φ_h − y_c)²],
+    E = Σ_c n_c σ_c² E_c[(C + Σ_h v_h φ_h − y_c)²],
 
-c a noise token, n = E[L] − 1 of them with y = 0, or a component of the signal token with n = w_c
-and y = 1. With r_c = C + Σ_h v_h φ_h − y_c, R_c = E_c[r_c²], D_c = E_c[φ′_h φ′_h'] and Q_c =
-E_c[r_c² φ′_h φ′_h'], the gradient covariance V/(4 v_h v_h') is Σ_c n_c Q_c, or of the scalar
-target
+c a noise token, n = E[L] − 1 of them with y = 0 and σ = 1, or a component of the signal token with
+n = w_c, y = 1 and σ = γ_s. With r_c = C + Σ_h v_h φ_h − y_c, R_c = σ_c² E_c[r_c²], D_c = σ_c⁴
+E_c[φ′_h φ′_h'] and Q_c = σ_c⁶ E_c[r_c² φ′_h φ′_h'], the gradient covariance V/(4 v_h v_h') is
+Σ_c n_c Q_c, or of the scalar target
 
     3 Σ_c n_c Q_c + Δ² Σ_c n_c D_c + E[L−1] (R_s D_n + R_n D_s) + E[(L−1)(L−2)] R_n D_n,
 
@@ -55,6 +55,7 @@ class Elementwise:
         self._others = float(task.length_weights @ others)
         self._counts = np.concatenate([[self._others], task.signal.weights])
         self._targets = np.concatenate([[0.0], np.ones(len(task.signal.weights))])
+        self._variances = 1.0 + (task.signal_variance - 1.0) * self._targets
 
     def evaluate(
         self,
@@ -73,7 +74,7 @@ class Elementwise:
             )
         means, covariances, spread = self._law(weights, bias, head_weights)
         found, error = self._expected(means, covariances, head_weights)
-        v, n = head_weights, self._counts
+        v, n = head_weights, self._counts * self._variances
         away = offset - self._targets
         mixed = found.product @ v
         of_means = 2.0 * n[:, None] * v * (away[:, None] * found.slope + found.first @ v)
@@ -82,12 +83,13 @@ class Elementwise:
         gamma[:, range(len(v)), range(len(v))] += n[:, None] * bends
         of_overlap = of_means[1:].T @ self.task.signal.means
         of_overlap += 2.0 * (gamma[1:] @ spread).sum(axis=0)
+        gamma *= self._variances[:, None, None]
         parts, covariance = self._parts(found, v, offset), None
         if gradient_covariance:
             squares = self.curve.squares(means, covariances, v, away)
             covariance = self._covariance(parts, found.cross, squares, v)
         return Moments(
-            risk=float(n @ parts) + self.task.label_noise,
+            risk=float(self._counts @ parts) + self.task.label_noise,
             overlap_gradient=of_overlap,
             self_overlap_gradient=gamma.sum(axis=0),
             bias_gradient=of_means.sum(axis=0),
@@ -109,14 +111,16 @@ class Elementwise:
         return Risk(value + self.task.label_noise, error, self.name)
 
     def _parts(self, found: Expected, v: Array, offset: float) -> Array:
-        """E_c[(a − y_c)²] of each kind of token, (C+1,)."""
+        """σ_c² E_c[(a − y_c)²] of each kind of token, (C+1,)."""
         away = offset - self._targets
         parts: Array = away**2 + 2.0 * away * (found.value @ v) + (found.product @ v) @ v
-        return parts
+        return self._variances * parts
 
     def _covariance(self, parts: Array, slopes: Array, squares: Array, v: Array) -> Array:
-        """V from R (C+1,), D and Q (C+1, H, H)."""
-        task, own = self.task, np.tensordot(self._counts, squares, 1)
+        """V from R (C+1,), and D and Q (C+1, H, H) without their variances."""
+        task, variances = self.task, self._variances[:, None, None]
+        slopes, squares = variances**2 * slopes, variances**3 * squares
+        own = np.tensordot(self._counts, squares, 1)
         if task.target == "scalar":
             others, shares = task.lengths - 1.0, task.length_weights
             noise, signal = parts[0], float(task.signal.weights @ parts[1:])
@@ -139,7 +143,8 @@ class Elementwise:
         self_overlap = weights @ weights.T
         spread = overlap @ self.task.signal.covariances
         means = np.concatenate([bias[None], bias + self.task.signal.means @ overlap.T])
-        covariances = np.concatenate([self_overlap[None], self_overlap + spread @ overlap.T])
+        own = self.task.signal_variance * self_overlap + spread @ overlap.T
+        covariances = np.concatenate([self_overlap[None], own])
         size = max(np.abs(means).max(), np.sqrt(np.abs(covariances).max()))
         heaviest = np.abs(v).max()
         if not (size <= BROADEST and heaviest <= HEAVIEST):
@@ -153,6 +158,7 @@ class Elementwise:
         """Expectations of the tokens, and the error that they leave in risk, P and Γ."""
         heavy = self._counts.sum() * max(1.0, np.abs(v).sum()) ** 2
         reach = max(1.0, float(np.abs(self.task.signal.means).max()))
+        reach *= max(1.0, self.task.signal_variance) ** 2
         if self._closed:
             found = self._closed(means, covariances)
             size = max(float(np.abs(part).max()) for part in found)

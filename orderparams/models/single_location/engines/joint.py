@@ -1,10 +1,10 @@
 """Bayes-softmax by quadrature: one normaliser over heads and tokens (theory 5b).
 
 A token enters through its score x = log Σ_h e^{χ_h+β_h}, so that the risk is that of a single head
-whose logit has the law of x: E = 1 − 2A + G,
+whose logit has the law of x: E = γ_s² (1 − 2A) + G,
 
     A = ∫ dτ e^{−κe^τ} Ψ_1 Φ_0^{L−1},
-    G = ∫ dτ e^{−κe^τ} [Ψ_2 Φ_0^{L−1} + (L−1) Φ_2 Ψ_0 Φ_0^{L−2}].
+    G = ∫ dτ e^{−κe^τ} [γ_s² Ψ_2 Φ_0^{L−1} + (L−1) Φ_2 Ψ_0 Φ_0^{L−2}].
 
 Its derivative with respect to the law of the score is a function T(x), one for the noise tokens and
 one for the signal token; the head's share in its token p_h = e^{χ_h+β_h−x} gives
@@ -75,9 +75,10 @@ class JointQuadrature:
         self.heads = heads
         self.tolerance = tolerance
         signal = task.signal
-        self._roots = np.linalg.cholesky(np.eye(signal.features) + signal.covariances)
+        own = task.signal_variance
+        self._roots = np.linalg.cholesky(own * np.eye(signal.features) + signal.covariances)
         scalar = task.target == "scalar"
-        self._terms = [token_term(own, scalar, task.noise) for own in (False, True)]
+        self._terms = [token_term(is_signal, scalar, task.noise, own) for is_signal in (False, True)]
 
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
@@ -104,7 +105,7 @@ class JointQuadrature:
 
         def values(laws: Sequence[Law], resolution: Resolution) -> tuple[Array, float]:
             transforms, _ = self._transforms(laws, resolution, (2, 2))
-            risk, _ = risk_with_adjoints(transforms)
+            risk, _ = risk_with_adjoints(transforms, self.task.signal_variance)
             return np.array([risk]), missing_share(transforms, self.activation.kappa)
 
         sizes = self._sizes(weights, False).max(keepdims=True)
@@ -136,19 +137,24 @@ class JointQuadrature:
 
     def _tokens(self, weights: Array, bias: Array) -> list[Tokens]:
         """The noise token together with the components that differ from it in their means alone,
-        and every other component by itself."""
+        those of the signal token's noise alone, and every other component by itself."""
         signal = self.task.signal
         features = signal.features
         overlap = weights[:, :features]
         centers = bias + np.einsum("hf,cf->ch", overlap, signal.means)
         own = signal.covariances.any(axis=(1, 2))
-        shifted = np.flatnonzero(~own)
+        shifted, size = np.flatnonzero(~own), self.task.signal_noise
         numbers = np.concatenate([[NOISE], shifted])
         means = np.concatenate([bias[None], centers[shifted]])
         masses = np.concatenate([[1.0], signal.weights[shifted]])
         tokens = [Tokens(numbers, masses, means, weights)]
+        if size != 1.0:
+            tokens = [Tokens(numbers[:1], masses[:1], means[:1], weights)]
+            if len(shifted):
+                tokens.append(Tokens(shifted, masses[1:], means[1:], size * weights))
         for index in np.flatnonzero(own):
-            loadings = np.concatenate([overlap @ self._roots[index], weights[:, features:]], axis=1)
+            residual = size * weights[:, features:]
+            loadings = np.concatenate([overlap @ self._roots[index], residual], axis=1)
             one = np.array([index])
             tokens.append(Tokens(one, signal.weights[one], centers[one], loadings))
         low = min((some.means - some.deviations).min() for some in tokens)
@@ -171,9 +177,10 @@ class JointQuadrature:
         spread = 2.0 * np.abs(weights[:, : signal.features] @ signal.covariances)
         reach = np.abs(signal.means)[:, None] + spread
         of_overlap = float(np.einsum("c,chf->hf", signal.weights, reach).max())
-        of_covariance = 1.0 + self.task.label_noise
+        own = max(1.0, self.task.signal_variance)
+        of_covariance = own**3 * (1.0 + self.task.label_noise)
         counts = [1, heads * signal.features, heads * (heads + 1), heads**2 * gradient_covariance]
-        return np.repeat([1.0, max(1.0, of_overlap), 1.0, of_covariance], counts)
+        return np.repeat([own, own * max(1.0, of_overlap), own**2, of_covariance], counts)
 
     def _grid(self, tokens: Sequence[Tokens], resolution: Resolution) -> list[Law] | None:
         """Laws of the scores from grids, or None if these are too large."""
@@ -230,7 +237,8 @@ class JointQuadrature:
         """Risk, P, Γ, ∂E/∂β and, if asked for, V in one flat array; the missing share."""
         orders = (4, HIGHEST) if gradient_covariance else (2, 4)
         transforms, positions = self._transforms(laws, resolution, orders)
-        risk, adjoints = risk_with_adjoints(transforms)
+        variance = self.task.signal_variance
+        risk, adjoints = risk_with_adjoints(transforms, variance)
         rows = [*score_derivatives(adjoints)]
         if gradient_covariance:
             both = zip((False, True), self._terms, strict=True)
@@ -246,7 +254,8 @@ class JointQuadrature:
             of_mean = of_means.sum(axis=0)
             of_logits = 0.5 * (of_pairs + np.diag(of_mean))
             bias_gradient += of_mean
-            self_overlap_gradient += of_logits
+            noisy = some.numbers[0] == NOISE
+            self_overlap_gradient += (1.0 if noisy else variance) * of_logits
             for number, of_token in zip(some.numbers, of_means, strict=True):
                 if number != NOISE:
                     overlap_gradient += np.outer(of_token, signal.means[number])
@@ -302,14 +311,14 @@ def check_width(width: float) -> None:
         )
 
 
-def risk_with_adjoints(transforms: Transforms) -> tuple[float, Array]:
-    """E, and its derivatives (2, 3, τ) with respect to Φ_0, Φ_1, Φ_2 and to Ψ_0, Ψ_1, Ψ_2."""
+def risk_with_adjoints(transforms: Transforms, variance: float) -> tuple[float, Array]:
+    """E for γ_s² = ``variance``, and its derivatives (2, 3, τ) with respect to Φ_0, Φ_1, Φ_2 and to Ψ_0, Ψ_1, Ψ_2."""
     noise, signal, others = transforms.noise, transforms.signal, transforms.others
-    own = signal[2] - 2.0 * signal[1]
-    risk = 1.0 + transforms.measure @ (own * others[0] + noise[2] * signal[0] * others[1])
+    own = variance * (signal[2] - 2.0 * signal[1])
+    risk = variance + transforms.measure @ (own * others[0] + noise[2] * signal[0] * others[1])
     of_survival = own * others[1] + noise[2] * signal[0] * others[2]
     of_noise = [of_survival, np.zeros_like(own), signal[0] * others[1]]
-    of_signal = [noise[2] * others[1], -2.0 * others[0], others[0]]
+    of_signal = [noise[2] * others[1], -2.0 * variance * others[0], variance * others[0]]
     return float(risk), np.array([of_noise, of_signal])
 
 

@@ -7,7 +7,7 @@ error. Two facts make the flow on these nodes behave like the exact one:
 
 * P + 2Γm = E[Σ_ℓ g_hℓ x_fℓ] is the gradient of the sampled risk with respect to m, so that it
   cannot rise where the residual W vanishes;
-* Γ = ½E[Σ_ℓ ∂²loss/∂χ_hℓ∂χ_h'ℓ] (Price's theorem) acts on W, so that W = 0 stays zero, and a
+* Γ = ½E[Σ_ℓ σ_ℓ² ∂²loss/∂χ_hℓ∂χ_h'ℓ] (Price's theorem) acts on W, so that W = 0 stays zero, and a
   residual cannot grow by adapting itself to the nodes.
 """
 
@@ -68,7 +68,9 @@ class Sampling:
         self.samples = max(2 * BLOCKS * LANES, 1 << (samples - 1).bit_length())
         length = int(task.lengths.max())
         check_size(self.samples, length, heads, task)
-        self._nodes = draw_nodes(task.signal, length, heads, self.samples, seed)
+        self._nodes = draw_nodes(
+            task.signal, length, heads, self.samples, seed, task.signal_noise
+        )
         parts = np.array_split(np.arange(BLOCKS), min(threads, BLOCKS))
         self._parts = [slice(part[0], part[-1] + 1) for part in parts]
         self._map: Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]] = map
@@ -130,7 +132,8 @@ class Sampling:
             heads,
         )
         label = self.task.noise**2 if scalar else -1.0
-        wanted = Wanted(self.activation.kappa, joint, gradient, covariance, label)
+        own = self.task.signal_variance
+        wanted = Wanted(self.activation.kappa, joint, gradient, covariance, label, own)
 
         lengths, shares = self.task.lengths, self.task.length_weights
 

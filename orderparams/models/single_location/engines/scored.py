@@ -25,7 +25,8 @@ class ScoredQuadrature:
 
     def __init__(self, task: Task, activation: Activation, *, tolerance: float = 1e-8) -> None:
         self.task = task
-        self._laws = Integrals(task.signal, task.other_tokens, activation.kappa, tolerance)
+        own = task.signal_variance
+        self._laws = Integrals(task.signal, task.other_tokens, activation.kappa, tolerance, own)
         self._scored = Scored(activation.curve, task.other_tokens, activation.kappa, tolerance)
 
     def evaluate(
@@ -41,12 +42,14 @@ class ScoredQuadrature:
         of_means, of_covariances = found.slopes
         overlap = of_means[1:].T @ self.task.signal.means
         overlap += 2.0 * (of_covariances[1:] @ spread).sum(axis=0)
+        own = self.task.signal_variance
+        of_covariances[1:] *= own
         return Moments(
             risk=self._risk(found, head_weights),
             overlap_gradient=overlap,
             self_overlap_gradient=of_covariances.sum(axis=0),
             bias_gradient=of_means.sum(axis=0),
-            head_weight_gradient=2.0 * (found.overlaps @ head_weights - found.attended),
+            head_weight_gradient=2.0 * (found.overlaps @ head_weights - own * found.attended),
             gradient_covariance=None,
             error=error,
             engine=self.name,
@@ -69,13 +72,15 @@ class ScoredQuadrature:
         """The integrals, m Σ_c, and the largest error."""
         overlap = weights[:, : self.task.signal.features]
         law, spread = self._laws.law(overlap, weights @ weights.T, bias)
-        seeds = Seeds(-2.0 * head_weights, np.outer(head_weights, head_weights))
+        own = self.task.signal_variance
+        seeds = Seeds(-2.0 * own * head_weights, np.outer(head_weights, head_weights))
         largest = float(np.abs(self.task.signal.means).max())
-        reach = max(1.0, largest, 2.0 * float(np.abs(spread).max()))
+        reach = max(1.0, own, largest, 2.0 * float(np.abs(spread).max()))
         found, error = self._scored.sum(law, seeds, reach)
         return found, spread, error
 
     def _risk(self, found: Integral, head_weights: Array) -> float:
         """E of theory 3."""
-        per_head = found.overlaps @ head_weights - 2.0 * found.attended
-        return float(1.0 + per_head @ head_weights + self.task.label_noise)
+        own = self.task.signal_variance
+        per_head = found.overlaps @ head_weights - 2.0 * own * found.attended
+        return float(own + per_head @ head_weights + self.task.label_noise)

@@ -41,7 +41,9 @@ class Quadrature:
             )
         self.task, self.tolerance = task, tolerance
         self.serves_gradient_covariance = heads == 1 and task.target == "token"
-        self.integrals = Integrals(task.signal, task.other_tokens, activation.kappa, tolerance)
+        self.integrals = Integrals(
+            task.signal, task.other_tokens, activation.kappa, tolerance, task.signal_variance
+        )
 
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
@@ -55,6 +57,7 @@ class Quadrature:
         found = self._sum(weights, bias, head_weights, gradient=True)
         assert found.gradient is not None
         covariance, covariance_error = None, 0.0
+        attended = self.task.signal_variance * found.attended
         if gradient_covariance:
             integrals = self.integrals
             law, _ = integrals.law(
@@ -69,7 +72,7 @@ class Quadrature:
             overlap_gradient=found.gradient.overlap,
             self_overlap_gradient=found.gradient.self_overlap,
             bias_gradient=found.gradient.bias,
-            head_weight_gradient=2.0 * (found.overlaps @ head_weights - found.attended),
+            head_weight_gradient=2.0 * (found.overlaps @ head_weights - attended),
             gradient_covariance=covariance,
             error=found.error,
             engine=self.name,
@@ -82,17 +85,19 @@ class Quadrature:
         return Risk(self._risk(found, head_weights), found.error, self.name)
 
     def _sum(self, weights: Array, bias: Array, head_weights: Array, gradient: bool) -> SeededSum:
-        """Σ α_h A_h + Σ γ_hh' G_hh' = E − 1; :class:`SolverError` for too heavy heads."""
+        """Σ α_h A_h + Σ γ_hh' G_hh' = E − γ_s²; :class:`SolverError` for too heavy heads."""
         if np.abs(head_weights).max() > HEAVIEST:
             raise SolverError(
                 f"the head weights are as large as {np.abs(head_weights).max():.3g}, quadrature "
                 f"serves up to {HEAVIEST:g}; use smaller ones"
             )
-        seeds = Seeds(-2.0 * head_weights, np.outer(head_weights, head_weights))
+        own = self.task.signal_variance
+        seeds = Seeds(-2.0 * own * head_weights, np.outer(head_weights, head_weights))
         overlap = weights[:, : self.task.signal.features]
         return self.integrals.sum(overlap, weights @ weights.T, bias, seeds, gradient=gradient)
 
     def _risk(self, found: SeededSum, head_weights: Array) -> float:
         """E of theory 3."""
-        per_head = found.overlaps @ head_weights - 2.0 * found.attended
-        return float(1.0 + per_head @ head_weights + self.task.label_noise)
+        own = self.task.signal_variance
+        per_head = found.overlaps @ head_weights - 2.0 * own * found.attended
+        return float(own + per_head @ head_weights + self.task.label_noise)

@@ -1,8 +1,8 @@
 """Risk and gradient on the manifold k·v* = v·k*_f = k·v' = 0, where values weigh heads.
 
-    E = 1 + Δ² − 2 Σ_h u_h m^v_h A_h + Σ_hh' u_h u_h' q^v_hh' G_hh',
+    E = γ_s² + Δ² − 2 γ_s² Σ_h u_h m^v_h A_h + Σ_hh' u_h u_h' q^v_hh' G_hh',
 
-the seeded sum of theory 5b with α = −2 u m^v and γ = u uᵀ q^v (m^v = v·v*/D, q^v = v·v'/D). The
+the seeded sum of theory 5b with α = −2 γ_s² u m^v and γ = u uᵀ q^v (m^v = v·v*/D, q^v = v·v'/D). The
 derivatives in all crosses vanish: they are odd under the reflection of values and v*.
 """
 
@@ -29,13 +29,15 @@ class ManifoldQuadrature:
 
     def __init__(self, task: Task, activation: Activation, heads: int, tolerance: float) -> None:
         self.task, self.heads = task, heads
-        self.integrals = Integrals(task.signal, task.other_tokens, activation.kappa, tolerance)
+        self.integrals = Integrals(
+            task.signal, task.other_tokens, activation.kappa, tolerance, task.signal_variance
+        )
 
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
     ) -> Moments:
         """See :class:`~orderparams.models.single_location.engines.Engine`, for stacked rows."""
-        heads, hidden = self.heads, self.task.signal.features
+        heads, hidden, own = self.heads, self.task.signal.features, self.task.signal_variance
         square, alignment = weights @ weights.T, weights[heads:, hidden]
         keys, values = square[:heads, :heads], square[heads:, heads:]
         u, pairs = head_weights, np.outer(head_weights, head_weights)
@@ -43,18 +45,18 @@ class ManifoldQuadrature:
             np.ascontiguousarray(weights[:heads, :hidden]),
             np.ascontiguousarray(keys),
             bias,
-            Seeds(-2.0 * u * alignment, pairs * values),
+            Seeds(-2.0 * own * u * alignment, pairs * values),
         )
         assert found.gradient is not None
         of_overlap = np.zeros((2 * heads, hidden + 1))
         of_overlap[:heads, :hidden] = found.gradient.overlap
-        of_overlap[heads:, hidden] = -2.0 * u * found.attended
+        of_overlap[heads:, hidden] = -2.0 * own * u * found.attended
         gamma = np.zeros((2 * heads, 2 * heads))
         gamma[:heads, :heads] = found.gradient.self_overlap
         gamma[heads:, heads:] = pairs * found.overlaps
-        of_weights = (values * found.overlaps) @ u - alignment * found.attended
+        of_weights = (values * found.overlaps) @ u - own * alignment * found.attended
         return Moments(
-            risk=found.value + 1.0 + self.task.label_noise,
+            risk=found.value + own + self.task.label_noise,
             overlap_gradient=of_overlap,
             self_overlap_gradient=gamma,
             bias_gradient=found.gradient.bias,

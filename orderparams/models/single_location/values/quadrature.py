@@ -1,6 +1,6 @@
 """Risk and gradient of heads with values of their own, by quadrature (softmax, softmax-1).
 
-E = 1 + Δ² − 2 Σ_h u_h C_h + Σ_hh' u_h u_h' S_hh', sums of one head (:mod:`single`) and of pairs
+E = γ_s² + Δ² − 2 Σ_h u_h C_h + Σ_hh' u_h u_h' S_hh', sums of one head (:mod:`single`) and of pairs
 (:mod:`pairs`). The step in τ is shortened until the exact identities of theory 5b hold: −F′ has the
 integral 1, and a shift of a head's τ changes nothing, Σ ∂E/∂mean_h = κ ∫ e^τ (its integrand).
 """
@@ -86,13 +86,12 @@ class FullQuadrature:
     ) -> Moments:
         """See :class:`~orderparams.models.single_location.engines.Engine`, for stacked rows; V is
         never there."""
-        signal = self.task.signal
-        overlap = weights[:, : signal.features + 1]
-        fields = fields_of(signal, overlap, weights @ weights.T, bias)
+        overlap = weights[:, : self.task.signal.features + 1]
+        fields = fields_of(self.task, overlap, weights @ weights.T, bias)
         linear, square, slopes, error = self._sum(fields, head_weights)
-        of_overlap, gamma, of_means = pulled_back(signal, slopes, overlap)
+        of_overlap, gamma, of_means = pulled_back(self.task, slopes, overlap)
         doubled = 2.0 * (square @ head_weights - linear)
-        risk = 1.0 + self.task.label_noise + (0.5 * doubled - linear) @ head_weights
+        risk = self.task.signal_variance + self.task.label_noise + (0.5 * doubled - linear) @ head_weights
         return Moments(
             risk=float(risk),
             overlap_gradient=of_overlap,
@@ -117,7 +116,8 @@ class FullQuadrature:
         values = values + np.diagonal(fields.covariances, 0, 1, 2)[:, self.heads :]
         heavy = max(1.0, float((np.abs(u) * np.sqrt(values.max(axis=0))).max())) ** 2
         heavy = max(heavy, float(np.abs(u).max()) ** 2)
-        size = heavy * max(1.0, float(np.abs(self.task.signal.means).max()))
+        reach = max(float(np.abs(self.task.signal.means).max()), self.task.signal_variance)
+        size = heavy * max(1.0, reach)
         accuracy = max(self.tolerance / size, FINEST)
         digits = float(np.log(BEYOND * self.lengths.others.max() / accuracy))
         located = locate(law, self.lengths, self.kappa, np.log(100.0 * BEYOND / accuracy))

@@ -4,7 +4,7 @@ With e = Σ_hℓ u_h s_hℓ ω_hℓ − z − Δξ the loss is e², and with the
 in the logits and values of one token its gradient is 2 e d_ℓ. Γ is taken by Price's theorem, as in
 :mod:`~orderparams.models.single_location.engines.sampling`.
 
-V = 4 E[(e² + Δ²) Σ_ℓ d_ℓ d_ℓᵀ] is of fourth order in the values: its tail is heavy, and few nodes
+V = 4 E[(e² + Δ²) Σ_ℓ σ_ℓ² d_ℓ d_ℓᵀ] is of fourth order in the values: its tail is heavy, and few nodes
 put it too low. It is taken from twice as many nodes as are asked for, and its error is estimated as
 the larger of the spread of blocks and of what the heaviest samples add to it.
 """
@@ -76,7 +76,9 @@ class ValueSampling:
                 f"{self.samples} samples are too few for the {components} components of "
                 f"task.signal: expectation.samples must be at least {2 * BLOCKS * components}"
             )
-        self._nodes = draw_nodes(task.signal, length, 1 + 2 * heads, self.samples, seed)
+        self._nodes = draw_nodes(
+            task.signal, length, 1 + 2 * heads, self.samples, seed, task.signal_noise
+        )
 
     def evaluate(
         self,
@@ -143,6 +145,7 @@ class ValueSampling:
             activation.kappa,
             activation.joint,
             self.task.label_noise,
+            self.task.signal_variance,
             gradient,
             covariance,
             sums,
@@ -199,18 +202,22 @@ def add_curvature(
     averages: Array,
     error: float,
     mass: float,
+    variances: Array,
     joint: bool,
     gamma: Array,
 ) -> None:
-    """Adds mass·½Σ_ℓ ∂²loss/∂fields_iℓ∂fields_jℓ, the loss e², to gamma (2H, 2H)."""
+    """Adds mass·½Σ_ℓ σ_ℓ² ∂²loss/∂fields_iℓ∂fields_jℓ, the loss e², to gamma (2H, 2H); the
+    variances σ_ℓ² (L,) are those of the tokens' noise."""
     heads, length = shares.shape
     for i in range(2 * heads):
         for j in range(2 * heads):
             total = 0.0
             for token in range(length):
-                total += slopes[i, token] * slopes[j, token]
+                total += variances[token] * slopes[i, token] * slopes[j, token]
             gamma[i, j] += mass * total
+    plain = mass
     for token in range(length):
+        mass = plain * variances[token]
         for h in range(heads):
             share = shares[h, token]
             if not joint:
@@ -244,6 +251,7 @@ def add_samples(
     kappa: float,
     joint: bool,
     label_noise: float,
+    signal_variance: float,
     gradient: bool,
     covariance: bool,
     sums: Sums,
@@ -254,7 +262,8 @@ def add_samples(
     features = directions - rows - 1
     x = np.empty((longest, directions))
     fields, slopes = np.empty((rows, longest)), np.empty((rows, longest))
-    averages = np.empty(heads)
+    averages, variances = np.empty(heads), np.ones(longest)
+    variances[0] = signal_variance
     for block in range(blocks):
         weight = masses[block].sum() * 2.0
         for sample in range(2 * groups * lanes):
@@ -296,6 +305,7 @@ def add_samples(
                     averages,
                     error,
                     mass,
+                    variances,
                     joint,
                     sums.gamma[block],
                 )
@@ -306,7 +316,7 @@ def add_samples(
                     for j in range(rows):
                         total = 0.0
                         for token in range(length):
-                            total += slope[i, token] * slope[j, token]
+                            total += variances[token] * slope[i, token] * slope[j, token]
                         sums.covariance[block, i, j] += scale * total
                         if i == j:
                             sums.largest[block, i] = max(sums.largest[block, i], scale * total)

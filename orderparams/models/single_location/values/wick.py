@@ -1,9 +1,11 @@
 """V on the manifold by Wick's theorem: of the logits alone, which have no heavy tails.
 
 Given the logits, the error e = Σ_ℓ r_ℓ·y_ℓ − Δξ and the slopes d_hℓ are linear in y_ℓ = (ω_ℓ, z_ℓ),
-Gaussian with covariance Q̂ = [[q^v, m^v], [m^vᵀ, 1]] on each token, so that
+Gaussian with covariance σ_ℓ² Q̂, Q̂ = [[q^v, m^v], [m^vᵀ, 1]], so that
 
     E[e² d d'] = E[e²] E[d d'] + 2 E[e d] E[e d'].
+
+σ_ℓ is γ_s on the signal token, which is the first here, and 1 on all others.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ class WickSampling:
         samples = max(2 * BLOCKS * LANES, 1 << (samples - 1).bit_length())
         length = int(task.lengths.max())
         check_size(samples, length, heads, task)
-        self._nodes = draw_nodes(task.signal, length, heads, samples, seed)
+        self._nodes = draw_nodes(task.signal, length, heads, samples, seed, task.signal_noise)
 
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
@@ -62,6 +64,7 @@ class WickSampling:
             self.activation.kappa,
             joint,
             self.task.label_noise,
+            self.task.signal_noise,
             values,
             risk,
             blocks,
@@ -90,17 +93,23 @@ class WickSampling:
 
 @kernel(inlined=False, fastmath=FAST)
 def conditional(
-    shares: Array, head_weights: Array, values: Array, joint: bool, crossed: Array, means: Array
+    shares: Array,
+    head_weights: Array,
+    values: Array,
+    joint: bool,
+    size: float,
+    crossed: Array,
+    means: Array,
 ) -> float:
     """E[e²] of one sequence given its logits, without label noise.
 
-    crossed (H, L) become E[e ω_hℓ], and means (H,) E[e c_h] of c_h = Σ_j s_hj ω_hj, or of the
-    prediction where the normaliser is joint.
+    shares (H, L) are σ_ℓ s_hℓ, σ_0 = size. crossed (H, L) become E[e ω_hℓ]/σ_ℓ, and means (H,)
+    E[e c_h] of c_h = Σ_j s_hj ω_hj, or of the prediction where the normaliser is joint.
     """
     heads, length = shares.shape
     square, joint_mean = 0.0, 0.0
     for token in range(length):
-        target = -1.0 if token == 0 else 0.0
+        target = -size if token == 0 else 0.0
         of_target = target
         for h in range(heads):
             total = target * values[h, heads]
@@ -123,7 +132,7 @@ def conditional(
 
 @kernel(inlined=False, fastmath=FAST)
 def spread_of(shares: Array, values: Array, joint: bool, of_values: Array, of_means: Array) -> None:
-    """of_values (H, H, L): E[ω_hℓ c_h']; of_means (H, H): E[c_h c_h']."""
+    """of_values (H, H, L): E[ω_hℓ c_h']/σ_ℓ, of shares σ_ℓ s_hℓ; of_means (H, H): E[c_h c_h']."""
     heads, length = shares.shape
     for h in range(heads):
         for k in range(heads):
@@ -160,6 +169,7 @@ def add_noise(
     kappa: float,
     joint: bool,
     label_noise: float,
+    size: float,
     values: Array,
     risk: Array,
     covariance: Array,
@@ -187,10 +197,16 @@ def add_noise(
                 of_values = np.empty((heads, heads, length))
                 project(weights, x, logits)
                 attend(logits, bias, head_weights, kappa, joint, shares, attention)
+                for h in range(heads):
+                    shares[h, 0] *= size
                 square = label_noise + conditional(
-                    shares, head_weights, values, joint, crossed, means
+                    shares, head_weights, values, joint, size, crossed, means
                 )
                 spread_of(shares, values, joint, of_values, of_means)
+                for h in range(heads):
+                    crossed[h, 0] *= size
+                    for k in range(heads):
+                        of_values[h, k, 0] *= size
                 risk[block] += mass * square
                 for h in range(heads):
                     for k in range(heads):
@@ -203,6 +219,9 @@ def add_noise(
                             second = crossed[k, token] - means[k]
                             of_keys += product * (square * spread + 2.0 * first * second)
                             own += product
+                        if size != 1.0:
+                            product = shares[h, 0] * shares[k, 0]
+                            of_keys += product * square * (size**2 - 1.0) * values[h, k]
                         scale = 4.0 * mass * head_weights[h] * head_weights[k]
                         covariance[block, 0, h, k] += scale * of_keys
                         covariance[block, 1, h, k] += scale * square * own
