@@ -86,5 +86,5 @@ def references(result: Evaluation) -> list[str]:
             text = f"not known: {known.why or 'it takes more memory than there is'}"
         elif name in limits:
             text += f" {limits[name]}"
-        lines.append(f"  {names[name]:<12}{text}")
+        lines.append(f"  {names[name]:<11} {text}")
     return lines

@@ -170,7 +170,7 @@ def summary(trajectory: Trajectory) -> list[str]:
     names = registry.configuration(problem.model).REFERENCES
     limits = registry.asymptotic(problem.model)
     lines += [
-        f"  {names[name]:<12}{value:z.8f} {limits.get(name, '')}".rstrip()
+        f"  {names[name]:<11} {value:z.8f} {limits.get(name, '')}".rstrip()
         for name, value in trajectory.references.items()
     ]
     lines += ["", f"  {when}"]

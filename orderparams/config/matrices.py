@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Found: TypeAlias = Iterator[ConfigurationError]
 """What is wrong, one error after the other."""
 
+DEPENDENT = 1e-8
+"""Least eigenvalue of the Gram matrix of unit vectors up to which they are linearly dependent."""
+
 
 def check_positive_semidefinite(rows_: Matrix, size: int, path: str) -> Found:
     if {len(rows_), *map(len, rows_)} != {size}:
@@ -43,3 +46,17 @@ def least_eigenvalue(values: NDArray[np.float64]) -> float:
     import numpy as np
 
     return float(np.linalg.eigvalsh(values)[0])
+
+
+def inside(overlaps: NDArray[np.float64], correlation: Matrix | None) -> NDArray[np.float64]:
+    """m T⁻¹ mᵀ (n, n), what vectors with overlaps m (n, F) have in common along directions of
+    correlation T: orthogonal ones if there is none, or T has errors of its own."""
+    import numpy as np
+
+    if correlation is None or any(len(row) != len(correlation) for row in correlation):
+        return overlaps @ overlaps.T
+    known = array(correlation)
+    if len(known) != overlaps.shape[1] or least_eigenvalue(known) < DEPENDENT:
+        return overlaps @ overlaps.T
+    found: NDArray[np.float64] = overlaps @ np.linalg.solve(known, overlaps.T)
+    return found

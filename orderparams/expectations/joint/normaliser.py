@@ -60,19 +60,19 @@ class Table(NamedTuple):
     stride: int
 
 
-def kernel_table(grid: TauGrid, lattice: Lattice, highest: int) -> Table:
-    """The kernels up to K_highest for a grid and a lattice."""
+def kernel_table(grid: TauGrid, lattice: Lattice, highest: int, shift: float = 0.0) -> Table:
+    """The kernels up to K_highest for a grid and a lattice, at every τ + x + shift."""
     size = (grid.size - 1) * grid.stride + lattice.size
     first = grid.start * grid.stride + lattice.start
     begin, end = first // CHUNK, (first + size + 3 * grid.stride + BLOCK) // CHUNK + 1
-    values = _kernel_values(lattice.step, begin * CHUNK, end * CHUNK, highest)
+    values = _kernel_values(lattice.step, begin * CHUNK, end * CHUNK, highest, shift)
     return Table(values, first - begin * CHUNK, grid.stride)
 
 
 @lru_cache(maxsize=16)
-def _kernel_values(step: float, begin: int, end: int, highest: int) -> Array:
-    """1 − K_0, K_0, K_1 … K_highest at step · n, n = begin … end−1."""
-    score = np.minimum(step * np.arange(begin, end), 50.0)
+def _kernel_values(step: float, begin: int, end: int, highest: int, shift: float) -> Array:
+    """1 − K_0, K_0, K_1 … K_highest at step · n + shift, n = begin … end−1."""
+    score = np.minimum(step * np.arange(begin, end) + shift, 50.0)
     rate = np.exp(score)
     powers = np.multiply.outer(np.arange(highest + 1), score)
     return np.concatenate([-np.expm1(-rate)[None], np.exp(powers - rate)])

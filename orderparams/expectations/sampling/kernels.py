@@ -230,7 +230,7 @@ def gram(weight: float, s: Vector, q: Vector) -> Vector:
 
 @kernel()
 def weighed_gram(weight: float, s: Vector, q: Vector, a: Vector, b: Vector, own: float) -> Vector:
-    """The same with the noise's variance σ_ℓ² of tokens, 1 but for the first, whose shares are a, b.
+    """The same with the variance σ_ℓ² of each token's noise, 1 but for the first with shares a, b.
 
     It is u_h u_h' Σ_ℓ σ_ℓ² s_hℓ s_h'ℓ (σ_ℓ² (1 − s_hℓ − s_h'ℓ) + Σ_j σ_j² s_hj s_h'j).
     """

@@ -14,8 +14,8 @@ PARAMETERS, order_parameters, sizes
     the table of order parameters, those that move in a problem, and the lengths of their axes;
 OBSERVABLES
     what else is stored of a state;
-RISK, REFERENCES
-    what the risk is called, and the risks to compare it with;
+RISK, REFERENCES, ASYMPTOTIC
+    what the risk is called, the risks to compare it with, and which of them hold in a limit only;
 LIMIT
     where SGD follows the theory, and which setting leads there.
 
@@ -29,6 +29,7 @@ whether runs of that problem have stages all the same.
 from orderparams.models.limit import LARGE_DIMENSION
 from orderparams.models.single_location.consistency import contradictions
 from orderparams.models.single_location.parameters import (
+    ASYMPTOTIC,
     OBSERVABLES,
     PARAMETERS,
     REFERENCES,
@@ -46,6 +47,7 @@ from orderparams.models.single_location.unused import unused
 from orderparams.models.single_location.words import SYMBOLS, describe
 
 __all__ = [
+    "ASYMPTOTIC",
     "DECIDING",
     "JOINED_ANALYSIS",
     "LIMIT",

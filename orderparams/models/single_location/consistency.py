@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orderparams.config.matrices import Found, check_positive_semidefinite
+from orderparams.config.matrices import (
+    DEPENDENT,
+    Found,
+    array,
+    check_positive_semidefinite,
+    least_eigenvalue,
+)
 from orderparams.config.values import Matrix, Numbers
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.activations.table import TABLE
@@ -35,6 +41,7 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield check_hypercube(task)
     yield check_length(task)
     yield check_noise(task)
+    yield check_correlation(task)
     yield check_kappa(attention)
     yield check_bias(attention)
     yield check_line(attention)
@@ -168,6 +175,29 @@ def check_noise(task: TaskConfig) -> Found:
         )
 
 
+def check_correlation(task: TaskConfig) -> Found:
+    """Directions of length √D that are linearly independent."""
+    rows, features = task.feature_correlation, task.signal.features
+    if rows is None:
+        return
+    key, unfit = "task.feature_correlation", list[ConfigurationError]()
+    unfit += check_positive_semidefinite(rows, features, key)
+    yield from unfit
+    if unfit:
+        return
+    lengths = [rows[f][f] for f in range(features)]
+    if any(abs(length - 1.0) > 1e-12 for length in lengths):
+        yield ConfigurationError(
+            f"{key}: the diagonal must be 1, hidden directions have |k*_f|² = D; it is "
+            f"{', '.join(f'{length:g}' for length in lengths)}. Scale task.signal instead"
+        )
+    elif (least := least_eigenvalue(array(rows))) < DEPENDENT:
+        yield ConfigurationError(
+            f"{key}: the directions must be linearly independent, and the least eigenvalue is "
+            f"{least:.3g}, below {DEPENDENT:g}; take the dependent direction out of task.signal"
+        )
+
+
 def check_kappa(attention: AttentionConfig) -> Found:
     kappa = attention.kappa or 0.0
     if TABLE[attention.activation].elementwise and kappa > 0:
@@ -285,8 +315,9 @@ def check_random(problem: Problem) -> Found:
 
 
 def check_overlaps(problem: Problem) -> Found:
-    features = problem.task.signal.features
-    yield from check_explicit(learners_of(problem), features, "feature", "features")
+    features, correlation = problem.task.signal.features, problem.task.feature_correlation
+    learners = learners_of(problem)
+    yield from check_explicit(learners, features, "feature", "features", correlation)
 
 
 def check_served(problem: Problem) -> Found:

@@ -1,8 +1,8 @@
 """What heads attend to in example sequences (theory 1 to 3).
 
 A token's projections on the hidden directions and on those of the residual W are standard normals
-x_ℓ in R^(F+H), shifted by θ for the informative one, and its logits are χ_hℓ = K_h·x_ℓ. Given m and
-q this is their law as D → ∞.
+x_ℓ in R^(F+H), times γ_s and shifted by θ for the informative one, and its logits are
+χ_hℓ = K_h·x_ℓ. Given m and q this is their law as D → ∞.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from orderparams.errors import ConfigurationError
 from orderparams.expectations.curves import tabulate
 from orderparams.models.interface import Example
 from orderparams.models.single_location.attention import Activation
+from orderparams.models.single_location.correlation import positions
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.task import Task
 
@@ -48,8 +49,9 @@ def draw(task: Task, heads: int, generator: np.random.Generator) -> Iterator[Dra
         )
         informative = int(generator.integers(min(length, SHOWN)))
         tokens = generator.standard_normal((length, signal.features + heads))
+        tokens[informative] *= task.signal_noise
         tokens[informative, : signal.features] += theta
-        yield Drawn(tokens, theta, informative)
+        yield Drawn(tokens, positions(theta, task.frame), informative)
 
 
 def shares_of(activation: Activation, logits: Array) -> Array:

@@ -80,6 +80,7 @@ class Flow(VectorFlow):
             rule,
             tolerance=np.inf if sampled else problem.expectation.tolerance,
             scales=self.scales_of(setup),
+            frame=self.frame_of(setup),
         )
         self.heads, self.features = attention.heads, self.start.overlap.shape[1]
         task, activation = setup.task, setup.activation
@@ -104,6 +105,10 @@ class Flow(VectorFlow):
             "overlap": 1 / np.sqrt(1 + np.diag(setup.task.signal.second_moment)),
             "head_weight": np.maximum(1.0, np.abs(setup.start.numbers["head_weight"])),
         }
+
+    def frame_of(self, setup: Setup) -> Array | None:
+        """That of the hidden directions, where they are not orthogonal."""
+        return setup.task.frame
 
     def dressed(self, overlap: Array, residual: Array, numbers: Mapping[str, Array]) -> Heads:
         """Heads of these parts; the norm bias follows from q, importances from their scores."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.models.single_location.bayes.known import known_bayes_risk
+from orderparams.models.single_location.correlation import measured, oriented, positions
 from orderparams.models.single_location.parameters import HEAD, HEAD_WEIGHT
 from orderparams.models.single_location.sections import (
     AttentionConfig,
@@ -21,6 +22,7 @@ from orderparams.models.single_location.setup import (
     LINE,
     Heads,
     build_signal,
+    build_task,
     initial_heads,
     key_of,
 )
@@ -36,23 +38,26 @@ NOISE = 0.1
 """Standard deviation of what is added to each weight of a start."""
 
 
-def hidden_directions(signal: Signal) -> tuple[Direction, ...]:
-    """The F hidden directions one by one."""
+def hidden_directions(signal: Signal, frame: Array | None = None) -> tuple[Direction, ...]:
+    """The F hidden directions one by one; rows of ``frame`` (F, F), where they are not orthogonal,
+    and θ is the signal along them."""
     variances = np.diag(signal.covariance)
-    unit = np.eye(signal.features)
+    unit = np.eye(signal.features) if frame is None else frame.T
     return tuple(Direction(str(f + 1), unit[:, [f]], variances[f]) for f in range(len(unit)))
 
 
-def principal_directions(signal: Signal) -> tuple[Direction, ...]:
-    """The eigenspaces of Cov θ, strongest first."""
-    return eigenspaces(signal.covariance, np.eye(signal.features))
+def principal_directions(signal: Signal, frame: Array | None = None) -> tuple[Direction, ...]:
+    """The eigenspaces of Cov θ, or of that of Bθ with a ``frame`` B, strongest first."""
+    axes = np.eye(signal.features) if frame is None else frame
+    return eigenspaces(oriented(signal, frame).covariance, axes)
 
 
-def signal_directions(signal: Signal) -> tuple[Direction, ...]:
+def signal_directions(signal: Signal, frame: Array | None = None) -> tuple[Direction, ...]:
     """What heads can specialize on: the hidden directions where P_θ lives on points on these axes,
     the eigenspaces of Cov θ elsewhere."""
     on_axes = (np.count_nonzero(signal.means, axis=1) <= 1).all() and not signal.covariances.any()
-    return hidden_directions(signal) if on_axes else principal_directions(signal)
+    of = hidden_directions if on_axes else principal_directions
+    return of(signal, frame)
 
 
 class HeadGeometry:
@@ -63,10 +68,11 @@ class HeadGeometry:
     support_words = "support of the signal"
 
     def __init__(self, problem: Problem) -> None:
-        self.problem, self.signal = problem, build_signal(problem.task.signal)
+        signal, self.frame = build_signal(problem.task.signal), build_task(problem.task).frame
+        self.problem, self.signal = problem, oriented(signal, self.frame)
         self.support = self.signal
-        self.directions = principal_directions(self.signal)
-        self.targets = signal_directions(self.signal)
+        self.directions = principal_directions(signal, self.frame)
+        self.targets = signal_directions(signal, self.frame)
 
     @property
     def weights(self) -> str | None:
@@ -76,16 +82,20 @@ class HeadGeometry:
 
     @property
     def floor(self) -> Floor:
-        """The Bayes risk (theory 5c)."""
+        """The Bayes risk (theory 5c); the label noise alone where the norm of a token reveals ε."""
+        task = self.problem.task
+        if task.signal_noise != 1.0:
+            noise = build_task(task).label_noise
+            return Floor("least_risk", "the label noise" if noise else "zero", noise)
         return Floor("bayes_risk", "the Bayes risk", known_bayes_risk(self.problem.task).value)
 
     def positions(self, parameters: Mapping[str, Array]) -> Array:
-        """The overlaps as they are."""
-        return parameters["overlap"]
+        """The overlaps with orthogonal directions."""
+        return positions(parameters["overlap"], self.frame)
 
     def measured(self, positions: Array) -> Array:
-        """The positions as they are."""
-        return positions
+        """The overlaps with the hidden directions."""
+        return measured(positions, self.frame)
 
     def starts(self) -> Iterator[Heads]:
         """Heads without end: at E[θ], then drawn from P_θ, then diverse, each with noise.

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from orderparams.config.values import Numbers
 from orderparams.models.findings import Course, Finding
 from orderparams.models.interface import Example, Reference, State
-from orderparams.models.single_location.bayes.known import known_bayes_risk
+from orderparams.models.single_location.bayes.known import known_as, known_bayes_risk
 from orderparams.models.single_location.curved_sgd import CurvedRule, build_curved_model
 from orderparams.models.single_location.elementwise_flow import ElementwiseFlow
 from orderparams.models.single_location.engines.auto import make_engine
@@ -58,9 +58,9 @@ GENTLE = 1e-8
 
 
 def references(problem: Problem) -> Mapping[str, Reference]:
-    """The Bayes risk (theory 5c)."""
+    """The Bayes risk, or the projection bound (theory 5c)."""
     best = known_bayes_risk(problem.task)
-    return {"bayes_risk": Reference(best.value, best.error)}
+    return {known_as(problem.task): Reference(best.value, best.error)}
 
 
 def flow(problem: Problem) -> Flow | InertialFlow:
@@ -119,12 +119,12 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     setup = build(problem)
     if setup.activation.curve is not None:
         curved = build_curved_model(setup.task, setup.activation)
-        bent = curved_rule(problem)
-        return replicas_of(problem, curved, bent, setup.start, time, motion=MOTION)
+        bent, frame = curved_rule(problem), setup.task.frame
+        return replicas_of(problem, curved, bent, setup.start, time, motion=MOTION, frame=frame)
     total = importance_of(problem).total
     model = build_model(setup.task, setup.activation, total)
-    rule = update_rule(problem)
-    return replicas_of(problem, model, rule, setup.start, time, motion=MOTION)
+    rule, frame = update_rule(problem), setup.task.frame
+    return replicas_of(problem, model, rule, setup.start, time, motion=MOTION, frame=frame)
 
 
 def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:

@@ -102,8 +102,12 @@ MOTION = tuple(one.name for one in VELOCITIES)
 RISK = "population risk per dimension"
 """What the risk is called in files."""
 
-REFERENCES = {"bayes_risk": "Bayes risk"}
-"""Risks to compare with, and their names."""
+REFERENCES = {"bayes_risk": "Bayes risk", "projection_bound": "projection bound"}
+"""Risks to compare with, and their names: the second where the noise of the token with the signal
+is not that of the others."""
+
+ASYMPTOTIC = {"projection_bound": "by projections; the norm of a token reveals ε"}
+"""Why that is no Bayes risk: as D → ∞ the norm of each token is sure, and the Bayes risk zero."""
 
 NOTHING = Observable(
     "nothing",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from orderparams.models.single_location import task as tasks
 from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.attention import Activation
+from orderparams.models.single_location.correlation import frame_of, oriented, positions
 from orderparams.models.single_location.importance import scores, total_importance
 from orderparams.models.single_location.sections import (
     AttentionConfig,
@@ -118,14 +119,15 @@ def build_task(config: TaskConfig) -> tasks.Task:
     """The task of a configuration."""
     law = config.length if isinstance(config.length, LengthLaw) else LengthLaw((config.length,))
     weights = np.array(law.weights or (1.0,) * len(law.values))
-    kept = weights > 0
+    kept, frame = weights > 0, frame_of(config.feature_correlation)
     return tasks.Task(
         np.array(law.values)[kept],
         weights[kept] / weights.sum(),
-        build_signal(config.signal),
+        oriented(build_signal(config.signal), frame),
         config.target,
         config.noise,
         config.signal_noise,
+        frame,
     )
 
 
@@ -183,7 +185,7 @@ def initial_heads(problem: Problem) -> Heads:
             initial.seed, initial.variance, initial.dimension, attention.heads, features
         )
     else:
-        overlap = np.array(initial.overlap)
+        overlap = positions(np.array(initial.overlap), frame_of(problem.task.feature_correlation))
         residual = np.zeros((attention.heads, attention.heads))
         if initial.self_overlap is not None:
             residual = residual_factor(np.array(initial.self_overlap) - overlap @ overlap.T)

@@ -63,7 +63,9 @@ class Task:
 
     lengths (n,) with probabilities length_weights (n,); target "token" or "scalar"; noise is the
     standard deviation Δ of the label noise of the scalar target, signal_noise γ_s that of the token
-    with the signal in all directions.
+    with the signal in all directions. The signal is along orthogonal directions; where those of the
+    configuration are not, they are the rows of ``frame`` B (F, F)
+    (:mod:`~orderparams.models.single_location.correlation`).
     """
 
     lengths: NDArray[np.int64]
@@ -72,6 +74,7 @@ class Task:
     target: str = "token"
     noise: float = 0.0
     signal_noise: float = 1.0
+    frame: Array | None = None
 
     @property
     def signal_variance(self) -> float:

@@ -197,3 +197,12 @@ class TaskConfig:
         unit=AMPLITUDE,
         later=True,
     )
+    feature_correlation: Matrix | None = option(
+        matrix,
+        None,
+        meaning="how the hidden directions lie to each other; overlaps are those with them",
+        unit="T = k*_f·k*_g / D",
+        within="F rows of F, symmetric, ≻ 0, ones on the diagonal",
+        left_out="orthogonal",
+        later=True,
+    )

@@ -42,6 +42,10 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
 def vanishing(problem: Problem) -> Iterator[Unused]:
     """Components and lengths of weight zero, and weights with nothing to weigh against."""
     components, length = problem.task.signal.components or (), problem.task.length
+    rows = problem.task.feature_correlation or ((1.0,),)
+    if not any(value for f, row in enumerate(rows) for g, value in enumerate(row) if f != g):
+        reason = "these directions are orthogonal, as they are without it; leave it out"
+        yield Unused(("task.feature_correlation",), reason)
     weights = {"task.signal.components": [component.weight for component in components]}
     if isinstance(length, LengthLaw):
         weights["task.length.values"] = list(length.weights or ())

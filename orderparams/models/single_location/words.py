@@ -26,7 +26,9 @@ def of_task(problem: Problem) -> Words:
         ("task.length.values", f"L = {length}"),
         ("task.target", f"{task.target} target"),
     ]
-    return pieces + [("task.noise", f"label noise {task.noise:g}")] * bool(task.noise)
+    pieces += [("task.noise", f"label noise {task.noise:g}")] * bool(task.noise)
+    noisy = task.signal_noise != 1.0
+    return pieces + [("task.signal_noise", f"signal noise {task.signal_noise:g}")] * noisy
 
 
 def of_attention(problem: Problem) -> Words:
@@ -74,6 +76,7 @@ def of_importance(problem: Problem) -> Words:
 SYMBOLS = {
     "task.length": "L",
     "task.noise": "Δ",
+    "task.signal_noise": "γ_s",
     "task.signal.strengths": "ν",
     "task.signal.mean": "μ",
     "attention.heads": "H",

@@ -199,9 +199,13 @@ class VectorFlow:
         """Overlap, self-overlap, and the numbers that are learned."""
         vectors = self.vectors(y)
         numbers = self.shown(vectors.numbers)
-        learned = {name: numbers[name] for name in self.rule.rates}
-        overlap = self.measured(vectors.overlap)
-        return {"overlap": overlap, "self_overlap": vectors.self_overlap, **learned}
+        return {**self.named(vectors), **{name: numbers[name] for name in self.rule.rates}}
+
+    def named(self, vectors: Vectors) -> State:
+        """Overlaps by name."""
+        state = vectors.state
+        overlap = self.measured(state["overlap"])
+        return {"overlap": overlap, "self_overlap": state["self_overlap"]}
 
     def measured(self, overlap: Array) -> Array:
         """The order parameter "overlap" of an overlap m (n, d), or of its time derivative."""

@@ -156,8 +156,8 @@ class Landscape:
 
     def state(self, vectors: Vectors) -> State:
         """The order parameters of some vectors, and what is not learned."""
-        overlap = self.geometry.measured(vectors.state["overlap"])
-        return {**vectors.state, **self.flow.shown(vectors.numbers), "overlap": overlap}
+        numbers = self.flow.shown(vectors.numbers)
+        return {**vectors.state, **numbers, **self.flow.named(vectors)}
 
     def vectors_near(self, state: State) -> Vectors | None:
         """Vectors with a neighbouring problem's order parameters, as many as here; None where their

@@ -40,7 +40,7 @@ class Ensemble(Replicas):
     exactly; with a ``variance`` every replica draws its own vectors from N(0, variance·I_D)
     instead, with a column (n, 1) each from its own. ``step`` is what becomes of a plain step,
     ``schedule`` how the learning rate changes; velocities that are measured have the names
-    ``motion`` for m^p, q^kp and q^pp.
+    ``motion`` for m^p, q^kp and q^pp. With a ``frame`` B overlaps are recorded as m Bᵀ.
     :class:`~orderparams.errors.ConfigurationError` if there are no replicas, if D is too
     small, for no step or too many, or for more than fits into memory.
     """
@@ -60,13 +60,14 @@ class Ensemble(Replicas):
         step: Step = PLAIN,
         schedule: Schedule = CONSTANT,
         motion: tuple[str, ...] = (),
+        frame: Array | None = None,
     ) -> None:
         require_distinct(type(model))
         self.backend = BACKENDS[backend]
         self.model = model
         self.rule = rule
         self.dimension = dimension
-        self.manner, self.schedule = step, schedule
+        self.manner, self.schedule, self.frame = step, schedule, frame
         self.motion = motion if step.measured else ()
         rate = rule.learning_rate / (1 - step.momentum)
         marks = whole_steps(
@@ -163,13 +164,18 @@ class Ensemble(Replicas):
 
     def _recorded(self, course: Course) -> State:
         """What is recorded of a course, by the names of the order parameters."""
-        found = self.model.records(course.overlap, course.self_overlap, course.numbers)
+        found = self._named(course.overlap, course.self_overlap, course.numbers)
         if course.motion is None:
             return found
         speed, crossed, own = course.motion
         # overlaps of velocities are with what those of the vectors are with
-        moving = self.model.records(speed, own, course.numbers)["overlap"], crossed, own
+        moving = self._named(speed, own, course.numbers)["overlap"], crossed, own
         return {**found, **dict(zip(self.motion, moving, strict=True))}
+
+    def _named(self, overlap: Array, self_overlap: Array, numbers: Any) -> State:
+        """Overlaps as they are recorded, and the rest."""
+        framed = overlap if self.frame is None else overlap @ self.frame.T
+        return self.model.records(framed, self_overlap, numbers)
 
     def _view(self, replica: State) -> Any:
         """The state of the backend, sharing memory with the replica."""
@@ -187,12 +193,14 @@ def replicas_of(
     time: ArrayLike,
     shares: float | Array = 1.0,
     motion: tuple[str, ...] = (),
+    frame: Array | None = None,
 ) -> Ensemble:
     """The replicas that a configuration asks for, at step zero.
 
     An ``explicit`` start is realised exactly; a ``random`` one is drawn anew for every replica, in
     the dimension of the simulation, with these ``shares`` (n, 1) of the variance. ``motion`` are
-    names of the order parameters of velocities.
+    names of the order parameters of velocities. ``frame`` is that of the hidden directions, where
+    they are not orthogonal.
     :class:`~orderparams.errors.ConfigurationError` as of :class:`Ensemble`.
     """
     settings, initial = problem.simulation, problem.initial
@@ -209,4 +217,5 @@ def replicas_of(
         step=step_of(problem),
         schedule=schedule_of(problem),
         motion=motion,
+        frame=frame,
     )

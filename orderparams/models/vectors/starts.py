@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from orderparams.config.matrices import Found, array, check_positive_semidefinite, least_eigenvalue
+from orderparams.config.matrices import (
+    Found,
+    array,
+    check_positive_semidefinite,
+    inside,
+    least_eigenvalue,
+)
 from orderparams.config.values import Matrix
 from orderparams.errors import ConfigurationError
 
@@ -54,9 +60,16 @@ def check_no_overlaps(initial: Any, prefix: str = "") -> Found:
         )
 
 
-def check_explicit(learners: Learners, directions: int, word: str, key: str) -> Found:
-    """Overlaps with so many orthonormal hidden directions, and self-overlaps, of an explicit start;
-    a direction is called so, and the ``key`` says how many there are."""
+def check_explicit(
+    learners: Learners,
+    directions: int,
+    word: str,
+    key: str,
+    correlation: Matrix | None = None,
+) -> Found:
+    """Overlaps with so many hidden directions, orthonormal unless they have a correlation, and
+    self-overlaps, of an explicit start; a direction is called so, and the ``key`` says how many
+    there are."""
     initial = learners.initial
     if initial.kind != "explicit":
         return
@@ -79,15 +92,19 @@ def check_explicit(learners: Learners, directions: int, word: str, key: str) -> 
         unfit = list(check_positive_semidefinite(own, count, square))
         yield from unfit
         if shape == (count, directions) and not unfit:
-            yield from check_residual(overlap, own, square, learners.word)
+            yield from check_residual(overlap, own, square, learners.word, correlation)
 
 
-def check_residual(m: Matrix, q: Matrix, key: str, word: str) -> Found:
-    """q − m mᵀ, the part of the vectors outside the hidden directions; ``key`` has q."""
-    residual = array(q) - array(m) @ array(m).T
+def check_residual(
+    m: Matrix, q: Matrix, key: str, word: str, correlation: Matrix | None = None
+) -> Found:
+    """q − m T⁻¹ mᵀ, the part of the vectors outside the hidden directions, which have a correlation
+    T unless they are orthogonal; ``key`` has q."""
+    residual = array(q) - inside(array(m), correlation)
     least = least_eigenvalue(residual)
     if least < -1e-10 * max(1.0, float(abs(residual).max())):
+        within = "m mᵀ" if correlation is None else "m T⁻¹ mᵀ (T = task.feature_correlation)"
         yield ConfigurationError(
-            f"{key}: q - m mᵀ must be positive semidefinite, no {word} is shorter than its "
+            f"{key}: q - {within} must be positive semidefinite, no {word} is shorter than its "
             f"overlaps; its least eigenvalue is {least:.3g}"
         )

@@ -65,8 +65,9 @@ def of_run(run: Trajectory) -> list[str]:
         "risk at the start": number(run.risk[0]),
         "risk at the end": number(run.risk[-1]),
     }
-    for name, called in registry.configuration(run.problem.model).REFERENCES.items():
-        level = run.references.get(name, math.nan)
+    names = registry.configuration(run.problem.model).REFERENCES
+    for name, level in run.references.items():
+        called = names[name]
         facts |= {called: number(level), f"above the {called}": number(run.risk[-1] - level)}
     return [
         section("Result", verdict(words, good=run.complete), terms(facts, "facts")),
@@ -102,8 +103,8 @@ def of_analysis(result: Analysis | Findings) -> list[str]:
 def of_evaluation(result: Evaluation) -> list[str]:
     """The flow at one point: risk, order parameters, gradient, velocity and V."""
     facts = {"risk": number(result.risk, ".10f")}
-    for name, called in registry.configuration(result.problem.model).REFERENCES.items():
-        facts[called] = number(result.references.get(name, math.nan), ".10f")
+    names = registry.configuration(result.problem.model).REFERENCES
+    facts |= {names[name]: number(of, ".10f") for name, of in result.references.items()}
     facts |= {"error estimate": number(result.error_estimate, ".1e"), "engine": result.engine}
     if result.noise_error is not None:
         facts["error of V"] = number(result.noise_error, ".1e")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -103,10 +102,16 @@ def best_words(scan: Scan, keys: Sequence[str]) -> str:
         return ""
     where = listed([f"{key} = {text}" for key, text in zip(keys, at(scan, index), strict=True)])
     words = f"The lowest risk is {scan['risk'][index]:{form_of(scan, 'risk')}}, at {where}"
-    for name, called in itertools.islice(schema.references(scan.problem.model).items(), 1):
-        if name in scan.arrays and math.isfinite(scan[name][index]):
+    for name, called in compared(scan):
+        if math.isfinite(scan[name][index]):
             words += f", {scan['risk'][index] - scan[name][index]:.2g} above the {called}"
     return f"{words}{', and not settled' * (unsettled(scan, index) != '')}."
+
+
+def compared(scan: Scan) -> list[tuple[str, str]]:
+    """The first risk to compare with that is known, its name and what it is called; or none."""
+    known = schema.references(scan.problem.model).items()
+    return [(name, called) for name, called in known if name in scan.arrays][:1]
 
 
 def width_of(table: Table) -> int:
@@ -129,8 +134,7 @@ def table(scan: Scan, points: Iterable[Index], keys: Iterable[str]) -> Table:
 
 def quantities(scan: Scan) -> Iterator[tuple[str, Any]]:
     """What is told of each point, and how."""
-    references = list(schema.references(scan.problem.model).items())[:1]
-    for name, called in [("risk", "risk"), *references, ("least_pvalue", "p-value")]:
+    for name, called in [("risk", "risk"), *compared(scan), ("least_pvalue", "p-value")]:
         if name in scan.arrays:
             form = form_of(scan, name) if name != "least_pvalue" else ".2g"
             yield called, lambda s, i, name=name, form=form: number(float(s[name][i]), form)
@@ -200,8 +204,7 @@ def unsettled_words(scan: Scan) -> str:
     if not names:
         return ""
     count = counted(len(unsettled_points(scan)), "point")
-    called = next(iter(schema.references(scan.problem.model).values()), "")
-    reference = f"the {called}" if called else "zero"
+    reference = next((f"the {called}" for _, called in compared(scan)), "zero")
     rules = "; or ".join(
         words.format(reference=reference) for name, (_, words) in RULES.items() if name in names
     )

@@ -158,7 +158,9 @@ def _risk(
     With Φ = E_noise[e^{−tΛ}] and Ψ = E_signal[e^{−tΛ}] = −dΦ/dt (the signal's density is Λ times
     the noise's), E_signal[tΛ e^{−tΛ}] = t Φ''; an integration by parts turns theory 5c into
     E_Bayes = (L−1) ∫ dτ t Ψ² Φ^{L−2}, t = e^τ, which is positive and keeps small risks' digits;
-    beyond t it has at most (L−1)/t, since tΨ ≤ 1.
+    beyond t it has at most (L−1)/t, since tΨ ≤ 1. Where the signal's token has the variance γ_s²
+    the best attention is γ_s²Λ/(γ_s²Λ + ΣΛ of the others), and the same steps lead to
+    γ_s² (L−1) ∫ dτ t Ψ(γ_s²t) Ψ Φ^{L−2}.
     """
     tokens = float(task.length_weights @ task.lengths)
     certain = certainty(resolution, int(task.lengths.max()))
@@ -172,32 +174,48 @@ def _risk(
     low = -resolution.digits - longest - DEAD
     high = min(-low, DEAD - min(law.lattice.extent[0] for law in laws))
     grid = TauGrid.over(low, max(high, DEAD), resolution)
-    deficit, signal = np.zeros(grid.size), np.zeros(grid.size)  # 1 − Φ and Ψ
+    deficit, signal = _survival(laws, grid, 0.0)
+    variance, weighed = task.signal_variance, signal
+    if variance != 1.0:
+        _, weighed = _survival(laws, grid, float(np.log(variance)))
+    others = other_tokens(deficit, task.other_tokens, 1)[1]
+    return np.array([variance * grid.step * (grid.rates * (signal * weighed)) @ others])
+
+
+def _survival(laws: Sequence[TokenLaw], grid: TauGrid, shift: float) -> tuple[Array, Array]:
+    """1 − Φ and Ψ at τ + shift, each (τ,)."""
+    deficit, signal = np.zeros(grid.size), np.zeros(grid.size)
     for law in laws:
-        table = kernel_table(grid, law.lattice, 0)
+        table = kernel_table(grid, law.lattice, 0, shift)
         (own, _), (_, own_signal) = transform(
             table, 2, np.array([law.noise, law.signal]), grid.size
         )
         own = np.clip(own, 0.0, 1.0 - 1e-16)
         signal = signal * (1.0 - own) + own_signal * (1.0 - deficit)
         deficit = deficit + own - deficit * own
-    others = other_tokens(deficit, task.other_tokens, 1)[1]
-    return np.array([grid.step * (grid.rates * signal**2) @ others])
+    return deficit, signal
 
 
 def bayes_risk(task: Task, tolerance: float = 1e-8) -> BayesRisk:
     """E_Bayes of a task, to the absolute tolerance wherever a grid can reach it (theory 5c).
 
-    The error estimate exceeds the tolerance where quasi-Monte Carlo had to be used.
+    The error estimate exceeds the tolerance where quasi-Monte Carlo had to be used. Where the token
+    with the signal has noise of another variance than the others, it is the least risk of attention
+    that knows the projections on the hidden directions alone.
     """
     signal = task.signal
     present = signal.weights > 0.0
     if not present.all():
         signal = Signal(signal.weights[present], signal.means[present], signal.covariances[present])
-    blocks = [
-        [in_span(factor) for factor in independent_factors(block)]
-        for block in orthogonal_blocks(signal)
-    ]
+    if task.signal_variance != 1.0:  # relative to noise of variance 1, in all directions
+        more = (task.signal_variance - 1.0) * np.eye(signal.features)
+        signal = Signal(signal.weights, signal.means, signal.covariances + more)
+        blocks = [independent_factors(signal)]
+    else:
+        blocks = [
+            [in_span(factor) for factor in independent_factors(block)]
+            for block in orthogonal_blocks(signal)
+        ]
     noise = task.label_noise
 
     def solve(resolution: Resolution) -> tuple[Array, float] | None:

@@ -42,9 +42,7 @@ class CurvedSampling:
         self.samples = max(2 * BLOCKS * LANES, 1 << (samples - 1).bit_length())
         length = int(task.lengths.max())
         check_size(self.samples, length, heads, task)
-        self._nodes = draw_nodes(
-            task.signal, length, heads, self.samples, seed, task.signal_noise
-        )
+        self._nodes = draw_nodes(task.signal, length, heads, self.samples, seed, task.signal_noise)
 
     def evaluate(
         self,

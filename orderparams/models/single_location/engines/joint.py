@@ -78,7 +78,9 @@ class JointQuadrature:
         own = task.signal_variance
         self._roots = np.linalg.cholesky(own * np.eye(signal.features) + signal.covariances)
         scalar = task.target == "scalar"
-        self._terms = [token_term(is_signal, scalar, task.noise, own) for is_signal in (False, True)]
+        self._terms = [
+            token_term(is_signal, scalar, task.noise, own) for is_signal in (False, True)
+        ]
 
     def evaluate(
         self, weights: Array, bias: Array, head_weights: Array, *, gradient_covariance: bool = False
@@ -312,7 +314,8 @@ def check_width(width: float) -> None:
 
 
 def risk_with_adjoints(transforms: Transforms, variance: float) -> tuple[float, Array]:
-    """E for γ_s² = ``variance``, and its derivatives (2, 3, τ) with respect to Φ_0, Φ_1, Φ_2 and to Ψ_0, Ψ_1, Ψ_2."""
+    """E for γ_s² = ``variance``, and its derivatives (2, 3, τ) with respect to Φ_0, Φ_1, Φ_2 and to
+    Ψ_0, Ψ_1, Ψ_2."""
     noise, signal, others = transforms.noise, transforms.signal, transforms.others
     own = variance * (signal[2] - 2.0 * signal[1])
     risk = variance + transforms.measure @ (own * others[0] + noise[2] * signal[0] * others[1])

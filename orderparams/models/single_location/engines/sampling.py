@@ -68,9 +68,7 @@ class Sampling:
         self.samples = max(2 * BLOCKS * LANES, 1 << (samples - 1).bit_length())
         length = int(task.lengths.max())
         check_size(self.samples, length, heads, task)
-        self._nodes = draw_nodes(
-            task.signal, length, heads, self.samples, seed, task.signal_noise
-        )
+        self._nodes = draw_nodes(task.signal, length, heads, self.samples, seed, task.signal_noise)
         parts = np.array_split(np.arange(BLOCKS), min(threads, BLOCKS))
         self._parts = [slice(part[0], part[-1] + 1) for part in parts]
         self._map: Callable[[Callable[[slice], None], Iterable[slice]], Iterable[None]] = map

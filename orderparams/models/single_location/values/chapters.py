@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from orderparams.models.findings import Column, Course, Finding, texts
 from orderparams.models.interface import State
-from orderparams.models.single_location.bayes.known import known_bayes_risk
-from orderparams.models.single_location.parameters import CROSSES
+from orderparams.models.single_location.bayes.known import known_as, known_bayes_risk
+from orderparams.models.single_location.parameters import CROSSES, REFERENCES
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.values.heads import Names
 from orderparams.models.single_location.values.stability import conflict, transverse_rates
@@ -41,7 +41,8 @@ def of_end(problem: Problem, run: Course) -> Finding:
     floor, last = known_bayes_risk(problem.task).value, float(run.risk[-1])
     said = [f"The risk falls from {run.risk[0]:.6g} to {last:.6g}."]
     if np.isfinite(floor):
-        said.append(f"That is {last - floor:.3g} above the Bayes risk.")
+        called = REFERENCES[known_as(problem.task)]
+        said.append(f"That is {last - floor:.3g} above the {called}.")
     return Finding(
         "ends",
         "Risk at both ends",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from orderparams.config.matrices import Found, array, least_eigenvalue
+from orderparams.config.matrices import Found, array, inside, least_eigenvalue
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.parameters import KEY_TARGET_OVERLAP, OF_VALUES
 from orderparams.models.single_location.sections import Problem
@@ -161,7 +161,7 @@ def check_gram(problem: Problem) -> Found:
 
 
 def outside(problem: Problem) -> NDArray[np.float64]:
-    """Q − M Mᵀ of keys, and of values if they are learned."""
+    """Q of keys, and of values if they are learned, less what is along hidden directions."""
     import numpy as np
 
     initial, heads = problem.initial, problem.attention.heads
@@ -178,7 +178,9 @@ def outside(problem: Problem) -> NDArray[np.float64]:
         values = numbers("value_overlap", (heads, features))
         values = np.column_stack([values, numbers("value_alignment", (heads,))])
         rows = np.vstack([keys, values])
-    square = rows @ rows.T
+    hidden, along = rows[:, :features], rows[:, features:]
+    shared = inside(hidden, problem.task.feature_correlation) + along @ along.T
+    square = shared.copy()
     for name, (first, second) in {
         "self_overlap": (0, 0),
         "value_self_overlap": (heads, heads),
@@ -188,4 +190,4 @@ def outside(problem: Problem) -> NDArray[np.float64]:
         if given is not None:
             square[first : first + heads, second : second + heads] = array(given)
             square[second : second + heads, first : first + heads] = array(given).T
-    return square - rows @ rows.T
+    return square - shared

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
 from orderparams.models.interface import Evaluation, State
+from orderparams.models.single_location.correlation import positions, with_target
 from orderparams.models.single_location.engines import Engine, Moments
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.sections import Problem
@@ -54,6 +55,10 @@ class ValueFlow(Flow):
         """As of known values; v* has no signal."""
         found = dict(super().scales_of(setup))
         return {**found, "overlap": np.append(found["overlap"], 1.0)}
+
+    def frame_of(self, setup: Setup) -> Array | None:
+        """That of the hidden directions and v*."""
+        return with_target(setup.task.frame)
 
     def grouped(self, start: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Heads are equal whose keys and values both are."""
@@ -99,7 +104,11 @@ class ValueFlow(Flow):
         """The order parameters."""
         vectors = self.vectors(y)
         learned = self.shown({name: vectors.numbers[name] for name in self.rule.rates})
-        return {**self.names.split(vectors.overlap, vectors.self_overlap), **learned}
+        return {**self.named(vectors), **learned}
+
+    def named(self, vectors: Vectors) -> State:
+        """Those that are overlaps."""
+        return self.names.split(self.measured(vectors.overlap), vectors.self_overlap)
 
     def shown(self, numbers: Mapping[str, Array]) -> dict[str, Array]:
         """Those of heads (H,)."""
@@ -108,6 +117,7 @@ class ValueFlow(Flow):
     def vectors_at(self, state: State) -> ValuedHeads:
         """Rows with given order parameters; numbers that it does not have are as at the start."""
         overlap, square = self.names.stacked(state)
+        overlap = positions(overlap, self.frame)
         square = square - overlap @ overlap.T
         if not np.isfinite(square).all():
             raise SolverError("the overlaps are not finite")
@@ -120,8 +130,8 @@ class ValueFlow(Flow):
         vectors = self.vectors_at(state)
         residual = vectors.residual
         if self.rule.stochastic:
-            overlap, square = self.names.stacked(state)
-            residual = square - overlap @ overlap.T
+            _, square = self.names.stacked(state)
+            residual = square - vectors.overlap @ vectors.overlap.T
         return self.pack(vectors.overlap, residual, vectors.numbers)
 
     def importances(self, numbers: Mapping[str, Array]) -> Array:
@@ -186,7 +196,8 @@ class ValueFlow(Flow):
         """Risk, gradient and velocity at y; V of the stacked rows where SGD has noise."""
         stochastic, state = self.rule.stochastic, self.state(y)
         found = self.gradient(self.vectors(y), covariance=stochastic)
-        gradient = self.names.split(found.overlap, found.self_overlap)
+        overlap = found.overlap if self.frame is None else found.overlap @ np.linalg.inv(self.frame)
+        gradient = self.names.split(overlap, found.self_overlap)
         if "key_value_overlap" in gradient:
             gradient["key_value_overlap"] *= 2.0  # it stands in Q twice
         learned = {name: found.numbers[name][: self.heads] for name in self.rule.rates}

@@ -32,14 +32,14 @@ class ValueGeometry(HeadGeometry):
 
     def positions(self, parameters: Mapping[str, Array]) -> Array:
         """Overlaps of the keys alone."""
-        return parameters["overlap"]
+        return super().positions(parameters)
 
     def measured(self, positions: Array) -> Array:
-        """Overlaps of keys, of stacked rows (…, n, F+1); positions of keys (…, F) as they are."""
+        """Overlaps of keys, of stacked rows (…, n, F+1) or of their positions (…, F)."""
         features = self.names.features
-        if positions.shape[-1] == features:
-            return positions
-        return positions[..., : self.names.heads, :features]
+        if positions.shape[-1] != features:
+            positions = positions[..., : self.names.heads, :features]
+        return super().measured(positions)
 
     def starts(self) -> Iterator[Heads]:
         """Keys as of known values, and values near v*; tied ones have a part of it."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.models.interface import State
+from orderparams.models.single_location.correlation import frame_of, positions, with_target
 from orderparams.models.single_location.parameters import system_of
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import (
@@ -167,6 +168,7 @@ def explicit(problem: Problem, names: Names) -> tuple[Array, Array]:
     """M and Q of an explicit start: what is left out has no part outside the hidden directions, and
     values that are not said of are zero."""
     overlap, _ = names.stacked(explicit_state(problem))
+    overlap = positions(overlap, with_target(frame_of(problem.task.feature_correlation)))
     found = overlap @ overlap.T
     given = problem.initial
     keys, values = slice(names.heads), slice(names.heads, None)

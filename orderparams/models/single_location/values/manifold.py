@@ -2,8 +2,8 @@
 
     E = γ_s² + Δ² − 2 γ_s² Σ_h u_h m^v_h A_h + Σ_hh' u_h u_h' q^v_hh' G_hh',
 
-the seeded sum of theory 5b with α = −2 γ_s² u m^v and γ = u uᵀ q^v (m^v = v·v*/D, q^v = v·v'/D). The
-derivatives in all crosses vanish: they are odd under the reflection of values and v*.
+the seeded sum of theory 5b with α = −2 γ_s² u m^v and γ = u uᵀ q^v (m^v = v·v*/D, q^v = v·v'/D).
+The derivatives in all crosses vanish: they are odd under the reflection of values and v*.
 """
 
 from __future__ import annotations

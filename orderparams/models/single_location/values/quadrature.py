@@ -91,7 +91,11 @@ class FullQuadrature:
         linear, square, slopes, error = self._sum(fields, head_weights)
         of_overlap, gamma, of_means = pulled_back(self.task, slopes, overlap)
         doubled = 2.0 * (square @ head_weights - linear)
-        risk = self.task.signal_variance + self.task.label_noise + (0.5 * doubled - linear) @ head_weights
+        risk = (
+            self.task.signal_variance
+            + self.task.label_noise
+            + (0.5 * doubled - linear) @ head_weights
+        )
         return Moments(
             risk=float(risk),
             overlap_gradient=of_overlap,

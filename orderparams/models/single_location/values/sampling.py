@@ -4,9 +4,9 @@ With e = Σ_hℓ u_h s_hℓ ω_hℓ − z − Δξ the loss is e², and with the
 in the logits and values of one token its gradient is 2 e d_ℓ. Γ is taken by Price's theorem, as in
 :mod:`~orderparams.models.single_location.engines.sampling`.
 
-V = 4 E[(e² + Δ²) Σ_ℓ σ_ℓ² d_ℓ d_ℓᵀ] is of fourth order in the values: its tail is heavy, and few nodes
-put it too low. It is taken from twice as many nodes as are asked for, and its error is estimated as
-the larger of the spread of blocks and of what the heaviest samples add to it.
+V = 4 E[(e² + Δ²) Σ_ℓ σ_ℓ² d_ℓ d_ℓᵀ] is of fourth order in the values: its tail is heavy, and few
+nodes put it too low. It is taken from twice as many nodes as are asked for, and its error is
+estimated as the larger of the spread of blocks and of what the heaviest samples add to it.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from orderparams.compiled import kernel
 from orderparams.models.single_location.attention import attend
+from orderparams.models.single_location.correlation import with_target
 from orderparams.models.single_location.importance import importance_of
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Setup
@@ -97,7 +98,8 @@ def value_replicas(problem: Problem, setup: Setup, rule: UpdateRule, time: Array
     )
     shares = np.ones((names.rows, 1))
     shares[names.heads :] *= initial.values == "random"
-    return replicas_of(problem, model, rule, setup.start, time, shares)
+    frame = with_target(setup.task.frame)
+    return replicas_of(problem, model, rule, setup.start, time, shares, frame)
 
 
 @kernel()
