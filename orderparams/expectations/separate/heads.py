@@ -39,9 +39,10 @@ def integrate_head(
 ) -> tuple[float, float, float]:
     """A, G and the miss of an identity for one head with tables (C+1, rows, n) and token (3, n).
 
-    The signal token has the weight ``own`` in G. mass (n,) becomes the integrand of αA + γG, weights
-    included; adjoints (2, 3, n) its derivatives in rows 0, 1, 2 of the noise and of the signal
-    token, with K_1 = −K_0′ and K_2 = K_0″ − K_0′. The identity: −F′ has the integral 1 (see :mod:`laplace`).
+    The signal token has the weight ``own`` in G. mass (n,) becomes the integrand of αA + γG,
+    weights included; adjoints (2, 3, n) its derivatives in rows 0, 1, 2 of the noise and of the
+    signal token, with K_1 = −K_0′ and K_2 = K_0″ − K_0′. The identity: −F′ has the integral 1 (see
+    :mod:`laplace`).
     """
     size = weight.size
     deficit, powers = np.empty(size), np.empty((3, size))

@@ -90,12 +90,13 @@ class SeededSum:
 class Integrals:
     """Seeded sums for logits χ_hℓ ~ N(0, q) of all tokens but ε, whose are σ_ε χ_hε + m_h·θ.
 
-    ``variance`` is σ_ε². θ is distributed as ``signal`` in F directions; a model whose tokens are all
-    alike has one component of mean and covariance zero. The step in τ starts from a rule of thumb and is
-    shortened until two exact identities hold to the absolute ``tolerance``; where they never do,
-    the error exceeds it. Errors below 1e-13 are not to be had. Without gradients the square of the
-    difference between every other node and the rest stands for one of the two: the rule's error is
-    a wave of the integrand of twice the frequency, and its size falls exponentially.
+    ``variance`` is σ_ε². θ is distributed as ``signal`` in F directions; a model whose tokens are
+    all alike has one component of mean and covariance zero. The step in τ starts from a rule of
+    thumb and is shortened until two exact identities hold to the absolute ``tolerance``; where they
+    never do, the error exceeds it. Errors below 1e-13 are not to be had. Without gradients the
+    square of the difference between every other node and the rest stands for one of the two: the
+    rule's error is a wave of the integrand of twice the frequency, and its size falls
+    exponentially.
     """
 
     def __init__(
