@@ -5,7 +5,8 @@ from scipy.special import erf
 
 import orderparams as op
 
-SIZE, LENGTH, SCALE, COSINE, NOISE = 12, 3, 0.45, 0.6, 0.3
+SIZE, LENGTH, SCALE, COSINE, NOISE = 12, 3, 0.45, 0.3, 0.3
+GAMMA = 0.5**0.5
 
 
 def ours(cosine):
@@ -17,6 +18,7 @@ def ours(cosine):
                 "signal": {"kind": "spikes", "strengths": [SIZE / 2]},
                 "target": "scalar",
                 "noise": NOISE,
+                "signal_noise": GAMMA,
             },
             "attention": {"heads": 1, "activation": "erf", "head_weights": "sum"},
             "initial": {
@@ -37,6 +39,7 @@ def test_marion_et_al():
     axis, value = np.eye(SIZE)[0], np.eye(SIZE)[1]
     key = COSINE * axis + (1 - COSINE**2) ** 0.5 * np.eye(SIZE)[2]
     x = drawn.standard_normal((200_000, LENGTH, SIZE))
+    x[:, 0] *= GAMMA
     x[:, 0] += (SIZE / 2) ** 0.5 * axis
     error = (erf(SCALE * x @ key) * (x @ value)).sum(1) - x[:, 0] @ value
     error -= NOISE * drawn.standard_normal(len(x))
