@@ -27,8 +27,9 @@ def of_task(problem: Problem) -> Words:
         ("task.target", f"{task.target} target"),
     ]
     pieces += [("task.noise", f"label noise {task.noise:g}")] * bool(task.noise)
-    noisy = task.signal_noise != 1.0
-    return pieces + [("task.signal_noise", f"signal noise {task.signal_noise:g}")] * noisy
+    noisy, correlated = task.signal_noise != 1.0, task.feature_correlation is not None
+    pieces += [("task.signal_noise", f"signal noise {task.signal_noise:g}")] * noisy
+    return pieces + [("task.feature_correlation", "correlated directions")] * correlated
 
 
 def of_attention(problem: Problem) -> Words:

@@ -109,9 +109,16 @@ def best_words(scan: Scan, keys: Sequence[str]) -> str:
 
 
 def compared(scan: Scan) -> list[tuple[str, str]]:
-    """The first risk to compare with that is known, its name and what it is called; or none."""
-    known = schema.references(scan.problem.model).items()
-    return [(name, called) for name, called in known if name in scan.arrays][:1]
+    """The first risk to compare with that is known, its name and what it is called; where points
+    have none of it, the next one of theirs."""
+    names = schema.references(scan.problem.model).items()
+    known = [(name, called) for name, called in names if name in scan.arrays]
+    found = known[:1]
+    for name, called in known[1:]:
+        unknown = np.all([~np.isfinite(scan[one]) for one, _ in found], axis=0)
+        if (unknown & np.isfinite(scan[name])).any():
+            found.append((name, called))
+    return found
 
 
 def width_of(table: Table) -> int:
