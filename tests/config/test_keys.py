@@ -95,7 +95,8 @@ def test_a_pattern_is_sought_in_names_and_meanings():
     names = {key.name for key in matching("LEARNING", known)}
     assert {"training.learning_rate", "training.bias_rate", "initial"} <= names
     assert matching("no such text", known) == []
-    assert {key.name for key in matching("γ", known)} == {"training.learning_rate"}
+    found = {key.name for key in matching("γ", known)}
+    assert found == {"training.learning_rate", "task.signal_noise"}
     assert {key.name for key in matching("task.*len?th.w", known)} == {"task.length.weights"}
     assert matching("[task", known) == []
     assert near("haeds", known) == ["attention.heads"]
