@@ -216,6 +216,13 @@ def test_no_vectors_with_these_overlaps() -> None:
         op.load(config)
 
 
+def test_not_with_shared_keys() -> None:
+    config = problem(True)
+    config["initial"], config["attention"]["keys"] = {}, "shared"
+    with pytest.raises(op.ConfigurationError, match=r"does not go with task\.feature_correlation"):
+        op.load(config)
+
+
 def test_orthogonal_after_all() -> None:
     """A correlation of nothing but ones on the diagonal has no effect, which is said."""
     with pytest.warns(op.IgnoredSettingWarning, match=r"task\.feature_correlation"):

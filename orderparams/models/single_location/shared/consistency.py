@@ -44,6 +44,11 @@ def check_served(problem: Problem) -> Found:
             f"attention.keys = 'shared' does not go with attention.value = {attention.value!r}; "
             "use attention.value = 'known', or attention.keys = 'free'"
         )
+    if problem.task.feature_correlation is not None:
+        yield ConfigurationError(
+            "attention.keys = 'shared' does not go with task.feature_correlation; give task.signal "
+            "in orthogonal directions, or use attention.keys = 'free'"
+        )
     if TABLE[attention.activation].module:
         having = ", ".join(name for name, facts in TABLE.items() if not facts.module)
         yield ConfigurationError(
