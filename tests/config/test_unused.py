@@ -117,6 +117,8 @@ OTHERS = {
     "task.length.weights": [[3.0, 1.0]],
     "task.target": ["scalar", "token"],
     "task.noise": [0.5],
+    "task.signal_noise": [0.7],
+    "task.feature_correlation": [[[1.0, 0.4], [0.4, 1.0]]],
     "attention.heads": [3],
     "attention.activation": ["softmax-1", "softmax"],
     "attention.kappa": [0.7],
