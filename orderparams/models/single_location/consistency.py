@@ -333,3 +333,7 @@ def check_served(problem: Problem) -> Found:
         yield unserved("attention.head_weights = 'importance'")
     if attention.sharing is not None:
         yield unserved("attention.shared")
+    if problem.task.signal_noise != 1:
+        yield unserved(f"task.signal_noise = {problem.task.signal_noise:g}")
+    if problem.task.feature_correlation is not None:
+        yield unserved("task.feature_correlation")

@@ -132,7 +132,7 @@ def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:
     gentle, setup = own, own.setup
     if np.isfinite(own.tolerance) and own.tolerance > GENTLE:
         expectation = dataclasses.replace(problem.expectation, tolerance=GENTLE)
-        gentle = flow(dataclasses.replace(problem, expectation=expectation))
+        gentle = flow_without_inertia(dataclasses.replace(problem, expectation=expectation))
     responder = Attention(setup.task, setup.activation, own.norm_bias)
     return VectorNoise(problem, own, gentle, responder, workers)
 

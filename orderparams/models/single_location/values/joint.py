@@ -103,7 +103,8 @@ class JointManifold(JointQuadrature):
 
         def found_on(laws: Sequence[Law], resolution: Resolution) -> tuple[Array, float]:
             transforms, _, missed = self._weighted(laws, values, resolution, (2, 2))
-            return np.array([risk_with_adjoints(transforms)[0]]), missed
+            risk, _ = risk_with_adjoints(transforms, self.task.signal_variance)
+            return np.array([risk]), missed
 
         sizes = self._value_sizes(keys, values).max(keepdims=True)
         found, errors, engine = self._expect(tokens, found_on, sizes, 1, False)
@@ -170,7 +171,7 @@ class JointManifold(JointQuadrature):
     ) -> tuple[Array, float]:
         """Risk, P, Γ, ∂E/∂m^v, ∂E/∂q^v and ∂E/∂β in one flat array; the missing share."""
         transforms, nodes, missed = self._weighted(laws, values, resolution, (2, 4))
-        risk, adjoints = risk_with_adjoints(transforms)
+        risk, adjoints = risk_with_adjoints(transforms, self.task.signal_variance)
 
         def table(j: int, i: int) -> Array:
             """t_j^i at the scores of the lattice, of noise and signal (2, x)."""
@@ -192,7 +193,8 @@ class JointManifold(JointQuadrature):
             found = derivatives(own, positions, t, values, len(some.numbers))
             of_logits = 0.5 * (found.second + np.diag(found.first.sum(axis=0)))
             bias_gradient += found.first.sum(axis=0)
-            self_overlap_gradient += of_logits
+            size = 1.0 if some.numbers[0] == NOISE else self.task.signal_variance
+            self_overlap_gradient += size * of_logits
             attended += found.attended
             pairs += found.pairs
             for number, of_token in zip(some.numbers, found.first, strict=True):

@@ -99,7 +99,7 @@ def value_replicas(problem: Problem, setup: Setup, rule: UpdateRule, time: Array
     shares = np.ones((names.rows, 1))
     shares[names.heads :] *= initial.values == "random"
     frame = with_target(setup.task.frame)
-    return replicas_of(problem, model, rule, setup.start, time, shares, frame)
+    return replicas_of(problem, model, rule, setup.start, time, shares, frame=frame)
 
 
 @kernel()
