@@ -37,6 +37,14 @@ class Expected(NamedTuple):
     cross: Any
 
 
+class Derivatives(NamedTuple):
+    """By law of H logits, C of them: derivatives 0 … 4 of E[φ_h] in the mean (5, C, H), and
+    ∂^a ∂'^b E[φ_h φ_h'] in the means of x_h and x_h', a + b ≤ 4 (5, 5, C, H, H); zero beyond."""
+
+    alone: Any
+    together: Any
+
+
 @kernel(inlined=False)
 def alone(of: Any, means: Array2, deviations: Array2, nodes: Array1, weights: Array1) -> Array3:
     """E[φ], E[φ′], E[φ″] of each logit, (3, C, H)."""

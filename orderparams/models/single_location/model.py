@@ -113,7 +113,9 @@ def findings(problem: Problem, run: Course, told: Callable[[float, str], None]) 
 def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     """The replicas of a problem at step zero."""
     if problem.attention.value != "known":
-        return value_replicas(problem, build_values(problem), update_rule(problem), time)
+        valued = build_values(problem)
+        rule = update_rule(problem) if valued.activation.curve is None else curved_rule(problem)
+        return value_replicas(problem, valued, rule, time)
     if problem.attention.keys == "shared":
         return shared_replicas(problem, build_shared(problem), update_rule(problem), time)
     setup = build(problem)

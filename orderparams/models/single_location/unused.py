@@ -182,7 +182,7 @@ def noisy(problem: Problem, command: str) -> bool:
 def noise_by_quadrature(problem: Problem) -> bool:
     """Whether the engines of quadrature give the gradient covariance V."""
     if problem.attention.value != "known":
-        return False
+        return problem.attention.activation == "linear"
     facts = TABLE[problem.attention.activation]
     if facts.module:
         return facts.closed

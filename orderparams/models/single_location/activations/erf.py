@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.expectations.elementwise import Expected
+from orderparams.expectations.elementwise import Derivatives, Expected
 
 Array = NDArray[np.float64]
 
@@ -55,6 +55,35 @@ class Erf(NamedTuple):
             -j * a * left - 4.0 * j**2 * r * both,
             4.0 * products * both,
         )
+
+    def derivatives(self, means: Array, covariances: Array) -> Derivatives:
+        """Of E[φ] and E[φφ′] in the means: see :class:`Derivatives`.
+
+        φ′ = 2N(x; 0, ½), so that E[φ′φ′] = 4N((μ, μ′); 0, S + ½I); and by parts, from φ^(a+1) =
+        −2xφ^(a) − 2(a−1)φ^(a−1), with s² = σ² + ½ and c the covariance,
+
+            s² M_{a+1,0} = −μ M_{a,0} − c M_{a,1} − (a−1) M_{a−1,0}.
+        """
+        found = self.expected(means, covariances)
+        squares = np.diagonal(covariances, 0, 1, 2) + 0.5
+        alone = np.empty((5, *means.shape))
+        alone[:3] = found.value, found.slope, found.bend
+        for a in (2, 3):
+            alone[a + 1] = -(means * alone[a] + (a - 1) * alone[a - 1]) / squares
+
+        mu, s, other = means[:, :, None], squares[:, :, None], squares[:, None, :]
+        determinant = s * other - covariances**2
+        first = (other * mu - covariances * means[:, None, :]) / determinant
+        second, cross = first.swapaxes(1, 2), found.cross
+        m = np.zeros((5, 5, *covariances.shape))
+        m[0, 0], m[1, 0], m[2, 0], m[1, 1] = found.product, found.first, found.second, cross
+        m[2, 1], m[3, 1] = -first * cross, (first**2 - other / determinant) * cross
+        m[2, 2] = (first * second + covariances / determinant) * cross
+        for a in (2, 3):
+            m[a + 1, 0] = -(mu * m[a, 0] + covariances * m[a, 1] + (a - 1) * m[a - 1, 0]) / s
+        for a, b in ((1, 0), (2, 0), (3, 0), (4, 0), (2, 1), (3, 1)):
+            m[b, a] = m[a, b].swapaxes(1, 2)
+        return Derivatives(alone, m)
 
     def squares(self, means: Array, covariances: Array, v: Array, away: Array) -> Array:
         """E[(away + Σ_j v_j φ_j)² φ′_h φ′_k] of each law, (C, H, H).

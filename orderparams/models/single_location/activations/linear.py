@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.expectations.elementwise import Expected
+from orderparams.expectations.elementwise import Derivatives, Expected
 
 Array = NDArray[np.float64]
 
@@ -24,6 +24,15 @@ class Linear(NamedTuple):
         return Expected(
             means, ones, zeros, product, first, np.zeros_like(product), np.ones_like(product)
         )
+
+    def derivatives(self, means: Array, covariances: Array) -> Derivatives:
+        """Of E[φ] and E[φφ′] in the means: see :class:`Derivatives`."""
+        found = self.expected(means, covariances)
+        alone, together = np.zeros((5, *means.shape)), np.zeros((5, 5, *covariances.shape))
+        alone[:2] = found.value, found.slope
+        together[0, 0], together[1, 0], together[1, 1] = found.product, found.first, found.cross
+        together[0, 1] = found.first.swapaxes(1, 2)
+        return Derivatives(alone, together)
 
     def squares(self, means: Array, covariances: Array, v: Array, away: Array) -> Array:
         """E[(away + Σ_j v_j φ_j)² φ′_h φ′_h'] of each law, (C, H, H); φ′ = 1."""

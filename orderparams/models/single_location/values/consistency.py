@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from orderparams.config.matrices import Found, array, inside, least_eigenvalue
 from orderparams.errors import ConfigurationError
+from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.parameters import KEY_TARGET_OVERLAP, OF_VALUES
 from orderparams.models.single_location.sections import Problem
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-SERVED = ("softmax", "softmax-1", "bayes-softmax")
-"""Activations that values can be learned of."""
 
 NAMES = tuple(one.name for one in OF_VALUES)
 
@@ -46,10 +44,12 @@ def check_rule(problem: Problem) -> Found:
     if value == "known":
         return
     where = f"attention.value = {value!r}"
-    if attention.activation not in SERVED:
+    facts = TABLE[attention.activation]
+    if facts.module and not facts.elementwise:
+        served = [name for name, of in TABLE.items() if of.elementwise or not of.module]
         yield ConfigurationError(
             f"attention.activation = {attention.activation!r} has no engine where {where}; use "
-            f"one of {', '.join(SERVED)}, or attention.value = 'known'"
+            f"one of {', '.join(served)}, or attention.value = 'known'"
         )
     if training.constraint == "sphere" and value == "learned" and short_value(problem):
         yield ConfigurationError(

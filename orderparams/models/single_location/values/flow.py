@@ -21,7 +21,8 @@ from orderparams.models.single_location.correlation import positions, with_targe
 from orderparams.models.single_location.engines import Engine, Moments
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.sections import Problem
-from orderparams.models.single_location.setup import Setup
+from orderparams.models.single_location.setup import MORE, Setup
+from orderparams.models.single_location.values.curved_engine import make_curved_engine
 from orderparams.models.single_location.values.engine import make_value_engine
 from orderparams.models.single_location.values.heads import (
     Names,
@@ -65,7 +66,7 @@ class ValueFlow(Flow):
         assert isinstance(start, ValuedHeads)
         heads, rows = start.heads, start.weights
         beside = np.hstack([rows[:heads], rows[heads:].reshape(heads, -1)])
-        numbers = {"bias": start.bias, "head_weight": start.head_weights}
+        numbers = {"bias": start.bias, "head_weight": start.head_weights, **start.more}
         first, group = equal_vectors(Vectors(beside, np.zeros((heads, 0)), numbers))
         if len(rows) == heads:
             return first, group
@@ -94,11 +95,15 @@ class ValueFlow(Flow):
         bias = numbers["bias"][:heads]
         if self.norm_bias:
             bias = -0.5 * ((overlap[:heads] ** 2).sum(1) + (residual[:heads] ** 2).sum(1))
-        if not self.importance.total:
-            return ValuedHeads(overlap, residual, bias, numbers["head_weight"][:heads])
-        scores = numbers["importance"][:heads]
-        head_weights = self.importance.total * self.importances(numbers)
-        return ValuedHeads(overlap, residual, bias, head_weights, {"importance": scores})
+        more = {name: numbers[name][:heads] for name in MORE if name in numbers}
+        head_weights = numbers["head_weight"][:heads]
+        if self.importance.total:
+            head_weights = self.importance.total * self.importances(numbers)
+        return ValuedHeads(overlap, residual, bias, head_weights, more)
+
+    def taken(self, heads: ValuedHeads) -> Array:
+        """What the engine takes as head weights."""
+        return heads.head_weights
 
     def state(self, y: Array) -> State:
         """The order parameters."""
@@ -186,7 +191,7 @@ class ValueFlow(Flow):
     def velocity(self, y: Array, gradient: Gradient) -> State:
         """Those of the order parameters; none is zero where bias and head weights rest."""
         found = super().velocity(y, gradient)
-        names = ("bias", "head_weight", *self.rule.rates)
+        names = {"bias", "head_weight", *self.rule.rates}
         numbers = {name: found[name][: self.heads] for name in names}
         if self.norm_bias:
             numbers["bias"] = -0.5 * np.diag(found["self_overlap"])[: self.heads]
@@ -217,10 +222,44 @@ class ValueFlow(Flow):
         )
 
 
+class ElementwiseValueFlow(ValueFlow):
+    """The flow of element-wise activations, of whose slope s and intercept c (theory 2) the engine
+    sees u s and u c; the chain rule gives the derivatives in u, s and c."""
+
+    def taken(self, heads: ValuedHeads) -> Array:
+        """[u s; u c] (2H,)."""
+        weights = heads.head_weights
+        return np.concatenate([weights * heads.slope, weights * heads.intercept])
+
+    def _expectations(self, heads: Vectors, covariance: bool) -> Gradient:
+        assert isinstance(heads, ValuedHeads)
+        moments = self.engine.evaluate(
+            heads.weights, heads.bias, self.taken(heads), gradient_covariance=covariance
+        )
+        of_line, of_constant = np.split(moments.head_weight_gradient, 2)
+        of_weights = heads.slope * of_line + heads.intercept * of_constant
+        found = self.gradient_of(dataclasses.replace(moments, head_weight_gradient=of_weights))
+        rest = np.zeros(self.names.rows - self.heads)
+        line = {
+            "logit_slope": np.append(heads.head_weights * of_line, rest),
+            "intercept": np.append(heads.head_weights * of_constant, rest),
+        }
+        return dataclasses.replace(found, numbers={**found.numbers, **line})
+
+    def risk_of(self, vectors: Vectors) -> float:
+        """The risk without its gradients."""
+        assert isinstance(vectors, ValuedHeads)
+        found = self.engine.risk(vectors.weights, vectors.bias, self.taken(vectors))
+        self.note(found.value, found.error, found.engine)
+        return found.value
+
+
 def value_flow(problem: Problem, names: Names) -> ValueFlow:
     """The flow of a problem in a system of equations."""
     setup = build_values(problem)
-    return ValueFlow(problem, setup, make_value_engine(problem, setup, names), names)
+    make = make_value_engine if setup.activation.curve is None else make_curved_engine
+    kind = ElementwiseValueFlow if setup.activation.elementwise else ValueFlow
+    return kind(problem, setup, make(problem, setup, names), names)
 
 
 def descent_of_values(problem: Problem) -> ValueFlow:

@@ -30,8 +30,9 @@ Array = NDArray[np.float64]
 
 
 class ValuedHeads(Heads):
-    """n stacked rows: M (n, F+1), residual W (n, n), and of each head bias and weight (H,); the
-    numbers by name are filled up with zeros to n entries, so that each belongs to a row."""
+    """n stacked rows: M (n, F+1), residual W (n, n), and of each head bias, weight and ``more``
+    (H,); the numbers by name are filled up with zeros to n entries, so that each belongs to a row.
+    """
 
     heads: int
 
@@ -61,11 +62,26 @@ class ValuedHeads(Heads):
         return self.numbers["head_weight"][: self.heads]
 
     @property
+    def more(self) -> dict[str, Array]:
+        """Slope and intercept (H,), where there are any."""
+        return {name: of[: self.heads] for name, of in super().more.items()}
+
+    @property
+    def slope(self) -> Array:
+        """s (H,), 1 where it is no setting."""
+        return self.more.get("logit_slope", np.ones(self.heads))
+
+    @property
+    def intercept(self) -> Array:
+        """c (H,)."""
+        return self.more.get("intercept", np.zeros(self.heads))
+
+    @property
     def state(self) -> dict[str, Array]:
         """All order parameters by name."""
         rows, columns = self.overlap.shape
         names = Names("tied" if rows == self.heads else "full", self.heads, columns - 1)
-        numbers = {"bias": self.bias, "head_weight": self.head_weights}
+        numbers = {"bias": self.bias, "head_weight": self.head_weights, **self.more}
         return {**names.split(self.overlap, self.self_overlap), **numbers}
 
 

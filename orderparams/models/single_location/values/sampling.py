@@ -106,7 +106,7 @@ class ValueSampling:
             overlap_gradient=overlap.mean(axis=0),
             self_overlap_gradient=gamma.mean(axis=0),
             bias_gradient=numbers[0],
-            head_weight_gradient=numbers[1] * (0.0 if self.activation.joint else 1.0),
+            head_weight_gradient=numbers[1:].ravel() * (0.0 if self.activation.joint else 1.0),
             gradient_covariance=covariance,
             error=worst_error(risk[:, None], with_mean(overlap), with_mean(gamma)),
             engine=self.name,

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from orderparams.compiled import kernel
 from orderparams.models.single_location.attention import attend
 from orderparams.models.single_location.correlation import with_target
+from orderparams.models.single_location.curved_sgd import CurvedRule
 from orderparams.models.single_location.importance import importance_of
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Setup
@@ -26,6 +27,7 @@ from orderparams.models.single_location.sgd import (
     learn,
     recorded_numbers,
 )
+from orderparams.models.single_location.values.curved_sgd import CurvedValueModel
 from orderparams.models.single_location.values.heads import Names, ValuedHeads
 from orderparams.models.single_location.values.sampling import slopes_of
 from orderparams.models.vectors.replicas import Ensemble, replicas_of
@@ -78,24 +80,26 @@ class ValueModel(NamedTuple):
         }
 
 
-def value_replicas(problem: Problem, setup: Setup, rule: UpdateRule, time: ArrayLike) -> Ensemble:
+def value_model(problem: Problem, setup: Setup) -> ValueModel | CurvedValueModel:
+    """The model of a problem, of what it was built into."""
+    names, activation = Names.of(problem), setup.activation
+    plain = build_model(setup.task, activation, importance_of(problem).total)
+    known = plain._asdict() | {
+        "sizes": plain.sizes._replace(errors=0),
+        "value_rate": problem.training.value_rate,
+        "tied": names.system == "tied",
+        "elementwise": activation.elementwise,
+        "curve": activation.curve,
+    }
+    kind = ValueModel if activation.curve is None else CurvedValueModel
+    return kind(**{name: known[name] for name in kind._fields})
+
+
+def value_replicas(
+    problem: Problem, setup: Setup, rule: UpdateRule | CurvedRule, time: ArrayLike
+) -> Ensemble:
     """The replicas of a problem at step zero; those of a random start draw rows of their own."""
-    initial, names = problem.initial, Names.of(problem)
-    plain = build_model(setup.task, setup.activation, importance_of(problem).total)
-    model = ValueModel(
-        plain.sizes._replace(errors=0),
-        plain.lengths,
-        plain.length_cumulative,
-        plain.component_cumulative,
-        plain.means,
-        plain.factors,
-        plain.noise,
-        plain.joint,
-        plain.kappa,
-        plain.importance_total,
-        problem.training.value_rate,
-        names.system == "tied",
-    )
+    initial, names, model = problem.initial, Names.of(problem), value_model(problem, setup)
     shares = np.ones((names.rows, 1))
     shares[names.heads :] *= initial.values == "random"
     frame = with_target(setup.task.frame)

@@ -74,7 +74,7 @@ def conflict(problem: Problem, state: State) -> float:
     assert isinstance(flow.engine, Tied)
     vectors = flow.vectors_at(state)
     weights, known = twice(vectors.weights), flow.names.features + 1
-    found = flow.engine.stacked.evaluate(weights, vectors.bias, vectors.head_weights)
+    found = flow.engine.stacked.evaluate(weights, vectors.bias, flow.taken(vectors))
     slopes = 2.0 * found.self_overlap_gradient @ weights
     slopes[:, :known] += found.overlap_gradient
     keys, values = np.split(slopes, [flow.names.heads])

@@ -1,0 +1,53 @@
+"""Which engine serves keys and values of a function of a logit other than the exponential.
+
+                    linear          erf             others without a normaliser
+risk, gradient      closed forms    closed forms    sampling
+V                   closed form     sampling        sampling
+"""
+
+from __future__ import annotations
+
+from orderparams.errors import ConfigurationError
+from orderparams.models.single_location.activations.linear import Linear
+from orderparams.models.single_location.engines import Engine
+from orderparams.models.single_location.engines.auto import Combined
+from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.setup import Setup
+from orderparams.models.single_location.values.curved import CurvedValueSampling
+from orderparams.models.single_location.values.elementwise import ElementwiseValues
+from orderparams.models.single_location.values.engine import Tied
+from orderparams.models.single_location.values.heads import Names
+from orderparams.models.single_location.values.manifold import Reflected
+
+
+def make_curved_engine(problem: Problem, setup: Setup, names: Names) -> Engine:
+    """The engine that ``expectation.engine`` asks for, in the system of equations of ``names``.
+
+    :class:`ConfigurationError` if quadrature is asked for where it cannot serve.
+    """
+    settings, activation, task = problem.expectation, setup.activation, setup.task
+    kind, closed = settings.engine, hasattr(activation.curve, "derivatives")
+    noisy = problem.training.rule == "sgd" and not isinstance(activation.curve, Linear)
+    if kind == "quadrature" and (noisy or not closed):
+        what = "of V, which training.rule = 'sgd' needs" if closed else f"for {activation.name}"
+        raise ConfigurationError(
+            f"expectation.engine = 'quadrature' has no rule {what} where attention.value = "
+            f"{problem.attention.value!r}; use 'auto' (sampling for what has no quadrature) or "
+            "'sampling'"
+        )
+
+    def sampling(covariance: bool) -> CurvedValueSampling:
+        return CurvedValueSampling(
+            task, activation, names.heads, samples=settings.samples, seed=settings.seed,
+            covariance=covariance,
+        )  # fmt: skip
+
+    engine: Engine
+    if kind == "sampling" or not closed:
+        engine = sampling(problem.training.rule == "sgd")
+    else:
+        engine = ElementwiseValues(task, activation, names.heads)
+        engine = Combined(engine, sampling(True)) if noisy else engine
+    if names.system == "manifold":
+        return Reflected(engine, names.heads)
+    return Tied(engine) if names.system == "tied" else engine
