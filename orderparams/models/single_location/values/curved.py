@@ -79,8 +79,8 @@ class CurvedValueSampling(ValueSampling):
                 float(activation.kappa),
                 covariance,
                 self.task.label_noise,
+                self.task.signal_variance,
             ),
-            self.task.signal_variance,
             gradient,
             sums,
         )
@@ -130,7 +130,6 @@ def add_curved_samples(
     length_shares: Array,
     rows: Rows,
     form: Form,
-    signal_variance: float,
     gradient: bool,
     sums: Sums,
 ) -> None:
@@ -170,12 +169,12 @@ def add_curved_samples(
                 error -= x[0, hidden]
                 sums.risk[block] += mass * error**2
                 if gradient:
-                    add_gradient(x, found, error, mass, signal_variance, rows, sums, block)
+                    add_gradient(x, found, error, mass, form.variance, rows, sums, block)
                 if gradient and form.covariance:
                     scale = 4.0 * mass * (error**2 + form.label)
-                    add_products(found.fields, scale, signal_variance, sums.covariance[block])
+                    add_products(found.fields, scale, form.variance, sums.covariance[block])
                     for i in range(count):
-                        own = signal_variance * found.fields[i, 0] ** 2
+                        own = form.variance * found.fields[i, 0] ** 2
                         for token in range(1, length):
                             own += found.fields[i, token] ** 2
                         sums.largest[block, i] = max(sums.largest[block, i], scale * own)

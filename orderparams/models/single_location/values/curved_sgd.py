@@ -102,7 +102,7 @@ def respond(
         np.empty(heads),
         np.empty(heads),
     )
-    form = Form(model.curve, model.elementwise, model.kappa, False, 0.0)
+    form = Form(model.curve, model.elementwise, model.kappa, False, 0.0, 1.0)
     error = curved_slopes(form, logits, values, weights * line_slope, weights * intercept, found)
     error -= targets[0, position] + model.noise * generator.standard_normal()
     for h in range(heads):

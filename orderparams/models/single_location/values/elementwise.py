@@ -63,21 +63,23 @@ class Tokens(NamedTuple):
 
 def applied(p: Polynomials, m: Array, a: int = 0, b: int = 0) -> Array:
     """∂^a ∂'^b E[φφ′ωω′] (C+1, 2H, 2H), from m_ab = ∂^a ∂'^b E[φφ′]."""
-    terms = [factor * m[a + first, b + second] for (first, second), factor in p.items()]
-    total: Array = np.sum(terms, axis=0)
+    total = np.zeros(m.shape[2:])
+    for (first, second), factor in p.items():
+        total += factor * m[a + first, b + second]
     return total
 
 
 def folded(rows: Array) -> Array:
     """Sums (…, H) of what belongs to one head in the last axis (…, 2H)."""
-    first, second = np.split(rows, 2, axis=-1)
-    total: Array = first + second
+    heads = rows.shape[-1] // 2
+    total: Array = rows[..., :heads] + rows[..., heads:]
     return total
 
 
 def both_folded(square: Array) -> Array:
     """The same of the two last axes."""
-    return folded(folded(square).swapaxes(1, 2)).swapaxes(1, 2)
+    heads = square.shape[-1] // 2
+    return folded(square[..., :heads, :] + square[..., heads:, :])
 
 
 def with_constant(of: Derivatives) -> Derivatives:
@@ -123,10 +125,10 @@ class ElementwiseValues:
         """See :class:`~orderparams.models.single_location.engines.Engine`, for stacked rows."""
         task, signal = self.task, self.task.signal
         overlap = weights[:, : signal.features + 1]
-        fields = fields_of(signal, overlap, weights @ weights.T, bias)
+        fields = fields_of(task, overlap, weights @ weights.T, bias)
         check_range(fields, self.heads, head_weights)
         linear, square, slopes = self._sum(fields, head_weights)
-        of_overlap, gamma, of_means = pulled_back(signal, slopes, overlap)
+        of_overlap, gamma, of_means = pulled_back(task, slopes, overlap)
         mixed = square @ head_weights
         sizes = np.abs(head_weights) @ (np.abs(square) @ np.abs(head_weights) + np.abs(linear))
         reach = max(1.0, float(np.abs(signal.means).max()))
