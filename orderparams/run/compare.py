@@ -33,6 +33,9 @@ Array = NDArray[np.float64]
 NEGLIGIBLE = 1e-9
 """Deviations below this are rounding or the error of the integrator, and are not judged."""
 
+ALIKE = 1e-5
+"""The same of what has no spread over replicas, such as lengths on spheres."""
+
 
 def compare(
     deviations: Mapping[str, Array],
@@ -105,6 +108,8 @@ def course_pvalue(course: Array) -> float:
     course = course[:, ~np.isnan(course).all(0)]
     if not np.isfinite(course).all():
         return 0.0
+    if (course.std(0) <= NEGLIGIBLE).all() and (np.abs(course) <= ALIKE).all():
+        return np.nan
     scale = np.sqrt((course**2).mean(0))
     course = course[:, scale > NEGLIGIBLE] / scale[scale > NEGLIGIBLE]
     if not course.size:
@@ -127,7 +132,7 @@ def distinct(pvalues: Mapping[str, Array], parameters: Sequence[OrderParameter])
 
 
 def z_scores(mean: Array, error: Array) -> Array:
-    """mean/error, and 0 where both are negligible."""
-    judged = (np.abs(mean) > NEGLIGIBLE) | (error > NEGLIGIBLE)
+    """mean/error, and 0 where replicas are alike and as the theory says."""
+    judged = (np.abs(mean) > ALIKE) | (error > NEGLIGIBLE)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(judged, mean / error, 0.0 * mean)

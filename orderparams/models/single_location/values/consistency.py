@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from orderparams.config.matrices import Found, array, inside, least_eigenvalue
 from orderparams.errors import ConfigurationError
-from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.parameters import KEY_TARGET_OVERLAP, OF_VALUES
 from orderparams.models.single_location.sections import Problem
 
@@ -39,18 +38,8 @@ def check_target(problem: Problem) -> Found:
 
 
 def check_rule(problem: Problem) -> Found:
-    """What does not go with values that are not known."""
-    attention, training, value = problem.attention, problem.training, problem.attention.value
-    if value == "known":
-        return
-    where = f"attention.value = {value!r}"
-    facts = TABLE[attention.activation]
-    if facts.module and not facts.elementwise:
-        served = [name for name, of in TABLE.items() if of.elementwise or not of.module]
-        yield ConfigurationError(
-            f"attention.activation = {attention.activation!r} has no engine where {where}; use "
-            f"one of {', '.join(served)}, or attention.value = 'known'"
-        )
+    """What does not go with values that learn."""
+    training, value = problem.training, problem.attention.value
     if training.constraint == "sphere" and value == "learned" and short_value(problem):
         yield ConfigurationError(
             "training.constraint = 'sphere' keeps lengths, and a value of length zero has no "

@@ -1,8 +1,9 @@
 """Which engine serves keys and values of a function of a logit other than the exponential.
 
-                    linear          erf             others without a normaliser
-risk, gradient      closed forms    closed forms    sampling
-V                   closed form     sampling        sampling
+                        linear          erf             softplus        others without closed forms
+on the manifold         closed forms    closed forms    quadrature      sampling
+elsewhere, and tied     closed forms    closed forms    sampling        sampling
+V                       closed form     sampling        sampling        sampling
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from orderparams.models.single_location.values.curved import CurvedValueSampling
 from orderparams.models.single_location.values.elementwise import ElementwiseValues
 from orderparams.models.single_location.values.engine import Tied
 from orderparams.models.single_location.values.heads import Names
-from orderparams.models.single_location.values.manifold import Reflected
+from orderparams.models.single_location.values.manifold import ManifoldQuadrature, Reflected
 
 
 def make_curved_engine(problem: Problem, setup: Setup, names: Names) -> Engine:
@@ -26,10 +27,12 @@ def make_curved_engine(problem: Problem, setup: Setup, names: Names) -> Engine:
     :class:`ConfigurationError` if quadrature is asked for where it cannot serve.
     """
     settings, activation, task = problem.expectation, setup.activation, setup.task
-    kind, closed = settings.engine, hasattr(activation.curve, "derivatives")
+    kind, manifold = settings.engine, names.system == "manifold"
     noisy = problem.training.rule == "sgd" and not isinstance(activation.curve, Linear)
-    if kind == "quadrature" and (noisy or not closed):
-        what = "of V, which training.rule = 'sgd' needs" if closed else f"for {activation.name}"
+    closed = hasattr(activation.curve, "derivatives")
+    exact = closed or (manifold and not activation.elementwise)
+    if kind == "quadrature" and (noisy or not exact):
+        what = "of V, which training.rule = 'sgd' needs" if exact else f"for {activation.name}"
         raise ConfigurationError(
             f"expectation.engine = 'quadrature' has no rule {what} where attention.value = "
             f"{problem.attention.value!r}; use 'auto' (sampling for what has no quadrature) or "
@@ -43,11 +46,15 @@ def make_curved_engine(problem: Problem, setup: Setup, names: Names) -> Engine:
         )  # fmt: skip
 
     engine: Engine
-    if kind == "sampling" or not closed:
+    if kind == "sampling" or not exact:
         engine = sampling(problem.training.rule == "sgd")
     else:
-        engine = ElementwiseValues(task, activation, names.heads)
+        engine = (
+            ElementwiseValues(task, activation, names.heads)
+            if closed
+            else ManifoldQuadrature(task, activation, names.heads, settings.tolerance)
+        )
         engine = Combined(engine, sampling(True)) if noisy else engine
-    if names.system == "manifold":
+    if manifold:
         return Reflected(engine, names.heads)
     return Tied(engine) if names.system == "tied" else engine

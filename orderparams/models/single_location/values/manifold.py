@@ -18,19 +18,23 @@ from orderparams.expectations.separate.law import Seeds
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.engines import Engine, Moments, Risk
 from orderparams.models.single_location.task import Task
+from orderparams.models.single_location.values.scored import ScoredSums
 
 Array = NDArray[np.float64]
 
 
 class ManifoldQuadrature:
-    """Softmax and softmax-1 on the manifold."""
+    """Activations with a normaliser a head on the manifold."""
 
     name = "quadrature"
 
     def __init__(self, task: Task, activation: Activation, heads: int, tolerance: float) -> None:
         self.task, self.heads = task, heads
-        self.integrals = Integrals(
-            task.signal, task.other_tokens, activation.kappa, tolerance, task.signal_variance
+        kappa, variance = activation.kappa, task.signal_variance
+        self.integrals: Integrals | ScoredSums = (
+            Integrals(task.signal, task.other_tokens, kappa, tolerance, variance)
+            if activation.curve is None
+            else ScoredSums(task, activation, tolerance)
         )
 
     def evaluate(
