@@ -239,10 +239,9 @@ class ElementwiseValueFlow(ValueFlow):
         of_line, of_constant = np.split(moments.head_weight_gradient, 2)
         of_weights = heads.slope * of_line + heads.intercept * of_constant
         found = self.gradient_of(dataclasses.replace(moments, head_weight_gradient=of_weights))
-        rest = np.zeros(self.names.rows - self.heads)
         line = {
-            "logit_slope": np.append(heads.head_weights * of_line, rest),
-            "intercept": np.append(heads.head_weights * of_constant, rest),
+            "logit_slope": self.of_rows(heads.head_weights * of_line),
+            "intercept": self.of_rows(heads.head_weights * of_constant),
         }
         return dataclasses.replace(found, numbers={**found.numbers, **line})
 

@@ -30,9 +30,8 @@ Array = NDArray[np.float64]
 
 
 class ValuedHeads(Heads):
-    """n stacked rows: M (n, F+1), residual W (n, n), and of each head bias, weight and ``more``
-    (H,); the numbers by name are filled up with zeros to n entries, so that each belongs to a row.
-    """
+    """n stacked rows: M (n, F+1), residual W (n, n), and of each head bias and weight (H,); the
+    numbers by name are filled up with zeros to n entries, so that each belongs to a row."""
 
     heads: int
 

@@ -360,9 +360,6 @@ BAD = {
         "least eigenvalue -0.04",
     ),
     "dimension": ({"initial": {"dimension": 3}}, "at least 4"),
-    "activation": (
-        {"attention": {"heads": 1, "value": "learned", "activation": "erf"}}, "has no engine where"
-    ),
     "sphere": (
         start(overlap=[[0.3]]) | {"training": {"constraint": "sphere"}}, "no direction"
     ),
