@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import orderparams as op
+from orderparams.claims.erf_sphere import on_spheres
 from orderparams.claims.linear_attention import one_head_on_one_spike
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.evidence import Evidence, Panel, below, close
@@ -53,7 +54,10 @@ def elementwise_attention() -> Evidence:
     least risk L(L−1)/(L² + (L−1)ν), from whatever key. Learned erf attention c + u erf(χ + β) is
     better at every ν and worse than softmax, which knows the other tokens: its risk falls
     exponentially as well, at half the rate, as ν^(−1/2) e^(−ν/8). That is a threshold on one
-    token: it errs where a noise token lies beyond √ν/2 or the signal token below.
+    token: it errs where a noise token lies beyond √ν/2 or the signal token below. Preset
+    `erf-sphere`, after Marion et al., arXiv 2410.01537: key and value of an erf head that learn on
+    spheres, a signal token of variance ½. Without crosses their two cosines obey two equations,
+    integrated here by themselves; with crosses they end at k* and v* too.
     """
     softmax, linear, curved = (np.empty(len(STRENGTHS)) for _ in range(3))
     for i, strength in enumerate(STRENGTHS):
@@ -65,11 +69,13 @@ def elementwise_attention() -> Evidence:
     strengths = np.array(STRENGTHS)
     tail = np.log(curved[-3:] * np.sqrt(strengths[-3:]))
     decay = -float(np.polyfit(strengths[-3:], tail, 1)[0])
+    on_sphere, sphere = on_spheres()
     checks = (
         below("learned linear − formula, largest", float(np.abs(linear - formula).max()), 1e-9),
         below("erf / linear, largest", float((curved / linear).max()), 1.0),
         below("softmax / erf, largest", float((softmax / curved).max()), 1.0),
         close("erf's decay in ν", 0.125, decay, relative=0.05),
+        *on_sphere,
     )
     curves = {"linear": linear, "erf": curved, "softmax": softmax}
     panel = Panel(
@@ -81,4 +87,4 @@ def elementwise_attention() -> Evidence:
         curves,
         ("linear", "log"),
     )
-    return Evidence(op.load("single-head"), checks, (panel,))
+    return Evidence(op.load("single-head"), checks, (panel, sphere))

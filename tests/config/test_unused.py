@@ -100,6 +100,25 @@ CONTEXTS = {
         "initial.base_overlap": [[0.5, 0.1], [-0.3, 0.4]],
         "training.rule": "sgd",
     },
+    "erf-values": {
+        "attention.activation": "erf",
+        "attention.value": "learned",
+        "attention.intercept": "learned",
+        "task.target": "scalar",
+        "training.rule": "sgd",
+    },
+    "linear-values": {
+        "attention.activation": "linear",
+        "attention.value": "tied",
+        "task.target": "scalar",
+        "training.rule": "sgd",
+    },
+    "softplus-values": {
+        "attention.activation": "softplus",
+        "attention.value": "learned",
+        "task.target": "scalar",
+        "initial": EXPLICIT | {"value_alignment": [0.3, 0.5]},
+    },
     "mixture": {"task.signal": MIXTURE, "task.length": {"values": [2, 4], "weights": [1.0, 1.0]}},
 }
 
@@ -302,7 +321,7 @@ def test_every_key_has_another_value():
     assert set(known_keys(problem_type("single-location"))) - containers == set(OTHERS)
 
 
-VALUES = {"values", "values-sgd", "manifold", "bayes-values", "tied"}
+VALUES = {name for name, of in CONTEXTS.items() if of.get("attention.value")}
 SHARED = {"shared", "shared-explicit"}
 
 PAIRS = [

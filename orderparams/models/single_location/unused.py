@@ -144,11 +144,12 @@ def of_bases(problem: Problem, command: str) -> Iterator[Unused]:
 def expectations(problem: Problem, command: str) -> Iterator[Unused]:
     """Keys of the engine that is not at work."""
     settings, attention = problem.expectation, problem.attention
-    joint = attention.value != "known" and attention.activation == "bayes-softmax"
-    apart = system_of(problem) == "manifold" and command != "optimum"
-    if joint and settings.engine == "auto" and not apart:
+    facts = TABLE[attention.activation]
+    sampled = attention.value != "known" and (facts.joint or (facts.module and not facts.closed))
+    manifold = system_of(problem) == "manifold" and command != "optimum"
+    if sampled and settings.engine == "auto" and (facts.elementwise or not manifold):
         reason = (
-            "Bayes-softmax is sampled where keys and values can have overlaps; set "
+            f"{attention.activation} is sampled where keys and values can have overlaps; set "
             "expectation.samples"
         )
         yield Unused(("expectation.tolerance",), reason)
@@ -157,14 +158,14 @@ def expectations(problem: Problem, command: str) -> Iterator[Unused]:
         reason = "sampling has no tolerance; set expectation.samples, or engine = 'auto'"
         yield Unused(("expectation.tolerance",), reason)
         return
-    if TABLE[problem.attention.activation].closed:
+    if facts.closed:
         yield Unused(
             ("expectation.tolerance",),
             f"the expectations of {problem.attention.activation} are closed forms; leave it out",
         )
     if settings.engine == "auto" and noisy(problem, command) and not noise_by_quadrature(problem):
         return
-    if joint and command == "analyze":  # what is across the manifold is sampled
+    if sampled and command == "analyze":  # what is across the manifold is sampled
         return
     keys = ["expectation.samples"]
     if command not in ("analyze", "optimum"):  # their random starts are drawn with it
