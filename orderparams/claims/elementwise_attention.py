@@ -56,8 +56,9 @@ def elementwise_attention() -> Evidence:
     exponentially as well, at half the rate, as ν^(−1/2) e^(−ν/8). That is a threshold on one
     token: it errs where a noise token lies beyond √ν/2 or the signal token below. Preset
     `erf-sphere`, after Marion et al., arXiv 2410.01537: key and value of an erf head that learn on
-    spheres, a signal token of variance ½. Without crosses their two cosines obey two equations,
-    integrated here by themselves; with crosses they end at k* and v* too.
+    spheres, a signal token of variance ½. Without crosses the two cosines with k* and v* obey two
+    equations, integrated here by themselves, and rise to 1, that of the key slowly. A start with
+    crosses loses them, and comes to the same risk.
     """
     softmax, linear, curved = (np.empty(len(STRENGTHS)) for _ in range(3))
     for i, strength in enumerate(STRENGTHS):

@@ -54,6 +54,8 @@ REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "values": ("evaluate", "learned-values", {}),
     "noise of values": ("evaluate", "learned-values", NOISY),
     "noise of values apart from keys": ("evaluate", "learned-values", NOISY | APART),
+    "SGD of erf values": ("simulate", "erf-sphere", {}),
+    "noise of erf values": ("evaluate", "erf-sphere", NOISY),
     "committees": ("evaluate", "saad-solla", {}),
     "committees of ReLU": ("evaluate", "saad-solla", RELU),
 }

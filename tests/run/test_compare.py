@@ -158,6 +158,17 @@ def test_a_difference_without_any_spread_is_a_disagreement():
     assert judge({"bias": np.full((3, 5, 2), 0.1)}).verdict == "disagree"
 
 
+def test_what_all_replicas_keep_may_be_off_by_the_error_of_the_integrator():
+    """As lengths on spheres, which SGD keeps to rounding and the theory to its tolerance."""
+    generator = np.random.default_rng(5)
+    moving = generator.standard_normal((8, TIMES, 1, 1))
+    kept = 1e-13 * moving + np.linspace(0, 3e-6, TIMES)[:, None, None]
+    found = judge({"overlap": moving, "self_overlap": kept})
+    assert (found.verdict, found.judged) == ("agree", 1)
+    assert not found.z_score["self_overlap"].any()
+    assert judge({"overlap": moving, "self_overlap": 100 * kept}).verdict == "disagree"
+
+
 def test_missing_times_are_left_out_and_diverged_replicas_are_not():
     values = simulated(np.random.default_rng(7), 4, 50)["overlap"][:, :, :1, :1]
     missing = values.copy()

@@ -2,8 +2,9 @@
 
 With f = Σ_hℓ a_hℓ ω_hℓ and a curve (:mod:`orderparams.expectations.curves`),
 
-    element-wise:  a_hℓ = d_h + w_h φ(χ_hℓ),                  ∂f/∂χ_hℓ = w_h φ′ ω_hℓ
-    normalised:    a_hℓ = w_h s_hℓ,  s = e^g/(κ + Σ_j e^g_j),  ∂f/∂χ_hℓ = w_h s_hℓ g′ (ω_hℓ − Σ_j s_hj ω_hj),
+    element-wise:  a_hℓ = d_h + w_h φ(χ_hℓ),      ∂f/∂χ_hℓ = w_h φ′ ω_hℓ
+    normalised:    a_hℓ = w_h e^g_hℓ/(κ + Σ_j e^g_hj) = w_h s_hℓ,
+                                                  ∂f/∂χ_hℓ = w_h s_hℓ g′ (ω_hℓ − Σ_j s_hj ω_hj),
 
 g being the logarithm of what is normalised; ∂f/∂ω_hℓ = a_hℓ.
 """

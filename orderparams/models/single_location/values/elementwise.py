@@ -1,8 +1,8 @@
 """Values of element-wise activations, a_hℓ = d_h + w_h φ(χ_hℓ): tokens are independent, and
 expectations of one are all (theory 11).
 
-With F = Σ_h a_hℓ ω_hℓ what one token adds to the prediction, z the target on the signal token s, and
-n a noise token, E[z²] = γ_s² and
+With F = Σ_h a_hℓ ω_hℓ what one token adds to the prediction, z the target on the signal token s,
+and n a noise token, E[z²] = γ_s² and
 
     E = γ_s² + Δ² + E_s[F² − 2Fz] + E[L−1] (E_n[F²] + 2 E_s[F] E_n[F]) + E[(L−1)(L−2)] E_n[F]².
 
@@ -188,7 +188,7 @@ class ElementwiseValues:
         """What stands in the operators, by row."""
         heads, covariances = self.heads, fields.covariances
         keys, values = slice(heads), slice(heads, None)
-        signal = (np.arange(len(fields.shares)) > 0)[:, None]
+        signal = (np.arange(len(fields.shares)) > 0)[:, None].astype(np.float64)
         with_keys = covariances[:, values, keys]
         return Tokens(
             np.tile(fields.means[:, values], 2),

@@ -34,13 +34,12 @@ class Quadratic(NamedTuple):
 
 def noise_of_linear(task: Task, fields: Fields, head_weights: Array) -> Array:
     """V (2H, 2H) of weights [w; d] (2H,)."""
-    kinds = [
-        moments(fields, c, head_weights, task.signal_variance) for c in range(len(fields.shares))
-    ]
-    noise, shares = kinds[0], fields.shares[1:]
-    signal = Quadratic(
-        *(np.tensordot(shares, np.array(part), 1) for part in zip(*kinds[1:], strict=True))
+    count, shares = len(fields.shares), fields.shares[1:]
+    noise, *parts = (moments(fields, c, head_weights, task.signal_variance) for c in range(count))
+    mean, square, *products = (
+        np.tensordot(shares, np.array(part), 1) for part in zip(*parts, strict=True)
     )
+    signal = Quadratic(float(mean), float(square), *products)
     others = task.lengths - 1.0
     n1, n2, n3 = (
         float(task.length_weights @ count)
@@ -53,10 +52,10 @@ def noise_of_linear(task: Task, fields: Fields, head_weights: Array) -> Array:
     label = task.label_noise
     rest = n1 * noise.square + n2 * noise.mean**2 + label
     own = signal.twice + 2.0 * n1 * noise.mean * signal.once + rest * signal.slopes
-    mean = n1 * signal.mean + n2 * noise.mean
+    beside = n1 * signal.mean + n2 * noise.mean
     rest = n1 * (signal.square + label) + 2.0 * n2 * signal.mean * noise.mean
     rest += n2 * noise.square + n3 * noise.mean**2
-    other = n1 * noise.twice + 2.0 * mean * noise.once + rest * noise.slopes
+    other = n1 * noise.twice + 2.0 * beside * noise.once + rest * noise.slopes
     found: Array = 4.0 * (task.signal_variance * own + other)
     return found
 

@@ -1,7 +1,8 @@
 """Keys and values of erf and linear attention: risk, gradient, V, flow and SGD.
 
 Oracles: Gauss–Hermite rules over the logits with all other fields conditioned on them, complex
-steps and differences, sequences drawn with NumPy, known values, and numbers that two routes agree on.
+steps and differences, sequences drawn with NumPy, known values, and numbers that two routes agree
+on.
 """
 
 import dataclasses
