@@ -33,10 +33,11 @@ def make_curved_engine(problem: Problem, setup: Setup, names: Names) -> Engine:
     exact = closed or (manifold and not activation.elementwise)
     if kind == "quadrature" and (noisy or not exact):
         what = "of V, which training.rule = 'sgd' needs" if exact else f"for {activation.name}"
+        mixed = " and keys and values have overlaps" * (names.system == "full" and not exact)
         raise ConfigurationError(
             f"expectation.engine = 'quadrature' has no rule {what} where attention.value = "
-            f"{problem.attention.value!r}; use 'auto' (sampling for what has no quadrature) or "
-            "'sampling'"
+            f"{problem.attention.value!r}{mixed}; use 'auto' (sampling for what has no "
+            "quadrature) or 'sampling'"
         )
 
     def sampling(covariance: bool) -> CurvedValueSampling:

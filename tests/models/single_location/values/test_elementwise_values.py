@@ -311,7 +311,7 @@ def test_an_erf_head_on_spheres():
     }
     run = op.solve("erf-sphere", settings=settings)
     risk, velocity = spherical_flow(5, 64.0, 0.5, 25.0)
-    key, value = np.array([0.02, 0.02, 0, 0]), np.array([0.1, 0.1, 0, 0])
+    key, value = np.array([0.06, 0.02, 0, 0]), np.array([0.1, 0.3, 0, 0])
     key[2] = np.sqrt(0.04 - key @ key)
     value[2] = -(key @ value) / key[2]
     value[3] = np.sqrt(1.0 - value @ value)
