@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import orderparams as op
-from orderparams.config import Problem
 from orderparams.results.evidence import Check, Panel, below, close
 
 Array = NDArray[np.float64]
@@ -15,16 +14,14 @@ LENGTH, STRENGTH, VARIANCE, SCALE = 5, 64.0, 0.5, 0.2
 """L, d/2, γ² and λ of the preset `erf-sphere`."""
 
 
-def on_the_manifold() -> Problem:
-    """The preset, started without crosses."""
-    start: dict[str, object] = {
-        "initial.key_target_overlap": [0.0],
-        "initial.value_overlap": [[0.0]],
-        "training.duration": 1.0,
-        "output.points": 51,
-        "integrator.rtol": 1e-9,
-    }
-    return op.load("erf-sphere", start)
+FLOW: dict[str, object] = {
+    "training.rule": "gradient-flow",
+    "training.duration": 1.0,
+    "output.points": 51,
+    "integrator.rtol": 1e-9,
+}
+APART: dict[str, object] = {"initial.key_target_overlap": [0.0], "initial.value_overlap": [[0.0]]}
+"""A start without crosses."""
 
 
 def risk_and_slopes(cosines: Array) -> tuple[float, Array]:
@@ -65,8 +62,7 @@ def two_cosines(time: Array, start: Array) -> Array:
 
 def on_spheres() -> tuple[tuple[Check, ...], Panel]:
     """Checks and a picture of the preset, and of its start without crosses."""
-    problem = on_the_manifold()
-    run, off = op.solve(problem), op.solve("erf-sphere", settings={"training.duration": 1.0})
+    run, off = (op.solve("erf-sphere", settings=FLOW | start) for start in (APART, {}))
     found = np.array([run["overlap"][:, 0, 0] / SCALE, run["value_alignment"][:, 0]])
     expected = two_cosines(run.time, found[:, 0])
     least = risk_and_slopes(np.ones(2))[0]

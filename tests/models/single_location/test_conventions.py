@@ -68,7 +68,7 @@ def test_marion_et_al_with_values():
     key[:3], value[:3] = KEY, VALUE
     key[3], value[4] = (1 - KEY @ KEY) ** 0.5, (1 - VALUE @ VALUE) ** 0.5
     x = drawn.standard_normal((400_000, LENGTH, SIZE))
-    x[:, 0] *= 0.5**0.5
+    x[:, 0] *= GAMMA
     x[:, 0, 0] += (SIZE / 2) ** 0.5
     values, share = x @ value, erf(SCALE * x @ key)
     error = (share * values).sum(1) - x[:, 0, 1] - NOISE * drawn.standard_normal(len(x))
@@ -90,7 +90,7 @@ def test_marion_et_al_with_values():
                 "signal": {"kind": "spikes", "strengths": [SIZE / 2]},
                 "target": "scalar",
                 "noise": NOISE,
-                "signal_noise": 0.5**0.5,
+                "signal_noise": GAMMA,
             },
             "attention": {
                 "heads": 1, "activation": "erf", "head_weights": "sum", "value": "learned"
