@@ -37,12 +37,13 @@ def names() -> tuple[str, ...]:
 
 def known(name: object) -> bool:
     """Whether there is a model of that name, perhaps in a package that has not been looked at."""
+    if not isinstance(name, str):
+        return False
     if name in MODELS or name in OWN:
         return True
-    found = metadata.entry_points(group=GROUP, name=name) if isinstance(name, str) else ()
-    for entry in found:
+    for entry in metadata.entry_points(group=GROUP, name=name):
         importlib.import_module("orderparams.models.own.register").register(entry.load())
-        FILES[str(name)] = None
+        FILES[name] = None
     return name in OWN
 
 

@@ -156,7 +156,7 @@ def test_the_actions_of_a_scan_are_those_it_has():
 
 
 TYPED = [
-    ("orderparams solve -s attention.k", "appa="),
+    ("orderparams solve -s attention.ka", "ppa="),
     ("orderparams solve -s attention.activation=ba", "yes-softmax "),
     ("orderparams config -s integrator.stop_at_rest=f", "alse "),
     ("orderparams keys training.batch", "_size "),

@@ -159,11 +159,14 @@ def test_a_resolution_is_between_a_ten_thousandth_and_ten(besides):
 
 
 def test_what_is_negligible_is_not_judged():
-    """Deviations of rounding, 1e-9; and z is 0 where mean and error are, infinite where one is."""
-    tiny, small = np.full((4, 3), 0.9e-9), np.full((4, 3), 1.1e-9)
-    assert np.isnan(course_pvalue(tiny))
-    assert course_pvalue(small) < 1e-3
-    mean, error = np.array([0.9e-9, 1.1e-9, 0.0, -2.0]), np.array([0.9e-9, 0.0, 1.1e-9, 4.0])
+    """Deviations of rounding, 1e-9, of all replicas alike 1e-5; and z is 0 where mean and error
+    are, infinite where one is."""
+    alike, spread = np.ones((4, 3)), np.array([1.0, 2.0, 3.0, 4.0])[:, None] * np.ones(3)
+    for tiny in (0.9e-9 * alike, 0.9e-5 * alike, 0.8e-9 * spread + 3e-8):
+        assert np.isnan(course_pvalue(tiny))
+    for small in (1.1e-5 * alike, 1e-9 * spread + 3e-8):
+        assert course_pvalue(small) < 1e-3
+    mean, error = np.array([0.9e-5, 1.1e-5, 0.0, -2.0]), np.array([0.9e-9, 0.0, 1.1e-9, 4.0])
     np.testing.assert_array_equal(z_scores(mean, error), [0.0, np.inf, 0.0, -0.5])
 
 

@@ -9,6 +9,7 @@ from reliability.mutations import FIXTURES
 import orderparams as op
 from orderparams.analysis import optimum
 from orderparams.errors import ConfigurationError
+from orderparams.models.committee.config import order_parameters
 from orderparams.results import schema
 from orderparams.scans.actions import ACTIONS, perform, remaining_excess
 from orderparams.scans.plan import base_table, make_plan, reserved
@@ -154,7 +155,7 @@ def test_a_scan_of_another_model_has_the_names_of_its_table(action, tmp_path):
     found = op.open(tmp_path / "s.h5")
     data = found.to_xarray()
     one = {"evaluate": op.evaluate, "simulate": op.simulate}[action](problem)
-    for parameter in schema.table("committee"):
+    for parameter in order_parameters(problem):
         leading = ("replica",) if action == "simulate" else ()
         name = f"replica_{parameter.name}" if leading else parameter.name
         assert data[name].dims == ("learning_rate", *leading, *parameter.axis_names)

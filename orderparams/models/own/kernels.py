@@ -31,14 +31,14 @@ Model.records = lambda model, overlap, self_overlap, numbers: {
 
 
 @kernel()
-def draw(model: Any, generator: np.random.Generator, shift: Array) -> tuple[int, Array]:
-    """The random numbers of a sequence, and the means of its tokens."""
+def draw(model: Any, generator: np.random.Generator, shift: Array) -> tuple[int, int, Array]:
+    """The random numbers of a sequence, and the means of its tokens; none is marked."""
     clear(shift)
     random = np.empty(model.random)
     for i in range(random.size):
         random[i] = generator.standard_normal()
     means(random, model.settings, shift)
-    return model.sizes.longest, random
+    return model.sizes.longest, 0, random
 
 
 @kernel()
@@ -77,7 +77,7 @@ def add_samples(
 
     weights K (n, d+n) are reduced weights.
     """
-    directions, _, tokens, _ = model.sizes
+    directions, tokens = model.sizes.directions, model.sizes.longest
     vectors, frame = weights.shape
     random, shift = np.empty(model.random), np.empty((directions, tokens))
     x, known = np.empty((frame, tokens)), np.empty((directions, tokens))

@@ -157,7 +157,8 @@ def walk(
             radial[k] = 0.0
         loss = 0.0
         for _ in range(rule.batch_size):
-            length, mark = draw(model, generator, shift)
+            drawn = draw(model, generator, shift)
+            length, mark = drawn[0], drawn[1]
             fill(state.lanes, buffer[: (length * dimension + LANES - 1) // LANES * LANES])
             tokens = buffer[: length * dimension].reshape(length, dimension)
             if noise != 1.0:
@@ -174,7 +175,7 @@ def walk(
                     direction = state.directions[directions - read + i]
                     known[i, token] = dot(direction, tokens[token]) / root
             loss += respond(
-                model, rule, generator, mark, state.numbers, known, rows, radial, gradient
+                model, rule, generator, drawn[-1], state.numbers, known, rows, radial, gradient
             )
             clear(change[vectors:])
             for k in range(answering):

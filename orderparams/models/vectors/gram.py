@@ -289,7 +289,8 @@ def walk(
                 if width > frame:  # earlier sequences of the batch added at most n directions
                     triangularize(change[:, frame:width])
                     width = min(width, frame + vectors)
-                length, mark = draw(model, generator, shift)
+                drawn = draw(model, generator, shift)
+                length, mark = drawn[0], drawn[1]
                 x = tokens[: width * length].reshape(width, length)
                 for i in range(width * length):
                     tokens[i] = generator.standard_normal()
@@ -303,7 +304,7 @@ def walk(
                 project(state.weights, x, rows)
                 known = x[directions - read : directions]
                 loss += respond(
-                    model, rule, generator, mark, state.numbers, known, rows, radial, gradient
+                    model, rule, generator, drawn[-1], state.numbers, known, rows, radial, gradient
                 )
                 misfit = collect(rows, x, change)
                 if noise != 1.0:  # what is left of a token has its deviation too

@@ -121,7 +121,8 @@ def longest_of(numbers: Any, vectors: int) -> int:
 @chosen_by_type
 def draw(model: Any, generator: np.random.Generator, shift: Array) -> tuple[int, int]:  # type: ignore[empty-body]
     """Draw what is not normal about a sequence: its length L, and a mark for :func:`respond`, which
-    is a token where the model has a ``noise``.
+    is a token where the model has a ``noise``. A third thing may follow, for it in place of the
+    mark.
 
     Fills the first L columns of shift (d, longest): means of the tokens along hidden directions,
     times √D.

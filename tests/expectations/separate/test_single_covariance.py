@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +29,8 @@ def refined(
     monkeypatch.setattr(module, "locate", lambda *_: None)
     monkeypatch.setattr(module, "integrate", integrate)
     lengths = Lengths(np.array([3]), np.ones(1))
-    found = module.single_covariance(None, lengths, 0.0, head_weight, TOLERANCE)  # type: ignore[arg-type]
+    law: Any = SimpleNamespace(own=1.0)
+    found = module.single_covariance(law, lengths, 0.0, head_weight, TOLERANCE)
     return *found, rules
 
 

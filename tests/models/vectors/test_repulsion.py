@@ -1,5 +1,6 @@
 """Penalties for vectors that are alike. Oracles: formulas written out, differences, SGD."""
 
+import numba
 import numpy as np
 import pytest
 
@@ -78,7 +79,8 @@ def test_the_first_vectors_alone(kind):
     assert not gamma[2].any()
     assert not gamma[:, 2].any()
     change = np.zeros_like(WEIGHTS)
-    repel(both, WEIGHTS, 1.0, 3.0, room, change)
+    call = numba.njit(lambda *arguments: repel(*arguments))
+    call(both, WEIGHTS, 1.0, 3.0, room, change)
     np.testing.assert_allclose(change[:2], 6.0 * small @ two, rtol=0, atol=1e-15)
     assert not change[2].any()
 
