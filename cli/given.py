@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KINDS = {
     "scan": "a scan",
     "comparison": "a validation",
+    "innovations": "a validation",
     "checks": "the evidence of a claim",
     "simulation": "a simulation",
     "analysis": "the analysis of a run",

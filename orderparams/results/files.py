@@ -19,6 +19,7 @@ from orderparams.results.analysis import Analysis, read_analysis
 from orderparams.results.evaluation import Evaluation, read_evaluation
 from orderparams.results.evidence import Evidence, read_evidence
 from orderparams.results.findings import Findings, read_findings
+from orderparams.results.innovations import Innovations, read_innovations
 from orderparams.results.scan import Scan, read_scan
 from orderparams.results.simulation import SimulationRun, read_checkpoint, read_simulation
 from orderparams.results.trajectory import Trajectory, read_run
@@ -28,7 +29,15 @@ from orderparams.storage.nodes import Node
 from orderparams.storage.schema import Known
 
 AnyResult: TypeAlias = (
-    Trajectory | SimulationRun | Validation | Scan | Evidence | Evaluation | Analysis | Findings
+    Trajectory
+    | SimulationRun
+    | Validation
+    | Innovations
+    | Scan
+    | Evidence
+    | Evaluation
+    | Analysis
+    | Findings
 )
 
 
@@ -52,6 +61,7 @@ def analysis_in(file: Node, problem: Problem) -> Analysis | Findings:
 READERS: dict[str, tuple[str, Callable[[Node, Problem], AnyResult]]] = {
     "scan": ("scan", read_scan),
     "comparison": ("validate", read_validation),
+    "innovations": ("validate", read_innovations),
     "checks": ("reproduce", read_evidence),
     "simulation": ("simulate", simulation_in),
     "analysis": ("analyze", analysis_in),

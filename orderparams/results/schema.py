@@ -60,6 +60,20 @@ FLUCTUATIONS = {
 }
 """What is stored of the fluctuations of SGD around a flow."""
 
+INNOVATIONS = {
+    "measured": Variable(("replica", "time", "parameter"), "order parameters that were measured"),
+    "innovation": Variable(
+        ("replica", "interval", "parameter"), "measured - theory, whitened: N(0, 1) by chance"
+    ),
+    "motion": Variable(
+        ("replica", "interval", "parameter"), "motion of the flow over the interval, whitened alike"
+    ),
+    "mean_statistic": Variable(
+        ("wave", "parameter"), "mean of the innovations along cosines in time: N(0, 1) by chance"
+    ),
+}
+"""What is stored of the innovations of measured order parameters."""
+
 
 def table(model: str) -> tuple[OrderParameter, ...]:
     """All order parameters of a model."""
@@ -233,6 +247,7 @@ def known(model: str) -> Known:
         "stages": stages(model),
         "checks": CHECKS,
         "fluctuations": FLUCTUATIONS,
+        "innovations": INNOVATIONS,
         "point": point(model),
         "scan": SCAN | point(model),
         "evaluation": evaluation(model),

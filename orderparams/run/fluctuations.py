@@ -88,26 +88,44 @@ def fluctuate(
     ``follow`` follows it from a start to the last of the times; ``pulse`` is called with the time
     that is worked on.
     """
-    settings, schedule = problem.fluctuations, schedule_of(problem)
     path = follow(noise.start)
+    schedule = schedule_of(problem)
+    knots = knots_of(path, times[-1], problem.fluctuations.points, schedule, flow)
+    segments, linear = linearised(problem, noise, path, knots, times, noise.spread, pulse)
+    return shown(problem, flow, noise, path, segments, linear, times)
+
+
+def linearised(
+    problem: Any,
+    noise: Noise,
+    path: Path,
+    knots: list[Array],
+    times: Array,
+    spread: Array,
+    pulse: Callable[[float], None],
+) -> tuple[list[Segment], Linear]:
+    """The linear equations along a path, looked at in knots of each stretch of it, and solved at
+    some times from a covariance at the first."""
+    settings, schedule = problem.fluctuations, schedule_of(problem)
 
     def at(t: float, until: float) -> Local:
         before = min(t, float(np.nextafter(until, 0.0)))
-        return noise.at(before if until < times[-1] else t, path(t), lambda: pulse(t))
+        ends = until == times[-1] and until not in schedule.changes
+        return noise.at(t if ends else before, path(t), lambda: pulse(t))
 
     segments = []
-    for knots in knots_of(path, times[-1], settings.points, schedule, flow):
-        found = [at(t, knots[-1]) for t in knots]
-        segments.append(Segment(knots, found, np.zeros((len(knots), noise.size + 1))))
-    linear = solved(segments, times, noise.spread)
+    for own in knots:
+        found = [at(t, own[-1]) for t in own]
+        segments.append(Segment(own, found, np.zeros((len(own), noise.size + 1))))
+    linear = solved(segments, times, spread)
     if settings.shifted:
         rate = problem.training.learning_rate
         segments = [
             bent(one, linear.covariance[np.searchsorted(linear.grid, one.knots)], schedule, rate)
             for one in segments
         ]
-        linear = solved(segments, times, noise.spread)
-    return shown(problem, flow, noise, path, segments, linear, times)
+        linear = solved(segments, times, spread)
+    return segments, linear
 
 
 def noise_of(problem: Any, flow: Flow, times: int) -> Noise:

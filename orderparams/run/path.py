@@ -17,11 +17,11 @@ Interpolant = Callable[[float], Array]
 class Path:
     """y of the flow at all times that it was followed to, and its last state from there on.
 
-    ``start`` (N,) is y at t = 0.
+    ``start`` (N,) is y where it begins, at t = 0 if no ``time`` is given.
     """
 
-    def __init__(self, start: Array) -> None:
-        self.times, self.states = [0.0], [start]
+    def __init__(self, start: Array, time: float = 0.0) -> None:
+        self.times, self.states = [time], [start]
         self.pieces: list[Interpolant] = []
         self.unit = 1.0
 

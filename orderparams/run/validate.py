@@ -24,11 +24,13 @@ from orderparams.models.schedule import schedule_of
 from orderparams.phases import phase
 from orderparams.progress import heard
 from orderparams.results.comparison import FALSE_ALARM, extremes
+from orderparams.results.innovations import Innovations
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation, at_value, value_of
 from orderparams.run.compare import NEGLIGIBLE, compare, course_pvalue, without_bias
 from orderparams.run.doubts import Grounds, doubt, resolution
+from orderparams.run.one_dimension import in_one_dimension, judged_by_innovations
 from orderparams.run.simulate import simulate
 from orderparams.run.solve import solve
 from orderparams.run.spread import scaling
@@ -253,11 +255,14 @@ def validate(
     start: str = "replica",
     rule: str | None = None,
     false_alarm: float = FALSE_ALARM,
+    test: str = "replicas",
     workers: int = 1,
     risks: bool = True,
     progress: Report | bool | None = None,
-) -> Validation:
+) -> Validation | Innovations:
     """Simulate in two or more dimensions, solve the theory from the same starts, and compare.
+
+    Or simulate in one, be it one replica, and judge its innovations (docs/fluctuations.md).
 
     A model with a few numbers that learn tends to its theory at small learning rates, whatever the
     dimension: it is simulated at two or more learning rates instead.
@@ -279,6 +284,9 @@ def validate(
         is one; "gradient-flow": it has not.
     false_alarm
         Probability with which a right theory is rejected.
+    test
+        "replicas": means over replicas are compared; "innovations": what SGD does between stored
+        times, which takes one replica and one dimension.
     workers
         Threads. The result does not depend on their number.
     risks
@@ -306,12 +314,23 @@ def validate(
     false_alarm = arguments.probability(false_alarm, "false_alarm")
     problem = load(source, settings=settings)
     choice("replica", "mean")(start, "start")
+    choice("replicas", "innovations")(test, "test")
     limit = registry.limit(problem.model)
     given = {"dimensions": dimensions, "learning_rates": learning_rates}
     check_given(problem, limit, {**given, "rule": rule})
     check_of("training.rule", type(problem))(rule or "sgd", "rule")
     training = dataclasses.replace(problem.training, rule=rule or "sgd")
     problem = dataclasses.replace(problem, training=training)
+    if test == "innovations":
+        if start != "replica":
+            raise ConfigurationError(
+                "innovations begin with each replica's own state; leave it out", argument="start"
+            )
+        problem = in_one_dimension(problem, given)
+        with heard(progress, lambda line: line) as told:
+            return judged_by_innovations(
+                problem, rule or "sgd", false_alarm, workers, risks, told
+            )
     chosen = given[limit.argument]
     if chosen is not None:
         words, check = limit.plural, check_of(limit.key, type(problem))

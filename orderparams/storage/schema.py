@@ -52,6 +52,7 @@ AXES = {
     "parameter": "order parameter, by its symbol and indices",
     "parameter_2": "order parameter, by its symbol and indices",
     "interval": "interval between two times, counted from 1",
+    "wave": "half periods of the cosine, from 0",
 }
 """Long names of axes that are not those of order parameters."""
 
@@ -64,14 +65,14 @@ TEXTS = {
 KINDS = {
     *("trajectory", "simulation", "theory", "comparison", "stages", "checks", "point", "scan"),
     *("evaluation", "analysis", "plateaus", "excursions", "directions", "targets", "rest"),
-    *("optimum", "pruning", "synergy", "fluctuations"),
+    *("optimum", "pruning", "synergy", "fluctuations", "innovations"),
 }
 """Groups that hold results; after an underscore their names may go on, as in ``theory_250``."""
 
 TEXT_ATTRIBUTES = {
     *("program", "version", "created", "command", "platform", "config", "seeds", "status"),
     *("message", "engine", "hash", "verdict", "doubt", "action", "coordinates", "key", "start"),
-    *("axis", "scales", "ticks", "units", "long_name", "weights"),
+    *("axis", "scales", "ticks", "units", "long_name", "weights", "rule"),
     *("predicted_order", "observed_order", "floor_name", "floor_words"),
 }
 NUMBER_ATTRIBUTES = {
@@ -79,7 +80,8 @@ NUMBER_ATTRIBUTES = {
     *("jacobian_right_hand_sides", "error_estimate", "gradient_covariance_error", "tolerance"),
     *("dimension", "least_pvalue", "false_alarm", "degrees", "loss_pvalue"),
     *("judged", "resolution", "nodes", "learning_rate", "batch_size"),
-    *("spread_exponent", "spread_exponent_error"),
+    *("spread_exponent", "spread_exponent_error", "dof", "limit_of_dof", "pvalue_chi2"),
+    *("pvalue_mean", "growth", "linear_dimension", "engine_share"),
 }
 """Attributes of the file, its groups and its datasets, by what they are."""
 

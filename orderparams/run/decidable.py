@@ -1,0 +1,74 @@
+"""Whether innovations can decide: what they rest on, and what they could have seen."""
+
+from __future__ import annotations
+
+from orderparams.results.innovations import Innovations
+from orderparams.run.doubts import COARSE, FEWEST_STEPS
+from orderparams.run.whiteness import BOUNDS
+
+ENGINE = 1.0
+"""Mean square that the errors of expectations may add to the statistic of the mean."""
+
+
+def doubt(found: Innovations, fewest: float) -> str:
+    """Why the evidence cannot decide, and what would help, a line each; empty if it can. ``fewest``
+    are the steps of the shortest interval."""
+    reasons = (few_steps(fewest), many(found), nonlinear(found), inexact(found), blind(found))
+    return "\n".join(filter(None, reasons))
+
+
+def few_steps(fewest: float) -> str:
+    """An innovation is the sum of many small ones."""
+    if fewest >= FEWEST_STEPS - 0.5:
+        return ""
+    return (
+        f"SGD made only {fewest:.0f} steps in an interval; innovations are normal after many small "
+        f"ones. Take at least {FEWEST_STEPS}: a larger dimension or a longer time."
+    )
+
+
+def many(found: Innovations) -> str:
+    """More squares see that the theory is the leading order in 1/D."""
+    if found.dof <= found.limit_of_dof:
+        return ""
+    return (
+        f"{found.dof} squares of innovations would see the next order in 1/D, which they must not "
+        f"at D = {found.dimension} with more than {found.limit_of_dof:.0f}. Take a larger "
+        "dimension, or fewer replicas."
+    )
+
+
+def nonlinear(found: Innovations) -> str:
+    """Fluctuations that arise in an interval are not small in it."""
+    if found.linear_dimension <= found.dimension:
+        return ""
+    return (
+        f"What fluctuates in one interval is small for D above {found.linear_dimension:.3g} only, "
+        f"not at D = {found.dimension}. Take a larger dimension, or shorter intervals: more stored "
+        "times (output.points) or a shorter time."
+    )
+
+
+def inexact(found: Innovations) -> str:
+    """A deviation could be that of the expectations."""
+    if not found.rejects or found.engine_share <= ENGINE:
+        return ""
+    return (
+        "The innovations are beyond chance, but errors of the theory's own expectations can do "
+        f"that: they add about {found.engine_share:.2g} to the squares of means. Raise "
+        "expectation.samples, or lower expectation.tolerance."
+    )
+
+
+def blind(found: Innovations) -> str:
+    """An error of the theory would not have been seen."""
+    least = found.resolution
+    if found.rejects or least <= COARSE:
+        return ""
+    words = "Even a theory with ten times the motion would not have been rejected"
+    if least < BOUNDS[1]:
+        words = f"Only an error of {least:.0%} of the theory's motion or more would have been seen"
+    return (
+        f"{words}, where {COARSE:.0%} is asked for: take a larger dimension, more replicas, or a "
+        "time in which the order parameters move more."
+    )

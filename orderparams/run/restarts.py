@@ -1,0 +1,176 @@
+"""SGD over one interval from a measured state: where its flow leads, and how it scatters there.
+
+With X(t_i) given, X(t_{i+1}) has to leading order in 1/D the mean X̂ + r/D and the covariance Q/D,
+
+    X̂ = the flow from X(t_i),    Q = ∫ Φ γC Φᵀ dt,    r the shift that starts at 0,
+
+of the linear equations along that flow (:mod:`fluctuations`). Overlaps that a flow need not know are
+not measured: they begin an interval with the covariance with which they ended the one before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.errors import ConfigurationError, SolverError, with_way
+from orderparams.models import registry
+from orderparams.models.interface import Flow, State, model_of
+from orderparams.models.schedule import schedule_of
+from orderparams.results.trajectory import Reached
+from orderparams.run.fluctuations import linearised, noise_of
+from orderparams.run.path import Path
+from orderparams.run.record import Record
+from orderparams.run.solve import integrate
+from orderparams.sources import load
+
+Array = NDArray[np.float64]
+
+NODES = 4096
+"""Sequences at which a step of SGD is looked at."""
+
+KNOTS = 4
+"""States along an interval, or a stretch of it without jumps, at which its flow is differentiated:
+over a time in which little grows all is smooth."""
+
+
+class Spread(NamedTuple):
+    """What an interval adds, times D: Q (n, n) and r (n,) of n order parameters; the largest
+    ``growth`` rate of the flow; the covariance of what is not measured, at the end (N, N); and what
+    ``error`` of the expectations does to the flow's end, as mean squares (n, n), of which D is no
+    part."""
+
+    covariance: Array
+    shift: Array
+    growth: float
+    hidden: Array
+    error: Array
+
+
+def with_fluctuations(problem: Any) -> Any:
+    """The same problem, which asks for fluctuations; :class:`ConfigurationError` where they are not
+    known."""
+    if not hasattr(problem, "fluctuations"):
+        raise ConfigurationError(
+            f"innovations need the fluctuations of SGD, which are not known of model = "
+            f"{problem.model!r}; use the test 'replicas'"
+        )
+    asked = {"enabled": True, "nodes": NODES, "seed": 0, "bias": True, "start": "fixed"}
+    asked["start"] = "random" if problem.initial.kind == "random" else "fixed"
+    try:
+        return load(problem, {"training.rule": "sgd", "fluctuations": asked})
+    except ConfigurationError as error:
+        raise error.within(
+            "innovations need the fluctuations of SGD (or use the test 'replicas')"
+        ) from None
+
+
+def drawn_anew(problem: Any) -> Any:
+    """The same problem with other random nodes of expectations, if it has any."""
+    known = getattr(problem, "expectation", None)
+    if not hasattr(known, "seed"):
+        return problem
+    expectation = dataclasses.replace(known, seed=known.seed + 1)
+    return dataclasses.replace(problem, expectation=expectation)
+
+
+class Restarts:
+    """Of a problem that asks for fluctuations; the flow is that of a ``rule``, what scatters is SGD.
+
+    ``state`` is one in which no vectors are equal. ``pulse`` is called with the time that is worked
+    on. :class:`SolverError` where a flow cannot be followed.
+    """
+
+    def __init__(
+        self, problem: Any, state: State, rule: str, pulse: Callable[[float], None]
+    ) -> None:
+        model = model_of(problem)
+        self.problem, self.pulse = model.starting_at(problem, state), pulse
+        self.flow = self.theory = model.flow(self.problem)
+        if rule != "sgd":
+            training = dataclasses.replace(problem.training, rule=rule)
+            plain = dataclasses.replace(self.problem, training=training, fluctuations=None)
+            self.theory = model.flow(plain)
+        self.again = model.flow(drawn_anew(self.problem))
+        self.noise = noise_of(self.problem, self.flow, 2)
+        self.parameters = registry.configuration(problem.model).order_parameters(problem)
+        self.view = self.noise.shown(self.parameters)
+        self.unseen = ~self.view.any(axis=0)
+        self.schedule = schedule_of(problem)
+        self.start = np.zeros((self.noise.size, self.noise.size))
+        if self.unseen.any() and problem.fluctuations.start == "random":
+            self.start = noise_of(problem, model.flow(problem), 2).spread
+
+    def packed(self, state: State) -> Array:
+        """All entries of the order parameters, in the order of their table, (…, n)."""
+        entries = []
+        for one in self.parameters:
+            values = state[one.name]
+            leading = values.ndim - len(one.axes)
+            entries += [values[..., *index] for index in one.entries(values.shape[leading:])]
+        return np.stack(entries, axis=-1)
+
+    def path(self, flow: Flow, state: State, begin: float, end: float) -> Path:
+        """A flow from a state at a time to another."""
+        start = Reached(begin, flow.point(state))
+        settings = dataclasses.replace(self.problem.integrator, stop_at_rest=False)
+        path = Path(start.y, begin)
+        with Record(flow, None, start, path) as record:
+            ending = integrate(
+                flow, start, np.array([end]), settings, record, lambda _: None, self.pulse
+            )
+        if ending.status == "interrupted":
+            raise KeyboardInterrupt
+        if ending.status == "failed":
+            raise SolverError(
+                with_way(
+                    SolverError(f"from the state at t = {begin:g}, {ending.message}"),
+                    "compare over a shorter time",
+                )
+            )
+        return path
+
+    def predicted(self, state: State, begin: float, end: float) -> Array:
+        """X̂ (n,)."""
+        path = self.path(self.theory, state, begin, end)
+        return self.packed(self.theory.state(path(end)))
+
+    def spread(self, state: State, begin: float, end: float, hidden: Array) -> Spread:
+        """What fluctuates over an interval, from the covariance (N, N) of what is not measured."""
+        path = self.path(self.flow, state, begin, end)
+        jumps = [t for t in sorted(self.schedule.changes) if begin < t < end]
+        knots = [np.linspace(*ends, KNOTS) for ends in itertools.pairwise([begin, *jumps, end])]
+        start = np.where(np.outer(self.unseen, self.unseen), hidden, 0.0)
+        times = np.array([begin, end])
+        segments, linear = linearised(
+            self.problem, self.noise, path, knots, times, start, self.pulse
+        )
+        back = np.linalg.pinv(self.view)
+        rates = [
+            np.linalg.eigvals(self.view @ local.jacobian @ back).real.max()
+            for segment in segments
+            for local in segment.found
+        ]
+        covariance = self.view @ linear.covariance[-1] @ self.view.T
+        return Spread(
+            0.5 * (covariance + covariance.T),
+            self.view @ linear.shift[-1],
+            float(max(rates)),
+            linear.covariance[-1],
+            (end - begin) ** 2 * self.error(path.states[0]),
+        )
+
+    def error(self, y: Array) -> Array:
+        """Mean squares (n, n) of the error of the velocity: what other random nodes change, and of
+        quadrature what it says of the gradient, on both sides of vectors."""
+        found, again = self.flow.evaluate(y), self.again.evaluate(y)
+        drawn = self.packed(found.velocity) - self.packed(again.velocity)
+        largest = float(np.sqrt(max(np.abs(self.packed(found.state)).max(), 1.0)))
+        known = 2 * largest * found.error * np.isfinite(self.flow.tolerance)
+        mean_squares: Array = np.outer(drawn, drawn) + known**2 * np.eye(len(drawn))
+        return mean_squares
