@@ -15,7 +15,9 @@ from orderparams.cli.screen import show
 from orderparams.cli.verbose import verbose
 
 if TYPE_CHECKING:
+    from orderparams.config import Problem
     from orderparams.results.comparison import Comparison
+    from orderparams.results.innovations import Innovations
     from orderparams.results.validation import Validation
 
 
@@ -50,6 +52,14 @@ def rate_list(_: click.Context, __: click.Parameter, value: str | None) -> list[
 @options.force
 @options.quiet
 @options.workers
+@click.option(
+    "--test",
+    type=click.Choice(["replicas", "innovations"]),
+    default="replicas",
+    show_default=True,
+    help="Compare means over replicas in two dimensions, or judge what SGD does between stored "
+    "times, which takes one replica and one dimension.",
+)
 @click.option(
     "--dimensions",
     callback=dimension_list,
@@ -92,6 +102,7 @@ def validate(
     force: bool,
     quiet: bool,
     workers: int,
+    test: str,
     dimensions: list[int] | None,
     learning_rates: list[float] | None,
     start: str,
@@ -108,6 +119,7 @@ def validate(
       orderparams validate -s training.duration=50 --dimensions 250,1000
       orderparams validate flipped-spikes --rule gradient-flow -o check.h5
       orderparams validate in-context-pairs -s training.duration=20
+      orderparams validate finite-learning-rate --test innovations
     """
     idle.warned()
     chosen = {"dimensions": dimensions, "learning_rates": learning_rates}
@@ -119,6 +131,7 @@ def validate(
         options.announce_compilation()
 
     from orderparams.progress import ProgressLine
+    from orderparams.results.validation import Validation
     from orderparams.run.validate import validate
 
     interruption.advise("a validation is written when it is complete: nothing was kept")
@@ -130,13 +143,15 @@ def validate(
             start=start,
             rule=rule,
             false_alarm=false_alarm,
+            test=test,
             workers=workers,
             progress=line,
         )
     options.save(result.save, path, force=force)
     interruption.advise(f"{path} is complete")
     if not quiet:
-        show([*summary(result), "", f"  written to {path}"])
+        told = summary if isinstance(result, Validation) else innovation_table
+        show([*told(result), "", f"  written to {path}"])
     elif result.verdict != "agree":
         reason = " ".join(result.reason.splitlines())
         click.echo(f"orderparams: {WORDS[result.verdict]}: {reason} Written to {path}.", err=True)
@@ -159,9 +174,8 @@ def summary(result: Validation) -> list[str]:
     limit, values = result.limit, result.limit.approached(result.simulations)
     rows = result.extremes
     width = max([8, *(len(row.name) for row in rows)])
-    lines = [problem.title] if problem.title else []
-    lines += [f"  {line}" for line in options.describe(problem)]
-    lines += [
+    lines = [
+        *heading(problem),
         f"  simulation {problem.simulation.backend}, "
         f"{counted(problem.simulation.replicas, 'replica')} at {limit.at(*values)}",
         "",
@@ -184,15 +198,47 @@ def summary(result: Validation) -> list[str]:
         *aside(result),
         "",
     ]
-    alarms = f"(false alarms: {comparison.false_alarm:g})"
+    return [*lines, *decided(result, comparison.false_alarm)]
+
+
+def heading(problem: Problem) -> list[str]:
+    """The title and the problem in words."""
+    lines = [problem.title] if problem.title else []
+    return lines + [f"  {line}" for line in options.describe(problem)]
+
+
+def decided(result: Validation | Innovations, false_alarm: float) -> list[str]:
+    """The verdict, and why the evidence cannot decide where it cannot."""
+    alarms = f"(false alarms: {false_alarm:g})"
     if result.verdict != "inconclusive":
-        return [*lines, f"  theory and simulation {result.verdict} {alarms}"]
-    lines.append(f"  inconclusive: the evidence cannot decide {alarms}")
+        return [f"  theory and simulation {result.verdict} {alarms}"]
+    lines = [f"  inconclusive: the evidence cannot decide {alarms}"]
     for reason in result.reason.splitlines():
         lines += textwrap.wrap(
             reason, 78, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False
         )
     return lines
+
+
+def innovation_table(result: Innovations) -> list[str]:
+    """The verdict on innovations, and what it rests on."""
+    from orderparams.config.words import counted
+
+    replicas, intervals, _ = result.innovation.shape
+    return [
+        *heading(result.problem),
+        f"  judged     innovations of {counted(replicas, 'replica')} at D = {result.dimension}, "
+        f"{counted(intervals, 'interval')}",
+        "",
+        f"  innovations squared          {result.chi2:.4g}, by chance {result.dof} +- "
+        f"{math.sqrt(2 * result.dof):.2g}",
+        f"  p-value of their spread      {result.pvalue_chi2:.2g}",
+        f"  p-value of their means       {result.pvalue_mean:.2g}",
+        f"  p-value of both              {result.least_pvalue:.2g}",
+        f"  error that would be seen     {seen(result)}",
+        "",
+        *decided(result, result.false_alarm),
+    ]
 
 
 def aside(result: Validation) -> list[str]:
@@ -210,7 +256,7 @@ def shown(value: float, form: str) -> str:
     return "n/a" if math.isnan(value) else format(value, form)
 
 
-def seen(comparison: Comparison) -> str:
+def seen(comparison: Comparison | Innovations) -> str:
     """The least error of the theory that the evidence would have rejected, in words."""
     if math.isnan(comparison.resolution):
         return "n/a"

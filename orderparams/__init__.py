@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from orderparams.results.files import open_result as open
     from orderparams.results.findings import Findings as Findings
     from orderparams.results.fluctuations import Fluctuations as Fluctuations
+    from orderparams.results.innovations import Innovations as Innovations
     from orderparams.results.scan import Scan as Scan
     from orderparams.results.simulation import SimulationRun as SimulationRun
     from orderparams.results.trajectory import Trajectory as Trajectory
@@ -60,6 +61,7 @@ _HOMES = {
     "Findings": ("results.findings", "Findings"),
     "Fluctuations": ("results.fluctuations", "Fluctuations"),
     "IgnoredSettingWarning": ("errors", "IgnoredSettingWarning"),
+    "Innovations": ("results.innovations", "Innovations"),
     "OrderparamsError": ("errors", "OrderparamsError"),
     "OwnModel": ("models.own.description", "OwnModel"),
     "Problem": ("config", "Problem"),
@@ -93,6 +95,7 @@ __all__ = [
     "Findings",
     "Fluctuations",
     "IgnoredSettingWarning",
+    "Innovations",
     "OrderparamsError",
     "OwnModel",
     "Problem",

@@ -16,6 +16,7 @@ from orderparams.models import registry
 from orderparams.models.interface import Searching, State, model_of
 from orderparams.results.schema import axis_names, point, table
 from orderparams.results.trajectory import Trajectory
+from orderparams.results.validation import Validation
 from orderparams.storage.points import point_image
 from orderparams.storage.tree import Tree
 
@@ -165,7 +166,7 @@ def validate(problem: Problem, start: State | None) -> Outcome:
     """Theory against SGD at finite dimension; every verdict is a result, none is a failure."""
     from orderparams.run.validate import validate
 
-    result = validate(problem)
+    result = cast(Validation, validate(problem))
     values = {
         "agreement": {"agree": 1.0, "disagree": 0.0}.get(result.verdict, np.nan),
         "least_pvalue": result.comparison.least_pvalue,

@@ -17,6 +17,7 @@ from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.files import open_result
 from orderparams.results.findings import Findings
+from orderparams.results.innovations import Innovations
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -28,6 +29,7 @@ from orderparams.views.plots.courses import plot_courses
 from orderparams.views.plots.drawing import drawing
 from orderparams.views.plots.film import Film, save_film, writer_for
 from orderparams.views.plots.growth import plot_growth
+from orderparams.views.plots.innovations import plot_innovations
 from orderparams.views.plots.layout import parse_size
 from orderparams.views.plots.modes import plot_modes
 from orderparams.views.plots.phase import film_phase, plot_phase
@@ -92,6 +94,11 @@ KINDS: dict[str, Kind] = {
         lambda results, request: plot_scan(results[0], request.at, request.over, request=request),
         (Scan,),
         frozenset({"quantity", "log", "excess", "at", "over"}),
+    ),
+    "innovations": Kind(
+        "what SGD does between times, whitened by its theory",
+        lambda results, request: plot_innovations(results[0], request),
+        (Innovations,),
     ),
     "claim": Kind(
         "the curves that a claim was read off",

@@ -18,6 +18,7 @@ from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.files import open_result, read_attributes
 from orderparams.results.findings import Findings
+from orderparams.results.innovations import Innovations
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -63,6 +64,11 @@ KINDS = {
         "Theory and simulation",
         findings.of_validation,
         "Order parameters and risk in time, the theory dashed; deviations in standard errors",
+    ),
+    Innovations: Kind(
+        "Theory and one simulation",
+        findings.of_innovations,
+        "Innovations of each replica at the ends of intervals, normal numbers by chance",
     ),
     Scan: Kind("Scan", findings.of_scan, "What the points came to, over the varied parameters"),
     Evaluation: Kind("Order-parameter flow at one point", findings.of_evaluation, ""),

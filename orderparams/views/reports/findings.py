@@ -18,6 +18,7 @@ from orderparams.results.analysis import Analysis
 from orderparams.results.evaluation import Evaluation
 from orderparams.results.evidence import Evidence
 from orderparams.results.findings import Findings
+from orderparams.results.innovations import Innovations
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -166,7 +167,6 @@ def of_validation(result: Validation) -> list[str]:
     """Theory against simulation: the verdict, and where they differ most."""
     comparison, fall = result.comparison, result.scaling
     limit = result.limit
-    good = {"agree": True, "disagree": False}.get(result.verdict)
     facts = {
         "p-value of all": number(comparison.least_pvalue, ".2g"),
         "p-value of the loss": number(result.loss_pvalue, ".2g"),
@@ -193,13 +193,51 @@ def of_validation(result: Validation) -> list[str]:
         f"Simulation minus theory, extrapolated in {limit.order}, at the time where its z-score is "
         "largest; the p-value is that of the whole course in time. The least probable come first."
     )
-    words = f"Theory and simulation {comparison.verdict}."
+    return [
+        decided(result.verdict, comparison.doubt, facts),
+        section("Order parameters", paragraph(about), table(columns, rows), rest(len(judged))),
+    ]
+
+
+def decided(answer: str, doubt: str, facts: dict[str, str]) -> str:
+    """The verdict, why the evidence cannot decide where it cannot, and the facts."""
+    good = {"agree": True, "disagree": False}.get(answer)
+    words = f"Theory and simulation {answer}."
     if good is None:
         words = "Inconclusive: the evidence cannot decide whether theory and simulation agree."
-    doubts = [items(comparison.doubt.splitlines())] if comparison.doubt else []
+    doubts = [items(doubt.splitlines())] if doubt else []
+    return section("Verdict", verdict(words, good=good), *doubts, terms(facts, "facts"))
+
+
+def of_innovations(result: Innovations) -> list[str]:
+    """Innovations of replicas in one dimension: the verdict, and those of each order parameter."""
+    replicas, intervals, _ = result.innovation.shape
+    facts = {
+        "squares": f"{result.chi2:.4g} of {result.dof}",
+        "p-value of the spread": number(result.pvalue_chi2, ".2g"),
+        "p-value of the means": number(result.pvalue_mean, ".2g"),
+        "false alarms": f"{result.false_alarm:g}",
+        "error that would be seen": part(result.resolution),
+        "dimension": f"{result.dimension}",
+        "replicas": f"{replicas}",
+        "intervals": f"{intervals}",
+    }
+    deviations = np.sqrt(np.square(result.innovation).mean(axis=(0, 1)))
+    rows = [
+        (name, number(wave, ".2f"), number(deviation, ".2f"))
+        for name, wave, deviation in zip(
+            result.parameter, result.mean_statistic[0], deviations, strict=True
+        )
+    ]
+    about = (
+        "Innovations are what SGD does between times beyond what its theory says, in standard "
+        "deviations, and whitened one after the other: each is what those above it do not tell. "
+        "The mean is over replicas and intervals, in standard errors."
+    )
+    columns = ("order parameter", "mean", "root mean square")
     return [
-        section("Verdict", verdict(words, good=good), *doubts, terms(facts, "facts")),
-        section("Order parameters", paragraph(about), table(columns, rows), rest(len(judged))),
+        decided(result.verdict, result.doubt, facts),
+        section("Innovations", paragraph(about), table(columns, rows[:MOST_ROWS]), rest(len(rows))),
     ]
 
 
