@@ -150,8 +150,8 @@ def validate(
     options.save(result.save, path, force=force)
     interruption.advise(f"{path} is complete")
     if not quiet:
-        told = summary if isinstance(result, Validation) else innovation_table
-        show([*told(result), "", f"  written to {path}"])
+        lines = summary(result) if isinstance(result, Validation) else innovation_table(result)
+        show([*lines, "", f"  written to {path}"])
     elif result.verdict != "agree":
         reason = " ".join(result.reason.splitlines())
         click.echo(f"orderparams: {WORDS[result.verdict]}: {reason} Written to {path}.", err=True)

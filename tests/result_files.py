@@ -61,7 +61,7 @@ FLUCTUATING = {
 
 NAMES = (
     *("run", "simulation", "unfinished", "direct", "validation", "evaluation", "claim", "stages"),
-    *("analysis", "fluctuations", *SCANS),
+    *("analysis", "fluctuations", "innovations", *SCANS),
 )
 
 
@@ -102,6 +102,9 @@ def results() -> dict[str, Any]:
         "claim": evidence(),
         "analysis": analysis(),
         "fluctuations": op.solve(PROBLEM, settings=FLUCTUATING),
+        "innovations": op.validate(
+            PROBLEM, settings={"simulation.replicas": 1}, test="innovations"
+        ),
     }
 
 

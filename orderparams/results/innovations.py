@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +142,9 @@ class Innovations(Result):
     def groups(self) -> dict[str, Tree]:
         """/innovations, and /simulation if there is one."""
         found = {"innovations": self.tree()}
-        return found if self.simulation is None else found | {"simulation": self.simulation.course()}
+        return (
+            found if self.simulation is None else found | {"simulation": self.simulation.course()}
+        )
 
     def facts(self) -> dict[str, str]:
         """What was judged, and the verdict."""
@@ -164,13 +166,15 @@ def read_innovations(file: Node, problem: Problem) -> Innovations:
     run = None
     if "simulation" in file:
         run = read_simulation(file["simulation"], at_value(problem, dimension), "finished")
+    arrays: dict[str, Any] = {name: node.array(name) for name in INNOVATIONS}
+    numbers: dict[str, Any] = {name: float(node.attribute(name)) for name in NUMBERS}
     return Innovations(
         problem,
         dimension,
         node.array("parameter"),
         node.array("time"),
-        **{name: node.array(name) for name in INNOVATIONS},
-        **{name: float(node.attribute(name)) for name in NUMBERS},
+        **arrays,
+        **numbers,
         rule=str(node.attribute("rule")),
         doubt=str(node.attribute("doubt")),
         simulation=run,

@@ -45,6 +45,7 @@ CLOSE = 0.1
 """How far replicas may be from their mean, in units of the largest order parameter of a kind, to
 share what an interval adds: that is off by the square of it, for it is right to first order."""
 
+
 class Whitened(NamedTuple):
     """ε and the motion of the flow (R, n) over an interval, what it adds on the average, and the
     mean square ``share`` that errors of expectations add to ε, over all replicas."""
@@ -98,12 +99,16 @@ def innovations(
     found: list[Whitened] = []
     hidden = [restarts.start] * len(x)
     for i, j in zip(ends[:-1], ends[1:], strict=True):
-        states = [{name: v[r, i] for name, v in parameters.items()} for r in range(len(x))]
+        states: list[State] = [
+            {name: v[r, i] for name, v in parameters.items()} for r in range(len(x))
+        ]
         with phase(f"innovations from t = {time[i]:g} to {time[j]:g}"):
             one = whitened(restarts, states, x[:, [i, j]], time[[i, j]], dimension, hidden, scale)
         hidden = [spread.hidden for spread in one.spreads]
         found.append(one)
-    return judged(problem, dimension, labels, time[ends], x[:, ends], found, scale, rule, false_alarm)
+    return judged(
+        problem, dimension, labels, time[ends], x[:, ends], found, scale, rule, false_alarm
+    )
 
 
 def check_measured(problem: Any, time: Array, parameters: State) -> None:
@@ -187,7 +192,7 @@ def whitened(
 def root(covariance: Array, begin: float, end: float) -> Array:
     """The Cholesky factor; :class:`SolverError` if there is none."""
     try:
-        return np.linalg.cholesky(covariance)
+        factor: Array = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
         raise SolverError(
             f"from t = {begin:g} to {end:g} some order parameters do not fluctuate at all, so that "

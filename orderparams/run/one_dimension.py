@@ -52,7 +52,8 @@ def in_one_dimension(problem: Any, given: Mapping[str, Sequence[float] | None]) 
     problem = heed(problem, "validate", ruled_out(limit, chosen), depth=4)
     size = chosen[0] if chosen else value_of(problem)
     simulation = dataclasses.replace(problem.simulation, dimension=size)
-    return dataclasses.replace(problem, simulation=simulation)
+    found: Problem = dataclasses.replace(problem, simulation=simulation)
+    return found
 
 
 def judged_by_innovations(

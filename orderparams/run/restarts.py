@@ -60,10 +60,11 @@ def with_fluctuations(problem: Any) -> Any:
             f"innovations need the fluctuations of SGD, which are not known of model = "
             f"{problem.model!r}; use the test 'replicas'"
         )
-    asked = {"enabled": True, "nodes": NODES, "seed": 0, "bias": True, "start": "fixed"}
-    asked["start"] = "random" if problem.initial.kind == "random" else "fixed"
+    start = "random" if problem.initial.kind == "random" else "fixed"
+    asked = {"enabled": True, "nodes": NODES, "start": start}
+    plain = dataclasses.replace(problem, fluctuations=None)
     try:
-        return load(problem, {"training.rule": "sgd", "fluctuations": asked})
+        return load(plain, {"training.rule": "sgd", "fluctuations": asked})
     except ConfigurationError as error:
         raise error.within(
             "innovations need the fluctuations of SGD (or use the test 'replicas')"
@@ -72,7 +73,7 @@ def with_fluctuations(problem: Any) -> Any:
 
 def drawn_anew(problem: Any) -> Any:
     """The same problem with other random nodes of expectations, if it has any."""
-    known = getattr(problem, "expectation", None)
+    known: Any = getattr(problem, "expectation", None)
     if not hasattr(known, "seed"):
         return problem
     expectation = dataclasses.replace(known, seed=known.seed + 1)
@@ -80,7 +81,7 @@ def drawn_anew(problem: Any) -> Any:
 
 
 class Restarts:
-    """Of a problem that asks for fluctuations; the flow is that of a ``rule``, what scatters is SGD.
+    """Of a problem that asks for fluctuations: the flow of a ``rule``, and the scatter of SGD.
 
     ``state`` is one in which no vectors are equal. ``pulse`` is called with the time that is worked
     on. :class:`SolverError` where a flow cannot be followed.

@@ -328,9 +328,7 @@ def validate(
             )
         problem = in_one_dimension(problem, given)
         with heard(progress, lambda line: line) as told:
-            return judged_by_innovations(
-                problem, rule or "sgd", false_alarm, workers, risks, told
-            )
+            return judged_by_innovations(problem, rule or "sgd", false_alarm, workers, risks, told)
     chosen = given[limit.argument]
     if chosen is not None:
         words, check = limit.plural, check_of(limit.key, type(problem))

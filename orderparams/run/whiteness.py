@@ -56,16 +56,15 @@ def pvalue(innovations: Array) -> float:
 
 
 def resolution(innovations: Array, motion: Array, false_alarm: float) -> float:
-    """The least relative error of a theory's ``motion``, whitened as innovations are (R, T, n), that
-    would be rejected to both sides; inf if there is none, NaN where the theory is rejected as it is.
+    """The least relative error of a theory's ``motion``, whitened as innovations are (R, T, n),
+    that would be rejected to both sides; inf if there is none, NaN where the theory is rejected
+    as it is.
     """
     if pvalue(innovations) < false_alarm:
         return np.nan
 
     def seen(error: float) -> bool:
-        return all(
-            pvalue(innovations - part * motion) < false_alarm for part in (error, -error)
-        )
+        return all(pvalue(innovations - part * motion) < false_alarm for part in (error, -error))
 
     return least(seen)
 

@@ -101,7 +101,7 @@ def test_a_gaussian_process_is_whitened(shifted):
     line, dimension, length = Line(), 50, 0.7
     flow, covariance = line.exact(length)
     root = np.linalg.cholesky(covariance / dimension)
-    x = GENERATOR.normal(size=(3000, 2))
+    x = GENERATOR.normal(size=(1000, 2))
     after = x @ flow.T + GENERATOR.normal(size=x.shape) @ root.T
     after += shifted * np.array([3.0, -2.0]) / dimension
     states = [{"x": one} for one in x]
@@ -163,11 +163,11 @@ def test_an_interval_is_that_of_a_run_with_fluctuations(jump):
 
 def test_innovations_of_sgd_are_normal():
     """Replicas one by one: p-values uniform, false alarms few; all of them together agree."""
-    settings = {"simulation.replicas": 40, "training.duration": 6.0, "output.points": 4}
+    settings = {"simulation.replicas": 24, "training.duration": 6.0, "output.points": 4}
     found = judged(sgd(settings), settings)
     assert found.verdict == "agree", found.reason
     epsilon = found.innovation
-    alone = [pvalue(epsilon[r : r + 1]) for r in range(40)]
+    alone = [pvalue(epsilon[r : r + 1]) for r in range(24)]
     assert sum(p < 0.01 for p in alone) <= 2
     assert scipy.stats.kstest([spread_pvalue(e[None]) for e in epsilon], "uniform").pvalue > 1e-3
     flat = epsilon.reshape(-1, 5)

@@ -31,7 +31,8 @@ def plot_innovations(result: Innovations, request: Request) -> Figure:
     """A point for each replica and interval, at its end."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=request.size or (6.0, 3.4), layout="constrained")
+    width, height = request.size or (6.0, None)
+    figure = Figure(figsize=(width, height or 3.4), layout="constrained")
     axes = figure.add_subplot()
     replicas = len(result.innovation)
     ends = np.tile(result.time[1:], replicas)
