@@ -23,6 +23,12 @@ SEARCHES = 3
 SAME = 1e-5
 """Relative difference of two risks that are one."""
 
+BALANCED = 0.1
+"""Sum of outputs, in parts of the sum of their sizes, up to which heads take the mean out."""
+
+OUTWARD = 1e-8
+"""Slope of the risk, in parts of that without output, above which bounds hold a search back."""
+
 MOST_MODES = 8
 """Modes of the end that a table shows, the least curved."""
 
@@ -82,15 +88,21 @@ def of_groups(
     means = np.array([key_query[own].mean(axis=0) for own in members]) if members else blank
     sums = np.array([output[own].sum(axis=0) for own in members]) if members else blank
     whole = float(np.abs(output.sum(axis=0)).sum() / max(np.abs(output).sum(), 1e-300))
-    said = [paired(groups), f"Outputs of all heads sum to {whole:.1e} of the sum of their sizes."]
+    linear = flow.activation == "linear"
+    subtracting = subtracted(output, dummies) and not linear
+    said = [
+        paired(groups, linear=linear, subtracting=subtracting),
+        f"Outputs of all heads sum to {whole:.1e} of the sum of their sizes.",
+    ]
     if members:
         awake = np.concatenate([sizes[own] for own in members])
         said.append(f"Their strengths |omega| are equal to within {spread(awake):.1%}.")
     if dummies:
         held = ", ".join(f"{value:.4g}" for value in output[list(dummies)].ravel())
+        what = "they give next to nothing" if linear else "they read a plain mean of labels"
         said.append(
             f"Heads that hardly attend (omega near 0): {numbered(dummies)}; their outputs are "
-            f"{held}: what they subtract is a plain mean of labels."
+            f"{held}: {what}."
         )
     opposite = [0 if group.opposite is None else group.opposite + 1 for group in groups]
     return Finding(
@@ -117,12 +129,27 @@ def of_groups(
     )
 
 
-def paired(groups: Sequence[Group]) -> str:
+def subtracted(output: Array, dummies: Sequence[int]) -> bool:
+    """Whether heads that hardly attend take the mean of labels out: with them, and not without, the
+    outputs (H, J) sum to nearly zero."""
+    others = np.delete(output, list(dummies), axis=0)
+    sizes = BALANCED * np.abs(output).sum(axis=0)
+    balanced, alone = (np.abs(part.sum(axis=0)) <= sizes for part in (output, others))
+    return bool(balanced.all() and not alone.all())
+
+
+def paired(groups: Sequence[Group], *, linear: bool, subtracting: bool) -> str:
     """Whether heads pair up, in a sentence."""
     if not groups:
-        return "No head attends: attention is uniform."
+        return "No head attends." if linear else "No head attends: attention is uniform."
     if of_one_sign(tuple(groups)):
-        if len(groups[0].heads) == 1:
+        several = len(groups[0].heads) > 1
+        attend = f"Head{'s' * several} {numbered(groups[0].heads)} attend{'s' * (not several)}"
+        if subtracting:
+            return f"{attend} one way; heads that hardly attend subtract the mean of labels."
+        if linear:
+            return f"{attend} one way, which is enough for linear attention to one task."
+        if not several:
             return "One head attends, and none the opposite way."
         return (
             f"Heads {numbered(groups[0].heads)} are stuck on one sign: together they do what a "
@@ -217,9 +244,11 @@ def of_stages(flow: Flow, run: Course, groups: Sequence[Group]) -> Finding:
 
 def of_end(landscape: Landscape, run: Course, x: Array, risk: float, least: float) -> Finding:
     """The minimum to which a descent from the end leads, and the Hessian there."""
-    groups = groups_of(x.reshape(landscape.shape)[:, : landscape.blocks])[0]
+    heads = x.reshape(landscape.shape)
+    groups, dummies = groups_of(heads[:, : landscape.blocks])
     modes = curved(landscape, x, groups)
-    where = basin(landscape, risk, least, one_sign=of_one_sign(groups))
+    alike = of_one_sign(groups) and not subtracted(heads[:, landscape.blocks :], dummies)
+    where = basin(landscape, risk, least, one_sign=alike)
     above = run.risk[-1] - risk
     flat, falling = int(modes.flat.sum()), int(modes.falling.sum())
     kind = f"a saddle with {falling} modes that lead down" if falling else "a minimum"
@@ -241,7 +270,9 @@ def of_end(landscape: Landscape, run: Course, x: Array, risk: float, least: floa
 
 def bounded(landscape: Landscape, x: Array) -> str:
     """What is said where a search ends at the largest ω or μ that it may have."""
-    if (np.abs(x) < 0.999 * landscape.bounds.ravel()).all():
+    at = np.abs(x) >= 0.999 * landscape.bounds.ravel()
+    outward = -landscape.value_and_gradient(x)[1] * np.sign(x)
+    if not (outward[at] > OUTWARD * landscape.flow.prompts.strengths.sum()).any():
         return ""
     key_query, output = landscape.state(landscape.bounds.ravel())
     return (
@@ -284,7 +315,7 @@ def of_searches(landscape: Landscape, run: Course, found: Sequence[tuple[float, 
     least = float(risks[0])
     flow = landscape.flow
     reached = int((risks <= least + SAME * flow.prompts.strengths.sum()).sum())
-    known = references(flow.prompts, len(flow.start[0]))
+    known = references(flow.prompts, len(flow.start[0]), flow.activation)
     above = [
         f"{least - known[name].value:+.3e} from {called}"
         for name, called in (

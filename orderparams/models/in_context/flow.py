@@ -48,6 +48,7 @@ class Flow:
         self.decay = problem.training.weight_decay
         self.expectation = problem.expectation
         self.lengths = problem.task.test_lengths or ()
+        self.activation = problem.attention.activation
         self.engine = engine_of(problem)
         alone = len(self.start[0]) == 1  # tables of one head reach as far as anything
         self.beyond = beyond and self.expectation.engine == "auto" and not alone

@@ -11,16 +11,13 @@ from orderparams.errors import SolverError
 from orderparams.models.in_context.assembly import assembled, pairs_of
 from orderparams.models.in_context.far import FARTHEST, Direct, errors_at
 from orderparams.models.in_context.found import Found
-from orderparams.models.in_context.radii import RADII, radii_rule
+from orderparams.models.in_context.quadrature import reach_of_quadrature
+from orderparams.models.in_context.radii import LEAST, RADII, radii_rule
 from orderparams.models.in_context.sections import MOST_BLOCKS
 from orderparams.models.in_context.setup import Prompts
 from orderparams.models.in_context.tables import LIGHT, PAIRED, RANGES, Table, built
 
 Array = NDArray[np.float64]
-
-LEAST = 1e-11
-"""Weight of radii, with their squares, below which they are left out: far ones would ask for scores
-beyond the tables."""
 
 
 def by_tables(
@@ -124,10 +121,12 @@ def check_reach(largest: float, *, pairs: bool, beyond: bool) -> None:
     if largest <= reach:
         return
     what = "the tables and the quadrature beside them" if pairs and beyond else "the tables"
-    other = pairs and not beyond and largest <= FARTHEST
+    other = "quadrature" if largest <= reach_of_quadrature(pairs=pairs) else "sampling"
+    if pairs and not beyond and largest <= FARTHEST:
+        other = "auto"
     raise SolverError(
         f"scores of standard deviation {largest:.4g} are beyond {what}, which reach {reach:g}; set "
-        f"expectation.engine = {'auto' if other else 'quadrature'!r}"
+        f"expectation.engine = {other!r}"
     )
 
 

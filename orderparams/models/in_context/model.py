@@ -14,10 +14,11 @@ from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.findings import Course, Finding
 from orderparams.models.in_context.chapters import chapters
 from orderparams.models.in_context.config import NO_VECTORS
-from orderparams.models.in_context.flow import Flow
-from orderparams.models.in_context.interpolation import LEAST, reach_of
+from orderparams.models.in_context.flow import Flow, engine_of
+from orderparams.models.in_context.interpolation import reach_of
 from orderparams.models.in_context.minima import Told, least
-from orderparams.models.in_context.radii import RADII, radii_rule
+from orderparams.models.in_context.quadrature import reach_of_quadrature
+from orderparams.models.in_context.radii import LEAST, RADII, radii_rule
 from orderparams.models.in_context.references import references as known_risks
 from orderparams.models.in_context.replicas import Heads
 from orderparams.models.in_context.sections import MOST_BLOCKS, ExpectationConfig, Problem
@@ -36,7 +37,8 @@ def references(problem: Problem) -> Mapping[str, Reference]:
 
 def compared(problem: Problem) -> Mapping[str, Reference]:
     """Those of them that take no search."""
-    return known_risks(prompts_of(problem), problem.attention.heads)
+    attention = problem.attention
+    return known_risks(prompts_of(problem), attention.heads, attention.activation)
 
 
 def single_head(problem: Problem) -> Reference:
@@ -134,14 +136,15 @@ def remedy(problem: Problem, *, start: bool = False, sgd: bool = False) -> str:
 
 
 def bound(problem: Problem) -> str:
-    """How large ω may be on all blocks together, where there are tables, or beside them."""
-    blocks = problem.task.blocks
-    if problem.task.query_in_softmax or len(blocks) > MOST_BLOCKS:
+    """How large ω may be on all blocks together, where there is a bound."""
+    blocks, engine = problem.task.blocks, engine_of(problem)
+    if engine not in ("tables", "quadrature"):
         return ""
     count = problem.expectation.radii or radii_of(problem)
     far = np.linalg.norm(radii_rule(blocks, count, LEAST)[0], axis=1).max()
-    beyond = problem.expectation.engine == "auto"
-    reach = reach_of(pairs=problem.attention.heads > 1, beyond=beyond)
+    pairs, beyond = problem.attention.heads > 1, problem.expectation.engine == "auto"
+    direct = engine == "quadrature"
+    reach = reach_of_quadrature(pairs=pairs) if direct else reach_of(pairs=pairs, beyond=beyond)
     return f" (|ω| up to {np.floor(1000 * reach / far) / 1000:g} on every block is in range)"
 
 

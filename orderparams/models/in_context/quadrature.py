@@ -11,7 +11,7 @@ from orderparams.errors import SolverError
 from orderparams.models.in_context.assembly import assembled, pairs_of, queries
 from orderparams.models.in_context.found import Found
 from orderparams.models.in_context.integrals import pair, single
-from orderparams.models.in_context.radii import RADII, radii_rule
+from orderparams.models.in_context.radii import LEAST, RADII, radii_rule
 from orderparams.models.in_context.sections import MOST_BLOCKS
 from orderparams.models.in_context.setup import Prompts
 from orderparams.ordered import ordered
@@ -21,6 +21,10 @@ Array = NDArray[np.float64]
 
 MOST_RADII = {1: 64, 2: 24, 3: 10}
 """Nodes of each radius beyond which the error is told as it is."""
+
+PAIRED, ALONE = 40.0, 400.0
+"""Largest standard deviation of scores that are taken, of several heads and of one: a pair takes a
+second at each radius there, and its time grows as the cube."""
 
 COARSER = 0.88
 """Digits of the rules that the error is estimated by, in units of those that are used."""
@@ -44,7 +48,7 @@ def by_quadrature(
     Raises
     ------
     SolverError
-        With more than three blocks, or weights that are not finite.
+        With more than three blocks, weights that are not finite, or scores beyond reach.
     """
     blocks = len(prompts.blocks)
     if blocks > MOST_BLOCKS:
@@ -57,6 +61,7 @@ def by_quadrature(
     digits = min(max((np.log(size / tolerance) + 2.0) / COARSER, 12.0), MOST_DIGITS)
     count = RADII[blocks] if radii is None else radii
     most = MOST_RADII[blocks] if radii is None else radii
+    check_scores(prompts, key_query, count)
     least = 1e-3 * tolerance / size
     while True:
         fewer = max(1, min(count - 1, (3 * count) // 4))
@@ -78,6 +83,22 @@ def by_quadrature(
         missed *= 4.0
     error = missed + 2.0 * blurred + found.error + 2e-15 * size
     return Found(found.risk, found.key_query, found.output, error)
+
+
+def check_scores(prompts: Prompts, key_query: Array, count: int) -> None:
+    """:class:`SolverError` where the largest scores would take all day."""
+    keys = key_query * radii_rule(prompts.sizes, count, LEAST)[0][:, None, :]
+    largest, reach = np.sqrt((keys**2).sum(2).max()), reach_of_quadrature(pairs=len(key_query) > 1)
+    if largest > reach:
+        raise SolverError(
+            f"scores of standard deviation {largest:.4g} are beyond quadrature, which reaches "
+            f"{reach:g}; set expectation.engine = 'sampling'"
+        )
+
+
+def reach_of_quadrature(*, pairs: bool) -> float:
+    """Largest standard deviation of scores that it takes."""
+    return PAIRED if pairs else ALONE
 
 
 def integrated(

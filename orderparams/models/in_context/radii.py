@@ -14,6 +14,10 @@ Array = NDArray[np.float64]
 RADII = {1: 16, 2: 8, 3: 5}
 """Nodes of each radius by number of blocks, if nothing else is said."""
 
+LEAST = 1e-11
+"""Weight of radii, with their squares, below which they are left out: far ones would ask for scores
+that are beyond reach."""
+
 
 @functools.lru_cache(256)
 def radius_rule(size: int, count: int) -> tuple[Array, Array]:

@@ -27,14 +27,14 @@ LARGEST = 1000
 """Examples or coordinates, the fewer of them, up to which the Bayes risk is sampled."""
 
 
-def references(prompts: Prompts, heads: int) -> dict[str, Reference]:
+def references(prompts: Prompts, heads: int, activation: str = "softmax") -> dict[str, Reference]:
     """All that are known of a task and so many heads."""
     found = {
         "bayes_risk": bayes(prompts),
         "debiased_gd_risk": Reference(float(debiased(prompts).sum())),
         "linear_gd_risk": Reference(float(linear(prompts).sum())),
     }
-    if np.isfinite(bound := superposition(prompts, heads)):
+    if activation == "softmax" and np.isfinite(bound := superposition(prompts, heads)):
         found["superposition_risk"] = Reference(bound)
     return found | {"zero_risk": Reference(float(prompts.strengths.sum()))}
 
@@ -55,7 +55,8 @@ def linear(prompts: Prompts) -> Array:
 
 def superposition(prompts: Prompts, heads: int) -> float:
     """Equal tasks on blocks of their own that share two heads or more: Σ_j S (p + D)/(Np + D),
-    p = min(1, (H − 1)/J); NaN of other tasks."""
+    p = min(1, (H − 1)/J); NaN of other tasks, and with the query in the softmax, where heads share
+    their mean with one token more."""
     used = prompts.strengths > 0
     alike = [
         np.unique(prompts.blocks),
@@ -63,7 +64,8 @@ def superposition(prompts: Prompts, heads: int) -> float:
         np.unique(prompts.noise),
     ]
     single = (used.sum(1) == 1).all() and (used.sum(0) == 1).all()
-    if heads < 2 or not single or any(len(values) > 1 for values in alike):
+    lawful = heads >= 2 and not prompts.query_in_softmax
+    if not lawful or not single or any(len(values) > 1 for values in alike):
         return float("nan")
     (size,), (strength,), (noise,) = alike
     count = len(prompts.strengths)

@@ -23,7 +23,7 @@ def of_prompts(problem: Problem) -> Words:
     return [
         ("task.length", f"{task.length} examples a prompt"),
         ("task.strengths", counted(len(task.rows), "task")),
-        ("task.blocks", f"{blocks} coordinates"),
+        ("task.blocks", f"{blocks} coordinate{'s' * (task.blocks != (1,))}"),
         *[("task.noise", f"label noise {noises}")] * any(task.noises),
     ]
 

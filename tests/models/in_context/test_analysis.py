@@ -231,6 +231,33 @@ def test_the_story_in_eighty_columns(run, stuck, tmp_path):
     assert (status, "there is no figure modes of stuck" in err) == (2, True)
 
 
+def test_linear_attention_is_not_stuck():
+    """Oracle: the run ends at the best linear attention. No head has to be opposite, and bounds of
+    a search that hold nothing back are not blamed."""
+    settings = {"attention.activation": "linear", "training.duration": 300.0, "output.points": 60}
+    found = op.analyze("in-context-pairs", settings=settings)
+    said = " ".join(sentence for one in found.chapters for sentence in one.sentences)
+    assert found.trajectory.risk[-1] == pytest.approx(6.5 / 46.5, rel=1e-9)
+    assert "enough for linear attention" in said
+    for wrong in ("stuck", "mean of labels", "bounds", "superposition"):
+        assert wrong not in said
+
+
+def test_a_head_that_hardly_attends_can_be_the_partner():
+    """Oracle: the risk, near that of debiased gradient descent and far below a single head's."""
+    start = {
+        "attention.heads": 2,
+        "initial.kind": "explicit",
+        "initial.key_query": [[0.114], [0.0]],
+        "initial.output": [[7.62], [-7.61]],
+        "training.duration": 1e-6,
+        "output.points": 3,
+    }
+    found = op.analyze("in-context-pairs", settings=start)
+    assert found.trajectory.risk[-1] < 0.16
+    assert "heads that hardly attend subtract the mean" in found.chapter("groups").sentences[0]
+
+
 LINEAR = {"attention.activation": "linear", "attention.heads": 2, "task.blocks": [3, 2]}
 
 

@@ -13,6 +13,7 @@ from orderparams.config.words import describe
 from orderparams.models.in_context import interpolation
 from orderparams.models.in_context.flow import Flow
 from orderparams.models.in_context.model import remedy
+from orderparams.models.in_context.quadrature import check_scores
 from orderparams.models.in_context.radii import RADII
 from orderparams.models.in_context.setup import prompts_of
 
@@ -103,7 +104,7 @@ def test_contradictions_are_refused(sections, message):
 
 
 def test_a_start_beyond_the_tables():
-    start = {"kind": "explicit", "key_query": [[9.0]] * 2, "output": [[1.0]] * 2}
+    start = {"kind": "explicit", "key_query": [[3.0]] * 2, "output": [[1.0]] * 2}
     both = r"set expectation.engine = 'quadrature', or lower initial.key_query \(.*\)$"
     with pytest.raises(op.ConfigurationError, match=rf"start is out of range: scores .*; {both}"):
         op.evaluate(table(attention={"heads": 2}, initial=start))
@@ -128,6 +129,18 @@ def test_the_largest_strengths_that_are_taken(blocks, heads, engine, reach, monk
     assert np.linalg.norm(radii[0], axis=2).max() == pytest.approx(reach, abs=0.01)
     with pytest.raises(op.SolverError, match="beyond the tables"):
         looked_up(setting, most + 0.001, monkeypatch)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_largest_strengths_of_quadrature(inside):
+    """The query in the softmax has no tables, and the same bound."""
+    engine = "auto" if inside else "quadrature"
+    task = {"length": 40, "blocks": [5], "query_in_softmax": inside}
+    setting = parse(table(task=task, attention={"heads": 2}, expectation={"engine": engine}))
+    most = float(remedy(setting, start=True).split("up to ")[1].split()[0])
+    check_scores(prompts_of(setting), np.full((2, 1), most), RADII[1])
+    with pytest.raises(op.SolverError, match="beyond quadrature"):
+        check_scores(prompts_of(setting), np.full((2, 1), most + 0.001), RADII[1])
 
 
 def looked_up(setting, strength, monkeypatch):
@@ -181,6 +194,9 @@ def test_words():
     words = describe(problem)
     assert words["task"] == "40 examples a prompt, 2 tasks, 5 + 5 coordinates, label noise 0.3"
     assert words["attention"] == "4 heads, softmax"
+    assert describe(parse(table(task={"length": 2, "blocks": [1]})))["task"].endswith(
+        "1 coordinate"
+    )
 
 
 def test_what_is_ignored_is_told_and_changes_nothing():

@@ -6,9 +6,8 @@ from numpy.testing import assert_allclose
 
 from orderparams.errors import SolverError
 from orderparams.models.in_context.far import Direct, errors_at
-from orderparams.models.in_context.interpolation import LEAST
 from orderparams.models.in_context.quadrature import expected, integrated
-from orderparams.models.in_context.radii import radii_rule
+from orderparams.models.in_context.radii import LEAST, radii_rule
 from orderparams.models.in_context.risk import by_closed_form, by_quadrature, by_sampling, by_tables
 from orderparams.models.in_context.sampling import prompts
 from orderparams.models.in_context.setup import Prompts
@@ -162,7 +161,9 @@ def test_tables_refuse():
     beside = "beyond the tables and the quadrature beside them, which reach 12; .*'quadrature'"
     with pytest.raises(SolverError, match=beside):
         by_tables(ONE, *two, beyond=True)
-    with pytest.raises(SolverError, match="beyond the tables, which reach 72"):
+    with pytest.raises(SolverError, match=r"beyond the tables, which reach 72; .*'quadrature'"):
         by_tables(ONE, 10 * far[0], far[1])
+    with pytest.raises(SolverError, match=r"beyond the tables, which reach 72; .*'sampling'"):
+        by_tables(ONE, 100 * far[0], far[1])
     with pytest.raises(SolverError, match="the query is in the softmax"):
         by_tables(ONE._replace(query_in_softmax=True), *far)

@@ -222,3 +222,11 @@ def test_more_than_three_blocks():
     prompts = Prompts(5, np.ones(4), np.ones((1, 4)), np.zeros(1))
     with pytest.raises(SolverError, match="4 blocks: quadrature over the radii takes at most 3"):
         by_quadrature(prompts, np.zeros((1, 4)), np.zeros((1, 1)))
+
+
+@pytest.mark.parametrize(("heads", "reach"), [(1, 400), (2, 40)])
+def test_scores_that_would_take_all_day(heads, reach):
+    """They are refused at once, with what takes them."""
+    key_query, output = np.full((heads, 1), 1e3), np.ones((heads, 1))
+    with pytest.raises(SolverError, match=f"which reaches {reach}; .* = 'sampling'$"):
+        by_quadrature(one_task(), key_query, output)

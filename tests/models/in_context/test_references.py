@@ -59,6 +59,12 @@ def test_superposition_is_of_equal_tasks():
     assert "superposition_risk" not in references(prompts(), 1)
 
 
+def test_superposition_is_of_softmax_over_examples():
+    """Linear attention has no mean to take out; a query in the softmax changes the mean."""
+    assert "superposition_risk" not in references(prompts(), 2, "linear")
+    assert "superposition_risk" not in references(prompts()._replace(query_in_softmax=True), 2)
+
+
 @pytest.mark.parametrize(
     ("length", "size", "risk"), [(40, 5, 0.01446), (40, 20, 0.08732), (20, 40, 0.57605)]
 )
