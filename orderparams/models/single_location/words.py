@@ -39,6 +39,8 @@ def of_attention(problem: Problem) -> Words:
         key: word if isinstance(word := getattr(attention, key), str) else "given"
         for key in ("bias", "head_weights")
     }
+    if attention.bias == "norm" and problem.training.constraint == "sphere":
+        given["bias"] = "norm, which spheres keep"
     pieces = [
         ("attention.heads", "1 head" if attention.heads == 1 else f"{attention.heads} heads"),
         ("attention.activation", attention.activation),

@@ -202,7 +202,11 @@ def draw_courses(figure: Figure | SubFigure, drawn: Courses) -> None:
                 draw_matrix(figure.add_subplot(spot), end, run[end.name][-1], drawn.ends)
     for one in axes:
         one.margins(x=0)
-    if on_log_time(drawn.results, drawn.request):
+    columns = [spots[0].get_gridspec().ncols for spots in places[: len(drawn.rows)]]
+    if not on_log_time(drawn.results, drawn.request):
+        if columns and columns[0] < max(columns):
+            ticks.few(axes[0].xaxis, figure.bbox.width / figure.dpi / max(columns))
+    else:
         times = np.concatenate([source.time for source in drawn.sources])
         if times.min() > 0:
             ticks.to_log(axes[0].xaxis, times.min(), times.max())

@@ -112,13 +112,18 @@ def others(source: Source, below: float) -> dict[float, list[str]]:
 
 
 def over_decades(sources: Sequence[Source]) -> bool:
-    """Whether the risks and those to compare with, which must be positive, cover a decade."""
+    """Whether the risks and those to compare with, which must be positive, cover a decade.
+
+    What is more than a decade below all risks does not count: none comes near it.
+    """
     levels = [source.reference[1] for source in sources if source.reference is not None]
     levels += [value for source in sources[:1] for value in others(source, 0.0)]
     if not levels:
         return False
-    values = np.concatenate([levels, *(source.risk.ravel() for source in sources)])
-    return spread(values)
+    risks = np.concatenate([source.risk.ravel() for source in sources])
+    least = risks[np.isfinite(risks)].min(initial=np.inf)
+    near = [value for value in levels if not 0 < DECADE * value < least]
+    return spread(np.concatenate([near, risks]))
 
 
 def spread(values: Array) -> bool:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 MOST_TICKS = 8
+TICKS_AN_INCH = 2.4
+"""Of time, with the names of axes and what stands between panels."""
+
 DECADE, DECADES, MANY = 10, 50, 1e4
 """Ranges of a logarithmic axis from which on some round numbers are labelled, only powers of ten,
 and these as powers."""
@@ -67,6 +70,12 @@ def to_log(axis: Any, low: float, high: float) -> None:
         axis.get_major_locator().set_params(subs=(1, 2, 5))
     if high < MANY * low:
         axis.set_major_formatter("{x:g}")
+
+
+def few(axis: Any, inches: float) -> None:
+    """At most as many ticks as have room in a panel of this width; panels that share an axis
+    have those of the narrowest."""
+    axis.get_major_locator().set_params(nbins=max(2, int(TICKS_AN_INCH * inches)))
 
 
 def limits(parameter: Parameter) -> tuple[float, float]:

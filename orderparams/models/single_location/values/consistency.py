@@ -9,6 +9,7 @@ from orderparams.config.matrices import Found, array, inside, least_eigenvalue
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.parameters import KEY_TARGET_OVERLAP, OF_VALUES
 from orderparams.models.single_location.sections import Problem
+from orderparams.models.vectors.starts import check_residual
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,7 +139,7 @@ def check_gram(problem: Problem) -> Found:
     if own is not None and {len(own), *map(len, own)} != {heads}:
         return
     least = least_eigenvalue(outside(problem))
-    if least < -1e-10:
+    if least < -1e-10 and not short_key(problem):
         rows = "keys" if value == "tied" else "keys and values"
         keys = "initial.self_overlap" if value == "tied" else "initial.value_self_overlap"
         yield ConfigurationError(
@@ -147,6 +148,15 @@ def check_gram(problem: Problem) -> Found:
             f"{least:.3g}, and it must be positive semidefinite. Lower the crosses, or raise "
             f"self_overlap{'' if value == 'tied' else ' or value_self_overlap'}"
         )
+
+
+def short_key(problem: Problem) -> bool:
+    """Whether keys and k* have no place together, of which the check of keys tells."""
+    overlap, own = problem.initial.overlap, problem.initial.self_overlap
+    correlation = problem.task.feature_correlation
+    if overlap is None or own is None:
+        return False
+    return any(check_residual(overlap, own, "initial.self_overlap", "head", correlation))
 
 
 def outside(problem: Problem) -> NDArray[np.float64]:
