@@ -1,4 +1,4 @@
-"""Innovations: what SGD does between measured times that its theory does not know, and a verdict."""
+"""Innovations: what SGD does between measured times beyond its theory, and a verdict."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Innovations(Result):
     """Of R replicas over T intervals, of n order parameters (docs/fluctuations.md).
 
     dimension D; parameter (n,), what each is called, such as m_1,2; time (T+1,), the ends of the
-    intervals; measured (R, T+1, n), the order parameters there; innovation ε (R, T, n), independent standard normal numbers if the theory is right;
-    motion (R, T, n), how far the flow moves over an interval, whitened as ε; mean_statistic (K, n),
+    intervals; measured (R, T+1, n), the order parameters there; innovation ε (R, T, n), independent
+    standard normal numbers if the theory is right; motion (R, T, n), how far the flow moves over an interval, whitened as ε; mean_statistic (K, n),
     that of slow cosines. ``chi2`` is the sum of squares of ε, of which ``pvalue_chi2`` is the
     p-value, and ``pvalue_mean`` that of the means; ``least_pvalue`` that of both. ``dof`` squares
     are summed, and up to ``limit_of_dof`` the sum can be trusted in dimension D. ``growth`` is the

@@ -12,6 +12,7 @@ interval starts from what was measured, no instability of the flow grows over mo
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -98,7 +99,7 @@ def innovations(
     scale = sizes(x, labels)
     found: list[Whitened] = []
     hidden = [restarts.start] * len(x)
-    for i, j in zip(ends[:-1], ends[1:], strict=True):
+    for i, j in itertools.pairwise(ends):
         states: list[State] = [
             {name: v[r, i] for name, v in parameters.items()} for r in range(len(x))
         ]
@@ -192,7 +193,7 @@ def whitened(
 def root(covariance: Array, begin: float, end: float) -> Array:
     """The Cholesky factor; :class:`SolverError` if there is none."""
     try:
-        factor: Array = np.linalg.cholesky(covariance)
+        return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     except np.linalg.LinAlgError:
         raise SolverError(
             f"from t = {begin:g} to {end:g} some order parameters do not fluctuate at all, so that "

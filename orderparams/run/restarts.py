@@ -4,8 +4,8 @@ With X(t_i) given, X(t_{i+1}) has to leading order in 1/D the mean X̂ + r/D and
 
     X̂ = the flow from X(t_i),    Q = ∫ Φ γC Φᵀ dt,    r the shift that starts at 0,
 
-of the linear equations along that flow (:mod:`fluctuations`). Overlaps that a flow need not know are
-not measured: they begin an interval with the covariance with which they ended the one before.
+of the linear equations along that flow (:mod:`fluctuations`). Overlaps that a flow need not know
+are not measured: they begin an interval with the covariance with which they ended the one before.
 """
 
 from __future__ import annotations
