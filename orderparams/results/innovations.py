@@ -35,7 +35,8 @@ class Innovations(Result):
 
     dimension D; parameter (n,), what each is called, such as m_1,2; time (T+1,), the ends of the
     intervals; measured (R, T+1, n), the order parameters there; innovation ε (R, T, n), independent
-    standard normal numbers if the theory is right; motion (R, T, n), how far the flow moves over an interval, whitened as ε; mean_statistic (K, n),
+    standard normal numbers if the theory is right; motion (R, T, n), how far the flow moves over an
+    interval, whitened as ε; mean_statistic (K, n),
     that of slow cosines. ``chi2`` is the sum of squares of ε, of which ``pvalue_chi2`` is the
     p-value, and ``pvalue_mean`` that of the means; ``least_pvalue`` that of both. ``dof`` squares
     are summed, and up to ``limit_of_dof`` the sum can be trusted in dimension D. ``growth`` is the

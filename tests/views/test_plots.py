@@ -1,5 +1,6 @@
 """Figures: drawn from every kind of file, deterministic, and refused with a message."""
 
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -48,6 +49,18 @@ def test_a_trajectory_has_a_panel_a_direction_and_a_line_a_head(run_file):
     lines = {line.get_label(): line.get_ydata() for line in risk.lines}
     np.testing.assert_array_equal(lines["risk"], trajectory.risk)
     assert all(axes.get_xlabel().startswith("time") for axes in (*overlaps, risk))
+
+
+def test_narrow_panels_have_no_more_times_than_fit_and_far_bounds_no_decades():
+    run = op.solve("erf-sphere", settings=["training.rule='gradient-flow'", "output.points=5"])
+    figure = run.plot()
+    figure.canvas.draw()
+    for axes in figure.axes:
+        boxes = [text.get_window_extent() for text in axes.get_xticklabels() if text.get_text()]
+        assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes)), axes.get_title()
+    (risk,) = [axes for axes in figure.axes if axes.get_ylabel() == "risk E"]
+    assert run.risk.min() > 1e6 * run.references["projection_bound"]
+    assert risk.get_yscale() == "linear"
 
 
 def test_a_title_is_text_not_a_formula(run):
