@@ -171,6 +171,8 @@ def summary(trajectory: Trajectory) -> list[str]:
     limits = registry.asymptotic(problem.model)
     lines += [
         f"  {names[name]:<11} {value:z.8f} {limits.get(name, '')}".rstrip()
+        if value == value
+        else f"  {names[name]:<11} not known; evaluate says why"
         for name, value in trajectory.references.items()
     ]
     lines += ["", f"  {when}"]

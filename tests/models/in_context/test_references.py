@@ -187,3 +187,16 @@ def test_the_best_single_head_of_many_blocks_is_not_searched():
     known = single_head_risk(op.load("in-context-pairs", settings=settings))
     assert np.isnan(known.value)
     assert "at most 3 blocks" in known.why
+
+
+def test_a_risk_that_is_not_known_is_no_number_on_the_screen(run):
+    few = [
+        "training.duration=0.01",
+        "output.points=2",
+        "expectation.samples=64",
+        "attention.heads=1",
+    ]
+    settings = ["task.blocks=[1,1,1,1]", "expectation.engine='sampling'", *few]
+    out = run("solve", "in-context-pairs", *(part for one in settings for part in ("-s", one)))[1]
+    assert "single head not known; evaluate says why" in out
+    assert "nan" not in out
