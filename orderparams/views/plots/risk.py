@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 DASHES = [*STYLES[2:], STYLES[0], (0, (9, 3)), (0, (4, 1.5, 1, 1.5, 1, 1.5))]
 """Of other risks to compare with; STYLES[1] is that of the first."""
 
+FAR = 1e3
+"""Ratio of a risk to one to compare with from which on an axis of both would show neither well."""
+
 REACHED = 0.98
 """Of the risk at the start: what lies higher says nothing of what is learned."""
 
@@ -114,7 +117,7 @@ def others(source: Source, below: float) -> dict[float, list[str]]:
 def over_decades(sources: Sequence[Source]) -> bool:
     """Whether the risks and those to compare with, which must be positive, cover a decade.
 
-    What is more than a decade below all risks does not count: none comes near it.
+    What is further below all risks than FAR does not count: none comes near it.
     """
     levels = [source.reference[1] for source in sources if source.reference is not None]
     levels += [value for source in sources[:1] for value in others(source, 0.0)]
@@ -122,7 +125,7 @@ def over_decades(sources: Sequence[Source]) -> bool:
         return False
     risks = np.concatenate([source.risk.ravel() for source in sources])
     least = risks[np.isfinite(risks)].min(initial=np.inf)
-    near = [value for value in levels if not 0 < DECADE * value < least]
+    near = [value for value in levels if not 0 < FAR * value < least]
     return spread(np.concatenate([near, risks]))
 
 

@@ -378,6 +378,12 @@ def test_what_a_start_cannot_be_is_said(case):
         op.load(ONE | table)
 
 
+def test_a_key_shorter_than_its_overlaps_is_told_once():
+    with pytest.raises(ConfigurationError, match=r"initial\.self_overlap: q - m") as told:
+        op.load(ONE | start(overlap=[[0.5]], self_overlap=[[0.2]], key_target_overlap=[0.2]))
+    assert "errors" not in str(told.value)
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"training.rule": "sgd"}, {"attention.activation": "bayes-softmax"}],
