@@ -51,7 +51,7 @@ class Innovations(Result):
     >>> small = {"simulation.dimension": 500, "simulation.replicas": 1, "training.duration": 4}
     >>> found = op.validate("finite-learning-rate", settings=small, test="innovations")
     >>> found.verdict, found.innovation.shape
-    ('agree', (1, 8, 5))
+    ('agree', (1, 3, 5))
     """
 
     main: ClassVar[str] = "innovations"

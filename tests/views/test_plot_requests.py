@@ -220,7 +220,7 @@ def test_quantities_are_chosen_by_name(runs, simulation, committee):
         ({"quantity": "overlap", "excess": True}, "'excess' is of the risk, which is not among"),
         ({"labels": ["a", "b"]}, "labels: 2 names of 1 results; each has one"),
         ({"log": "z"}, "log: 'z' is not one of x, y, both"),
-        ({"kind": "pie"}, "there is no figure 'pie'; it is one of time, scan, claim"),
+        ({"kind": "pie"}, "there is no figure 'pie'; it is one of time, scan, innovations"),
         ({"kind": "scan"}, "there is no figure scan of the result; there is time"),
         (
             {"over": "task.length"},
