@@ -17,7 +17,7 @@ from orderparams.models.in_context.config import NO_VECTORS
 from orderparams.models.in_context.flow import Flow, engine_of
 from orderparams.models.in_context.interpolation import reach_of
 from orderparams.models.in_context.minima import Told, least
-from orderparams.models.in_context.quadrature import reach_of_quadrature
+from orderparams.models.in_context.quadrature import OWN, reach_of_quadrature
 from orderparams.models.in_context.radii import LEAST, RADII, radii_rule
 from orderparams.models.in_context.references import references as known_risks
 from orderparams.models.in_context.replicas import Heads
@@ -145,7 +145,10 @@ def bound(problem: Problem) -> str:
     pairs, beyond = problem.attention.heads > 1, problem.expectation.engine == "auto"
     direct = engine == "quadrature"
     reach = reach_of_quadrature(pairs=pairs) if direct else reach_of(pairs=pairs, beyond=beyond)
-    return f" (|ω| up to {np.floor(1000 * reach / far) / 1000:g} on every block is in range)"
+    most = reach / far
+    if problem.task.query_in_softmax:
+        most = min(most, OWN / far**2)
+    return f" (|ω| up to {np.floor(1000 * most) / 1000:g} on every block is in range)"
 
 
 def kernel_key(problem: Problem, simulated: bool) -> tuple[object, ...]:

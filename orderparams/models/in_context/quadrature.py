@@ -26,6 +26,10 @@ PAIRED, ALONE = 40.0, 400.0
 """Largest standard deviation of scores that are taken, of several heads and of one: a pair takes a
 second at each radius there, and its time grows as the cube."""
 
+OWN = 400.0
+"""Largest score Σ_b ω_hb r_b² of a query in the softmax: its exponential must not overflow at
+farther radii either, which come with finer rules."""
+
 COARSER = 0.88
 """Digits of the rules that the error is estimated by, in units of those that are used."""
 
@@ -86,13 +90,20 @@ def by_quadrature(
 
 
 def check_scores(prompts: Prompts, key_query: Array, count: int) -> None:
-    """:class:`SolverError` where the largest scores would take all day."""
-    keys = key_query * radii_rule(prompts.sizes, count, LEAST)[0][:, None, :]
+    """:class:`SolverError` where the largest scores would take all day, or the query's overflow."""
+    radii = radii_rule(prompts.sizes, count, LEAST)[0][:, None, :]
+    keys = key_query * radii
     largest, reach = np.sqrt((keys**2).sum(2).max()), reach_of_quadrature(pairs=len(key_query) > 1)
     if largest > reach:
         raise SolverError(
             f"scores of standard deviation {largest:.4g} are beyond quadrature, which reaches "
             f"{reach:g}; set expectation.engine = 'sampling'"
+        )
+    own = float((keys * radii).sum(2).max())
+    if prompts.query_in_softmax and own > OWN:
+        raise SolverError(
+            f"a score {own:.4g} of the query in the softmax is beyond quadrature, which reaches "
+            f"{OWN:g}; set expectation.engine = 'sampling'"
         )
 
 

@@ -131,16 +131,17 @@ def test_the_largest_strengths_that_are_taken(blocks, heads, engine, reach, monk
         looked_up(setting, most + 0.001, monkeypatch)
 
 
+@pytest.mark.parametrize("heads", [1, 2])
 @pytest.mark.parametrize("inside", [False, True])
-def test_the_largest_strengths_of_quadrature(inside):
-    """The query in the softmax has no tables, and the same bound."""
+def test_the_largest_strengths_of_quadrature(inside, heads):
+    """The query in the softmax has no tables, and a score of its own, which must not overflow."""
     engine = "auto" if inside else "quadrature"
     task = {"length": 40, "blocks": [5], "query_in_softmax": inside}
-    setting = parse(table(task=task, attention={"heads": 2}, expectation={"engine": engine}))
+    setting = parse(table(task=task, attention={"heads": heads}, expectation={"engine": engine}))
     most = float(remedy(setting, start=True).split("up to ")[1].split()[0])
-    check_scores(prompts_of(setting), np.full((2, 1), most), RADII[1])
+    check_scores(prompts_of(setting), np.full((heads, 1), most), RADII[1])
     with pytest.raises(op.SolverError, match="beyond quadrature"):
-        check_scores(prompts_of(setting), np.full((2, 1), most + 0.001), RADII[1])
+        check_scores(prompts_of(setting), np.full((heads, 1), most + 0.001), RADII[1])
 
 
 def looked_up(setting, strength, monkeypatch):

@@ -230,3 +230,13 @@ def test_scores_that_would_take_all_day(heads, reach):
     key_query, output = np.full((heads, 1), 1e3), np.ones((heads, 1))
     with pytest.raises(SolverError, match=f"which reaches {reach}; .* = 'sampling'$"):
         by_quadrature(one_task(), key_query, output)
+
+
+@pytest.mark.parametrize("tolerance", [1e-5, 1e-12])
+def test_the_largest_score_of_the_query(tolerance):
+    """Near the end of its range nothing overflows, however fine the rules."""
+    prompts, most = one_task(10, 3, inside=True), 6.8
+    found = by_quadrature(prompts, np.array([[most]]), np.array([[1.0]]), tolerance)
+    assert np.isfinite(found.risk).all()
+    with pytest.raises(SolverError, match=r"score .* of the query in the softmax is beyond"):
+        by_quadrature(prompts, np.array([[2 * most]]), np.array([[1.0]]), tolerance)
