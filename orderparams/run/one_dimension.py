@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,19 +27,13 @@ SHARE = 0.3
 """Of the work that is simulation, about."""
 
 
-def in_one_dimension(problem: Any, given: Mapping[str, Sequence[float] | None]) -> Problem:
-    """The problem in the dimension that is ``given``, if one is.
+def in_one_dimension(problem: Any, chosen: Sequence[float] | None) -> Problem:
+    """The problem in the dimension that is ``chosen``, if one is.
 
-    :class:`ConfigurationError` for several, and for learning rates.
+    :class:`ConfigurationError` for several.
     """
     limit = registry.limit(problem.model)
     with_fluctuations(problem)
-    if given["learning_rates"] is not None:
-        raise ConfigurationError(
-            "innovations are judged at the learning rate of the configuration; leave it out",
-            argument="learning_rates",
-        )
-    chosen = given["dimensions"]
     if chosen is not None:
         check = check_of(limit.key, type(problem))
         chosen = sequence(check, "list of dimensions")(plain(chosen), "dimensions")

@@ -326,7 +326,7 @@ def validate(
             raise ConfigurationError(
                 "innovations begin with each replica's own state; leave it out", argument="start"
             )
-        problem = in_one_dimension(problem, given)
+        problem = in_one_dimension(problem, dimensions)
         with heard(progress, lambda line: line) as told:
             return judged_by_innovations(problem, rule or "sgd", false_alarm, workers, risks, told)
     chosen = given[limit.argument]
