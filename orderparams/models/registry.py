@@ -99,8 +99,7 @@ def staged(problem: Any) -> bool:
     """Whether something in the runs of a problem turns to hidden directions, so that stages are
     told and portraits drawn of it: always without an analysis of the model's own, and with one
     where STAGED of its module ``config`` says so. Its module ``model`` then has ``geometry``."""
-    found = getattr(configuration(problem.model), "STAGED", None)
-    return not own_analysis(problem) or (found is not None and bool(found(problem)))
+    return not own_analysis(problem) or getattr(configuration(problem.model), "STAGED", False)
 
 
 def work(name: str) -> Any:

@@ -82,6 +82,5 @@ def OWN_ANALYSIS(problem: Problem) -> bool:
     return problem.attention.value != "known" or problem.attention.keys == "shared"
 
 
-def STAGED(problem: Problem) -> bool:
-    """Keys turn to directions of the signal whatever values do."""
-    return problem.attention.keys != "shared"
+STAGED = True
+"""Keys turn to directions of the signal whatever values do, and whatever they are made of."""

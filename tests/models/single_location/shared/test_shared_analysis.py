@@ -13,6 +13,7 @@ from simulation_oracles import differences
 import orderparams as op
 from orderparams.analysis.optimum import search
 from orderparams.analysis.pruning import prune
+from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.shared.chapters import key_sizes
 from orderparams.models.vectors.landscape import Landscape
 
@@ -59,18 +60,18 @@ def test_pairs_stay_where_free_heads_would_part(tmp_path):
     keys = found.trajectory["self_overlap"][-1]
     assert sizes[0] ** 2 == pytest.approx(np.trace(keys), rel=1e-5)
     assert sizes[1] < 1e-2
-    turns = found.chapter("turns")
-    assert turns.sentences[1:] == (
-        "Alike at the end (within 10 %): heads 1, 2.",
-        "Alike at the end (within 10 %): heads 3, 4.",
-    )
-    assert sorted(set(turns["who"].tolist())) == [1, 2, 3, 4]
+    assert found.stages.groups == ((0, 1), (2, 3))
+    assert {event.learner for event in found.stages.specializations} == {0, 1, 2, 3}
+    assert op.plot(found, kind="phase").axes
+    with pytest.raises(ConfigurationError, match="4 learners are made of 2 vectors"):
+        op.plot(found, kind="phase", field=3)
     assert found.chapter("least")["reached"][0] == pytest.approx(0.6032085, abs=1e-6)
     assert found.chapter("removals")["left"][2] == pytest.approx(0.644672, abs=1e-5)
     saved = tmp_path / "pairs.h5"
     op.save(found, saved)
     opened = op.open(saved)
     assert opened.chapter("keys").sentences == said
+    assert opened.stages.groups == found.stages.groups
 
 
 def test_sizes_of_keys():
