@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -170,9 +171,9 @@ def summary(trajectory: Trajectory) -> list[str]:
     names = registry.configuration(problem.model).REFERENCES
     limits = registry.asymptotic(problem.model)
     lines += [
-        f"  {names[name]:<11} {value:z.8f} {limits.get(name, '')}".rstrip()
-        if value == value
-        else f"  {names[name]:<11} not known; evaluate says why"
+        f"  {names[name]:<11} not known; evaluate says why"
+        if math.isnan(value)
+        else f"  {names[name]:<11} {value:z.8f} {limits.get(name, '')}".rstrip()
         for name, value in trajectory.references.items()
     ]
     lines += ["", f"  {when}"]

@@ -372,19 +372,21 @@ def part(**options: Any) -> Callable[[Function], Function]:
     return kernel(inlined=False, no_cpython_wrapper=True, **options)
 
 
-def chosen_by_type(function: Function, *, otherwise: Any = None) -> Function:
+def chosen_by_type(function: Function, *, optional: bool = False) -> Function:
     """Decorator: kernels that call ``function`` call what the type of its first argument has.
 
     The argument is a named tuple that :func:`require_distinct` accepts; in the module of its class
-    stands a kernel without options, of the same name, or else the kernel ``otherwise`` is called.
-    ``function`` has a docstring and no body.
+    stands a kernel without options, of the same name; where there is none of an ``optional`` one,
+    nothing happens. ``function`` has a docstring and no body.
     """
 
     plain = numba.njit(**SETTINGS)(function).targetoptions
 
     def choose(first: Any, *rest: Any) -> Callable[..., Any]:
         module = first.instance_class.__module__
-        found = getattr(sys.modules[module], function.__name__, otherwise)
+        found = getattr(sys.modules[module], function.__name__, None)
+        if found is None and optional:
+            return function
         if not isinstance(found, Dispatcher) or found.targetoptions != plain:
             raise TypeError(f"{module} needs a kernel {function.__name__} without options")
         chosen: Callable[..., Any] = found.py_func

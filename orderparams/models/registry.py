@@ -30,6 +30,11 @@ GROUP = "orderparams.models"
 """Entry points by which a package makes its models known, under their names."""
 
 
+def module(folder: str, name: str) -> Any:
+    """A module of a folder, imported."""
+    return importlib.import_module(f"orderparams.models.{folder}.{name}")
+
+
 def names() -> tuple[str, ...]:
     """All names that are known so far."""
     return (*MODELS, *OWN)
@@ -42,7 +47,7 @@ def known(name: object) -> bool:
     if name in MODELS or name in OWN:
         return True
     for entry in metadata.entry_points(group=GROUP, name=name):
-        importlib.import_module("orderparams.models.own.register").register(entry.load())
+        module("own", "register").register(entry.load())
         FILES[name] = None
     return name in OWN
 
@@ -64,7 +69,7 @@ def configuration(name: str) -> Any:
     any numerical library (``models/single_location/config.py`` lists what it has)."""
     if name in OWN:
         return OWN[name]
-    return importlib.import_module(f"orderparams.models.{MODELS[name]}.config")
+    return module(MODELS[name], "config")
 
 
 def limit(name: str) -> Limit:
@@ -107,14 +112,12 @@ def work(name: str) -> Any:
     says what it has)."""
     if name in OWN:
         return OWN[name]
-    return importlib.import_module(f"orderparams.models.{MODELS[name]}.model")
+    return module(MODELS[name], "model")
 
 
 def selftests(name: str) -> dict[str, Any]:
     """Tests of an installation: by its name a function that gives expected, tolerance, found."""
     if name in OWN:
         return {}
-    tests: dict[str, Any] = importlib.import_module(
-        f"orderparams.models.{MODELS[name]}.selftest"
-    ).TESTS
+    tests: dict[str, Any] = module(MODELS[name], "selftest").TESTS
     return tests

@@ -139,7 +139,7 @@ def run_points(
     Interrupted, those that ended are kept. :class:`ConfigurationError`, before anything is run or
     written, for the folder of another plan or a cluster that does not answer.
     """
-    registry.model_file(plan.model)
+    registry.model_file(plan.model)  # refused before anything is written
     folder.check(plan)
     if on_progress is not None:
         on_progress(Progress(sum(map(len, chains)), 0))

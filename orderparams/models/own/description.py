@@ -52,8 +52,8 @@ class OwnModel:
     Raises
     ------
     ConfigurationError
-        If one of these makes no sense, or a kernel does not compile, returns no number, or is not
-        finite at random fields.
+        If one of these makes no sense. What a kernel must not do is told when a problem is first
+        worked on: that it does not compile, returns no number, or is not finite at random fields.
 
     Examples
     --------

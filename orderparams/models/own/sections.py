@@ -17,7 +17,7 @@ from orderparams.config.sections import (
     option,
     seed,
 )
-from orderparams.config.values import Matrix, choice, integer, matrix, number, numbers, text
+from orderparams.config.values import Matrix, integer, matrix, number, numbers, text
 from orderparams.errors import ConfigurationError
 from orderparams.models.vectors import sections as vectors
 from orderparams.models.vectors.starts import Learners, check_explicit, check_no_overlaps
@@ -49,19 +49,10 @@ class TrainingConfig(vectors.TrainingConfig):
 
 
 @dataclass(frozen=True)
-class InitialConfig:
+class InitialConfig(vectors.InitialConfig):
     """Where the vectors start."""
 
-    kind: str = option(choice("random", "explicit"), "random", meaning=sections.STARTS)
-    variance: float = option(number(low=0.0), 0.01, meaning=sections.VARIANCE, unit="1")
-    dimension: int = option(
-        integer(1, 10**12),
-        1000,
-        meaning=sections.DRAWN,
-        unit="components",
-        within="at least n + d",
-    )
-    seed: int = option(seed, 0, meaning=sections.START_SEED)
+    dimension: int = vectors.drawn_in("at least n + d")
     overlap: Matrix | None = option(
         matrix,
         None,

@@ -187,19 +187,10 @@ class TrainingConfig(vectors.TrainingConfig):
 
 
 @dataclass(frozen=True)
-class InitialConfig:
+class InitialConfig(vectors.InitialConfig):
     """Where the heads start: drawn at random in a finite dimension, or given by their overlaps."""
 
-    kind: str = option(choice("random", "explicit"), "random", meaning=sections.STARTS)
-    variance: float = option(number(low=0.0), 0.01, meaning=sections.VARIANCE, unit="1")
-    dimension: int = option(
-        integer(1, 10**12),
-        1000,
-        meaning=sections.DRAWN,
-        unit="components",
-        within="at least F + H",
-    )
-    seed: int = option(seed, 0, meaning=sections.START_SEED)
+    dimension: int = vectors.drawn_in("at least F + H")
     overlap: Matrix | None = option(
         matrix,
         None,

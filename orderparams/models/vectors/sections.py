@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from orderparams.config import sections
 from orderparams.config.sections import Section, option
@@ -63,6 +64,23 @@ SCHEDULE_KEYS = {
     "piecewise": {"times": True, "factors": True},
 }
 """The keys that each kind of schedule takes, and whether it needs them."""
+
+
+def drawn_in(within: str) -> Any:
+    """The dimension of a random start, ``within`` which all vectors must have room."""
+    return option(
+        integer(1, 10**12), 1000, meaning=sections.DRAWN, unit="components", within=within
+    )
+
+
+@dataclass(frozen=True)
+class InitialConfig:
+    """Where vectors start: drawn at random in a finite dimension, or else given by overlaps."""
+
+    kind: str = option(choice("random", "explicit"), "random", meaning=sections.STARTS)
+    variance: float = option(number(low=0.0), 0.01, meaning=sections.VARIANCE, unit="1")
+    dimension: int = drawn_in("")
+    seed: int = option(sections.seed, 0, meaning=sections.START_SEED)
 
 
 @dataclass(frozen=True)

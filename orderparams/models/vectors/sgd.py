@@ -159,32 +159,13 @@ def learn(
     """
 
 
-@kernel()
-def prepare_nothing(model: Any, rule: Any, vectors: Array, scale: float, numbers: Any) -> None:
-    """What most models do."""
-
-
-@kernel()
-def couple_nothing(
-    model: Any,
-    rule: Any,
-    vectors: Array,
-    scale: float,
-    factor: float,
-    numbers: Any,
-    gradient: Array,
-    change: Array,
-) -> None:
-    """What most models do."""
-
-
-@functools.partial(chosen_by_type, otherwise=prepare_nothing)
+@functools.partial(chosen_by_type, optional=True)
 def prepare(model: Any, rule: Any, vectors: Array, scale: float, numbers: Any) -> None:
     """Before a batch: numbers that follow from the products w_i·w_j/D, which are scale·w wᵀ of
     vectors w (n, r). Optional."""
 
 
-@functools.partial(chosen_by_type, otherwise=couple_nothing)
+@functools.partial(chosen_by_type, optional=True)
 def couple(
     model: Any,
     rule: Any,

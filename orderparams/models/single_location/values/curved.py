@@ -17,12 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
-from orderparams.errors import SolverError
 from orderparams.expectations.curves import curve
 from orderparams.expectations.sampling.curved import Form, share_out
 from orderparams.expectations.sampling.kernels import NodeSet
-from orderparams.expectations.sampling.nodes import BLOCKS
-from orderparams.models.single_location.values.sampling import Sums, ValueSampling, project
+from orderparams.models.single_location.values.sampling import (
+    Sums,
+    ValueSampling,
+    empty_sums,
+    project,
+)
 
 Array = NDArray[np.float64]
 
@@ -56,19 +59,9 @@ class CurvedValueSampling(ValueSampling):
         self, weights: Array, bias: Array, head_weights: Array, gradient: bool, covariance: bool
     ) -> Sums:
         """What the blocks have as means; ``numbers`` are derivatives in β, w and d."""
-        if not all(np.isfinite(array).all() for array in (weights, bias, head_weights)):
-            raise SolverError("the heads are not finite")
-        rows, directions = weights.shape
         heads, activation = self.heads, self.activation
+        sums = empty_sums(weights, bias, head_weights, 3)
         own = np.resize(head_weights, (2, heads)) * [[1.0], [float(activation.elementwise)]]
-        sums = Sums(
-            np.zeros(BLOCKS),
-            np.zeros((BLOCKS, rows, directions)),
-            np.zeros((BLOCKS, rows, rows)),
-            np.zeros((BLOCKS, rows, rows)),
-            np.zeros((BLOCKS, 3, heads)),
-            np.zeros((BLOCKS, rows)),
-        )
         add_curved_samples(
             self._nodes,
             self.task.lengths,

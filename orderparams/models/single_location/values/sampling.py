@@ -123,18 +123,8 @@ class ValueSampling:
         self, weights: Array, bias: Array, head_weights: Array, gradient: bool, covariance: bool
     ) -> Sums:
         """What the blocks have as means."""
-        if not all(np.isfinite(array).all() for array in (weights, bias, head_weights)):
-            raise SolverError("the heads are not finite")
-        rows, directions = weights.shape
         heads, activation = self.heads, self.activation
-        sums = Sums(
-            np.zeros(BLOCKS),
-            np.zeros((BLOCKS, rows, directions)),
-            np.zeros((BLOCKS, rows, rows)),
-            np.zeros((BLOCKS, rows, rows)),
-            np.zeros((BLOCKS, 2, heads)),
-            np.zeros((BLOCKS, rows)),
-        )
+        sums = empty_sums(weights, bias, head_weights, 2)
         add_samples(
             *self._nodes,
             self.task.lengths,
@@ -151,6 +141,22 @@ class ValueSampling:
             sums,
         )
         return sums
+
+
+def empty_sums(weights: Array, bias: Array, head_weights: Array, numbers: int) -> Sums:
+    """Sums of nothing, with derivatives in so many numbers a head; :class:`SolverError` if the
+    heads are not finite."""
+    if not all(np.isfinite(array).all() for array in (weights, bias, head_weights)):
+        raise SolverError("the heads are not finite")
+    rows, directions = weights.shape
+    return Sums(
+        np.zeros(BLOCKS),
+        np.zeros((BLOCKS, rows, directions)),
+        np.zeros((BLOCKS, rows, rows)),
+        np.zeros((BLOCKS, rows, rows)),
+        np.zeros((BLOCKS, numbers, bias.size)),
+        np.zeros((BLOCKS, rows)),
+    )
 
 
 def with_mean(blocks: Array) -> Array:
