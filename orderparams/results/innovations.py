@@ -36,15 +36,16 @@ class Innovations(Result):
     dimension D; parameter (n,), what each is called, such as m_1,2; time (T+1,), the ends of the
     intervals; measured (R, T+1, n), the order parameters there; innovation ε (R, T, n), independent
     standard normal numbers if the theory is right; motion (R, T, n), how far the flow moves over an
-    interval, whitened as ε; mean_statistic (K, n),
-    that of slow cosines. ``chi2`` is the sum of squares of ε, of which ``pvalue_chi2`` is the
-    p-value, and ``pvalue_mean`` that of the means; ``least_pvalue`` that of both. ``dof`` squares
-    are summed, and up to ``limit_of_dof`` the sum can be trusted in dimension D. ``growth`` is the
-    largest growth rate times its interval; ``linear_dimension`` the D above which linear theory
-    holds over all intervals; ``engine_share`` the mean square that errors of expectations add to
-    ``mean_statistic``; ``resolution`` the least relative error of the motion that would have been
-    seen. ``doubt`` says why the evidence cannot decide and what would help; empty if it can.
-    ``simulation`` is that which was judged, if it was simulated for that.
+    interval, whitened as ε; predicted and standard_deviation (R, T, n), what the theory says of the
+    end of an interval; mean_statistic (K, n), that of slow cosines. ``chi2`` is the sum of squares
+    of ε, of which ``pvalue_chi2`` is the p-value, and ``pvalue_mean`` that of the means;
+    ``least_pvalue`` that of both. ``dof`` squares are summed, and up to ``limit_of_dof`` the sum
+    can be trusted in dimension D. ``growth`` is the largest growth rate times its interval;
+    ``linear_dimension`` the D above which linear theory holds over all intervals; ``engine_share``
+    the mean square that errors of expectations add to ``mean_statistic``; ``resolution`` the least
+    relative error of the motion that would have been seen. ``doubt`` says why the evidence cannot
+    decide and what would help; empty if it can. ``simulation`` is that which was judged, if it was
+    simulated for that, and ``origin`` where data of somebody else's came from.
 
     Examples
     --------
@@ -63,6 +64,8 @@ class Innovations(Result):
     measured: Array
     innovation: Array
     motion: Array
+    predicted: Array
+    standard_deviation: Array
     mean_statistic: Array
     pvalue_chi2: float
     pvalue_mean: float
@@ -74,6 +77,7 @@ class Innovations(Result):
     resolution: float
     rule: str = "sgd"
     doubt: str = ""
+    origin: str = ""
     simulation: SimulationRun | None = None
 
     @property
@@ -134,6 +138,7 @@ class Innovations(Result):
                 "verdict": self.verdict,
                 "doubt": self.doubt,
                 "rule": self.rule,
+                "origin": self.origin,
                 "dimension": self.dimension,
                 "dof": self.dof,
                 **{name: getattr(self, name) for name in NUMBERS},
@@ -150,7 +155,8 @@ class Innovations(Result):
     def facts(self) -> dict[str, str]:
         """What was judged, and the verdict."""
         replicas, intervals, _ = self.innovation.shape
-        return {
+        data = {"data": self.origin} if self.origin else {}
+        return data | {
             "innovations": f"{counted(replicas, 'replica')} at D = {self.dimension}, "
             f"{counted(intervals, 'interval')}, t = {span(self.time)}",
             "spread": f"chi2 = {self.chi2:.4g} of {self.dof}, p = {self.pvalue_chi2:.2g}",
@@ -178,5 +184,6 @@ def read_innovations(file: Node, problem: Problem) -> Innovations:
         **numbers,
         rule=str(node.attribute("rule")),
         doubt=str(node.attribute("doubt")),
+        origin=str(node.attributes.get("origin", "")),
         simulation=run,
     )

@@ -68,6 +68,12 @@ INNOVATIONS = {
     "motion": Variable(
         ("replica", "interval", "parameter"), "motion of the flow over the interval, whitened alike"
     ),
+    "predicted": Variable(
+        ("replica", "interval", "parameter"), "mean of the theory at the end of the interval"
+    ),
+    "standard_deviation": Variable(
+        ("replica", "interval", "parameter"), "standard deviation of the theory there"
+    ),
     "mean_statistic": Variable(
         ("wave", "parameter"), "mean of the innovations along cosines in time: N(0, 1) by chance"
     ),

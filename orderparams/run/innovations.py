@@ -48,11 +48,13 @@ share what an interval adds: that is off by the square of it, for it is right to
 
 
 class Whitened(NamedTuple):
-    """ε and the motion of the flow (R, n) over an interval, what it adds on the average, and the
-    mean square ``share`` that errors of expectations add to ε, over all replicas."""
+    """ε and the motion of the flow (R, n) over an interval, where it ends (R, n), what is added
+    on the average, and the mean square ``share`` that errors of expectations add to ε, over all
+    replicas."""
 
     innovation: Array
     motion: Array
+    predicted: Array
     spreads: list[Spread]
     share: float
 
@@ -178,6 +180,7 @@ def whitened(
             for state, unseen in zip(states, hidden, strict=True)
         ]
     flow = np.array([restarts.predicted(state, begin, end) for state in states])
+    predicted = flow + np.array([spread.shift for spread in spreads]) / dimension
     innovation, motion, share = [], [], 0.0
     for r, spread in enumerate(spreads):
         error = dimension * spread.error
@@ -187,7 +190,7 @@ def whitened(
         innovation.append(both[0])
         motion.append(both[1])
         share += float(np.trace(np.linalg.solve(spread.covariance, error)))
-    return Whitened(np.array(innovation), np.array(motion), spreads, share)
+    return Whitened(np.array(innovation), np.array(motion), predicted, spreads, share)
 
 
 def root(covariance: Array, begin: float, end: float) -> Array:
@@ -220,6 +223,7 @@ def judged(
         max(spread.growth for spread in own) * length
         for own, length in zip(spreads, np.diff(time), strict=True)
     ]
+    variances = [[spread.covariance.diagonal() for spread in own] for own in spreads]
     scaled = [spread.covariance / np.outer(scale, scale) for own in spreads for spread in own]
     result = Innovations(
         problem=problem,
@@ -229,6 +233,8 @@ def judged(
         measured=x,
         innovation=innovation,
         motion=motion,
+        predicted=np.stack([one.predicted for one in found], axis=1),
+        standard_deviation=np.sqrt(np.swapaxes(variances, 0, 1) / dimension),
         mean_statistic=waves(innovation),
         pvalue_chi2=spread_pvalue(innovation),
         pvalue_mean=mean_pvalue(innovation),

@@ -72,7 +72,7 @@ KINDS = {
 TEXT_ATTRIBUTES = {
     *("program", "version", "created", "command", "platform", "config", "seeds", "status"),
     *("message", "engine", "hash", "verdict", "doubt", "action", "coordinates", "key", "start"),
-    *("axis", "scales", "ticks", "units", "long_name", "weights", "rule"),
+    *("axis", "scales", "ticks", "units", "long_name", "weights", "rule", "origin"),
     *("predicted_order", "observed_order", "floor_name", "floor_words"),
 }
 NUMBER_ATTRIBUTES = {

@@ -113,6 +113,9 @@ def test_a_gaussian_process_is_whitened(shifted):
     assert np.abs(ratio).max() < 5 / np.sqrt(len(x))
     error = found.innovation.mean(0) * np.sqrt(len(x))
     assert (np.abs(error).max() < 4) == shifted
+    ahead = x @ flow.T + np.array([3.0, -2.0]) / dimension
+    np.testing.assert_allclose(found.predicted, ahead, rtol=1e-12)
+    np.testing.assert_allclose(found.innovation, np.linalg.solve(root, (after - ahead).T).T)
     own = np.linalg.solve(root, (x @ flow.T - x).T).T
     np.testing.assert_allclose(found.motion, own, rtol=1e-9)
 
@@ -243,6 +246,8 @@ def test_a_verdict_is_kept(found, tmp_path):
     np.testing.assert_array_equal(again.simulation["overlap"], found.simulation["overlap"])
     x = found.simulation.parameters
     np.testing.assert_array_equal(found.measured[..., :2], x["overlap"][..., 0])
+    first = (found.measured[:, 1:, 0] - found.predicted[..., 0]) / found.standard_deviation[..., 0]
+    np.testing.assert_allclose(first, found.innovation[..., 0], rtol=1e-3)
     figure = found.plot()
     assert len(figure.axes[0].lines) == 7
 
