@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -156,10 +156,8 @@ def configurations(_: click.Context, __: click.Parameter, typed: str) -> list[st
     """Presets, TOML and result files, and folders, that begin with what was typed."""
     from orderparams.shipped import preset_names
 
-    paths = sorted(glob.glob(glob.escape(os.path.expanduser(typed)) + "*"))
     presets = [name for name in preset_names() if name.startswith(typed)]
-    files = [path for path in paths if Path(path).suffix in (".toml", ".h5", ".hdf5")]
-    return presets + files + [f"{path}/" for path in paths if os.path.isdir(path)]
+    return presets + files(typed, (".toml", ".h5", ".hdf5"))
 
 
 def presets(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
@@ -178,9 +176,19 @@ def claims(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
 
 def results(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
     """Result files, and folders, that begin with what was typed."""
+    return files(typed, (".h5", ".hdf5"))
+
+
+def data(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
+    """Files that may hold data, and folders, that begin with what was typed."""
+    return files(typed, (".csv", ".npz", ".h5", ".hdf5", ".nc"))
+
+
+def files(typed: str, endings: Sequence[str]) -> list[str]:
+    """Files with these endings, and folders, that begin with what was typed."""
     paths = sorted(glob.glob(glob.escape(os.path.expanduser(typed)) + "*"))
-    files = [path for path in paths if Path(path).suffix in (".h5", ".hdf5")]
-    return files + [f"{path}/" for path in paths if os.path.isdir(path)]
+    found = [path for path in paths if Path(path).suffix in endings]
+    return found + [f"{path}/" for path in paths if os.path.isdir(path)]
 
 
 def addresses(_: click.Context, __: click.Parameter, typed: str) -> list[str]:
@@ -227,7 +235,10 @@ def table_in(context: click.Context | None) -> dict[str, Any]:
 
 
 def typed_config(command: click.Command) -> str | None:
-    """The first word behind the command that is neither an option nor the value of one."""
+    """CONFIG as it was typed: the first word behind the command, or that after DATA, that is neither
+    an option nor the value of one."""
+    names = [one.name for one in command.params if isinstance(one, click.Argument)]
+    before = names.index("config") if "config" in names else 0
     options = [one for one in command.params if isinstance(one, click.Option) and not one.is_flag]
     taking = {name for option in options for name in option.opts}
     words = iter(Asked.words[1:])
@@ -235,7 +246,9 @@ def typed_config(command: click.Command) -> str | None:
         if word in taking:
             next(words, None)
         elif not word.startswith("-"):
-            return word
+            if not before:
+                return word
+            before -= 1
     return None
 
 

@@ -13,6 +13,7 @@ from orderparams.cli.screen import note
 
 if TYPE_CHECKING:
     from orderparams.config import Problem
+    from orderparams.sources import Source
 
 KINDS = {
     "scan": "a scan",
@@ -30,6 +31,7 @@ DONE = {
     "evaluate": "evaluated at its initial condition, not at the end",
     "simulate": "simulated anew, from step 0",
     "validate": "validated anew",
+    "judge": "what the data are held against",
     "analyze": "solved anew and analyzed",
     "scan": "what the points of this scan start from",
 }
@@ -70,7 +72,7 @@ def announce(config: str, command: str) -> None:
 
 
 def load(
-    config: str,
+    config: Source,
     assignments: Iterable[str],
     command: str,
     *,
@@ -78,7 +80,8 @@ def load(
     rule: str | None = None,
     chosen: Mapping[str, object] | None = None,
 ) -> tuple[Problem, list[str]]:
-    """The problem of CONFIG and -s, and warnings, which are printed as one line.
+    """The problem of CONFIG, or what stands for it, and -s, and warnings, which are printed as one
+    line.
 
     ``rule`` is that of validate, and ``chosen`` the values that its options give.
     """
@@ -88,7 +91,7 @@ def load(
     from orderparams.sources import load
 
     problem = load(config, assignments)
-    if not quiet:
+    if not quiet and isinstance(config, str):
         announce(config, command)
     if rule is not None:
         training = dataclasses.replace(problem.training, rule=rule)

@@ -32,7 +32,7 @@ BESIDE = {
 
 FORCED = {
     "analyze": UNWRITTEN,
-    **dict.fromkeys(("solve", "simulate", "validate", "plot", "export", "report"), NEW),
+    **dict.fromkeys(("solve", "simulate", "validate", "judge", "plot", "export", "report"), NEW),
 }
 """Why --force changes nothing where no file is named."""
 

@@ -16,6 +16,7 @@ from orderparams.cli.doctor import doctor
 from orderparams.cli.evaluate import evaluate
 from orderparams.cli.export import export
 from orderparams.cli.info import info
+from orderparams.cli.judge import judge
 from orderparams.cli.keys import keys
 from orderparams.cli.plot import plot
 from orderparams.cli.presets import presets
@@ -64,6 +65,7 @@ for command in (
     evaluate,
     simulate,
     validate,
+    judge,
     analyze,
     scan,
     reproduce,
@@ -80,7 +82,7 @@ for command in (
     orderparams.add_command(command)
 
 for command in (
-    *(solve, evaluate, simulate, validate, analyze, scan),
+    *(solve, evaluate, simulate, validate, judge, analyze, scan),
     *(plot, export, report, info, config, keys),
 ):
     options.model_file(command)

@@ -227,6 +227,7 @@ def innovation_table(result: Innovations) -> list[str]:
     replicas, intervals, _ = result.innovation.shape
     return [
         *heading(result.problem),
+        *([f"  data       {result.origin}"] if result.origin else []),
         f"  judged     innovations of {counted(replicas, 'replica')} at D = {result.dimension}, "
         f"{counted(intervals, 'interval')}",
         "",

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from orderparams.results.trajectory import Trajectory as Trajectory
     from orderparams.results.validation import Validation as Validation
     from orderparams.run.evaluate import evaluate as evaluate
+    from orderparams.run.judge import judge as judge
     from orderparams.run.simulate import simulate as simulate
     from orderparams.run.solve import solve as solve
     from orderparams.run.validate import validate as validate
@@ -73,6 +74,7 @@ _HOMES = {
     "analyze": ("analysis.analyze", "analyze"),
     "evaluate": ("run.evaluate", "evaluate"),
     "export": ("outputs", "export"),
+    "judge": ("run.judge", "judge"),
     "load": ("sources", "load"),
     "open": ("results.files", "open_result"),
     "plot": ("outputs", "plot"),
@@ -108,6 +110,7 @@ __all__ = [
     "analyze",
     "evaluate",
     "export",
+    "judge",
     "load",
     "open",
     "plot",

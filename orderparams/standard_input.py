@@ -1,4 +1,4 @@
-"""Standard input as the place of a configuration, which the name ``-`` stands for."""
+"""Standard input as the place of a configuration, or of data, which the name ``-`` stands for."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ PLACE = "standard input"
 """How messages name it."""
 
 
-def content(limit: int) -> bytes:
+def content(
+    limit: int, what: str = "a configuration", form: str = "TOML", remedy: str = "presets"
+) -> bytes:
     """What comes in, up to a length; it comes once, and is the same when asked again."""
     if _closed():
-        raise ConfigurationError(f"{PLACE} is closed; a configuration in TOML is read from it")
+        raise ConfigurationError(f"{PLACE} is closed; {what} in {form} is read from it")
     try:
         read = _read(sys.stdin.buffer, limit)
     except OSError as error:
         raise FileError(f"{PLACE} could not be read: {reason(error)}") from None
     if not read.strip():
-        raise ConfigurationError(f"{PLACE} is empty; a configuration is a text in TOML", "presets")
+        raise ConfigurationError(f"{PLACE} is empty; {what} is a text in {form}", remedy)
     return read
 
 

@@ -40,6 +40,7 @@ FLOORS = (
     ("models",),
     ("results",),
     ("sources",),
+    ("measured",),
     ("run",),
     ("analysis",),
     ("claims", "scans", "doctor", "exports"),

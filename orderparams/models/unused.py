@@ -44,6 +44,13 @@ BY_COMMAND = {
         NO_FLUCTUATIONS,
         Unused(("training.rule",), "validate has an option of its own for the rule", True),
     ),
+    "judge": (
+        NO_FLUCTUATIONS,
+        Unused(("simulation",), "no SGD is run: the data are there; --dimension is theirs", True),
+        Unused(("output", "training.duration"), "the data have times of their own", True),
+        Unused(("training.rule",), "judge has an option of its own for the rule", True),
+        Unused(DRAWN, "the data begin where they were measured", True),
+    ),
     "optimum": (
         NO_SIMULATION,
         NO_FLUCTUATIONS,

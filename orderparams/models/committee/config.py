@@ -28,6 +28,7 @@ __all__ = [
     "REFERENCES",
     "RISK",
     "SYMBOLS",
+    "WEIGHTS",
     "Problem",
     "contradictions",
     "dependent_defaults",
@@ -40,6 +41,9 @@ __all__ = [
 
 LIMIT = LARGE_DIMENSION
 """Where SGD follows the theory."""
+
+WEIGHTS = ("students", "teachers")
+"""What learned vectors and hidden directions are called in data."""
 
 DECIDING = ()
 """No default depends on other keys."""

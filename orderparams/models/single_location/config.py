@@ -19,7 +19,8 @@ RISK, REFERENCES, ASYMPTOTIC
 LIMIT
     where SGD follows the theory, and which setting leads there.
 
-A model may have RECORDED, what simulations record beside order parameters, in a table like
+A model may have WEIGHTS, what learned vectors and hidden directions are called where somebody gives
+them as they are; RECORDED, what simulations record beside order parameters, in a table like
 PARAMETERS; ASYMPTOTIC, those references that hold only in a limit; OWN_ANALYSIS, whether it
 says itself what happened in a run, or in the run of a problem; JOINED_ANALYSIS, whether in that
 problem there are vectors all the same, of which the rest of the program tells as well; and STAGED,
@@ -58,6 +59,7 @@ __all__ = [
     "RISK",
     "STAGED",
     "SYMBOLS",
+    "WEIGHTS",
     "Problem",
     "contradictions",
     "dependent_defaults",
@@ -70,6 +72,9 @@ __all__ = [
 
 LIMIT = LARGE_DIMENSION
 """Where SGD follows the theory."""
+
+WEIGHTS = ("keys", "directions")
+"""What learned vectors and hidden directions are called in data."""
 
 
 def JOINED_ANALYSIS(problem: Problem) -> bool:

@@ -1,0 +1,95 @@
+"""The time t = γ·steps/D of data, which have the time, the steps, or both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.errors import ConfigurationError
+from orderparams.models.schedule import CONSTANT, schedule_of, steps_at
+
+Array = NDArray[np.float64]
+
+WHOLE = 1e-6
+"""How far whole numbers may be off."""
+
+FRACTION = 0.05
+"""From where on a number of steps is not whole, even if a time was rounded."""
+
+ROUNDED = 1e-3
+"""Relative difference up to which a time is that of its step."""
+
+ALIKE = 0.01
+"""Relative difference up to which a ratio has a name."""
+
+
+def time_of(time: Array | None, step: Array | None, problem: Problem, place: str) -> Array:
+    """Times (T,) of a problem in its dimension; steps say more than times, which may be rounded.
+
+    :class:`ConfigurationError` where both are missing or disagree, steps are not whole numbers, or
+    times look like another scale.
+    """
+    if step is not None:
+        if not whole(step):
+            odd = step[np.argmax(np.abs(step - np.rint(step)))]
+            raise ConfigurationError(f"{place}: step is {odd:g}; steps are whole numbers from 0 on")
+        found: Array = schedule_of(problem).time(np.rint(step) * problem.step_time)
+        if time is not None:
+            check_both(time, found, problem, place)
+        return found
+    if time is None:
+        raise ConfigurationError(
+            f"{place}: neither time nor step is there; time is learning rate * steps / D, and step "
+            "counts the steps"
+        )
+    check_scale(time, problem, place)
+    return time
+
+
+def whole(values: Array) -> bool:
+    """Whether all are whole numbers, as well as floating point has them."""
+    return bool((np.abs(values - np.rint(values)) <= WHOLE * np.maximum(1.0, values)).all())
+
+
+def check_both(time: Array, expected: Array, problem: Any, place: str) -> None:
+    """:class:`ConfigurationError` for times that are not those of the steps beside them."""
+    if (np.abs(time - expected) <= 1.5 * problem.step_time + ROUNDED * expected).all():
+        return
+    ratio = float(time @ expected / (expected @ expected))
+    training, dimension = problem.training, problem.simulation.dimension
+    rate, batch = training.effective_rate, training.batch_size
+    names = {
+        1 / rate: "step/D",
+        dimension / rate: "the step itself",
+        float(dimension): "learning rate * step",
+        1 / batch: "that of steps which count sequences, not batches",
+        float(batch): "that of sequences, not of batches",
+    }
+    looks = next((name for of, name in names.items() if abs(ratio / of - 1) < ALIKE), "")
+    steady = np.allclose(time, ratio * expected, rtol=ALIKE)
+    raise ConfigurationError(
+        f"{place}: time is {ratio:.4g} times learning rate * step / D (learning rate {rate:g}, "
+        f"D = {dimension})"
+        + f"{'' if steady else ' on the average'}"
+        + f"; it looks like {looks}" * bool(looks and steady)
+        + "; leave time out, or mend it, the learning rate or the dimension"
+    )
+
+
+def check_scale(time: Array, problem: Any, place: str) -> None:
+    """:class:`ConfigurationError` for times that fall between steps and would be steps over D."""
+    dimension = problem.simulation.dimension
+    if schedule_of(problem) is not CONSTANT or not whole(time * dimension):
+        return
+    steps = steps_at(problem, time)
+    rest = np.abs(steps - np.rint(steps))
+    if (rest > FRACTION).any():
+        odd, rate = int(np.argmax(rest)), problem.training.effective_rate
+        raise ConfigurationError(
+            f"{place}: time {time[odd]:g} would be after {steps[odd]:g} steps of the learning rate "
+            f"{rate:g} at D = {dimension}, no whole number; it looks like step/D, and the "
+            f"program's time is learning rate * step / D: multiply time by {rate:g}, or give step"
+        )

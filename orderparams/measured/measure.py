@@ -1,0 +1,130 @@
+"""Data → replicas of order parameters in time, which can be what they claim to be."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.config import Problem
+from orderparams.errors import ConfigurationError
+from orderparams.measured import rows
+from orderparams.measured.clock import time_of
+from orderparams.measured.names import Named, told_apart
+from orderparams.measured.scales import check_scales
+from orderparams.measured.tables import numbers
+from orderparams.measured.vectors import with_overlaps
+from orderparams.measured.written import Written
+from orderparams.models.vectors.geometry import geometry_of
+
+Array = NDArray[np.float64]
+
+CLOCKS = ("time", "step")
+REPLICA = "replica"
+
+
+class Measured(NamedTuple):
+    """A problem in the dimension of the data; times (T,), order parameters (R, T, …) by name, and
+    the names of columns that were not used."""
+
+    problem: Problem
+    time: Array
+    parameters: dict[str, Array]
+    idle: list[str]
+
+
+def measured(written: Written, problem: Problem, dimension: int | None) -> Measured:
+    """The order parameters of a problem; :class:`ConfigurationError` for data that cannot be those,
+    or are not enough to be judged."""
+    place = written.place
+    arrays, size = with_overlaps(written.arrays, problem, place)
+    problem = in_dimension(problem, dimension, size or written.dimension, place)
+    clocks = {name: numbers(arrays[name], name, place) for name in CLOCKS if name in arrays}
+    rest = {name: of for name, of in arrays.items() if name not in (*CLOCKS, REPLICA)}
+    named = told_apart(rest, problem, place)
+    state, labels = by_replica(named, arrays.get(REPLICA), clocks, place)
+    for name, values in clocks.items():
+        rows.check_times(values, name, place, told_apart=labels)
+    check_finite(state, place)
+    step = clocks["step"][0] if "step" in clocks else None
+    time = time_of(clocks["time"][0] if "time" in clocks else None, step, problem, place)
+    check_scales(problem, time, state, place)
+    simulation = dataclasses.replace(problem.simulation, replicas=len(next(iter(state.values()))))
+    return Measured(dataclasses.replace(problem, simulation=simulation), time, state, named.idle)
+
+
+def in_dimension(problem: Any, given: int | None, own: int | None, place: str) -> Problem:
+    """The problem in the dimension of the data.
+
+    :class:`ConfigurationError` where that is not known, is another than the data say, or too small
+    for the vectors.
+    """
+    if given is not None and own is not None and given != own:
+        raise ConfigurationError(
+            f"is {given}, and {place} is of D = {own}; leave it out", argument="dimension"
+        )
+    size = own if given is None else given
+    if size is None:
+        raise ConfigurationError(
+            f"is missing: {place} does not say in which dimension D it was simulated",
+            argument="dimension",
+        )
+    geometry = geometry_of(problem)
+    hidden, vectors = len(geometry.directions[0].basis), next(geometry.starts()).count
+    if size < hidden + vectors:
+        raise ConfigurationError(
+            f"is {size}, in which {vectors} vectors and {hidden} hidden directions cannot be "
+            f"independent; it is at least {hidden + vectors}",
+            argument="dimension",
+        )
+    simulation = dataclasses.replace(problem.simulation, dimension=size)
+    found: Problem = dataclasses.replace(problem, simulation=simulation)
+    return found
+
+
+def by_replica(
+    named: Named, replica: NDArray[Any] | None, clocks: dict[str, Array], place: str
+) -> tuple[dict[str, Array], bool]:
+    """Order parameters (R, T, …), and whether replicas are told apart; ``clocks`` become (R, T)."""
+    if len(named.shape) == 2:
+        for name, values in clocks.items():
+            clocks[name] = np.broadcast_to(
+                fitting(values, named.shape[1:], name, place), named.shape
+            )
+        return named.parameters, True
+    (count,) = named.shape
+    for name, values in clocks.items():
+        fitting(values, (count,), name, place)
+    if replica is not None and replica.shape != (count,):
+        raise ConfigurationError(
+            f"{place}: replica has the shape {replica.shape}, and there are {count} rows"
+        )
+    where = rows.places(replica, count, place)
+    for name, values in clocks.items():
+        clocks[name] = values[where]
+    return {name: values[where] for name, values in named.parameters.items()}, replica is not None
+
+
+def fitting(values: Array, shape: tuple[int, ...], name: str, place: str) -> Array:
+    """Values of which one belongs to each time."""
+    if values.shape[-1:] != shape or values.ndim > 2:
+        raise ConfigurationError(
+            f"{place}: {name} has the shape {values.shape}, and order parameters are known at "
+            f"{shape[0]} times"
+        )
+    return values
+
+
+def check_finite(state: dict[str, Array], place: str) -> None:
+    """:class:`ConfigurationError` for what is no number."""
+    for name, values in state.items():
+        bad = np.argwhere(~np.isfinite(values))
+        if len(bad):
+            r, i = bad[0][:2]
+            raise ConfigurationError(
+                f"{place}: {name} is {values[tuple(bad[0])]} at time {i + 1}"
+                + rows.of_replica(values, r)
+                + "; leave out times that were not measured, or at which SGD had diverged"
+            )

@@ -1,0 +1,70 @@
+"""Rows of data as replicas in time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.errors import ConfigurationError
+
+Whole = NDArray[np.int64]
+
+CLOSE = 1e-9
+"""Relative difference up to which times of replicas are equal."""
+
+
+def places(labels: NDArray[Any] | None, count: int, place: str) -> Whole:
+    """Indices (R, T) of so many rows, of each replica in the order in which they stand.
+
+    :class:`ConfigurationError` where replicas have not equally many.
+    """
+    if labels is None:
+        return np.arange(count)[None]
+    known, first, replica = np.unique(labels, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rows = [np.flatnonzero(replica == number) for number in order]
+    for number, own in zip(order[1:], rows[1:], strict=True):
+        if len(own) != len(rows[0]):
+            raise ConfigurationError(
+                f"{place}: replica {known[order[0]]} has {len(rows[0])} times, and replica "
+                f"{known[number]} has {len(own)}; all are to have the same"
+            )
+    return np.array(rows)
+
+
+def check_times(values: NDArray[np.float64], name: str, place: str, *, told_apart: bool) -> None:
+    """:class:`ConfigurationError` for times or steps (R, T) that are not finite, below zero, one
+    only, do not increase, or are not those of all replicas."""
+    what = f"{place}: {name}"
+    if not np.isfinite(values).all():
+        r, i = np.argwhere(~np.isfinite(values))[0]
+        raise ConfigurationError(f"{what} is {values[r, i]} in row {i + 1}{of_replica(values, r)}")
+    if values.shape[1] < 2:
+        raise ConfigurationError(
+            f"{what} has one value only; what SGD does between two times is judged, so that at "
+            "least two are needed"
+        )
+    if values.min() < 0:
+        raise ConfigurationError(f"{what} is {values.min():g} at its least; it counts from 0")
+    falls = np.argwhere(np.diff(values, axis=1) <= 0)
+    if len(falls):
+        r, i = falls[0]
+        hint = "" if told_apart else "; several replicas are told apart by a column replica"
+        raise ConfigurationError(
+            f"{what} must increase, and {values[r, i + 1]:g} follows {values[r, i]:g} in row "
+            f"{i + 2}{of_replica(values, r)}{hint}"
+        )
+    off = np.argwhere(~np.isclose(values, values[0], rtol=CLOSE, atol=0))
+    if len(off):
+        r, i = off[0]
+        raise ConfigurationError(
+            f"{what} is {values[r, i]:g} in row {i + 1} of replica {r + 1}, and {values[0, i]:g} "
+            "of replica 1; replicas are judged at the same times"
+        )
+
+
+def of_replica(values: NDArray[Any], number: int) -> str:
+    """Which replica it is, where there are several."""
+    return f" of replica {number + 1}" if len(values) > 1 else ""

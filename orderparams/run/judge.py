@@ -1,0 +1,142 @@
+"""Somebody's own simulation, held against the theory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from orderparams import arguments
+from orderparams.config import Problem
+from orderparams.config.plain import plain
+from orderparams.config.sections import check_of
+from orderparams.config.toml import Settings
+from orderparams.config.unused import heed, warn
+from orderparams.config.values import integer
+from orderparams.errors import ConfigurationError
+from orderparams.measured.measure import measured
+from orderparams.measured.sources import Data, read_data
+from orderparams.measured.written import Written
+from orderparams.phases import phase
+from orderparams.progress import heard
+from orderparams.results.comparison import FALSE_ALARM
+from orderparams.results.innovations import Innovations
+from orderparams.run.innovations import innovations
+from orderparams.run.restarts import with_fluctuations
+from orderparams.sources import Source, load
+
+Report = Callable[[float, str], None]
+
+LARGEST = 2**53
+"""Of dimensions."""
+
+
+def judge(
+    data: Data,
+    source: Source | None = None,
+    *,
+    settings: Settings | None = None,
+    dimension: int | None = None,
+    rule: str | None = None,
+    false_alarm: float = FALSE_ALARM,
+    progress: Report | bool | None = None,
+) -> Innovations:
+    """Hold order parameters that somebody has measured in SGD against the theory (docs/judge.md).
+
+    Parameters
+    ----------
+    data
+        The path of a CSV, npz or HDF5 file, ``-`` for CSV from standard input, arrays by name, a
+        data frame, or a simulation: ``time`` or ``step``, and all order parameters by their
+        symbols, entry by entry (``m_1_1``, …) or as arrays (T, …) or (R, T, …); or vectors.
+    source, settings
+        A problem in any form that :func:`orderparams.load` takes, and changes to it; left out, the
+        one that the data say themselves, as files of simulations do.
+    dimension
+        D in which SGD was run; left out, what the data say themselves.
+    rule
+        "sgd", also if left out, or "gradient-flow": the theory without the noise term V.
+    false_alarm
+        Probability with which a right theory is rejected.
+    progress
+        True shows how far the work is. A function is called with the fraction done and what is
+        being done.
+
+    Raises
+    ------
+    FileError
+        Where a file cannot be read.
+    ConfigurationError
+        For data that cannot be what they claim to be, and where fluctuations are not known.
+    SolverError
+        Where the theory cannot be solved.
+
+    Examples
+    --------
+    >>> small = {"simulation.dimension": 500, "simulation.replicas": 1, "training.duration": 4}
+    >>> run = op.simulate("finite-learning-rate", settings=small | {"output.points": 5})
+    >>> m, q = run["overlap"], run["self_overlap"]
+    >>> data = {"time": run.time, "m": m, "q": q}
+    >>> op.judge(data, "finite-learning-rate", dimension=500).verdict
+    'agree'
+    """
+    false_alarm = arguments.probability(false_alarm, "false_alarm")
+    if dimension is not None:
+        dimension = integer(1, LARGEST)(plain(dimension), "dimension")
+    with phase("reading the data"):
+        written = read_data(data)
+    problem = heed(load(configuration(written, source), settings=settings), "judge")
+    check_of("training.rule", type(problem))(rule or "sgd", "rule")
+    with heard(progress, lambda line: line) as told:
+        found, idle = judged(written, problem, dimension, rule or "sgd", false_alarm, told)
+    warn(unread(idle, written.place))
+    return found
+
+
+def configuration(written: Written, source: Source | None) -> Source:
+    """The source of a problem; :class:`ConfigurationError` if there is none."""
+    if source is not None:
+        return source
+    if written.problem is None:
+        raise ConfigurationError(
+            f"{written.place} does not say what was simulated: name a preset or a configuration "
+            "as well"
+        )
+    return written.problem
+
+
+def unread(names: list[str], place: str) -> str:
+    """What is told of columns that were not used; "" if all were."""
+    return f"{place}: not used: {', '.join(names)}" if names else ""
+
+
+def judged(
+    written: Written,
+    problem: Any,
+    dimension: int | None,
+    rule: str,
+    false_alarm: float,
+    told: Report | None,
+) -> tuple[Innovations, list[str]]:
+    """The verdict on data and a problem, and names of columns that were not used."""
+    training = dataclasses.replace(problem.training, rule=rule)
+    problem = dataclasses.replace(problem, training=training)
+    known(problem)
+    with phase("the order parameters of the data"):
+        found = measured(written, problem, dimension)
+    size = found.problem.simulation.dimension
+    result = innovations(
+        found.problem,
+        size,
+        found.time,
+        found.parameters,
+        rule=rule,
+        false_alarm=false_alarm,
+        told=told,
+    )
+    return dataclasses.replace(result, origin=written.place), found.idle
+
+
+def known(problem: Problem) -> None:
+    """:class:`ConfigurationError` where the fluctuations of SGD are not known."""
+    with_fluctuations(problem)
