@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,7 +66,8 @@ def of_file(path: Path) -> Written:
         raise FileError(f"{path} could not be read: {reason(error)}") from None
     LOG.info("reading %s", path)
     if kind in ARCHIVES:
-        return of_export(read_npz(path), {}, str(path))
+        arrays = read_npz(path)
+        return of_export(arrays, about(arrays), str(path))
     if kind == HDF5:
         return of_hdf5(path)
     if kind == FOLDER:
@@ -107,6 +109,17 @@ def of_export(
         problem = parse(parse_toml(str(attributes["config"])))
     dimension = attributes.get("dimension", found.get("dimension"))
     return Written(place, found, None if dimension is None else int(dimension), problem)
+
+
+def about(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """What an npz archive of this program says of the file and its simulation."""
+    inner = f"{GROUP.strip('/')}/metadata"
+    if not {"metadata", inner} <= arrays.keys():
+        return {}
+    found: dict[str, Any] = {}
+    for name in ("metadata", inner):
+        found |= json.loads(str(arrays[name]))["attributes"]
+    return found
 
 
 def of_run(run: SimulationRun, place: str) -> Written:
