@@ -235,8 +235,8 @@ def table_in(context: click.Context | None) -> dict[str, Any]:
 
 
 def typed_config(command: click.Command) -> str | None:
-    """CONFIG as it was typed: of the words behind the command that are neither options nor values of
-    these the first, or that after DATA."""
+    """CONFIG as it was typed: of the words behind the command that are neither options nor their
+    values the first, or that after DATA."""
     names = [one.name for one in command.params if isinstance(one, click.Argument)]
     before = names.index("config") if "config" in names else 0
     options = [one for one in command.params if isinstance(one, click.Option) and not one.is_flag]

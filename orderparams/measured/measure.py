@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.measured import rows
 from orderparams.measured.clock import time_of
@@ -17,6 +18,7 @@ from orderparams.measured.scales import check_scales
 from orderparams.measured.tables import numbers
 from orderparams.measured.vectors import with_overlaps
 from orderparams.measured.written import Written
+from orderparams.models import registry
 from orderparams.models.vectors.geometry import geometry_of
 
 Array = NDArray[np.float64]
@@ -47,12 +49,20 @@ def measured(written: Written, problem: Problem, dimension: int | None) -> Measu
     state, labels = by_replica(named, arrays.get(REPLICA), clocks, place)
     for name, values in clocks.items():
         rows.check_times(values, name, place, told_apart=labels)
-    check_finite(state, place)
+    check_finite(state, problem, place)
     step = clocks["step"][0] if "step" in clocks else None
     time = time_of(clocks["time"][0] if "time" in clocks else None, step, problem, place)
     check_scales(problem, time, state, place)
-    simulation = dataclasses.replace(problem.simulation, replicas=len(next(iter(state.values()))))
-    return Measured(dataclasses.replace(problem, simulation=simulation), time, state, named.idle)
+    return Measured(as_run(problem, time, state), time, state, named.idle)
+
+
+def as_run(problem: Any, time: Array, state: dict[str, Array]) -> Problem:
+    """The problem with as many replicas, and as long, as the data."""
+    replicas = len(next(iter(state.values())))
+    simulation = dataclasses.replace(problem.simulation, replicas=replicas)
+    training = dataclasses.replace(problem.training, duration=float(time[-1]))
+    found: Problem = dataclasses.replace(problem, simulation=simulation, training=training)
+    return found
 
 
 def in_dimension(problem: Any, given: int | None, own: int | None, place: str) -> Problem:
@@ -75,8 +85,9 @@ def in_dimension(problem: Any, given: int | None, own: int | None, place: str) -
     hidden, vectors = len(geometry.directions[0].basis), next(geometry.starts()).count
     if size < hidden + vectors:
         raise ConfigurationError(
-            f"is {size}, in which {vectors} vectors and {hidden} hidden directions cannot be "
-            f"independent; it is at least {hidden + vectors}",
+            f"is {size}, in which {counted(vectors, 'vector')} and "
+            f"{counted(hidden, 'hidden direction')} cannot be independent; it is at least "
+            f"{hidden + vectors}",
             argument="dimension",
         )
     simulation = dataclasses.replace(problem.simulation, dimension=size)
@@ -117,14 +128,14 @@ def fitting(values: Array, shape: tuple[int, ...], name: str, place: str) -> Arr
     return values
 
 
-def check_finite(state: dict[str, Array], place: str) -> None:
+def check_finite(state: dict[str, Array], problem: Problem, place: str) -> None:
     """:class:`ConfigurationError` for what is no number."""
-    for name, values in state.items():
-        bad = np.argwhere(~np.isfinite(values))
+    for one in registry.configuration(problem.model).order_parameters(problem):
+        bad = np.argwhere(~np.isfinite(state[one.name]))
         if len(bad):
-            r, i = bad[0][:2]
+            r, i, *entry = map(int, bad[0])
             raise ConfigurationError(
-                f"{place}: {name} is {values[tuple(bad[0])]} at time {i + 1}"
-                + rows.of_replica(values, r)
-                + "; leave out times that were not measured, or at which SGD had diverged"
+                f"{place}: {one.label(tuple(entry))} is {state[one.name][tuple(bad[0])]} at time "
+                f"{i + 1}{rows.of_replica(state[one.name], r)}; leave out times that were not "
+                "measured, or at which SGD had diverged"
             )

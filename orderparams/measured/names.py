@@ -199,9 +199,10 @@ def lacking(
     text += "of the configuration are needed at every time"
     if close:
         return ConfigurationError(f"{text}; {close!r} is in the data, is that what is meant?")
+    seen = [*present, *(index[::-1] for index in present if one.symmetric)]
     counts = [
         f"{max(known) + 1} of {lengths[axis.name]} {axis.word}s"
-        for axis, known in zip(one.axes, zip(*present, strict=True), strict=False)
+        for axis, known in zip(one.axes, zip(*seen, strict=True), strict=False)
         if max(known) + 1 < lengths[axis.name]
     ]
     if counts:

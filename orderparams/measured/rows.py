@@ -28,10 +28,18 @@ def places(labels: NDArray[Any] | None, count: int, place: str) -> Whole:
     for number, own in zip(order[1:], rows[1:], strict=True):
         if len(own) != len(rows[0]):
             raise ConfigurationError(
-                f"{place}: replica {known[order[0]]} has {len(rows[0])} times, and replica "
-                f"{known[number]} has {len(own)}; all are to have the same"
+                f"{place}: replica {called(known[order[0]])} has {len(rows[0])} times, and replica "
+                f"{called(known[number])} has {len(own)}; all are to have the same"
             )
     return np.array(rows)
+
+
+def called(label: Any) -> str:
+    """A replica as it was written; a number as short as it can be."""
+    try:
+        return f"{float(label):g}"
+    except ValueError:
+        return str(label)
 
 
 def check_times(values: NDArray[np.float64], name: str, place: str, *, told_apart: bool) -> None:

@@ -65,12 +65,11 @@ def check_scales(problem: Problem, time: Array, state: State, place: str) -> Non
         )
         text += f", but no {own.axes[0].word} is shorter than its overlaps; "
     if found:
-        looks = " and ".join(
-            f"{name} at t = 0 is about {POWERS[power]} times that of the start"
-            for name, power in found.items()
-        )
-        mend = " and ".join(REMEDIES[power].format(name) for name, power in found.items())
-        text += f"{looks}: {mend}"
+        alike = {power: [name for name in found if found[name] == power] for power in POWERS}
+        slipped = {power: " and ".join(names) for power, names in alike.items() if names}
+        looks = ", ".join(f"{names} about {POWERS[of]} times" for of, names in slipped.items())
+        mend = ", ".join(REMEDIES[of].format(names) for of, names in slipped.items())
+        text += f"at t = 0 the data have {looks} that of the configuration's start: {mend}"
         text += "" if impossible else ", or change initial in the configuration if it is so large"
     elif least[r, i] > -DIGITS * scale:
         text += "it may be rounded: write all digits"

@@ -139,4 +139,4 @@ def judged(
 
 def known(problem: Problem) -> None:
     """:class:`ConfigurationError` where the fluctuations of SGD are not known."""
-    with_fluctuations(problem)
+    with_fluctuations(problem, "compare with orderparams validate, which simulates by itself")

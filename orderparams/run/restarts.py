@@ -52,13 +52,13 @@ class Spread(NamedTuple):
     error: Array
 
 
-def with_fluctuations(problem: Any) -> Any:
+def with_fluctuations(problem: Any, otherwise: str = "use the test 'replicas'") -> Any:
     """The same problem, which asks for fluctuations; :class:`ConfigurationError` where they are not
-    known."""
+    known, with what can be done ``otherwise``."""
     if not hasattr(problem, "fluctuations"):
         raise ConfigurationError(
             f"innovations need the fluctuations of SGD, which are not known of model = "
-            f"{problem.model!r}; use the test 'replicas'"
+            f"{problem.model!r}; {otherwise}"
         )
     start = "random" if problem.initial.kind == "random" else "fixed"
     asked = {"enabled": True, "nodes": NODES, "start": start}
@@ -66,9 +66,7 @@ def with_fluctuations(problem: Any) -> Any:
     try:
         return load(plain, {"training.rule": "sgd", "fluctuations": asked})
     except ConfigurationError as error:
-        raise error.within(
-            "innovations need the fluctuations of SGD (or use the test 'replicas')"
-        ) from None
+        raise error.within(f"innovations need the fluctuations of SGD (or {otherwise})") from None
 
 
 def drawn_anew(problem: Any) -> Any:
