@@ -7,6 +7,7 @@ begin with the steps: it is a power of D off from that of the configuration.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,11 +39,9 @@ REMEDIES = {
     -1.0: "multiply {} by D",
 }
 
-NEAR = 0.35
-"""How far the logarithm of a ratio may be from that of a power of D."""
-
-ENOUGH = 4
-"""Overlaps of random vectors from which on their size is known well enough to tell powers of D."""
+CLOSE, CHANCE = 0.1, 5.0
+"""How far data may begin from the start of the configuration: as a part of its largest entry, and
+in units of what random vectors in R^D scatter by."""
 
 
 def check_scales(problem: Problem, time: Array, state: State, place: str) -> None:
@@ -50,13 +49,12 @@ def check_scales(problem: Problem, time: Array, state: State, place: str) -> Non
     that begin a power of D off."""
     found = slips(problem, {name: values[:, 0] for name, values in state.items()}, time[0])
     least = least_residual(geometry_of(problem), state)
-    own = next(one for one in schema.table(problem.model) if one.symmetric)
+    crossed, own = tabled(problem)
     scale = max(1.0, float(np.abs(state[own.name]).max()))
     r, i = np.unravel_index(np.argmin(least), least.shape)
     impossible = least[r, i] < -BELOW * scale
     if not (found or impossible):
         return
-    crossed = next(one for one in schema.table(problem.model) if one.crossed)
     text = f"{place}: "
     if impossible:
         text += (
@@ -80,42 +78,41 @@ def check_scales(problem: Problem, time: Array, state: State, place: str) -> Non
     raise ConfigurationError(text)
 
 
-def slips(problem: Problem, first: State, begin: float) -> dict[str, float]:
-    """The power of D by which order parameters (R, …) with two axes are off from the start of the
-    configuration, by their symbols; none of data that begin later."""
+def slips(problem: Any, first: State, begin: float) -> dict[str, float]:
+    """The powers of D by which overlaps and self-overlaps (R, …) are to be divided, so that they
+    begin as the configuration does, by their symbols; none if they do so as they are, if nothing
+    helps, and of data that begin later."""
     if begin > problem.step_time / 2:
         return {}
-    start = start_sizes(problem)
-    dimension = float(np.log(getattr(problem.simulation, "dimension", 1)))
-    found = {}
-    for one in schema.table(problem.model):
-        expected = start.get(one.name, 0.0)
-        size = measure(one, first[one.name]) if one.name in start else 0.0
-        if expected > 0 and size > 0 and np.isfinite(size):
-            ratio = float(np.log(size / expected))
-            near = [power for power in POWERS if abs(ratio - power * dimension) < NEAR]
-            found |= {one.symbol: near[0]} if near else {}
-    return found
+    dimension = problem.simulation.dimension
+    crossed, own = tabled(problem)
+    start = start_of(problem)
+    overlap, square = first[crossed.name], first[own.name]
+    size = float(np.abs(start[own.name]).max())
+    far = CLOSE * float(np.abs(start[crossed.name]).max()) + CHANCE * np.sqrt(size / dimension)
+    wide = (CLOSE + CHANCE * np.sqrt(2 / dimension)) * size
+    powers = sorted(itertools.product((0.0, *POWERS), repeat=2), key=lambda two: sum(map(abs, two)))
+    for one, other in powers:
+        near = np.abs(overlap / dimension**one - start[crossed.name]).max() < far
+        if near and np.abs(square / dimension**other - start[own.name]).max() < wide:
+            found = {crossed.symbol: one, own.symbol: other}
+            return {name: power for name, power in found.items() if power}
+    return {}
 
 
-def measure(one: OrderParameter, values: Array) -> float:
-    """The size of an order parameter (R, …): of a symmetric one the mean of the diagonal, else the
-    root mean square."""
-    if one.symmetric:
-        return float(np.einsum("...ii->...i", values).mean())
-    return float(np.sqrt(np.square(values).mean()))
+def tabled(problem: Problem) -> tuple[OrderParameter, OrderParameter]:
+    """The overlaps with what is hidden, and the self-overlaps."""
+    table = schema.table(problem.model)
+    return next(one for one in table if one.crossed), next(one for one in table if one.symmetric)
 
 
-def start_sizes(problem: Any) -> dict[str, float]:
-    """The same at the start of a configuration, of random vectors on the average, as far as it is
-    known."""
-    crossed = next(one for one in schema.table(problem.model) if one.crossed)
-    own = next(one for one in schema.table(problem.model) if one.symmetric)
+def start_of(problem: Any) -> dict[str, Array]:
+    """Where a configuration starts, on the average of random vectors."""
     if problem.initial.kind == "random":
-        variance, lengths = problem.initial.variance, schema.sizes(problem)
-        count = np.prod([lengths[axis.name] for axis in crossed.axes])
-        size = np.sqrt(variance / problem.simulation.dimension) if count >= ENOUGH else 0.0
-        return {crossed.name: float(size), own.name: float(variance)}
+        lengths = schema.sizes(problem)
+        crossed, own = tabled(problem)
+        count, hidden = (lengths[axis.name] for axis in crossed.axes)
+        variance = problem.initial.variance
+        return {crossed.name: np.zeros((count, hidden)), own.name: variance * np.eye(count)}
     flow = model_of(problem).flow(problem)
-    state = flow.state(flow.initial_state)
-    return {one.name: measure(one, state[one.name][None]) for one in (crossed, own)}
+    return dict(flow.state(flow.initial_state))

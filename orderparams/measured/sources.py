@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from orderparams import standard_input
 from orderparams.config import parse, parse_toml
-from orderparams.config.values import shown
+from orderparams.config.values import nearest, shown
 from orderparams.errors import ConfigurationError, FileError, reason
 from orderparams.measured.tables import GROUP, of_columns, read_table
 from orderparams.measured.written import Written
@@ -22,6 +22,7 @@ from orderparams.phases import LOG
 from orderparams.recognition import EMPTY, ENDINGS, FOLDER, HDF5, TEXT, kind_of, neighbours
 from orderparams.results.files import open_group, read_attributes
 from orderparams.results.simulation import SimulationRun
+from orderparams.shipped import preset_names
 from orderparams.storage.arrays import read_hdf5, read_npz
 from orderparams.storage.schema import PROGRAM
 
@@ -59,8 +60,10 @@ def of_file(path: Path) -> Written:
             with path.open("rb") as file:
                 return of_text(file.read(LONGEST + 1), str(path))
     except (FileNotFoundError, NotADirectoryError):
-        near = neighbours(path, *SUFFIXES)
-        hint = f"; there is {near[0]}" if near else ""
+        if str(path) in preset_names():
+            raise FileError(f"{path} is a preset; data come first, then a configuration") from None
+        close = nearest(str(path), neighbours(path, *SUFFIXES))
+        hint = f"; did you mean {close!r}?" if close else f"; {FORMS}"
         raise FileError(f"{path} does not exist{hint}") from None
     except OSError as error:
         raise FileError(f"{path} could not be read: {reason(error)}") from None
