@@ -80,7 +80,7 @@ def check_both(time: Array, expected: Array, problem: Any, place: str) -> None:
 
 
 def check_scale(time: Array, problem: Any, place: str) -> None:
-    """:class:`ConfigurationError` for times that fall between steps and would be steps over D."""
+    """:class:`ConfigurationError` for times that fall between steps and could be steps over D."""
     dimension = problem.simulation.dimension
     if schedule_of(problem) is not CONSTANT or not whole(time * dimension):
         return
@@ -90,6 +90,7 @@ def check_scale(time: Array, problem: Any, place: str) -> None:
         odd, rate = int(np.argmax(rest)), problem.training.effective_rate
         raise ConfigurationError(
             f"{place}: time {time[odd]:g} would be after {steps[odd]:g} steps of the learning rate "
-            f"{rate:g} at D = {dimension}, no whole number; it looks like step/D, and the "
-            f"program's time is learning rate * step / D: multiply time by {rate:g}, or give step"
+            f"{rate:g} at D = {dimension}, no whole number. If it is step/D, multiply it by "
+            f"{rate:g}, for the program's time is learning rate * step / D; else the learning rate "
+            "or the dimension is another"
         )

@@ -172,9 +172,8 @@ def assembled(
                 f"{place}: {spelled(one, index)} and {spelled(one, index[::-1])} are not equal, "
                 f"and {one.words} is symmetric; leave one of them out"
             )
-        found[..., *index] = values
-        if one.symmetric:
-            found[..., *index[::-1]] = values
+        for at in {index, index[::-1] if one.symmetric else index}:
+            found[(..., *at)] = values
     return found
 
 

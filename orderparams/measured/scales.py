@@ -47,12 +47,13 @@ in units of what random vectors in R^D scatter by."""
 def check_scales(problem: Problem, time: Array, state: State, place: str) -> None:
     """:class:`ConfigurationError` for order parameters (R, T, …), at times (T,), that cannot be, or
     that begin a power of D off."""
-    found = slips(problem, {name: values[:, 0] for name, values in state.items()}, time[0])
     least = least_residual(geometry_of(problem), state)
     crossed, own = tabled(problem)
     scale = max(1.0, float(np.abs(state[own.name]).max()))
     r, i = np.unravel_index(np.argmin(least), least.shape)
-    impossible = least[r, i] < -BELOW * scale
+    impossible = bool(least[r, i] < -BELOW * scale)
+    first = {name: values[:, 0] for name, values in state.items()}
+    found = slips(problem, first, impossible=impossible) if begins(problem, time) else {}
     if not (found or impossible):
         return
     text = f"{place}: "
@@ -78,12 +79,16 @@ def check_scales(problem: Problem, time: Array, state: State, place: str) -> Non
     raise ConfigurationError(text)
 
 
-def slips(problem: Any, first: State, begin: float) -> dict[str, float]:
+def begins(problem: Problem, time: Array) -> bool:
+    """Whether data begin before the first step."""
+    return bool(time[0] < problem.step_time / 2)
+
+
+def slips(problem: Any, first: State, *, impossible: bool) -> dict[str, float]:
     """The powers of D by which overlaps and self-overlaps (R, …) are to be divided, so that they
-    begin as the configuration does, by their symbols; none if they do so as they are, if nothing
-    helps, and of data that begin later."""
-    if begin > problem.step_time / 2:
-        return {}
+    begin as the configuration does, by their symbols; none if they do so as they are, or if nothing
+    helps. Random vectors that begin with larger overlaps alone may be meant so, unless they are
+    ``impossible``."""
     dimension = problem.simulation.dimension
     crossed, own = tabled(problem)
     start = start_of(problem)
@@ -92,7 +97,10 @@ def slips(problem: Any, first: State, begin: float) -> dict[str, float]:
     far = CLOSE * float(np.abs(start[crossed.name]).max()) + CHANCE * np.sqrt(size / dimension)
     wide = (CLOSE + CHANCE * np.sqrt(2 / dimension)) * size
     powers = sorted(itertools.product((0.0, *POWERS), repeat=2), key=lambda two: sum(map(abs, two)))
+    meant = problem.initial.kind == "random" and not impossible
     for one, other in powers:
+        if meant and one and not other:
+            continue
         near = np.abs(overlap / dimension**one - start[crossed.name]).max() < far
         if near and np.abs(square / dimension**other - start[own.name]).max() < wide:
             found = {crossed.symbol: one, own.symbol: other}

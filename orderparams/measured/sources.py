@@ -56,9 +56,7 @@ def of_file(path: Path) -> Written:
     """The data in a file, by what stands in it."""
     try:
         kind = kind_of(path)
-        if kind in TEXTS:
-            with path.open("rb") as file:
-                return of_text(file.read(LONGEST + 1), str(path))
+        content = read_text(path) if kind in TEXTS else b""
     except (FileNotFoundError, NotADirectoryError):
         if str(path) in preset_names():
             raise FileError(f"{path} is a preset; data come first, then a configuration") from None
@@ -68,6 +66,8 @@ def of_file(path: Path) -> Written:
     except OSError as error:
         raise FileError(f"{path} could not be read: {reason(error)}") from None
     LOG.info("reading %s", path)
+    if content:
+        return of_text(content, str(path))
     if kind in ARCHIVES:
         arrays = read_npz(path)
         return of_export(arrays, about(arrays), str(path))
@@ -77,6 +77,12 @@ def of_file(path: Path) -> Written:
         raise FileError(f"{path} is {FOLDER}; {FORMS}")
     hint = "with a line of names above" if kind == EMPTY else "save it as one of these"
     raise FileError(f"{path} is {kind}; {FORMS}: {hint}")
+
+
+def read_text(path: Path) -> bytes:
+    """What stands in a file, up to more than is read as a table."""
+    with path.open("rb") as file:
+        return file.read(LONGEST + 1)
 
 
 def of_text(content: bytes, place: str) -> Written:
@@ -141,7 +147,7 @@ def of_run(run: SimulationRun, place: str) -> Written:
 
 
 def of_object(data: Any) -> Written:
-    """Arrays by name, a data frame of pandas, or a dataset of xarray."""
+    """Arrays by name, a data frame of pandas, a dataset of xarray, or a structured array."""
     if hasattr(data, "data_vars"):
         found = {str(name): np.asarray(data[name]) for name in data.variables}
         return of_export(found, dict(data.attrs), "the dataset")
@@ -149,6 +155,8 @@ def of_object(data: Any) -> Written:
         named = data.reset_index() if any(name is not None for name in data.index.names) else data
         columns = {str(name): np.asarray(named[name]) for name in named.columns}
         return of_columns(columns, "the data frame")
+    if isinstance(data, np.ndarray) and data.dtype.names:
+        return of_columns({name: data[name] for name in data.dtype.names}, "the array")
     if not isinstance(data, Mapping):
         raise ConfigurationError(
             "expected the path of a CSV, npz or HDF5 file, arrays by name, a data frame or a "

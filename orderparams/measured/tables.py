@@ -17,7 +17,7 @@ from orderparams.results import schema
 
 Columns = dict[str, NDArray[Any]]
 
-DELIMITERS = ",;\t"
+DELIMITERS = ";\t,"
 GROUP = "/simulation"
 TIDY = {"variable", "value"}
 """Columns of a table that has a row for each number."""

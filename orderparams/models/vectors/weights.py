@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,14 @@ def gram_of_hidden(geometry: Geometry) -> Array:
     return gram
 
 
-def overlaps_of(vectors: NDArray[np.floating], hidden: Array) -> dict[str, Array]:
+def overlaps_of(vectors: NDArray[Any], hidden: Array) -> dict[str, Array]:
     """Overlaps (…, n, M) and self-overlaps (…, n, n) of vectors (…, n, D) and hidden directions
     (M, D), or (R, M, D) of vectors (R, …, n, D); scalar products over D, in float64."""
     *leading, count, dimension = vectors.shape
     overlap = np.empty((*leading, count, hidden.shape[-2]))
     own = np.empty((*leading, count, count))
     for index in np.ndindex(*leading):
-        learned = vectors[index].astype(np.float64)
+        learned = np.asarray(vectors[index], dtype=np.float64)
         against = hidden[index[0]] if hidden.ndim == 3 else hidden
         overlap[index] = learned @ against.T / dimension
         own[index] = learned @ learned.T / dimension
