@@ -29,6 +29,9 @@ def files_of(name, arguments, made):
         plan = {key: given[key] for key in PLAN}
         assert make_plan(given["config"], given["assignments"], None, bar=None, **plan)
         return {str(output)}
+    if name == "judge":
+        assert given["data"] in made
+        return {str(output)}
     assert op.load(given["config"], given["assignments"])
     ending = "-validation.h5" if name == "validate" else ".h5"
     return {str(output or given["config"] + ending)}

@@ -44,8 +44,8 @@ def nonlinear(found: Innovations) -> str:
         return ""
     return (
         f"What fluctuates in one interval is small for D above {found.linear_dimension:.3g} only, "
-        f"not at D = {found.dimension}. Take a larger dimension, or shorter intervals: more stored "
-        "times (output.points) or a shorter time."
+        f"not at D = {found.dimension}. Take a larger dimension, or shorter intervals: more times "
+        "that are stored (output.points of a simulation) or a shorter time."
     )
 
 
