@@ -61,20 +61,20 @@ def check_both(time: Array, expected: Array, problem: Any, place: str) -> None:
     ratio = float(time @ expected / (expected @ expected))
     training, dimension = problem.training, problem.simulation.dimension
     rate, batch = training.effective_rate, training.batch_size
-    names = {
-        1 / rate: "step/D",
-        dimension / rate: "the step itself",
-        float(dimension): "learning rate * step",
-        1 / batch: "that of steps which count sequences, not batches",
-        float(batch): "that of sequences, not of batches",
+    slips = {
+        1 / rate: "time looks like step/D",
+        dimension / rate: "time looks like the step itself",
+        float(dimension): "time looks like learning rate * step",
+        1 / batch: "step seems to count sequences, not batches",
+        float(batch): "time seems to count sequences, not batches",
     }
-    looks = next((name for of, name in names.items() if abs(ratio / of - 1) < ALIKE), "")
+    slip = next((slips[of] for of in slips if of != 1 and abs(ratio / of - 1) < ALIKE), "")
     steady = np.allclose(time, ratio * expected, rtol=ALIKE)
     raise ConfigurationError(
         f"{place}: time is {ratio:.4g} times learning rate * step / D (learning rate {rate:g}, "
         f"D = {dimension})"
-        + f"{'' if steady else ' on the average'}"
-        + f"; it looks like {looks}" * bool(looks and steady)
+        + ("" if steady else " on the average")
+        + f"; {slip}" * bool(slip and steady)
         + "; leave time out, or mend it, the learning rate or the dimension"
     )
 

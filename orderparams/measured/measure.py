@@ -47,6 +47,7 @@ def measured(written: Written, problem: Problem, dimension: int | None) -> Measu
     rest = {name: of for name, of in arrays.items() if name not in (*CLOCKS, REPLICA)}
     named = told_apart(rest, problem, place)
     state, labels = by_replica(named, arrays.get(REPLICA), clocks, place)
+    clocks, state = rows.distinct(clocks, state)
     for name, values in clocks.items():
         rows.check_times(values, name, place, told_apart=labels)
     check_finite(state, problem, place)
@@ -101,9 +102,8 @@ def by_replica(
     """Order parameters (R, T, …), and whether replicas are told apart; ``clocks`` become (R, T)."""
     if len(named.shape) == 2:
         for name, values in clocks.items():
-            clocks[name] = np.broadcast_to(
-                fitting(values, named.shape[1:], name, place), named.shape
-            )
+            own = fitting(values, named.shape, name, place)
+            clocks[name] = np.broadcast_to(own, named.shape)
         return named.parameters, True
     (count,) = named.shape
     for name, values in clocks.items():
@@ -120,10 +120,10 @@ def by_replica(
 
 def fitting(values: Array, shape: tuple[int, ...], name: str, place: str) -> Array:
     """Values of which one belongs to each time."""
-    if values.shape[-1:] != shape or values.ndim > 2:
+    if values.shape[-1:] != shape[-1:] or values.ndim > len(shape):
         raise ConfigurationError(
             f"{place}: {name} has the shape {values.shape}, and order parameters are known at "
-            f"{shape[0]} times"
+            f"{shape[-1]} times"
         )
     return values
 

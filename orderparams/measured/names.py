@@ -172,7 +172,8 @@ def assembled(
                 f"{place}: {spelled(one, index)} and {spelled(one, index[::-1])} are not equal, "
                 f"and {one.words} is symmetric; leave one of them out"
             )
-        for at in {index, index[::-1] if one.symmetric else index}:
+        halves: Any = {index, index[::-1] if one.symmetric else index}
+        for at in halves:
             found[(..., *at)] = values
     return found
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from orderparams.errors import ConfigurationError
 
 Whole = NDArray[np.int64]
+Arrays = dict[str, NDArray[np.float64]]
 
 CLOSE = 1e-9
 """Relative difference up to which times of replicas are equal."""
@@ -32,6 +33,20 @@ def places(labels: NDArray[Any] | None, count: int, place: str) -> Whole:
                 f"{called(known[number])} has {len(own)}; all are to have the same"
             )
     return np.array(rows)
+
+
+def distinct(clocks: Arrays, state: Arrays) -> tuple[Arrays, Arrays]:
+    """Times and order parameters (R, T, …) without those times at which nothing has changed since
+    the one before, as where times between two steps were asked for."""
+    together = [
+        values.reshape(*values.shape[:2], -1) for values in (*clocks.values(), *state.values())
+    ]
+    whole = np.concatenate(together, axis=2)
+    kept = np.append(True, np.any(np.diff(whole, axis=1) != 0, axis=(0, 2)))
+    return (
+        {name: values[:, kept] for name, values in clocks.items()},
+        {name: values[:, kept] for name, values in state.items()},
+    )
 
 
 def called(label: Any) -> str:

@@ -92,7 +92,7 @@ def slips(problem: Any, first: State, *, impossible: bool) -> dict[str, float]:
     dimension = problem.simulation.dimension
     crossed, own = tabled(problem)
     start = start_of(problem)
-    overlap, square = first[crossed.name], first[own.name]
+    against, square = first[crossed.name], first[own.name]
     size = float(np.abs(start[own.name]).max())
     far = CLOSE * float(np.abs(start[crossed.name]).max()) + CHANCE * np.sqrt(size / dimension)
     wide = (CLOSE + CHANCE * np.sqrt(2 / dimension)) * size
@@ -101,7 +101,7 @@ def slips(problem: Any, first: State, *, impossible: bool) -> dict[str, float]:
     for one, other in powers:
         if meant and one and not other:
             continue
-        near = np.abs(overlap / dimension**one - start[crossed.name]).max() < far
+        near = np.abs(against / dimension**one - start[crossed.name]).max() < far
         if near and np.abs(square / dimension**other - start[own.name]).max() < wide:
             found = {crossed.symbol: one, own.symbol: other}
             return {name: power for name, power in found.items() if power}

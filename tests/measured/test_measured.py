@@ -66,6 +66,11 @@ TEXTS = {
 }
 
 
+def test_times_at_which_nothing_changed_are_left_out():
+    rows = np.array([0, 0, 1, 2, 2, 3])
+    check(found({name: values[rows] for name, values in COLUMNS.items()}))
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_table_is_read(tmp_path, name):
     path = tmp_path / "sgd.csv"
@@ -127,6 +132,13 @@ def test_time_of_a_schedule():
     problem = op.load(PRESET, {"training.schedule": schedule})
     expected = np.minimum(STEPS * 5 / D, 2.0) + 0.5 * np.maximum(STEPS * 5 / D - 2.0, 0.0)
     np.testing.assert_allclose(found(COLUMNS, problem=problem).time, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(("factor", "words"), [(0.5, "step seems"), (2.0, "time seems")])
+def test_sequences_are_no_batches(factor, words):
+    problem = op.load(PRESET, {"training.batch_size": 2})
+    with pytest.raises(ConfigurationError, match=f"{words} to count sequences"):
+        found({**COLUMNS, "time": factor * STEPS * 5 / D}, problem=problem)
 
 
 def vectors(dimension=400, count=2, hidden=1, replicas=2):
@@ -198,7 +210,7 @@ REFUSED = {
     "replica b has 1|replica a has 3 times": changed(replica=np.array(["a", "a", "a", "b"])),
     "step is 700 in row 1 of replica 2": changed(replica=np.array([1, 1, 2, 2])),
     "replica has the shape .3,., and there are 4 rows": changed(replica=np.ones(3)),
-    "time is 0.2 times .* looks like step/D": changed(time=STEPS / D),
+    "time is 0.2 times .* time looks like step/D": changed(time=STEPS / D),
     "time is 200 times .* looks like the step itself": changed(time=STEPS),
     "time is 1000 times .* looks like learning rate": changed(time=5 * STEPS),
     "time is 1.[0-9]+ times .* on the average; leave time out": changed(

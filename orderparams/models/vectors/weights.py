@@ -39,5 +39,5 @@ def least_residual(geometry: Geometry, parameters: Mapping[str, Array]) -> Array
     """The least eigenvalue (…) of q − m mᵀ, of which none is negative: no vector is shorter than
     its overlaps."""
     _, residual = parted(geometry, parameters)
-    least: Array = np.linalg.eigvalsh(residual)[..., 0]
+    least: Array = np.asarray(np.linalg.eigvalsh(residual)[..., 0], dtype=np.float64)
     return least
