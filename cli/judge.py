@@ -18,9 +18,21 @@ if TYPE_CHECKING:
     from orderparams.results.innovations import Innovations
 
 
+def announced(_: click.Context, __: click.Parameter, data: str) -> str:
+    """DATA - and a word to who has to type it."""
+    if data == standard_input.NAME and standard_input.is_typed():
+        note("Reading a table of data in CSV from the terminal; Ctrl-D ends it.")
+    return data
+
+
 @click.command()
-@click.argument("data", metavar="DATA", shell_complete=completion.data)
-@click.argument("config", required=False, shell_complete=completion.configurations)
+@click.argument("data", callback=announced, shell_complete=completion.data)
+@click.argument(
+    "config",
+    required=False,
+    callback=options.announced,
+    shell_complete=completion.configurations,
+)
 @options.assignments
 @verbose
 @click.option(
@@ -29,24 +41,17 @@ if TYPE_CHECKING:
     metavar="D",
     help="In which SGD was run; left out, that which the data say themselves.",
 )
-@options.output
+@click.option(
+    "-o",
+    "--output",
+    type=options.NewFile(),
+    metavar="FILE.h5",
+    help="File to write; left out, a new one is named after DATA.",
+)
 @options.force
 @options.quiet
-@click.option(
-    "--rule",
-    type=click.Choice(["sgd", "gradient-flow"]),
-    default="sgd",
-    show_default=True,
-    help="Theory with or without the noise term of the finite learning rate.",
-)
-@click.option(
-    "--false-alarm",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.01,
-    show_default=True,
-    metavar="P",
-    help="Probability of a disagreement by chance.",
-)
+@options.rule
+@options.false_alarm
 @options.as_json
 def judge(
     data: str,
@@ -56,7 +61,7 @@ def judge(
     output: Path | None,
     force: bool,
     quiet: bool,
-    rule: str,
+    rule: str | None,
     false_alarm: float,
     as_json: bool,
 ) -> int:
@@ -80,7 +85,7 @@ def judge(
         raise click.UsageError("standard input is either DATA or CONFIG; name a file for one")
 
     from orderparams.measured.sources import read_data
-    from orderparams.run.judge import configuration, judged, unread
+    from orderparams.run.judge import configuration, judged
 
     name = "stdin" if data == standard_input.NAME else Path(data).stem
     path = options.target(output, f"{name}-judged", force=force)
@@ -94,13 +99,12 @@ def judge(
 
     interruption.advise("a verdict is written when it is complete: nothing was kept")
     with ProgressLine(quiet=quiet or as_json) as line:
-        result, unused = judged(written, problem, dimension, rule, false_alarm, line)
-    if told := unread(unused, written.place):
-        warnings.append(told)
-        click.echo(f"orderparams: warning: {told}", err=True)
+        result, told = judged(written, problem, dimension, rule or "sgd", false_alarm, line)
+    for warning in told:
+        click.echo(f"orderparams: warning: {warning}", err=True)
     options.save(result.save, path, force=force)
     interruption.advise(f"{path} is complete")
-    report(result, path, warnings, quiet=quiet, as_json=as_json)
+    report(result, path, [*warnings, *told], quiet=quiet, as_json=as_json)
     return STATUS[result.verdict]
 
 

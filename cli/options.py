@@ -101,6 +101,21 @@ model_file = click.option(
     callback=registered,
     help="Python file to run, with models of your own. Repeatable.",
 )
+rule = click.option(
+    "--rule",
+    type=click.Choice(["sgd", "gradient-flow"]),
+    default=None,
+    show_default="sgd",
+    help="Theory with or without the noise term of the finite learning rate.",
+)
+false_alarm = click.option(
+    "--false-alarm",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.01,
+    show_default=True,
+    metavar="P",
+    help="Probability of a disagreement by chance.",
+)
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print no progress and no summary.")
 
 

@@ -80,21 +80,8 @@ def rate_list(_: click.Context, __: click.Parameter, value: str | None) -> list[
     show_default=True,
     help="Start the theory from each replica's own state, or from their mean.",
 )
-@click.option(
-    "--rule",
-    type=click.Choice(["sgd", "gradient-flow"]),
-    default=None,
-    show_default="sgd",
-    help="Theory with or without the noise term of the finite learning rate.",
-)
-@click.option(
-    "--false-alarm",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.01,
-    show_default=True,
-    metavar="P",
-    help="Probability of a disagreement by chance.",
-)
+@options.rule
+@options.false_alarm
 def validate(
     config: str,
     assignments: tuple[str, ...],

@@ -29,12 +29,12 @@ REPLICA = "replica"
 
 class Measured(NamedTuple):
     """A problem in the dimension of the data; times (T,), order parameters (R, T, …) by name, and
-    the names of columns that were not used."""
+    warnings."""
 
     problem: Problem
     time: Array
     parameters: dict[str, Array]
-    idle: list[str]
+    warnings: list[str]
 
 
 def measured(written: Written, problem: Problem, dimension: int | None) -> Measured:
@@ -53,8 +53,9 @@ def measured(written: Written, problem: Problem, dimension: int | None) -> Measu
     check_finite(state, problem, place)
     step = clocks["step"][0] if "step" in clocks else None
     time = time_of(clocks["time"][0] if "time" in clocks else None, step, problem, place)
-    check_scales(problem, time, state, place)
-    return Measured(as_run(problem, time, state), time, state, named.idle)
+    idle = f"{place}: not used: {', '.join(named.idle)}" if named.idle else ""
+    told = [idle, check_scales(problem, time, state, place)]
+    return Measured(as_run(problem, time, state), time, state, list(filter(None, told)))
 
 
 def as_run(problem: Any, time: Array, state: dict[str, Array]) -> Problem:

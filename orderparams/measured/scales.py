@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.errors import ConfigurationError
+from orderparams.measured.rows import of_replica
 from orderparams.models.interface import model_of
 from orderparams.models.parameters import OrderParameter
 from orderparams.models.vectors.geometry import geometry_of
@@ -44,39 +45,54 @@ CLOSE, CHANCE = 0.1, 5.0
 in units of what random vectors in R^D scatter by."""
 
 
-def check_scales(problem: Problem, time: Array, state: State, place: str) -> None:
+def check_scales(problem: Any, time: Array, state: State, place: str) -> str:
     """:class:`ConfigurationError` for order parameters (R, T, …), at times (T,), that cannot be, or
-    that begin a power of D off."""
+    that begin a power of D off; what is told of those that may be meant so, "" of all others."""
     least = least_residual(geometry_of(problem), state)
-    crossed, own = tabled(problem)
+    _, own = tabled(problem)
     scale = max(1.0, float(np.abs(state[own.name]).max()))
-    r, i = np.unravel_index(np.argmin(least), least.shape)
-    impossible = bool(least[r, i] < -BELOW * scale)
+    impossible = bool(least.min() < -BELOW * scale)
     first = {name: values[:, 0] for name, values in state.items()}
     found = slips(problem, first, impossible=impossible) if begins(problem, time) else {}
-    if not (found or impossible):
-        return
-    text = f"{place}: "
+    told = f"{place}: {slipped(found)}" if found else ""
     if impossible:
-        text += (
-            f"{own.symbol} - {crossed.symbol} {crossed.symbol}ᵀ has the eigenvalue "
-            f"{least[r, i]:.3g} at t = {time[i]:g}" + f", replica {r + 1}" * (len(least) > 1)
+        text = f"{place}: {shorter(problem, time, least)}; "
+        if found:
+            raise ConfigurationError(text + slipped(found))
+        raise ConfigurationError(text + mended(problem, rounded=least.min() > -DIGITS * scale))
+    if told and (problem.initial.kind != "random" or 1.0 in map(abs, found.values())):
+        raise ConfigurationError(
+            f"{told}, or change initial in the configuration if it is meant so"
         )
-        text += f", but no {own.axes[0].word} is shorter than its overlaps; "
-    if found:
-        alike = {power: [name for name in found if found[name] == power] for power in POWERS}
-        slipped = {power: " and ".join(names) for power, names in alike.items() if names}
-        looks = ", ".join(f"{names} about {POWERS[of]} times" for of, names in slipped.items())
-        mend = ", ".join(REMEDIES[of].format(names) for of, names in slipped.items())
-        text += f"at t = 0 the data have {looks} that of the configuration's start: {mend}"
-        text += "" if impossible else ", or change initial in the configuration if it is so large"
-    elif least[r, i] > -DIGITS * scale:
-        text += "it may be rounded: write all digits"
-    else:
-        text += (
-            f"both are scalar products over D ({crossed.long_name}, {own.long_name}): divide by D"
-        )
-    raise ConfigurationError(text)
+    return told
+
+
+def shorter(problem: Problem, time: Array, least: Array) -> str:
+    """Where vectors would be shorter than their overlaps."""
+    crossed, own = tabled(problem)
+    r, i = np.unravel_index(np.argmin(least), least.shape)
+    return (
+        f"{own.symbol} - {crossed.symbol} {crossed.symbol}ᵀ has the eigenvalue {least[r, i]:.3g} "
+        f"at t = {time[i]:g}{of_replica(least, int(r))}, but no {own.axes[0].word} is shorter than "
+        "its overlaps"
+    )
+
+
+def mended(problem: Problem, *, rounded: bool) -> str:
+    """What is to be done where the start does not tell."""
+    if rounded:
+        return "it may be rounded: write all digits"
+    crossed, own = tabled(problem)
+    return f"both are scalar products over D ({crossed.long_name}, {own.long_name}): divide by D"
+
+
+def slipped(found: Mapping[str, float]) -> str:
+    """What order parameters look like, and what is to be done."""
+    alike = {power: [name for name in found if found[name] == power] for power in POWERS}
+    names = {power: " and ".join(those) for power, those in alike.items() if those}
+    looks = ", ".join(f"{those} about {POWERS[power]} times" for power, those in names.items())
+    remedies = ", ".join(REMEDIES[power].format(those) for power, those in names.items())
+    return f"at t = 0 the data have {looks} that of the configuration's start: {remedies}"
 
 
 def begins(problem: Problem, time: Array) -> bool:

@@ -88,8 +88,8 @@ def judge(
     problem = heed(load(configuration(written, source), settings=settings), "judge")
     check_of("training.rule", type(problem))(rule or "sgd", "rule")
     with heard(progress, lambda line: line) as told:
-        found, idle = judged(written, problem, dimension, rule or "sgd", false_alarm, told)
-    warn(unread(idle, written.place))
+        found, warnings = judged(written, problem, dimension, rule or "sgd", false_alarm, told)
+    warn("; ".join(warnings))
     return found
 
 
@@ -105,11 +105,6 @@ def configuration(written: Written, source: Source | None) -> Source:
     return written.problem
 
 
-def unread(names: list[str], place: str) -> str:
-    """What is told of columns that were not used; "" if all were."""
-    return f"{place}: not used: {', '.join(names)}" if names else ""
-
-
 def judged(
     written: Written,
     problem: Any,
@@ -118,7 +113,7 @@ def judged(
     false_alarm: float,
     told: Report | None,
 ) -> tuple[Innovations, list[str]]:
-    """The verdict on data and a problem, and names of columns that were not used."""
+    """The verdict on data and a problem, and warnings."""
     training = dataclasses.replace(problem.training, rule=rule)
     problem = dataclasses.replace(problem, training=training)
     known(problem)
@@ -134,7 +129,7 @@ def judged(
         false_alarm=false_alarm,
         told=told,
     )
-    return dataclasses.replace(result, origin=written.place), found.idle
+    return dataclasses.replace(result, origin=written.place), found.warnings
 
 
 def known(problem: Problem) -> None:

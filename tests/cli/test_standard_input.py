@@ -43,7 +43,7 @@ TAKING = {
     name
     for name, command in orderparams.commands.items()
     if any(parameter.name == "config" for parameter in command.params)
-}
+} - {"judge"}  # which reads data before CONFIG: tests/run/test_judge.py
 COMMANDS = {
     "solve": [],
     "simulate": [],

@@ -253,8 +253,11 @@ def test_random_starts_have_a_size():
     found({"keys": keys, "directions": directions, "step": [0, 100, 200]}, None)
     q = np.einsum("rthd,rtgd->rthg", keys, keys)
     data = {"m": keys @ directions.T / 1000, "q": q, "step": [0, 100, 200]}
+    problem = op.load(PRESET, {"initial": random})
     with pytest.raises(ConfigurationError, match="have q about D times"):
-        found(data, 1000, op.load(PRESET, {"initial": random}))
+        found(data, 1000, problem)
+    half = found({**data, "q": q / 1000**0.5}, 1000, problem)
+    assert "q about √D times that of the configuration's start: divide q by √D" in half.warnings[0]
 
 
 KEYS, DIRECTIONS = vectors()
@@ -296,7 +299,7 @@ def test_dimensions_that_cannot_be_are_refused(words):
 
 
 def test_columns_that_nobody_knows_are_named():
-    assert found(changed(epoch=STEPS, risk=STEPS)).idle == ["epoch"]
+    assert found(changed(epoch=STEPS, risk=STEPS)).warnings == ["the data: not used: epoch"]
 
 
 FILES = {

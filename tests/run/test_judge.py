@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import orderparams as op
+from orderparams.config import to_toml
 from orderparams.errors import ConfigurationError
 from orderparams.run.innovations import innovations
 
@@ -154,6 +155,15 @@ def test_the_command_answers_in_json(run, table, monkeypatch):
     assert answer["file"] == "stdin-judged.h5"
     assert len(answer["warnings"]) == 1
     assert np.shape(answer["innovation"]) == np.shape(answer["predicted"])
+
+
+def test_a_configuration_comes_from_standard_input(run, table, tmp_path, monkeypatch):
+    text = op.load(PRESET, {"title": "From a pipe"})
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(to_toml(text).encode())))
+    (tmp_path / "sgd.csv").write_text(written(table))
+    status, out, err = run("judge", "sgd.csv", "-", "--dimension", 800)
+    assert (status, err) == (0, "")
+    assert out.startswith("From a pipe\n")
 
 
 COMMANDS = {
