@@ -249,7 +249,14 @@ def test_a_verdict_is_kept(found, tmp_path):
     first = (found.measured[:, 1:, 0] - found.predicted[..., 0]) / found.standard_deviation[..., 0]
     np.testing.assert_allclose(first, found.innovation[..., 0], rtol=1e-3)
     figure = found.plot()
-    assert len(figure.axes[0].lines) == 7
+    *panels, last = figure.axes
+    assert len(last.lines) == 5 + 3
+    for axes, names in zip(panels, (("m", 2), ("q", 3)), strict=True):
+        assert axes.get_ylabel().endswith(names[0])
+        assert len(axes.collections) == names[1] * 3
+    points, line = panels[0].lines[:2]
+    np.testing.assert_array_equal(points.get_ydata(), found.measured[0, :, 0])
+    np.testing.assert_array_equal(line.get_ydata()[1], found.predicted[0, 0, 0])
 
 
 DOUBTS = {

@@ -68,7 +68,8 @@ KINDS = {
     Innovations: Kind(
         "Theory and one simulation",
         findings.of_innovations,
-        "Innovations of each replica at the ends of intervals, normal numbers by chance",
+        "What was measured, on the theory from the time before; below, innovations of each replica "
+        "at the ends of intervals, normal numbers by chance",
     ),
     Scan: Kind("Scan", findings.of_scan, "What the points came to, over the varied parameters"),
     Evaluation: Kind("Order-parameter flow at one point", findings.of_evaluation, ""),

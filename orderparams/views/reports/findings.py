@@ -199,14 +199,15 @@ def of_validation(result: Validation) -> list[str]:
     ]
 
 
-def decided(answer: str, doubt: str, facts: dict[str, str]) -> str:
-    """The verdict, why the evidence cannot decide where it cannot, and the facts."""
+def decided(answer: str, doubt: str, facts: dict[str, str], reason: str = "") -> str:
+    """The verdict, why the evidence cannot decide where it cannot, or else the reason if there is
+    one, and the facts."""
     good = {"agree": True, "disagree": False}.get(answer)
     words = f"Theory and simulation {answer}."
     if good is None:
         words = "Inconclusive: the evidence cannot decide whether theory and simulation agree."
-    doubts = [items(doubt.splitlines())] if doubt else []
-    return section("Verdict", verdict(words, good=good), *doubts, terms(facts, "facts"))
+    why = [items(doubt.splitlines())] if doubt else [paragraph(reason)] if reason else []
+    return section("Verdict", verdict(words, good=good), *why, terms(facts, "facts"))
 
 
 def of_innovations(result: Innovations) -> list[str]:
@@ -221,6 +222,7 @@ def of_innovations(result: Innovations) -> list[str]:
         "dimension": f"{result.dimension}",
         "replicas": f"{replicas}",
         "intervals": f"{intervals}",
+        **{name: text for name, text in result.facts().items() if name not in TOLD},
     }
     deviations = np.sqrt(np.square(result.innovation).mean(axis=(0, 1)))
     rows = [
@@ -236,9 +238,13 @@ def of_innovations(result: Innovations) -> list[str]:
     )
     columns = ("order parameter", "mean", "root mean square")
     return [
-        decided(result.verdict, result.doubt, facts),
+        decided(result.verdict, result.doubt, facts, result.reason),
         section("Innovations", paragraph(about), table(columns, rows[:MOST_ROWS]), rest(len(rows))),
     ]
+
+
+TOLD = ("innovations", "spread", "means", "verdict", "reason")
+"""What the facts of innovations say that a page says otherwise."""
 
 
 def part(resolution: float) -> str:
