@@ -23,7 +23,8 @@ def places(labels: NDArray[Any] | None, count: int, place: str) -> Whole:
     """
     if labels is None:
         return np.arange(count)[None]
-    known, first, replica = np.unique(labels, return_index=True, return_inverse=True)
+    names = labels.astype(str)
+    known, first, replica = np.unique(names, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rows = [np.flatnonzero(replica == number) for number in order]
     for number, own in zip(order[1:], rows[1:], strict=True):

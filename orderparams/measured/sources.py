@@ -15,7 +15,7 @@ from orderparams import standard_input
 from orderparams.config import parse, parse_toml
 from orderparams.config.values import nearest, shown
 from orderparams.errors import ConfigurationError, FileError, reason
-from orderparams.measured.tables import GROUP, of_columns, read_table
+from orderparams.measured.tables import GROUP, dimension_in, of_columns, read_table
 from orderparams.measured.written import Written
 from orderparams.models.schedule import schedule_of
 from orderparams.phases import LOG
@@ -114,10 +114,11 @@ def of_export(
     own = {name.removeprefix(prefix): of for name, of in arrays.items() if name.startswith(prefix)}
     found = own or {name: of for name, of in arrays.items() if "/" not in name}
     problem = None
-    if "config" in attributes:
+    if attributes.get("program") == PROGRAM and "config" in attributes:
         problem = parse(parse_toml(str(attributes["config"])))
-    dimension = attributes.get("dimension", found.get("dimension"))
-    return Written(place, found, None if dimension is None else int(dimension), problem)
+    given = attributes.get("dimension", found.get("dimension"))
+    dimension = None if given is None else dimension_in(np.asarray(given), place)
+    return Written(place, found, dimension, problem)
 
 
 def about(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
@@ -162,4 +163,14 @@ def of_object(data: Any) -> Written:
             "expected the path of a CSV, npz or HDF5 file, arrays by name, a data frame or a "
             f"simulation, got {shown(data)}"
         )
-    return of_export({str(name): np.asarray(of) for name, of in data.items()}, {}, "the data")
+    return of_export({str(name): array(of, str(name)) for name, of in data.items()}, {}, "the data")
+
+
+def array(values: Any, name: str) -> NDArray[Any]:
+    """What an array can be made of."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ConfigurationError(
+            f"the data: {name} is no array, but {shown(values)}; its rows are of different lengths"
+        ) from None

@@ -56,7 +56,16 @@ def of_columns(columns: Columns, place: str) -> Written:
     """Columns (N,) of texts or numbers, in either form."""
     if {*columns} >= TIDY:
         return of_numbers(columns, place)
-    return Written(place, columns)
+    known = columns.get("dimension")
+    return Written(place, columns, None if known is None else dimension_in(known, place))
+
+
+def dimension_in(cells: NDArray[Any], place: str) -> int:
+    """The dimension that data say, once or in every row."""
+    values = set(numbers(cells, "dimension", place).ravel().tolist())
+    if len(values) != 1 or not (value := values.pop()) >= 1 or value % 1:
+        raise ConfigurationError(f"{place}: dimension is to be one whole number from 1 on")
+    return int(value)
 
 
 def of_numbers(columns: Columns, place: str) -> Written:
@@ -75,7 +84,7 @@ def of_numbers(columns: Columns, place: str) -> Written:
         chosen = columns["variable"] == variable
         rows = {name: values[chosen] for name, values in columns.items()}
         if variable == "dimension":
-            dimension = int(float(rows["value"][0]))
+            dimension = dimension_in(rows["value"], place)
         elif axes := axes_of(variable, rows):
             arrays |= array_of(variable, axes, rows, place)
     return Written(place, arrays, dimension)
@@ -110,6 +119,8 @@ def array_of(
 
 def numbers(cells: NDArray[Any], name: str, place: str) -> NDArray[np.float64]:
     """Cells as numbers; :class:`ConfigurationError` for what is none."""
+    if np.asarray(cells).dtype.kind in "cmM":
+        raise ConfigurationError(f"{place}: {name} is of the type {cells.dtype}; give real numbers")
     try:
         return np.asarray(cells).astype(np.float64)
     except (TypeError, ValueError):

@@ -92,6 +92,7 @@ OBJECTS = {
     "times": {**WHOLE, "time": STEPS * 5 / D + 1e-4},
     "frame": pandas.DataFrame(COLUMNS),
     "indexed": pandas.DataFrame(COLUMNS).set_index("step"),
+    "dimension": {**COLUMNS, "dimension": 1000},
     "structured": np.genfromtxt(io.StringIO(text(COLUMNS)), delimiter=",", names=True),
 }
 
@@ -285,6 +286,9 @@ def test_vectors_that_do_not_fit_are_refused(words):
 OF_DIMENSIONS = {
     "'dimension' is missing: the data does not say": (COLUMNS, None),
     "is 2, in which 2 vectors and 1 hidden direction": (COLUMNS, 2),
+    "dimension is to be one whole number": ({**COLUMNS, "dimension": STEPS + 1}, None),
+    "dimension is of the type complex128": ({**COLUMNS, "dimension": 1j}, None),
+    "dimension is no array, but": ({**COLUMNS, "dimension": [[1], [2, 3]]}, None),
     "is 300, and the data is of D = 400; leave it out": (
         {"keys": KEYS, "directions": DIRECTIONS, "step": [0, 100, 200]},
         300,

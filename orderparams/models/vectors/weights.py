@@ -30,8 +30,9 @@ def overlaps_of(vectors: NDArray[Any], hidden: Array) -> dict[str, Array]:
     for index in np.ndindex(*leading):
         learned = np.asarray(vectors[index], dtype=np.float64)
         against = hidden[index[0]] if hidden.ndim == 3 else hidden
-        overlap[index] = learned @ against.T / dimension
-        own[index] = learned @ learned.T / dimension
+        with np.errstate(over="ignore", invalid="ignore"):  # of SGD that has diverged
+            overlap[index] = learned @ against.T / dimension
+            own[index] = learned @ learned.T / dimension
     return {"overlap": overlap, "self_overlap": own}
 
 
