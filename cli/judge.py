@@ -91,7 +91,7 @@ def judge(
     path = options.target(output, f"{name}-judged", force=force)
     written = read_data(data)
     source = configuration(written, config)
-    problem, warnings = given.load(source, assignments, "judge", quiet=quiet or as_json)
+    problem, warnings = given.load(source, assignments, "judge", quiet=quiet or as_json, rule="sgd")
     if not (quiet or as_json):
         options.announce_compilation()
 

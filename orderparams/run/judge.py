@@ -85,8 +85,9 @@ def judge(
         dimension = integer(1, LARGEST)(plain(dimension), "dimension")
     with phase("reading the data"):
         written = read_data(data)
-    problem = heed(load(configuration(written, source), settings=settings), "judge")
+    problem = load(configuration(written, source), settings=settings)
     check_of("training.rule", type(problem))(rule or "sgd", "rule")
+    problem = heed(by_rule(problem, "sgd"), "judge")
     with heard(progress, lambda line: line) as told:
         found, warnings = judged(written, problem, dimension, rule or "sgd", false_alarm, told)
     warn("; ".join(warnings))
@@ -114,8 +115,7 @@ def judged(
     told: Report | None,
 ) -> tuple[Innovations, list[str]]:
     """The verdict on data and a problem, and warnings."""
-    training = dataclasses.replace(problem.training, rule=rule)
-    problem = dataclasses.replace(problem, training=training)
+    problem = by_rule(problem, rule)
     known(problem)
     with phase("the order parameters of the data"):
         found = measured(written, problem, dimension)
@@ -130,6 +130,14 @@ def judged(
         told=told,
     )
     return dataclasses.replace(result, origin=written.place), found.warnings
+
+
+def by_rule(problem: Any, rule: str) -> Problem:
+    """The same problem by another rule of the theory."""
+    found: Problem = dataclasses.replace(
+        problem, training=dataclasses.replace(problem.training, rule=rule)
+    )
+    return found
 
 
 def known(problem: Problem) -> None:

@@ -157,6 +157,16 @@ def test_the_command_answers_in_json(run, table, monkeypatch):
     assert np.shape(answer["innovation"]) == np.shape(answer["predicted"])
 
 
+def test_a_gradient_flow_has_steps_here(run, tmp_path):
+    """A preset of gradient flow, judged as SGD, uses the settings of steps."""
+    (tmp_path / "sgd.csv").write_text("step,m_1,q_1_1\n0,0.01,0.011\n300,0.1,0.05\n")
+    steps = ("-s", "training.learning_rate=2", "-s", "training.batch_size=2")
+    status, out, err = run("judge", "sgd.csv", "single-head", "--dimension", 300, *steps)
+    assert status in (0, 4, 7)
+    assert err == ""
+    assert "SGD, learning rate 2, batch size 2" in out
+
+
 def test_a_configuration_comes_from_standard_input(run, table, tmp_path, monkeypatch):
     text = op.load(PRESET, {"title": "From a pipe"})
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(to_toml(text).encode())))
