@@ -28,11 +28,12 @@ REPLICA = "replica"
 
 
 class Measured(NamedTuple):
-    """A problem in the dimension of the data; times (T,), order parameters (R, T, …) by name, and
-    warnings."""
+    """A problem in the dimension of the data; times (T,), whether steps have told them, order
+    parameters (R, T, …) by name, and warnings."""
 
     problem: Problem
     time: Array
+    stepped: bool
     parameters: dict[str, Array]
     warnings: list[str]
 
@@ -55,7 +56,8 @@ def measured(written: Written, problem: Problem, dimension: int | None) -> Measu
     time = time_of(clocks["time"][0] if "time" in clocks else None, step, problem, place)
     idle = f"{place}: not used: {', '.join(named.idle)}" if named.idle else ""
     told = [idle, check_scales(problem, time, state, place)]
-    return Measured(as_run(problem, time, state), time, state, list(filter(None, told)))
+    stepped = step is not None
+    return Measured(as_run(problem, time, state), time, stepped, state, list(filter(None, told)))
 
 
 def as_run(problem: Any, time: Array, state: dict[str, Array]) -> Problem:

@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from orderparams import arguments
 from orderparams.config import Problem
 from orderparams.config.plain import plain
@@ -13,10 +16,11 @@ from orderparams.config.sections import check_of
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed, warn
 from orderparams.config.values import integer
-from orderparams.errors import ConfigurationError
-from orderparams.measured.measure import measured
+from orderparams.errors import ConfigurationError, SolverError
+from orderparams.measured.measure import Measured, measured
 from orderparams.measured.sources import Data, read_data
 from orderparams.measured.written import Written
+from orderparams.models.schedule import CONSTANT, schedule_of
 from orderparams.phases import phase
 from orderparams.progress import heard
 from orderparams.results.comparison import FALSE_ALARM
@@ -25,6 +29,7 @@ from orderparams.run.innovations import innovations
 from orderparams.run.restarts import with_fluctuations
 from orderparams.sources import Source, load
 
+Array = NDArray[np.float64]
 Report = Callable[[float, str], None]
 
 LARGEST = 2**53
@@ -119,17 +124,37 @@ def judged(
     known(problem)
     with phase("the order parameters of the data"):
         found = measured(written, problem, dimension)
-    size = found.problem.simulation.dimension
-    result = innovations(
-        found.problem,
-        size,
-        found.time,
-        found.parameters,
-        rule=rule,
-        false_alarm=false_alarm,
-        told=told,
+    result = held_against(found, found.time, rule, false_alarm, told)
+    warnings = found.warnings
+    if result.verdict == "disagree" and is_of_steps(found, rule, false_alarm, told):
+        rate = f"{found.problem.training.learning_rate:g}"
+        warnings.append(
+            f"{written.place}: time looks like step/D; with time multiplied by the learning rate "
+            f"{rate}, theory and simulation agree"
+        )
+    return dataclasses.replace(result, origin=written.place), warnings
+
+
+def held_against(
+    found: Measured, time: Array, rule: str, false_alarm: float, told: Report | None
+) -> Innovations:
+    """The verdict on what was measured at these times."""
+    problem: Any = found.problem
+    size = problem.simulation.dimension
+    return innovations(
+        problem, size, time, found.parameters, rule=rule, false_alarm=false_alarm, told=told
     )
-    return dataclasses.replace(result, origin=written.place), found.warnings
+
+
+def is_of_steps(found: Measured, rule: str, false_alarm: float, told: Report | None) -> bool:
+    """Whether times that no steps have told are steps over D: then the theory agrees."""
+    rate = found.problem.training.learning_rate
+    if found.stepped or rate == 1 or schedule_of(found.problem) is not CONSTANT:
+        return False
+    try:
+        return held_against(found, rate * found.time, rule, false_alarm, told).verdict == "agree"
+    except SolverError:
+        return False
 
 
 def by_rule(problem: Any, rule: str) -> Problem:

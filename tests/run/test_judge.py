@@ -70,6 +70,13 @@ def test_a_wrong_theory_disagrees(replica, table, name):
     assert found.least_pvalue < 1e-6
 
 
+def test_times_that_are_steps_over_d_are_recognised(table):
+    data = {"time": table["step"] / 800, **{key: table[key] for key in table if key != "step"}}
+    with pytest.warns(op.IgnoredSettingWarning, match="time looks like step/D"):
+        found = op.judge(data, PRESET, dimension=800)
+    assert found.verdict == "disagree"
+
+
 def test_weight_decay_that_the_theory_has_not_disagrees():
     """By whole vectors, of two replicas."""
     settings = {
