@@ -40,9 +40,11 @@ REMEDIES = {
     -1.0: "multiply {} by D",
 }
 
-CLOSE, CHANCE = 0.1, 5.0
-"""How far data may begin from the start of the configuration: as a part of its largest entry, and
-in units of what random vectors in R^D scatter by."""
+CLOSE = 0.1
+"""How far data may begin from a start that is given, as a part of its largest entry."""
+
+CHANCE = 5.0
+"""The same from the average of random vectors in R^D, in units of what they scatter by."""
 
 
 def check_scales(problem: Any, time: Array, state: State, place: str) -> str:
@@ -110,15 +112,17 @@ def slips(problem: Any, first: State, *, impossible: bool) -> dict[str, float]:
     start = start_of(problem)
     against, square = first[crossed.name], first[own.name]
     size = float(np.abs(start[own.name]).max())
-    far = CLOSE * float(np.abs(start[crossed.name]).max()) + CHANCE * np.sqrt(size / dimension)
-    wide = (CLOSE + CHANCE * np.sqrt(2 / dimension)) * size
+    if problem.initial.kind == "random":
+        far, wide = CHANCE * np.sqrt(size / dimension), CHANCE * np.sqrt(2 / dimension) * size
+    else:
+        far, wide = CLOSE * float(np.abs(start[crossed.name]).max()), CLOSE * size
     powers = sorted(itertools.product((0.0, *POWERS), repeat=2), key=lambda two: sum(map(abs, two)))
     meant = problem.initial.kind == "random" and not impossible
     for one, other in powers:
         if meant and one and not other:
             continue
-        near = np.abs(against / dimension**one - start[crossed.name]).max() < far
-        if near and np.abs(square / dimension**other - start[own.name]).max() < wide:
+        near = np.abs(against / dimension**one - start[crossed.name]).max() <= far
+        if near and np.abs(square / dimension**other - start[own.name]).max() <= wide:
             found = {crossed.symbol: one, own.symbol: other}
             return {name: power for name, power in found.items() if power}
     return {}

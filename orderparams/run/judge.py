@@ -121,7 +121,7 @@ def judged(
 ) -> tuple[Innovations, list[str]]:
     """The verdict on data and a problem, and warnings."""
     problem = by_rule(problem, rule)
-    known(problem)
+    with_fluctuations(problem, "compare with orderparams validate, which simulates by itself")
     with phase("the order parameters of the data"):
         found = measured(written, problem, dimension)
     result = held_against(found, found.time, rule, false_alarm, told)
@@ -163,8 +163,3 @@ def by_rule(problem: Any, rule: str) -> Problem:
         problem, training=dataclasses.replace(problem.training, rule=rule)
     )
     return found
-
-
-def known(problem: Problem) -> None:
-    """:class:`ConfigurationError` where the fluctuations of SGD are not known."""
-    with_fluctuations(problem, "compare with orderparams validate, which simulates by itself")
