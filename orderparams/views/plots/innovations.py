@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from orderparams.results.innovations import Innovations
 from orderparams.views.plots import legends
+from orderparams.views.plots.bands import WIDE
 from orderparams.views.plots.courses import time_label
 from orderparams.views.plots.deviations import VERDICTS
 from orderparams.views.plots.layout import Row, blank, fitted, place
@@ -28,9 +29,6 @@ MOST_NAMED = 12
 LEVEL = 0.05
 """Of independent normal numbers, the part beyond the lines."""
 
-WIDE = 2.0
-"""Standard deviations to each side of what the theory predicts."""
-
 WIDE_RANGE = 20.0
 """Largest size from which on small innovations could not be seen on a linear axis."""
 
@@ -40,7 +38,7 @@ HIGH, HIGHER = 1.75, 2.2
 
 def plot_innovations(result: Innovations, request: Request) -> Figure:
     """A panel for each kind of order parameter, and below them all innovations."""
-    kinds = np.array([label.partition("_")[0] for label in result.parameter])
+    kinds = np.array([label.rpartition("_")[0] or label for label in result.parameter])
     known = {one.symbol: one for one in result.order_parameters}
     rows = [Row((1.0,) * len(set(kinds)), HIGH), Row((1.0,), HIGHER)]
     figure = blank(rows, request)
