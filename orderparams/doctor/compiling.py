@@ -28,6 +28,11 @@ RELU: dict[str, Any] = {"network.activation": "relu"}
 ERF: dict[str, Any] = {"attention.activation": "erf"}
 NOISY: dict[str, Any] = {"training.rule": "sgd", "expectation.samples": 256}
 APART: dict[str, Any] = {"initial": {"variance": 0.0}}
+MANY: dict[str, Any] = {
+    "attention.heads": 10,
+    "initial": {"variance": 1.0},
+    "expectation.tolerance": 0.001,
+}
 SOFTPLUS: dict[str, Any] = {"attention.activation": "softplus"}
 
 REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -48,6 +53,7 @@ REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "in context": ("evaluate", "in-context-pairs", {}),
     "sampling": ("evaluate", "two-stage", SAMPLED),
     "Bayes-softmax": ("evaluate", "bayes-softmax", {}),
+    "Bayes-softmax of many heads": ("evaluate", "bayes-softmax", MANY),
     "mass on nothing": ("evaluate", "softmax-1", {}),
     "softplus": ("evaluate", "two-stage", SOFTPLUS),
     "sampling of softplus": ("evaluate", "two-stage", SOFTPLUS | SAMPLED),

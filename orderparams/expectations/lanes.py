@@ -123,6 +123,41 @@ def maximum(_context: Any, a: Any, b: Any) -> Any:
 
 
 @instruction
+def choose(_context: Any, a: Any, b: Any, larger: Any, other: Any) -> Any:
+    """``larger`` in the lanes where a > b, else ``other``."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        left, right, first, second = (register(builder, value) for value in arguments)
+        return builder.select(builder.fcmp_ordered(">", left, right), first, second)
+
+    return Vector(a, b, larger, other), generate
+
+
+@instruction
+def square_root(_context: Any, x: Any) -> Any:
+    """√x, rounded once."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(REGISTER, [REGISTER])
+        name = f"llvm.sqrt.v{LANES}f64"
+        function = numba_utilities.get_or_insert_function(builder.module, kind, name)
+        return builder.call(function, arguments)
+
+    return Vector(x), generate
+
+
+@instruction
+def differing_bits(_context: Any, a: Any, b: Any) -> Any:
+    """The numbers whose bits are those in which a and b differ."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        left, right = (builder.bitcast(register(builder, value), BITS) for value in arguments)
+        return builder.bitcast(builder.xor(left, right), REGISTER)
+
+    return Vector(a, b), generate
+
+
+@instruction
 def lane_sum(_context: Any, x: Any) -> Any:
     """Sum of the lanes, from the first to the last."""
 

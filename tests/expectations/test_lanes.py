@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from orderparams.expectations.lanes import (
     LANES,
+    choose,
+    differing_bits,
     fma,
     in_octave,
     lane_sum,
@@ -22,6 +24,7 @@ from orderparams.expectations.lanes import (
     power_of_two,
     row_vectors,
     splat,
+    square_root,
     store,
     vectors,
 )
@@ -41,6 +44,24 @@ def operate(a: Array, b: Array, number: float, out: Array) -> None:
     x *= y
     x /= number
     found[13] = x
+
+
+@njit
+def pick(a: Array, b: Array, out: Array) -> None:
+    x, y, found = vectors(a)[0], vectors(b)[0], vectors(out)
+    found[0], found[1] = choose(x, y, 1.0, x), choose(0.0, x, y, 2.0)
+    found[2], found[3] = square_root(x * x), differing_bits(x, y)
+
+
+def test_choices_roots_and_bits() -> None:
+    x, y = np.random.default_rng(1).standard_normal((2, LANES))
+    out = np.empty((4, LANES))
+    pick(x[None], y[None], out)
+    np.testing.assert_array_equal(out[0], np.where(x > y, 1.0, x))
+    np.testing.assert_array_equal(out[1], np.where(x < 0.0, y, 2.0))
+    np.testing.assert_array_equal(out[2], np.sqrt(x * x))
+    bits = x.view(np.int64) ^ y.view(np.int64)
+    np.testing.assert_array_equal(out[3].view(np.int64), bits)
 
 
 def test_operations() -> None:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
-from orderparams.expectations.joint.grids import Grid, sobol_points
+from orderparams.expectations.joint.grids import Grid
 from orderparams.expectations.joint.logits import Split, cheapest, splits
+from orderparams.expectations.joint.random_nodes import Stretch, random_nodes
 from orderparams.expectations.joint.resolution import Resolution, hermite_rule
-from orderparams.expectations.joint.scores import Nodes, grid_nodes, joined, logit_nodes
+from orderparams.expectations.joint.scores import Nodes, grid_nodes
 from orderparams.expectations.joint.smoothing import Smoothing
 
 Array = NDArray[np.float64]
@@ -95,42 +95,28 @@ def shares(masses: Array, count: int) -> list[slice]:
 def random_law(tokens: Tokens, count: int, replica: int, resolution: Resolution, cut: float) -> Law:
     """The laws from one randomisation of a Sobol' sequence.
 
-    ``count`` points for the noise, whose last coordinate selects tilts, and about as many for all
-    components together, by their masses.
+    Of the noise, ``count`` points follow the law itself, and about as many the law tilted by
+    e^{χ_h}, of each head its share, so that those among many tokens that matter are not missed:
+    weights are those of the mixture, whose density is at least half of the law's. All components
+    together have about ``count`` points, by their masses.
     """
     axes, common, _ = tokens.splits[0]
-    noise = tokens.numbers == NOISE
-    parts = shares(np.where(noise, 0.0, tokens.masses), count)
-    last = int(max(part.stop for part in parts))
-    normals = sobol_points(max(count, 1 << (last - 1).bit_length()), axes.shape[1] + 1, replica)
-    points = normals[:, :-1] @ axes.T
-    nodes = []
-    for token, (mean, mass, part) in enumerate(
-        zip(tokens.means, tokens.masses, parts, strict=True)
-    ):
-        if noise[token]:
-            nodes.append(logit_nodes(*tilted(mean, axes, points[:count], normals[:count, -1])))
-        else:
-            length = part.stop - part.start
-            weights = np.full(length, mass / length)
-            nodes.append(logit_nodes(mean + points[part], weights, token, 1))
+    covariance = axes @ axes.T
+    stretches = []
+    is_noise = tokens.numbers == NOISE
+    for token in np.flatnonzero(is_noise):
+        mean = tokens.means[token]
+        heights = mean + 0.5 * np.diag(covariance)
+        total = float(np.logaddexp.reduce(heights))
+        chances = np.exp(heights - total)
+        stretches.append(Stretch(slice(0, count), mean, 0.5, int(token), 0, total))
+        for head, part in enumerate(shares(chances, count)):
+            tilted, mass = mean + covariance[head], 0.5 * float(chances[head])
+            stretches.append(Stretch(part, tilted, mass, int(token), 0, total))
+    own = np.flatnonzero(~is_noise)
+    for token, part in zip(own, shares(tokens.masses[own], count), strict=True):
+        mass = float(tokens.masses[token])
+        stretches.append(Stretch(part, tokens.means[token], mass, int(token), 1, -np.inf))
     smoothing = Smoothing.of(common, resolution, cut)
     assert smoothing is not None  # as there are no tilts to interpolate
-    return Law(joined(nodes), smoothing)
-
-
-def tilted(mean: Array, axes: Array, points: Array, selecting: Array) -> tuple[Array, Array]:
-    """Random logits (2n, H) of a noise token and their weights, from points (n, H) of the law.
-
-    Half of them follow the law itself, half the law tilted by e^{χ_h} with the h that a normal
-    number (n,) selects, so that those among many tokens that matter are not missed. No node's ratio
-    of the two densities exceeds two.
-    """
-    covariance = axes @ axes.T
-    tilts = mean + 0.5 * np.diag(covariance)
-    total = np.logaddexp.reduce(tilts)
-    selected = np.searchsorted(np.cumsum(np.exp(tilts - total))[:-1], ndtr(selecting))
-    logits = mean + points
-    logits = np.concatenate([logits, logits + covariance[selected]])
-    ratio = np.logaddexp(0.0, np.logaddexp.reduce(logits, axis=1) - total)
-    return logits, np.exp(-ratio) / len(points)
+    return Law(random_nodes(stretches, axes, replica), smoothing)

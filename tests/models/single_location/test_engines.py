@@ -72,6 +72,7 @@ def test_how_expectations_were_taken_comes_with_the_result(monkeypatch: pytest.M
     first, before = engine.evaluate(*heads(1.0)), dict(vars(engine))
     with monkeypatch.context() as patch:
         patch.setattr(joint, "LARGEST_GRID", 0)
+        patch.setattr(joint, "LARGEST_NET", 0)
         coarse, risk = engine.evaluate(*heads(1.0)), engine.risk(*heads(1.0))
     again = engine.evaluate(*heads(1.0))
     assert [first.engine, coarse.engine, again.engine] == [
@@ -102,6 +103,7 @@ def test_a_run_names_all_ways_that_it_met(alone: bool, monkeypatch: pytest.Monke
     assert flow.engine_name == "quadrature"
     with monkeypatch.context() as patch:
         patch.setattr(joint, "LARGEST_GRID", 0)
+        patch.setattr(joint, "LARGEST_NET", 0)
         take()
     assert flow.engine_name.startswith("quadrature, in part quasi-Monte Carlo")
 

@@ -541,6 +541,7 @@ def test_quasi_monte_carlo(length: int, monkeypatch: pytest.MonkeyPatch) -> None
     weights, bias = some_heads(3)
     exact = evaluate(make_task(MIXTURE, length), weights, bias, gradient_covariance=True)
     monkeypatch.setattr(joint, "LARGEST_GRID", 0)
+    monkeypatch.setattr(joint, "LARGEST_NET", 0)
     engine = JointQuadrature(make_task(MIXTURE, length), BAYES, 3)
     moments = engine.evaluate(weights, bias, np.ones(3), gradient_covariance=True)
     assert moments.engine == "quasi-Monte Carlo"
@@ -550,6 +551,23 @@ def test_quasi_monte_carlo(length: int, monkeypatch: pytest.MonkeyPatch) -> None
     assert change[-9:].max() <= moments.gradient_covariance_error
     again = engine.evaluate(weights, bias, np.ones(3), gradient_covariance=True)
     assert np.array_equal(values(again), values(moments))
+
+
+def test_quasi_monte_carlo_takes_the_points_that_an_error_needs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And no more; each error covers the difference from the grid."""
+    weights, bias = some_heads(3)
+    exact = evaluate(make_task(MIXTURE), weights, bias)
+    monkeypatch.setattr(joint, "LARGEST_GRID", 0)
+    monkeypatch.setattr(joint, "FEWEST_POINTS", 1024)
+    errors = []
+    for tolerance in (1e-3, 2e-5):
+        engine = JointQuadrature(make_task(MIXTURE), BAYES, 3, tolerance=tolerance)
+        moments = engine.evaluate(weights, bias, np.ones(3))
+        assert np.abs(values(moments) - values(exact)).max() <= moments.error <= tolerance
+        errors.append(moments.error)
+    assert errors[1] < 0.2 * errors[0]
 
 
 def test_scalar_target_has_the_same_gradient() -> None:

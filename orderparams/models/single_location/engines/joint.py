@@ -29,6 +29,8 @@ from orderparams.expectations.joint.tokens import NOISE, Law, Tokens, grid_law, 
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.engines import Moments, Risk
 from orderparams.models.single_location.task import Task
+from orderparams.ordered import ordered
+from orderparams.processors import threads
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -45,7 +47,12 @@ WIDEST = 2000.0
 FARTHEST = 1e5
 """Distance of the scores from zero up to which their differences keep enough digits."""
 
-SOBOL_POINTS = 32768
+FEWEST_POINTS = 32768
+"""Points of a randomisation; four times as many while the error exceeds the tolerance."""
+
+LARGEST_NET = 32_000_000
+"""Numbers that the nodes of one randomisation may hold."""
+
 REPLICAS = 8
 RANDOM = Resolution(1e-8)
 """For what is one-dimensional beside quasi-Monte Carlo nodes."""
@@ -57,9 +64,10 @@ class JointQuadrature:
     What all logits of a token share is convolved. The law of the rest of its score comes from a
     grid along principal axes, with as many nodes per axis as its variance asks for: a tensor grid,
     sparse in axes of small variance. Where no affordable grid reaches an error of 1e-5, it comes
-    from randomised quasi-Monte Carlo points in as many dimensions as there are heads, less one, and
-    the error estimate is four standard errors of the mean over independent randomisations; the
-    result's ``engine`` is then "quasi-Monte Carlo".
+    from randomised quasi-Monte Carlo points in as many dimensions as there are heads, less one, as
+    many as the tolerance asks for or memory holds, and the error estimate is four standard errors
+    of the mean over independent randomisations; the result's ``engine`` is then "quasi-Monte
+    Carlo".
     """
 
     name = "quadrature"
@@ -132,10 +140,18 @@ class JointQuadrature:
         found = converge(on_grid, self.tolerance, sizes, judged)
         if found is not None:
             return *found, self.name
-        sampled = [values(self._random(tokens, r), RANDOM)[0] for r in range(REPLICAS)]
-        errors = 4.0 * np.std(sampled, axis=0, ddof=1) / np.sqrt(REPLICAS)
-        errors += BOUND * RANDOM.error * sizes
-        return np.mean(sampled, axis=0), errors, "quasi-Monte Carlo"
+        points, most = FEWEST_POINTS, self._most_points(tokens)
+        while True:
+
+            def once(replica: int, points: int = points) -> Array:
+                return values(self._random(tokens, replica, points), RANDOM)[0]
+
+            sampled = list(ordered(once, range(REPLICAS), threads()))
+            errors = 4.0 * np.std(sampled, axis=0, ddof=1) / np.sqrt(REPLICAS)
+            errors += BOUND * RANDOM.error * sizes
+            if errors[:judged].max() <= self.tolerance or points >= most:
+                return np.mean(sampled, axis=0), errors, "quasi-Monte Carlo"
+            points = min(4 * points, most)
 
     def _tokens(self, weights: Array, bias: Array) -> list[Tokens]:
         """The noise token together with the components that differ from it in their means alone,
@@ -196,12 +212,18 @@ class JointQuadrature:
             left -= found.nodes.size
         return laws
 
-    def _random(self, tokens: Sequence[Tokens], replica: int) -> list[Law]:
+    def _random(self, tokens: Sequence[Tokens], replica: int, points: int) -> list[Law]:
         """Laws of the scores from quasi-Monte Carlo nodes in one randomisation."""
         return [
-            random_law(some, SOBOL_POINTS, replica, RANDOM, RANDOM.cut(self._many(some)))
+            random_law(some, points, replica, RANDOM, RANDOM.cut(self._many(some)))
             for some in tokens
         ]
+
+    def _most_points(self, tokens: Sequence[Tokens]) -> int:
+        """Points of a randomisation whose nodes, about four for each, can be held."""
+        largest = LARGEST_NET * (LARGEST_APART if self.nodes_apart else 1.0)
+        points = int(largest / ((3 + self.heads) * (3 + len(tokens))))
+        return max(FEWEST_POINTS, 1 << points.bit_length() >> 1)
 
     def _many(self, tokens: Tokens) -> float:
         """Number of tokens of which each may be the one far out in the tail."""
