@@ -87,13 +87,14 @@ def splits(loadings: Array) -> list[Split]:
 
 def cheapest(ways: Sequence[Split], resolution: Resolution, cut: float) -> tuple[Split, Smoothing]:
     """The split that needs the fewest nodes, and how its common part smooths."""
-    chosen, least = None, np.inf
-    for split in ways:
-        count = split.interpolated(resolution)
-        size = count * float(np.prod(axis_sizes(resolution, cut)[places(split.slopes)]))
-        if size < least:
-            smoothing = Smoothing.of(split.common, resolution, cut, int(count))
-            if smoothing is not None:
-                chosen, least = (split, smoothing), size
-    assert chosen is not None  # there is one without a tilt
-    return chosen
+    counts = [split.interpolated(resolution) for split in ways]
+    per_axis = axis_sizes(resolution, cut)
+    sizes = [
+        count * float(np.prod(per_axis[places(split.slopes)]))
+        for split, count in zip(ways, counts, strict=True)
+    ]
+    for which in np.argsort(sizes, kind="stable"):
+        smoothing = Smoothing.of(ways[which].common, resolution, cut, int(counts[which]))
+        if smoothing is not None:
+            return ways[which], smoothing
+    raise AssertionError("there is one without a tilt")

@@ -362,11 +362,7 @@ def score_derivatives(adjoints: Array) -> tuple[Array, Array]:
     """
     tokens, _, size = adjoints.shape
     single, pair = np.zeros((2, tokens, 5, size))
-    for j in range(3):
-        adjoint = adjoints[:, j]
-        single[:, j] += j * adjoint
-        single[:, j + 1] -= adjoint
-        pair[:, j] += j * (j - 1) * adjoint
-        pair[:, j + 1] -= 2 * j * adjoint
-        pair[:, j + 2] += adjoint
+    one, two, three = adjoints[:, 0], adjoints[:, 1], adjoints[:, 2]
+    single[:, 1], single[:, 2], single[:, 3] = two - one, 2.0 * three - two, -three
+    pair[:, 2], pair[:, 3], pair[:, 4] = one - 2.0 * two + 2.0 * three, two - 4.0 * three, three
     return single, pair
