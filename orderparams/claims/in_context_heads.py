@@ -213,9 +213,7 @@ def one_sign_is_stuck() -> Evidence:
     risks = np.array(kinds)
     part, error = sum(stuck) / STARTS, (0.25 * 0.75 / STARTS) ** 0.5
     checks = [
-        close(
-            "part that gets stuck", 0.25, count / STARTS, absolute=3 * (0.25 * 0.75 / STARTS) ** 0.5
-        ),
+        close("part that gets stuck", 0.25, part, absolute=round(3 * error, 3)),
         above("linearised flow tells which", float(np.mean(np.equal(stuck, predicted))), 0.65),
         close("stuck: risk / single head", 1.0, farthest(risks[stuck]), relative=1e-3),
         close("others: risk / debiased GD", 1.0, farthest(risks[~np.array(stuck)]), relative=0.02),
