@@ -85,25 +85,33 @@ class Erf(NamedTuple):
             m[b, a] = m[a, b].swapaxes(1, 2)
         return Derivatives(alone, m)
 
-    def squares(self, means: Array, covariances: Array, v: Array, away: Array) -> Array:
-        """E[(away + Σ_j v_j φ_j)² φ′_h φ′_k] of each law, (C, H, H).
+    def tilted(
+        self, means: Array, covariances: Array, chosen: NDArray[np.int64]
+    ) -> tuple[Array, Array, Array]:
+        """E[φ′ … φ′ F] as a factor times E[F] of another law: factors (C, P), means (C, P, n) and
+        covariances (C, P, n, n), for the logits of each row of chosen (P, k) among n fields.
 
-        φ′_h φ′_k = (4/π) exp(−x_h² − x_k²) makes a Gaussian law another one: with S the covariance
-        and b the mean of (x_h, x_k), and N = (½I + S)⁻¹, its determinant is that of I + 2S to the
-        power −½, and −c N cᵀ is what it takes off a covariance, c that with (x_h, x_k).
+        φ′ … φ′ = (4/π)^(k/2) exp(−|x|²) makes a Gaussian law another one: with S the covariance
+        and b the mean of x (k,), and N = (½I + S)⁻¹, its determinant is that of I + 2S to the
+        power −½, and −c N cᵀ is what it takes off a covariance, c that with x.
         """
-        laws, count = means.shape
-        rows, columns = np.tril_indices(count)
-        chosen = np.stack([rows, columns], axis=1)  # (pairs, 2)
-        c = covariances[:, :, chosen].transpose(0, 2, 1, 3)  # (C, pairs, H, 2)
+        size = chosen.shape[1]
+        c = covariances[:, :, chosen].transpose(0, 2, 1, 3)  # (C, P, n, k)
         b = means[:, chosen]
-        s = c[:, np.arange(len(rows))[:, None], chosen]  # (C, pairs, 2, 2)
-        inverse = np.linalg.inv(0.5 * np.eye(2) + s)
+        s = c[:, np.arange(len(chosen))[:, None], chosen]  # (C, P, k, k)
+        inverse = np.linalg.inv(0.5 * np.eye(size) + s)
         taken = c @ inverse
         mean = means[:, None] - np.einsum("npha,npa->nph", taken, b)
         covariance = covariances[:, None] - taken @ c.swapaxes(2, 3)
         factor = np.exp(-0.5 * np.einsum("npa,npab,npb->np", b, inverse, b))
-        factor *= 4.0 / math.pi / np.sqrt(np.linalg.det(np.eye(2) + 2.0 * s))
+        factor *= (4.0 / math.pi) ** (0.5 * size)
+        return factor / np.sqrt(np.linalg.det(np.eye(size) + 2.0 * s)), mean, covariance
+
+    def squares(self, means: Array, covariances: Array, v: Array, away: Array) -> Array:
+        """E[(away + Σ_j v_j φ_j)² φ′_h φ′_k] of each law, (C, H, H)."""
+        laws, count = means.shape
+        rows, columns = np.tril_indices(count)
+        factor, mean, covariance = self.tilted(means, covariances, np.stack([rows, columns], 1))
         found = self.expected(mean.reshape(-1, count), covariance.reshape(-1, count, count))
         y = np.repeat(away, len(rows))
         square = y**2 + 2.0 * y * (found.value @ v) + (found.product @ v) @ v

@@ -3,7 +3,7 @@
                         linear          erf             softplus        others without closed forms
 on the manifold         closed forms    closed forms    quadrature      sampling
 elsewhere, and tied     closed forms    closed forms    sampling        sampling
-V                       closed form     sampling        sampling        sampling
+V                       closed form     logits sampled  sampling        sampling
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import Setup
 from orderparams.models.single_location.values.curved import CurvedValueSampling
 from orderparams.models.single_location.values.elementwise import ElementwiseValues
+from orderparams.models.single_location.values.elementwise_noise import ElementwiseNoise
 from orderparams.models.single_location.values.engine import Tied
 from orderparams.models.single_location.values.heads import Names
 from orderparams.models.single_location.values.manifold import ManifoldQuadrature, Reflected
@@ -46,6 +47,10 @@ def make_curved_engine(problem: Problem, setup: Setup, names: Names) -> Engine:
             covariance=covariance,
         )  # fmt: skip
 
+    def of_logits() -> ElementwiseNoise:
+        samples = settings.samples // 4  # a token's are worth as much as four of a sequence's
+        return ElementwiseNoise(task, activation, names.heads, samples=samples, seed=settings.seed)
+
     engine: Engine
     if kind == "sampling" or not exact:
         engine = sampling(problem.training.rule == "sgd")
@@ -55,7 +60,9 @@ def make_curved_engine(problem: Problem, setup: Setup, names: Names) -> Engine:
             if closed
             else ManifoldQuadrature(task, activation, names.heads, settings.tolerance)
         )
-        engine = Combined(engine, sampling(True)) if noisy else engine
+        tilted = hasattr(activation.curve, "tilted")
+        if noisy:
+            engine = Combined(engine, of_logits() if tilted else sampling(True))
     if manifold:
         return Reflected(engine, names.heads)
     return Tied(engine) if names.system == "tied" else engine

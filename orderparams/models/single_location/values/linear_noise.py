@@ -11,6 +11,7 @@ Stein's lemma, twice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +24,11 @@ Array = NDArray[np.float64]
 
 
 class Quadratic(NamedTuple):
-    """Of a kind of token: E[q], E[q²]; E[g gᵀ], E[q g gᵀ] and E[q² g gᵀ] (2H, 2H)."""
+    """Of a kind of token: E[q], E[q²] (1, 1); E[g gᵀ], E[q g gᵀ] and E[q² g gᵀ] (2H, 2H); of
+    several estimates with a leading axis each."""
 
-    mean: float
-    square: float
+    mean: Array
+    square: Array
     slopes: Array
     once: Array
     twice: Array
@@ -34,12 +36,21 @@ class Quadratic(NamedTuple):
 
 def noise_of_linear(task: Task, fields: Fields, head_weights: Array) -> Array:
     """V (2H, 2H) of weights [w; d] (2H,)."""
-    count, shares = len(fields.shares), fields.shares[1:]
-    noise, *parts = (moments(fields, c, head_weights, task.signal_variance) for c in range(count))
-    mean, square, *products = (
-        np.tensordot(shares, np.array(part), 1) for part in zip(*parts, strict=True)
+    kinds = range(len(fields.shares))
+    return noise_of_tokens(
+        task, [moments(fields, c, head_weights, task.signal_variance) for c in kinds]
     )
-    signal = Quadratic(float(mean), float(square), *products)
+
+
+def noise_of_tokens(task: Task, kinds: Sequence[Quadratic]) -> Array:
+    """V (…, 2H, 2H) of independent tokens: noise tokens, then signal tokens by component."""
+    noise = kinds[0]
+    signal = Quadratic(
+        *(
+            np.tensordot(task.signal.weights, np.array(part), 1)
+            for part in zip(*kinds[1:], strict=True)
+        )
+    )
     others = task.lengths - 1.0
     n1, n2, n3 = (
         float(task.length_weights @ count)
@@ -54,7 +65,7 @@ def noise_of_linear(task: Task, fields: Fields, head_weights: Array) -> Array:
     own = signal.twice + 2.0 * n1 * noise.mean * signal.once + rest * signal.slopes
     beside = n1 * signal.mean + n2 * noise.mean
     rest = n1 * (signal.square + label) + 2.0 * n2 * signal.mean * noise.mean
-    rest += n2 * noise.square + n3 * noise.mean**2
+    rest = rest + n2 * noise.square + n3 * noise.mean**2
     other = n1 * noise.twice + 2.0 * beside * noise.once + rest * noise.slopes
     found: Array = 4.0 * (task.signal_variance * own + other)
     return found
@@ -94,4 +105,6 @@ def moments(fields: Fields, c: int, head_weights: Array, signal_variance: float)
         total: Array = of[0] * np.outer(levels, levels) + along + along.T + turn @ of[2] @ turn.T
         return total
 
-    return Quadratic(float(mean), float(square), pairs(first), pairs(once), pairs(twice))
+    return Quadratic(
+        np.full((1, 1), mean), np.full((1, 1), square), pairs(first), pairs(once), pairs(twice)
+    )
