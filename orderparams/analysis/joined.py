@@ -8,24 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.analysis.course import Told, part
-from orderparams.analysis.optimum import optimum
+from orderparams.analysis.optimum import optimum, without_decay
 from orderparams.analysis.pruning import prune
+from orderparams.analysis.synergy import synergy
 from orderparams.config.words import counted
 from orderparams.models.findings import Column, Finding, texts
+from orderparams.models.vectors.geometry import Smaller, geometry_of
 from orderparams.models.vectors.landscape import Landscape
-from orderparams.results.analyzed.optimum import SAME, Optimum, Pruning
+from orderparams.results.analyzed.optimum import SAME, Optimum, Pruning, Synergy
 from orderparams.results.trajectory import Trajectory
 
 
 def joined(run: Trajectory, workers: int, progress: Told) -> list[Finding]:
     """The optimum, and what vectors are worth at the end of a run."""
     problem, landscape = run.problem, Landscape(run.problem)
-    word, end = landscape.geometry.word, landscape.flow.vectors_at(run.state(-1))
+    word, end = run.order_parameters[0].axes[0].word, landscape.flow.vectors_at(run.state(-1))
     told = part(progress, 0.1, 0.6, "the optimum")
     best = optimum(problem, [end], workers=workers, told=told)
     told = part(progress, 0.6, 1.0, "pruning")
     worth = prune(problem, end, workers=workers, told=told)
-    return [of_optimum(best, float(run.risk[-1])), of_pruning(worth, word)]
+    smaller = geometry_of(without_decay(problem)).smaller()
+    found = [of_optimum(best, float(run.risk[-1]), smaller), of_pruning(worth, word)]
+    held = synergy(problem, end) if end.learners > 1 else None
+    return found if held is None else [*found, of_synergy(held, word)]
 
 
 def listed(numbers: Sequence[int]) -> str:
@@ -38,12 +43,14 @@ def floats(values: Sequence[float]) -> NDArray[np.float64]:
     return np.array(values, dtype=np.float64)
 
 
-def of_optimum(best: Optimum, risk: float) -> Finding:
-    """The least risk that a search found."""
+def of_optimum(best: Optimum, risk: float, smaller: Smaller | None) -> Finding:
+    """The least risk that a search found, perhaps of a smaller problem."""
     said = (
         f"The least risk found is {best.risk:.6g}, in {best.found} of {len(best.values)} searches; "
         f"the run ends {risk - best.risk:.3g} above it."
     )
+    if smaller is not None:
+        said += f" The searches are among {smaller.words}."
     values = np.array(best.values)
     apart = np.flatnonzero(np.diff(values, prepend=-np.inf) > SAME)
     count = np.diff(np.append(apart, len(values)))
@@ -82,6 +89,40 @@ def of_pruning(worth: Pruning, word: str) -> Finding:
                 "trained again",
                 "the same, trained again",
                 floats([r.reoptimized_risk for r in removals]),
+            ),
+        },
+    )
+
+
+def of_synergy(held: Synergy, word: str) -> Finding:
+    """What vectors are worth while the weights of all others are held."""
+    between, partner = held.interaction, np.abs(held.interaction).argmax(axis=1)
+    one, most = int(held.cost.argmax()), np.unravel_index(between.argmax(), between.shape)
+    first, second = sorted(int(index) for index in most)
+    said = [f"{word.capitalize()} {one + 1} is worth most, {held.cost[one]:.3g}."]
+    if between[first, second] > 0.0:
+        said.append(
+            f"{word.capitalize()}s {first + 1} and {second + 1} stand in for each other most: to "
+            f"lose both costs {between[first, second]:.3g} more than to lose each alone."
+        )
+    rows = range(len(partner))
+    return Finding(
+        "held",
+        f"What {word}s are worth while the weights of all others are held",
+        "held_head",
+        word,
+        tuple(said),
+        {
+            "cost": Column("cost", "risk without it, less that with it", held.cost),
+            "partner": Column(
+                "partner",
+                "the one that it has the largest interaction with",
+                texts([str(partner[row] + 1) for row in rows]),
+            ),
+            "interaction": Column(
+                "interaction",
+                "risk without both, less that of losing each alone",
+                between[list(rows), partner],
             ),
         },
     )

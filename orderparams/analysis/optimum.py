@@ -14,7 +14,7 @@ from orderparams.analysis.course import Told, untold
 from orderparams.analysis.stationary import descend, nearest_minimum
 from orderparams.config import Problem
 from orderparams.models.interface import State
-from orderparams.models.vectors.geometry import Vectors, squares
+from orderparams.models.vectors.geometry import Smaller, Vectors, squares
 from orderparams.models.vectors.landscape import ROUGH, Landscape
 from orderparams.ordered import ordered
 from orderparams.results.analyzed.optimum import SAME, Optimum
@@ -54,11 +54,25 @@ def optimum(
     if not decay:
         problem = without_decay(problem)
     landscape = Landscape(problem)
+    smaller = landscape.geometry.smaller()
+    if smaller is not None:
+        begin = [smaller.lowered(start) for start in starts]
+        found = optimum(smaller.problem, begin, workers=workers, told=told)
+        return dataclasses.replace(found, point=lifted(landscape, smaller, found.point))
     ends = search(landscape.rough, starts, workers, told)
     return Optimum(
         point=refined_minimum(landscape, landscape.vectors(ends[0][1])),
         floor=landscape.geometry.floor,
         values=tuple(value for value, _ in ends),
+    )
+
+
+def lifted(landscape: Landscape, smaller: Smaller, point: StationaryPoint) -> StationaryPoint:
+    """A stationary point of a smaller problem as one of the whole."""
+    vectors = smaller.lifted(point.vectors)
+    x, state = landscape.point(vectors), landscape.state(vectors)
+    return dataclasses.replace(
+        point, x=x, vectors=vectors.with_residual(vectors.residual), state=state
     )
 
 

@@ -38,6 +38,11 @@ def left(problem: Problem, vectors: Vectors, removed: tuple[int, ...]) -> tuple[
 def best_of_rest(problem: Problem, vectors: Vectors, removed: tuple[int, ...]) -> float:
     """The risk of what is left at the minimum below it, of the objective if weights decay."""
     landscape, x = left(problem, vectors, removed)
+    smaller = landscape.geometry.smaller()
+    if smaller is not None:
+        start = smaller.lowered(landscape.vectors(x))
+        landscape = Landscape(smaller.problem, tolerance=TOLERANCE)
+        x = landscape.point(start)
     return landscape.risk(descend(landscape.rough.value_and_gradient, x))
 
 

@@ -23,14 +23,14 @@ def synergy(problem: Problem, vectors: Vectors) -> Synergy | None:
     name = geometry_of(problem).weights
     if name is None:
         return None
-    flow, weights = Landscape(problem, tolerance=TOLERANCE).flow, vectors.numbers[name]
+    flow, count = Landscape(problem, tolerance=TOLERANCE).flow, vectors.learners
+    weights = vectors.numbers[name][:count]
 
     def slope(at: Array) -> Array:
         """∂E/∂u = 2 (Gu − A)."""
         moved = flow.altered(vectors, {name: at})
-        return flow.gradient(moved, covariance=False).numbers[name]
+        return flow.gradient(moved, covariance=False).numbers[name][:count]
 
-    count = len(weights)
     base = slope(np.zeros(count))
     curvature = np.array([slope(unit) - base for unit in np.eye(count)])
     both = np.outer(weights, weights) * 0.5 * (curvature + curvature.T)

@@ -85,6 +85,9 @@ class StudentGeometry:
             overlap = overlap + scale * generator.standard_normal(overlap.shape)
             yield Vectors(overlap, scale * generator.standard_normal((count, count)), numbers)
 
+    def smaller(self) -> None:
+        """None."""
+
     def without(self, vectors: Vectors, removed: tuple[int, ...]) -> Problem:
         """The network without some students.
 

@@ -77,14 +77,14 @@ WEIGHTS = ("keys", "directions")
 """What learned vectors and hidden directions are called in data."""
 
 
-def JOINED_ANALYSIS(problem: Problem) -> bool:
-    """Heads with shared keys are vectors still, of which stages, optimum and pruning are told."""
-    return problem.attention.keys == "shared"
-
-
 def OWN_ANALYSIS(problem: Problem) -> bool:
     """Values that are not known, and keys that are shared, are told of in chapters of their own."""
     return problem.attention.value != "known" or problem.attention.keys == "shared"
+
+
+def JOINED_ANALYSIS(problem: Problem) -> bool:
+    """They are vectors still, of which stages, optimum and pruning are told."""
+    return OWN_ANALYSIS(problem)
 
 
 STAGED = True

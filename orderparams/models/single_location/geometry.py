@@ -27,7 +27,7 @@ from orderparams.models.single_location.setup import (
     key_of,
 )
 from orderparams.models.single_location.task import Signal
-from orderparams.models.vectors.geometry import Direction, Floor, Vectors, eigenspaces
+from orderparams.models.vectors.geometry import Direction, Floor, Smaller, Vectors, eigenspaces
 
 Array = NDArray[np.float64]
 
@@ -123,6 +123,10 @@ class HeadGeometry:
             overlap = overlap + NOISE * generator.standard_normal(overlap.shape)
             residual = NOISE * generator.standard_normal((count, count))
             yield Heads(overlap, residual, bias, head_weights, more)
+
+    def smaller(self) -> Smaller | None:
+        """None: nothing of a head is known beforehand."""
+        return None
 
     def without(self, vectors: Vectors, removed: tuple[int, ...]) -> Problem:
         """The layer without some heads.

@@ -9,7 +9,7 @@ What vectors can turn to, and what else they could be, is a model's :class:`Geom
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -203,6 +203,17 @@ class Floor:
     value: float
 
 
+@dataclass(frozen=True)
+class Smaller:
+    """A problem in fewer numbers whose least risk is that of another; its vectors as vectors of
+    that, and those nearest to vectors of that; and in words which vectors these are."""
+
+    problem: Problem
+    lifted: Callable[[Vectors], Vectors]
+    lowered: Callable[[Vectors], Vectors]
+    words: str
+
+
 class Geometry(Protocol):
     """What the vectors of a problem can turn to, and what else they could be."""
 
@@ -257,6 +268,10 @@ class Geometry(Protocol):
 
     def starts(self) -> Iterator[Vectors]:
         """Random starts of a search for the least risk, without end."""
+        ...
+
+    def smaller(self) -> Smaller | None:
+        """A problem of fewer numbers to search for the least risk; None where there is none."""
         ...
 
     def without(self, vectors: Vectors, removed: tuple[int, ...]) -> Problem:

@@ -7,6 +7,7 @@ manifold    the same where keys and values have nothing in common
 joint       and of Bayes-softmax there
 sampling    risk, gradient and V of exponentials; wick: V on the manifold
 elementwise erf and linear, closed forms; linear_noise: V of linear
+elementwise_noise   V of erf, from the logits of one token
 scored, curved   softplus on the manifold; any function of a logit by sampling
 engine, curved_engine   which of these serves a problem
 flow, sgd, curved_sgd   their flow, and one step of SGD on one sequence

@@ -101,6 +101,14 @@ class ValueFlow(Flow):
             head_weights = self.importance.total * self.importances(numbers)
         return ValuedHeads(overlap, residual, bias, head_weights, more)
 
+    def altered(self, vectors: Vectors, numbers: Mapping[str, Array]) -> ValuedHeads:
+        """The same heads with other numbers (H,), head weights that are no importances any more."""
+        assert isinstance(vectors, ValuedHeads)
+        known = {"bias": vectors.bias, "head_weight": vectors.head_weights, **vectors.more}
+        known |= {name: of[: self.heads] for name, of in numbers.items()}
+        bias, weights = known.pop("bias"), known.pop("head_weight")
+        return ValuedHeads(vectors.overlap, vectors.residual, bias, weights, known)
+
     def taken(self, heads: ValuedHeads) -> Array:
         """What the engine takes as head weights."""
         return heads.head_weights

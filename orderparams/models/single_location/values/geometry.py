@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 
 from orderparams.models.single_location.geometry import NOISE, HeadGeometry
 from orderparams.models.single_location.parameters import HEAD
-from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.sections import InitialConfig, Problem
 from orderparams.models.single_location.setup import Heads
-from orderparams.models.single_location.values.heads import Names, ValuedHeads
+from orderparams.models.single_location.values.heads import (
+    Names,
+    ValuedHeads,
+    initial_valued_heads,
+)
+from orderparams.models.vectors.geometry import Smaller, Vectors, residual_factor
 
 Array = NDArray[np.float64]
 
@@ -40,6 +45,47 @@ class ValueGeometry(HeadGeometry):
         if positions.shape[-1] != features:
             positions = positions[..., : self.names.heads, :features]
         return super().measured(positions)
+
+    def smaller(self) -> Smaller | None:
+        """Known values with learned head weights: on the manifold a residual of values only costs,
+        and heads of one v* each count as u m^v (theory 11). A joint normaliser has no weights, and
+        on spheres values are as long as they are."""
+        problem, start = self.problem, initial_valued_heads(self.problem)
+        attention = problem.attention
+        training = problem.training
+        bound = attention.activation == "bayes-softmax" or training.constraint != "none"
+        tied = self.names.system == "tied"
+        if tied or bound or training.penalties or not start.head_weights.all():
+            return None
+        learned = attention.bias == "learned"
+        known = dataclasses.replace(
+            problem,
+            attention=dataclasses.replace(
+                attention, value="known", head_weights="learned", importance_total=1.0
+            ),
+            training=dataclasses.replace(training, head_weight_rate=1.0),
+            initial=InitialConfig(
+                bias=tuple(start.bias) if learned else None, head_weights=(1.0,) * start.heads
+            ),
+        )
+
+        def lifted(found: Vectors) -> ValuedHeads:
+            heads, features = found.overlap.shape
+            overlap, residual = np.zeros((2 * heads, features + 1)), np.zeros((2 * heads,) * 2)
+            overlap[:heads, :features], residual[:heads, :heads] = found.overlap, found.residual
+            overlap[heads:, -1] = found.numbers["head_weight"] / start.head_weights
+            more = {name: found.numbers.get(name, of) for name, of in start.more.items()}
+            return ValuedHeads(overlap, residual, found.numbers["bias"], start.head_weights, more)
+
+        def lowered(given: Vectors) -> Heads:
+            assert isinstance(given, ValuedHeads)
+            heads, features = given.heads, self.names.features
+            overlap, rest = given.overlap[:heads, :features], given.residual[:heads]
+            weights = given.head_weights * given.overlap[heads:, -1]
+            residual = residual_factor(rest @ rest.T)
+            return Heads(overlap, residual, given.bias, weights, given.more)
+
+        return Smaller(known, lifted, lowered, "values along v*, which count as head weights")
 
     def starts(self) -> Iterator[Heads]:
         """Keys as of known values, and values near v*; tied ones have a part of it."""

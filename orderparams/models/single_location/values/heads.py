@@ -76,6 +76,21 @@ class ValuedHeads(Heads):
         return self.more.get("intercept", np.zeros(self.heads))
 
     @property
+    def learners(self) -> int:
+        """The heads, H."""
+        return self.heads
+
+    def without(self, removed: tuple[int, ...]) -> ValuedHeads:
+        """The heads that are left, with their keys and values."""
+        left = np.delete(np.arange(self.heads), removed)
+        rows = np.concatenate([left + start for start in range(0, self.count, self.heads)])
+        more = {name: of[left] for name, of in self.more.items()}
+        residual = residual_factor(self.residual[rows] @ self.residual[rows].T)
+        return ValuedHeads(
+            self.overlap[rows], residual, self.bias[left], self.head_weights[left], more
+        )
+
+    @property
     def state(self) -> dict[str, Array]:
         """All order parameters by name."""
         rows, columns = self.overlap.shape

@@ -23,6 +23,7 @@ from orderparams.models.single_location.task import Signal, Task
 from orderparams.models.single_location.values import curved_sgd
 from orderparams.models.single_location.values.curved import CurvedValueSampling
 from orderparams.models.single_location.values.elementwise import ElementwiseValues
+from orderparams.models.single_location.values.elementwise_noise import ElementwiseNoise
 from orderparams.models.single_location.values.heads import build_values
 from orderparams.models.single_location.values.sgd import value_model
 from orderparams.models.single_location.values.stability import conflict
@@ -195,6 +196,9 @@ def test_noise_of_drawn_sequences(name):
     else:
         engine = CurvedValueSampling(TASK, activation(name), 2, samples=2**16, seed=0)
         found = engine.evaluate(ROWS, BIAS, BOTH, gradient_covariance=True).gradient_covariance
+        of_logits = ElementwiseNoise(TASK, activation(name), 2, samples=2**12, seed=0)
+        near = of_logits.evaluate(ROWS, BIAS, BOTH).gradient_covariance
+        assert (np.abs(near - drawn) < 4 * error).all()
     assert (np.abs(found - drawn) < 4 * error + 0.01).all()
     assert (error < 0.02 * np.abs(np.diag(drawn)).max()).all()
 
@@ -447,12 +451,8 @@ def test_what_is_written_of_it(tmp_path):
     assert run.engine == "closed form"
     again = op.open(op.save(run, tmp_path / "run.h5"))
     np.testing.assert_array_equal(again["value_alignment"], run["value_alignment"])
-    assert [of.name for of in op.analyze(run).chapters] == [
-        "ends",
-        "manifold",
-        "stability",
-        "values",
-    ]
+    names = [of.name for of in op.analyze(run).chapters]
+    assert names == ["ends", "manifold", "stability", "values", "least", "removals"]
 
 
 @pytest.mark.parametrize(
