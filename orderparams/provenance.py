@@ -30,6 +30,8 @@ def provenance(problem: Problem, command: str) -> dict[str, str]:
     """Attributes of a file that say how it was made and how to make it again."""
     sections = {name: getattr(problem, name) for name in settings_of(type(problem))}
     seeds = {name: one.seed for name, one in sections.items() if hasattr(one, "seed")}
+    if shared := getattr(sections.get("attention"), "sharing", None):
+        seeds["attention.shared"] = shared.seed
     return {
         "version": version(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

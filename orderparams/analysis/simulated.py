@@ -6,6 +6,7 @@ import numpy as np
 
 from orderparams.errors import ConfigurationError
 from orderparams.models import registry
+from orderparams.models.interface import model_of
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.run.record import stacked
@@ -31,11 +32,15 @@ def replica_trajectory(run: SimulationRun, replica: int) -> Trajectory:
     stored = np.unique(records.time[:end], return_index=True)[1]
     if len(stored) < 2:
         raise ConfigurationError(f"of replica {replica + 1} nothing is known beyond the start")
-    flow = drift(run.problem)
     states = [{name: course[i] for name, course in courses.items()} for i in stored]
+    problem = run.problem
+    sphere = getattr(problem.training, "constraint", "none") == "sphere"
+    if sphere and problem.initial.kind == "random":
+        problem = model_of(problem).starting_at(problem, states[0])  # it keeps lengths of its own
+    flow = drift(problem)
     added = stacked([flow.penalties(state) for state in states])
     return Trajectory(
-        run.problem,
+        problem,
         records.time[stored],
         {name: course[stored] for name, course in courses.items()},
         risk[replica, stored],

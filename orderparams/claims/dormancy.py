@@ -93,10 +93,11 @@ def pairs_of_heads() -> Evidence:
     panel = Panel(
         "pairs",
         "pair",
-        f"pair of heads ({'; '.join(names)})",
+        "pair of heads",
         np.arange(1.0, len(names) + 1),
         "S",
         {"weights held": pairs_in(held.interaction), "weights renewed": pairs_in(renewed)},
+        ticks=tuple(names),
     )
     return Evidence(run.problem, tuple(checks), (panel,), run)
 

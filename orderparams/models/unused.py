@@ -78,6 +78,13 @@ def fluctuating(settings: Any) -> Iterator[Unused]:
         yield Unused(tuple(f"fluctuations.{key}" for key in keys), reason)
 
 
+def repelling(training: Any) -> Iterator[Unused]:
+    """A repulsion that repels nothing."""
+    if training.repulsion is not None and training.repulsion.strength == 0:
+        keys = tuple(f"training.repulsion.{key}" for key in ("strength", "kind", "width"))
+        yield Unused(keys, "of strength zero nothing is repelled; raise it, or leave it out")
+
+
 def drawn_anew(command: str) -> Iterator[Unused]:
     """What random vectors do not take where every replica draws its own."""
     if command in ("simulate", "validate"):

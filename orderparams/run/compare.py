@@ -31,10 +31,10 @@ from orderparams.results.comparison import Comparison
 Array = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-9
-"""Deviations below this are rounding or the error of the integrator, and are not judged."""
+"""Deviations below this are rounding, and are not judged."""
 
-ALIKE = 1e-5
-"""The same of what has no spread over replicas, such as lengths on spheres."""
+NOTHING = "nothing that could be judged has moved or varies over replicas"
+"""Why there is no verdict then."""
 
 
 def compare(
@@ -43,11 +43,14 @@ def compare(
     *,
     besides: Sequence[float] = (),
     false_alarm: float = 0.01,
+    alike: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Judge deviations simulation − theory, name → (R, T, …), of independent replicas.
 
     ``parameters`` are the order parameters that deviate; ``besides`` are p-values of what else the
-    theory says; NaN does not count. Deviations may have a common mean of order 1/D only where that
+    theory says; NaN does not count. What has no spread over replicas, such as lengths on spheres,
+    is judged where it deviates by more than ``alike`` of its name, the error of the integrator.
+    Deviations may have a common mean of order 1/D only where that
     is far below spread/√R: elsewhere pass what :func:`without_bias` makes of two dimensions.
     :class:`ConfigurationError` if R < 2.
     """
@@ -59,18 +62,20 @@ def compare(
         )
     mean = {name: values.mean(0) for name, values in deviations.items()}
     error = {name: values.std(0, ddof=1) / np.sqrt(replicas) for name, values in deviations.items()}
-    pvalue = {name: course_pvalues(values) for name, values in deviations.items()}
+    least = {name: (alike or {}).get(name, NEGLIGIBLE) for name in deviations}
+    pvalue = {name: course_pvalues(values, least[name]) for name, values in deviations.items()}
     judged = distinct(pvalue, parameters)
     judged = np.concatenate([judged, [value for value in besides if not np.isnan(value)]])
     return Comparison(
         deviation=mean,
         standard_error=error,
-        z_score={name: z_scores(mean[name], error[name]) for name in mean},
+        z_score={name: z_scores(mean[name], error[name], least[name]) for name in mean},
         pvalue=pvalue,
         degrees=replicas - 1,
-        least_pvalue=min(1.0, float(judged.min(initial=1.0)) * judged.size),
+        least_pvalue=min(1.0, float(judged.min(initial=1.0)) * max(1, judged.size)),
         false_alarm=false_alarm,
         judged=judged.size,
+        doubt="" if judged.size else NOTHING,
     )
 
 
@@ -90,15 +95,15 @@ def without_bias(
     }
 
 
-def course_pvalues(values: Array) -> Array:
+def course_pvalues(values: Array, alike: float = NEGLIGIBLE) -> Array:
     """p-value of every order parameter's course, (R, T, …) → (…); NaN where nothing varies."""
     replicas, times, *shape = values.shape
     courses = values.reshape(replicas, times, -1)
-    found = [course_pvalue(courses[:, :, i]) for i in range(courses.shape[2])]
+    found = [course_pvalue(courses[:, :, i], alike) for i in range(courses.shape[2])]
     return np.array(found).reshape(shape)
 
 
-def course_pvalue(course: Array) -> float:
+def course_pvalue(course: Array, alike: float = NEGLIGIBLE) -> float:
     """p-value of a common deviation of the rows of Y (R, T): how constant is its leading pattern?
 
     Times are brought to one scale by their root mean square, which no rotation of the replicas
@@ -108,7 +113,7 @@ def course_pvalue(course: Array) -> float:
     course = course[:, ~np.isnan(course).all(0)]
     if not np.isfinite(course).all():
         return 0.0
-    if (course.std(0) <= NEGLIGIBLE).all() and (np.abs(course) <= ALIKE).all():
+    if (course.std(0) <= NEGLIGIBLE).all() and (np.abs(course) <= alike).all():
         return np.nan
     scale = np.sqrt((course**2).mean(0))
     course = course[:, scale > NEGLIGIBLE] / scale[scale > NEGLIGIBLE]
@@ -131,8 +136,8 @@ def distinct(pvalues: Mapping[str, Array], parameters: Sequence[OrderParameter])
     return once[~np.isnan(once)]
 
 
-def z_scores(mean: Array, error: Array) -> Array:
+def z_scores(mean: Array, error: Array, alike: float = NEGLIGIBLE) -> Array:
     """mean/error, and 0 where replicas are alike and as the theory says."""
-    judged = (np.abs(mean) > ALIKE) | (error > NEGLIGIBLE)
+    judged = (np.abs(mean) > alike) | (error > NEGLIGIBLE)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(judged, mean / error, 0.0 * mean)

@@ -48,14 +48,15 @@ class Grounds:
     """What a comparison of two simulations rests on, beside its deviations.
 
     ``parameters`` are the order parameters; deviations and ``motion`` name → (R, T, …) are
-    extrapolated alike. Of what is least probable,
-    ``worst``, ``correction`` is the ratio of what the extrapolation took away to what is left.
-    ``steps`` are those of the ``coarser`` simulation, over ``times`` stored times.
+    extrapolated alike, and ``alike`` is what the integrator leaves of them. Of what is least
+    probable, ``worst``, ``correction`` is the ratio of what the extrapolation took away to what is
+    left. ``steps`` are those of the ``coarser`` simulation, over ``times`` stored times.
     """
 
     parameters: Sequence[OrderParameter]
     deviations: Mapping[str, Array]
     motion: Mapping[str, Array]
+    alike: Mapping[str, float]
     worst: str
     correction: float
     scaling: Scaling
@@ -91,7 +92,7 @@ def resolution(comparison: Comparison, grounds: Grounds) -> float:
 def least_pvalue(grounds: Grounds, part: float) -> float:
     """The least p-value of a course if the theory had moved by that part more."""
     found = {
-        name: course_pvalues(values - part * grounds.motion[name])
+        name: course_pvalues(values - part * grounds.motion[name], grounds.alike[name])
         for name, values in grounds.deviations.items()
     }
     return float(distinct(found, grounds.parameters).min(initial=1.0))

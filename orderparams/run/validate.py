@@ -42,6 +42,9 @@ Report = Callable[[float, str], None]
 REFINEMENTS = 3
 """Of the theory's times, fourfold each, where they do not tell the mean of the risk."""
 
+ACCUMULATED = 10.0
+"""Errors of a run in units of the tolerances of one step (measured: below one)."""
+
 
 def default_values(problem: Problem) -> tuple[Value, Value]:
     """The configuration's value of what leads to the limit, such as D, and a coarser one for the
@@ -129,6 +132,16 @@ def motion(run: SimulationRun, flows: Sequence[Trajectory]) -> dict[str, Array]:
     return {
         name: np.broadcast_to(values - values[:, :1], (replicas, *values.shape[1:]))
         for name, values in courses(flows, run).items()
+    }
+
+
+def integration_errors(flows: Sequence[Trajectory]) -> dict[str, float]:
+    """By order parameter what the integrator's tolerances leave of the theory's."""
+    settings = flows[0].problem.integrator
+    return {
+        name: ACCUMULATED
+        * (settings.atol + settings.rtol * max(float(np.abs(flow[name]).max()) for flow in flows))
+        for name in flows[0].parameters
     }
 
 
@@ -222,7 +235,15 @@ def judged(
 
     loss_pvalue = course_pvalue(extrapolated(losses)["loss"])
     table = registry.configuration(problem.model).order_parameters(problem)
-    found = compare(extrapolated(parameters), table, besides=[loss_pvalue], false_alarm=false_alarm)
+    amplified = (large + small) / (large - small)
+    alike = {name: amplified * error for name, error in integration_errors(theory[fine]).items()}
+    found = compare(
+        extrapolated(parameters),
+        table,
+        besides=[loss_pvalue],
+        false_alarm=false_alarm,
+        alike=alike,
+    )
     courses = {"the measured loss": [losses[value]["loss"] for value in runs]}
     least = next(iter(extremes(found, table)), None)
     if least is not None and not least.pvalue > loss_pvalue:
@@ -233,6 +254,7 @@ def judged(
         parameters=table,
         deviations=extrapolated(parameters),
         motion=extrapolated(moved),
+        alike=alike,
         worst=worst,
         correction=correction(first, small, second, large),
         scaling=fall,
@@ -242,7 +264,8 @@ def judged(
         limit=limit,
     )
     found = dataclasses.replace(found, resolution=resolution(found, grounds))
-    found = dataclasses.replace(found, doubt=doubt(found, grounds))
+    doubts = filter(None, (found.doubt, doubt(found, grounds)))
+    found = dataclasses.replace(found, doubt="\n".join(doubts))
     return Validation(problem, simulations, theory, found, loss_pvalue, fall)
 
 

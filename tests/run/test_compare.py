@@ -163,10 +163,13 @@ def test_what_all_replicas_keep_may_be_off_by_the_error_of_the_integrator():
     generator = np.random.default_rng(5)
     moving = generator.standard_normal((8, TIMES, 1, 1))
     kept = 1e-13 * moving + np.linspace(0, 3e-6, TIMES)[:, None, None]
-    found = judge({"overlap": moving, "self_overlap": kept})
+    errors = {"self_overlap": 1e-5}
+    found = judge({"overlap": moving, "self_overlap": kept}, alike=errors)
     assert (found.verdict, found.judged) == ("agree", 1)
     assert not found.z_score["self_overlap"].any()
-    assert judge({"overlap": moving, "self_overlap": 100 * kept}).verdict == "disagree"
+    for size, given in ((100, errors), (1, {})):
+        values = {"overlap": moving, "self_overlap": size * kept}
+        assert judge(values, alike=given).verdict == "disagree"
 
 
 def test_missing_times_are_left_out_and_diverged_replicas_are_not():
@@ -177,6 +180,13 @@ def test_missing_times_are_left_out_and_diverged_replicas_are_not():
     assert judge({"loss": missing}).least_pvalue == judge({"loss": kept}).least_pvalue
     missing[2, 7] = np.nan
     assert judge({"loss": missing}).verdict == "disagree"
+
+
+def test_nothing_to_judge_is_no_verdict():
+    found = judge({"overlap": np.full((4, 5, 2, 2), 1e-12)})
+    assert (found.verdict, found.judged, found.least_pvalue) == ("inconclusive", 0, 1.0)
+    assert not found.rejects
+    assert found.doubt.startswith("nothing that could be judged")
 
 
 def test_one_replica_is_refused():

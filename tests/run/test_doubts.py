@@ -30,7 +30,17 @@ def grounds(deviations, motion, **changes):
     """Grounds that give no doubt by themselves, but for the changes."""
     fall = Scaling(np.array([100, 400]), np.array([0.2, 0.1]), -0.5, 0.1)
     found = Grounds(
-        PARAMETERS[:1], deviations, motion, "m_1,1", 0.1, fall, 100, 1000, TIMES, LARGE_DIMENSION
+        PARAMETERS[:1],
+        deviations,
+        motion,
+        {"overlap": 1e-9},
+        "m_1,1",
+        0.1,
+        fall,
+        100,
+        1000,
+        TIMES,
+        LARGE_DIMENSION,
     )
     return dataclasses.replace(found, **changes)
 

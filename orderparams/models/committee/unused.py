@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
 from orderparams.models.committee.sections import Problem
-from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, fluctuating, starting
+from orderparams.models.unused import (
+    BY_COMMAND,
+    NO_STEPS,
+    drawn_anew,
+    fluctuating,
+    repelling,
+    starting,
+)
 
 
 def unused(problem: Problem, command: str) -> Iterator[Unused]:
@@ -14,6 +21,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
 
     Of a validation ``training.rule`` is that of its own option.
     """
+    yield from repelling(problem.training)
     yield from fluctuating(problem.fluctuations)
     if problem.network.second_layer != "learned":
         reason = "no second layer is learned; set network.second_layer = 'learned'"

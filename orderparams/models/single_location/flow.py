@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.expectations.separate.integrals import Integrals
-from orderparams.models.interface import Evaluation, State
+from orderparams.models.interface import State
 from orderparams.models.schedule import schedule_of
 from orderparams.models.single_location.engines import Engine, Moments, taken_by
 from orderparams.models.single_location.engines.scored import ScoredQuadrature
@@ -233,14 +233,12 @@ class Flow(VectorFlow):
         """Numbers of heads (H,) as those of vectors."""
         return numbers
 
-    def evaluate(self, y: Array) -> Evaluation:
-        """Risk, gradient and velocity; of importances the gradient of the risk by them."""
-        found = super().evaluate(y)
-        if not self.importance.total:
-            return found
-        gradient = self.gradient(self.vectors(y), covariance=False)
-        by_importance = self.importance.total * gradient.numbers["head_weight"]
-        return dataclasses.replace(found, gradient={**found.gradient, "importance": by_importance})
+    def by_numbers(self, found: Gradient) -> State:
+        """The same, by importances in place of their scores."""
+        known = super().by_numbers(found)
+        if self.importance.total:
+            known["importance"] = self.importance.total * found.numbers["head_weight"]
+        return known
 
     def risk_of(self, vectors: Vectors) -> float:
         """The risk without its gradients."""

@@ -9,7 +9,14 @@ from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.parameters import OF_BASES, OF_VALUES, system_of
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.task_sections import LengthLaw
-from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, fluctuating, starting
+from orderparams.models.unused import (
+    BY_COMMAND,
+    NO_STEPS,
+    drawn_anew,
+    fluctuating,
+    repelling,
+    starting,
+)
 
 
 def unused(problem: Problem, command: str) -> Iterator[Unused]:
@@ -18,6 +25,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
     Of a validation ``training.rule`` is that of its own option.
     """
     yield from vanishing(problem)
+    yield from repelling(problem.training)
     yield from fluctuating(problem.fluctuations)
     yield from learning(problem)
     yield from importances(problem)

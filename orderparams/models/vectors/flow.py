@@ -329,17 +329,24 @@ class VectorFlow:
         """None."""
         return {}
 
+    def by_numbers(self, found: Gradient) -> State:
+        """The gradient of the risk by what is learned beside vectors."""
+        return {name: found.numbers[name] for name in self.rule.rates}
+
     def evaluate(self, y: Array) -> Evaluation:
         """Risk, gradient and velocity at y and t = 0; V where SGD has noise."""
         stochastic, state = self.rule.stochastic, self.state(y)
         found = self.gradient(self.vectors(y), covariance=stochastic)
-        learned = {name: found.numbers[name] for name in self.rule.rates}
         velocity = self.velocity(y, found)
         overlap = found.overlap if self.inverse is None else found.overlap @ self.inverse
         return Evaluation(
             state=state,
             risk=found.risk,
-            gradient={"overlap": overlap, "self_overlap": found.self_overlap, **learned},
+            gradient={
+                "overlap": overlap,
+                "self_overlap": found.self_overlap,
+                **self.by_numbers(found),
+            },
             velocity={name: velocity[name] for name in state},
             noise=found.covariance,
             error=found.error,

@@ -278,7 +278,7 @@ def draw_rests(axes: Axes, result: Any, main: OrderParameter, plane: Plane) -> N
 
 def draw_field(axes: Axes, run: Trajectory, plane: Plane, learner: int, word: str) -> None:
     """Streamlines of the velocity of one vector, counted from 1, the rest as at the end."""
-    check_learner(learner, run[overlaps_of(run).name].shape[1], word)
+    check_field(run, learner, run[overlaps_of(run).name].shape[1], word)
 
     def velocity(points: Array) -> Array:
         return velocities(run.problem, run.state(-1), learner - 1, plane.axes, points)
@@ -286,8 +286,14 @@ def draw_field(axes: Axes, run: Trajectory, plane: Plane, learner: int, word: st
     draw_streams(axes, velocity, f"{word} {learner}")
 
 
-def check_learner(learner: int, count: int, word: str) -> None:
-    """:class:`ConfigurationError` for a number that no head or unit has."""
+def check_field(run: Trajectory, learner: int, count: int, word: str) -> None:
+    """:class:`ConfigurationError` for a number that no head or unit has, and where there is no
+    velocity without a past."""
+    if getattr(run.problem.training, "inertia", None) is not None:
+        raise ConfigurationError(
+            f"field {learner}: with training.inertia a {word} has a velocity of its own, which its "
+            "place does not tell; leave it out"
+        )
     if not 1 <= learner <= count:
         raise ConfigurationError(f"field {learner}: there are {count} {word}s, counted from 1")
 

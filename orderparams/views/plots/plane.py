@@ -16,7 +16,7 @@ from orderparams.views.plots.copies import in_range, names_of
 from orderparams.views.plots.layout import fitted
 from orderparams.views.plots.legends import strip
 from orderparams.views.plots.phase import (
-    check_learner,
+    check_field,
     copies_in,
     courses_of,
     draw_arrows,
@@ -112,7 +112,7 @@ def draw_field(
             "field: vectors move in the plane of two directions; the figure phase draws that"
         )
     word = parameters[0].axes[0].word
-    check_learner(learner, run[parameters[0].name].shape[1], word)
+    check_field(run, learner, run[parameters[0].name].shape[1], word)
     axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())
 
     def velocity(points: Array) -> Array:

@@ -151,9 +151,6 @@ class SharedFlow(Flow):
         assert isinstance(found, Pulled)
         assert found.free is not None
         free = found.free
-        learned = {name: found.numbers[name] for name in self.rule.rates}
-        if self.importance.total:
-            learned["importance"] = self.importance.total * free.numbers["head_weight"]
         velocity = self.velocity(y, found)
         return Evaluation(
             state=state,
@@ -163,7 +160,7 @@ class SharedFlow(Flow):
                 "self_overlap": free.self_overlap,
                 "base_overlap": found.overlap,
                 "base_self_overlap": found.self_overlap,
-                **learned,
+                **self.by_numbers(found),
             },
             velocity={name: velocity[name] for name in state},
             noise=free.covariance,

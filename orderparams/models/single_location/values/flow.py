@@ -213,10 +213,7 @@ class ValueFlow(Flow):
         gradient = self.names.split(overlap, found.self_overlap)
         if "key_value_overlap" in gradient:
             gradient["key_value_overlap"] *= 2.0  # it stands in Q twice
-        learned = {name: found.numbers[name][: self.heads] for name in self.rule.rates}
-        if self.importance.total:
-            by_weights = found.numbers["head_weight"][: self.heads]
-            learned["importance"] = self.importance.total * by_weights
+        learned = {name: of[: self.heads] for name, of in self.by_numbers(found).items()}
         velocity = self.velocity(y, found)
         return Evaluation(
             state=state,
