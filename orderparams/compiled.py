@@ -36,7 +36,7 @@ except Exception as error:  # such as NUMBA_NUM_THREADS=0
         f"{chosen or 'those it comes with'}; unset or correct them"
     ) from None
 
-from llvmlite.binding import add_symbol, parse_assembly, parse_bitcode
+from llvmlite.binding import add_symbol, parse_assembly
 from numba import extending
 from numba.core import caching, config, runtime, sigutils, types
 from numba.core.compiler_lock import global_compiler_lock
@@ -270,17 +270,6 @@ class KernelCache(FolderCache):
             compiled.library._shared_module = names_only(compiled)
         with contextlib.suppress(OSError, RuntimeError):
             self.chosen(signature).save_overload(signature, compiled)
-        if self.inlined:
-            settle(compiled.library)
-
-
-def settle(library: Any) -> None:
-    """Callers inline a kernel that was just compiled in the form in which it is loaded later.
-
-    In memory its code lists the uses of values in another order, by which LLVM reorders sums.
-    """
-    if (module := library._get_module_for_linking()) is not None:
-        library._shared_module = parse_bitcode(module.as_bitcode())
 
 
 def names_only(compiled: Any) -> Any:

@@ -60,46 +60,6 @@ def test_sampling_gives_the_same_bits_on_every_processor(tmp_path):
     assert moments(*sampling) == plain
 
 
-INLINED = """
-import sys
-import numpy as np
-import orderparams as op
-from orderparams.models.single_location import model
-from orderparams.models.single_location.attention import attend, backpropagate
-
-if sys.argv[1] == "first":
-    shares, one, two = np.zeros((2, 3)), np.zeros(3), np.zeros(2)
-    attend(shares, two, two, 0.0, True, shares.copy(), one)
-    backpropagate(shares, one, two, True, one, shares.copy(), two.copy())
-else:
-    setting = {"simulation": {"dimension": 60, "replicas": 1}}
-    problem = op.load("bayes-softmax", settings=setting)
-    print(model.simulator(problem, [0.0, 2.0]).run()["overlap"].tobytes().hex())
-"""
-
-
-def test_a_kernel_that_inlines_others_has_the_same_bits_however_these_came(tmp_path):
-    """They were compiled beside it, or before, and are loaded.
-
-    Without `settle` the order of sums differs, by about 1e-15 in the overlaps.
-    """
-
-    def simulated(folder, *stages):
-        for stage in stages:
-            done = subprocess.run(
-                [sys.executable, "-c", INLINED, stage],
-                env=os.environ | {"NUMBA_CACHE_DIR": str(folder)},
-                check=True,
-                capture_output=True,
-                text=True,
-            )
-        return done.stdout
-
-    loaded = simulated(tmp_path / "loaded", "first", "then")
-    assert loaded == simulated(tmp_path / "compiled", "then")
-    assert loaded == simulated(tmp_path / "compiled", "then")  # from the cache itself
-
-
 CODE_OF_ONE = """
 import re
 import sys

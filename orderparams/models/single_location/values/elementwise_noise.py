@@ -57,7 +57,7 @@ class Given(NamedTuple):
 class ElementwiseNoise:
     """V of stacked keys and values, and nothing else, of a curve with ``tilted``.
 
-    ``samples`` of the logits, rounded up to a power of two, 256 or more, are shared by all laws.
+    ``samples`` of the logits, rounded up to a power of two, 32 or more, are shared by all laws.
     What it takes as head weights is [w; d] (2H,).
     """
 
@@ -67,7 +67,7 @@ class ElementwiseNoise:
         self, task: Task, activation: Activation, heads: int, *, samples: int, seed: int
     ) -> None:
         self.task, self.curve, self.heads = task, activation.curve, heads
-        half = max(8 * BLOCKS, 1 << (samples - 1).bit_length() - 1)
+        half = max(BLOCKS, 1 << (samples - 1).bit_length() - 1)
         normals = ndtri(uniforms(heads, seed)(half)).T.copy()
         orthonormalize(normals)
         blocks = normals.reshape(heads, BLOCKS, -1)
