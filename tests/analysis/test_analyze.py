@@ -17,6 +17,7 @@ from orderparams.analysis.stages import stages_of
 from orderparams.cli.main import main
 from orderparams.config import to_toml
 from orderparams.errors import ConfigurationError
+from orderparams.models.vectors.landscape import Landscape
 from orderparams.run.simulate import simulate
 
 SPLIT = {
@@ -263,6 +264,18 @@ def test_stored_times_that_no_step_parts_count_once(points):
     assert len(run.time) < points
     assert (np.diff(run.time) > 0).all()
     stages_of(run)
+
+
+def test_a_replica_on_spheres_keeps_its_own_lengths():
+    settings = {
+        "simulation": {"dimension": 100, "replicas": 2},
+        "training": {"duration": 3, "constraint": "sphere"},
+        "initial": {"kind": "random", "variance": 0.5},
+    }
+    simulation = simulate(op.load("single-head", settings=settings))
+    second = replica_trajectory(simulation, 1)
+    length = Landscape(second.problem).lengths[0]
+    assert length**2 == pytest.approx(simulation["self_overlap"][1, 0, 0, 0], rel=1e-12)
 
 
 def test_a_replica_of_a_simulation(tmp_path, command, searched):

@@ -181,3 +181,9 @@ def test_python_says_that_nothing_is_written():
             "single-head", {"task.length": [3]},
             settings=quick, action="evaluate", workers=1, force=True,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", ["repulsion", "saad-solla"])
+def test_a_repulsion_of_strength_zero_is_told(preset):
+    with pytest.warns(op.IgnoredSettingWarning, match="of strength zero nothing is repelled"):
+        op.evaluate(preset, settings={"training.repulsion": {"strength": 0.0}})

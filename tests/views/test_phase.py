@@ -131,6 +131,13 @@ def test_the_field_is_that_of_the_velocities(heads):
         drawn(heads, field=5)
 
 
+def test_no_field_of_heads_that_have_velocities():
+    moving = {"training.inertia": {"friction": 0.7, "gain": 0.5}}
+    run = op.solve("two-stage", settings=QUICK | moving)
+    with pytest.raises(ConfigurationError, match=r"field 1: with training\.inertia a head has a"):
+        drawn(run, field=1)
+
+
 def test_a_film_shows_what_has_been_until_its_time(heads, tmp_path, monkeypatch):
     from PIL import Image
 

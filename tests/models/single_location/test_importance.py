@@ -5,6 +5,7 @@ import pytest
 
 import orderparams as op
 from orderparams.errors import ConfigurationError
+from orderparams.models.single_location import model
 from orderparams.models.single_location.importance import (
     Importance,
     by_scores,
@@ -124,6 +125,31 @@ def test_the_flow_follows_sgd(backend):
 
     assert largest(flow) < 4.5
     assert largest(free) > 10
+
+
+def test_one_gradient_is_all_that_evaluate_takes(monkeypatch):
+    problem = op.load(HEADS)
+    flow, taken = model.flow(problem), []
+    evaluate = type(flow.engine).evaluate
+
+    def counted(*given, **options):
+        taken.append(given)
+        return evaluate(*given, **options)
+
+    monkeypatch.setattr(type(flow.engine), "evaluate", counted)
+    found = flow.evaluate(flow.initial_state)
+    assert len(taken) == 1
+    p = found.state["importance"]
+    for h in range(3):
+        risks = []
+        for step in (1e-4, -1e-4):
+            weights = 1.3 * p + 1.3 * step * (np.arange(3) == h)
+            given = {"attention.head_weights": weights.tolist(), "attention.importance_total": 1.0}
+            given |= {"training.importance_penalty": 0.0}
+            initial = {k: v for k, v in HEADS["initial"].items() if k != "importance"}
+            risks.append(op.evaluate(HEADS, settings=given | {"initial": initial}).risk)
+        slope = (risks[0] - risks[1]) / 2e-4
+        assert found.gradient["importance"][h] == pytest.approx(slope, abs=1e-7)
 
 
 def test_a_run_goes_on_from_its_importances(tmp_path):

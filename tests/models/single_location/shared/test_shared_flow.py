@@ -6,6 +6,7 @@ k_h = Σ_j C_hj κ_j, by differences and by whole trajectories; gauge; a conserv
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from shared_bases import SOFTMAX_1, C, M, Q, table
 import orderparams as op
 from orderparams.models.interface import model_of
 from orderparams.models.single_location.shared.geometry import shared_out
+from orderparams.provenance import provenance
 
 
 def free(attention: dict[str, Any] | None, mixing=C, m=M, q=Q, **sections) -> dict:
@@ -224,3 +226,8 @@ def test_bases_for_given_keys():
     given = generator.standard_normal((4, 2))
     _, near = shared_out(keys, 2, given)
     np.testing.assert_allclose(given.T @ (keys - given @ near), 0.0, atol=1e-12)
+
+
+def test_files_tell_the_seed_of_the_mixing():
+    problem = op.load("shared-keys", settings={"attention.shared.seed": 3})
+    assert json.loads(provenance(problem, "solve")["seeds"])["attention.shared"] == 3
