@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from orderparams.errors import ConfigurationError
@@ -34,8 +36,9 @@ def replica_trajectory(run: SimulationRun, replica: int) -> Trajectory:
         raise ConfigurationError(f"of replica {replica + 1} nothing is known beyond the start")
     states = [{name: course[i] for name, course in courses.items()} for i in stored]
     problem = run.problem
+    initial: Any = getattr(problem, "initial", None)
     sphere = getattr(problem.training, "constraint", "none") == "sphere"
-    if sphere and problem.initial.kind == "random":
+    if sphere and initial.kind == "random":
         problem = model_of(problem).starting_at(problem, states[0])  # it keeps lengths of its own
     flow = drift(problem)
     added = stacked([flow.penalties(state) for state in states])

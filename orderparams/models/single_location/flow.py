@@ -236,9 +236,9 @@ class Flow(VectorFlow):
     def by_numbers(self, found: Gradient) -> State:
         """The same, by importances in place of their scores."""
         known = super().by_numbers(found)
-        if self.importance.total:
-            known["importance"] = self.importance.total * found.numbers["head_weight"]
-        return known
+        if not self.importance.total:
+            return known
+        return {**known, "importance": self.importance.total * found.numbers["head_weight"]}
 
     def risk_of(self, vectors: Vectors) -> float:
         """The risk without its gradients."""

@@ -144,10 +144,10 @@ def test_one_gradient_is_all_that_evaluate_takes(monkeypatch):
         risks = []
         for step in (1e-4, -1e-4):
             weights = 1.3 * p + 1.3 * step * (np.arange(3) == h)
-            given = {"attention.head_weights": weights.tolist(), "attention.importance_total": 1.0}
-            given |= {"training.importance_penalty": 0.0}
+            attention = {"heads": 3, "head_weights": weights.tolist()}
             initial = {k: v for k, v in HEADS["initial"].items() if k != "importance"}
-            risks.append(op.evaluate(HEADS, settings=given | {"initial": initial}).risk)
+            free = HEADS | {"attention": attention, "initial": initial, "training": {}}
+            risks.append(op.evaluate(free).risk)
         slope = (risks[0] - risks[1]) / 2e-4
         assert found.gradient["importance"][h] == pytest.approx(slope, abs=1e-7)
 

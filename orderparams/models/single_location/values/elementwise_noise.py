@@ -20,11 +20,15 @@ from orderparams.errors import SolverError
 from orderparams.expectations.curves import tabulate
 from orderparams.expectations.sampling.nodes import BLOCKS, orthonormalize, uniforms
 from orderparams.models.single_location.attention import Activation
-from orderparams.models.single_location.engines import Moments
+from orderparams.models.single_location.engines import Moments, Risk
 from orderparams.models.single_location.engines.sampling import worst_error
 from orderparams.models.single_location.task import Task
 from orderparams.models.single_location.values.fields import fields_of
-from orderparams.models.single_location.values.linear_noise import Quadratic, noise_of_tokens
+from orderparams.models.single_location.values.linear_noise import (
+    Quadratic,
+    noise_of_tokens,
+    risk_of_tokens,
+)
 
 Array = NDArray[np.float64]
 
@@ -55,7 +59,7 @@ class Given(NamedTuple):
 
 
 class ElementwiseNoise:
-    """V of stacked keys and values, and nothing else, of a curve with ``tilted``.
+    """V of stacked keys and values, and the risk, of a curve with ``tilted``; no gradient is taken.
 
     ``samples`` of the logits, rounded up to a power of two, 32 or more, are shared by all laws.
     What it takes as head weights is [w; d] (2H,).
@@ -93,18 +97,23 @@ class ElementwiseNoise:
             self._moments(means[c], covariances[c], head_weights, -1.0 if c else 0.0)
             for c in range(count)
         ]
-        blocks = noise_of_tokens(task, kinds)
+        blocks, risk = noise_of_tokens(task, kinds), risk_of_tokens(task, kinds)
         return Moments(
-            0.0,
+            float(risk[0, 0, 0]),
             np.zeros((rows, known)),
             np.zeros((rows, rows)),
             np.zeros(self.heads),
             np.zeros(rows),
             blocks[0],
-            0.0,
+            worst_error(risk),
             self.name,
             worst_error(blocks),
         )
+
+    def risk(self, weights: Array, bias: Array, head_weights: Array) -> Risk:
+        """The risk alone."""
+        found = self.evaluate(weights, bias, head_weights)
+        return Risk(found.risk, found.error, found.engine)
 
     def _moments(
         self, mean: Array, covariance: Array, head_weights: Array, target: float

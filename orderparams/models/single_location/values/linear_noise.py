@@ -42,15 +42,25 @@ def noise_of_linear(task: Task, fields: Fields, head_weights: Array) -> Array:
     )
 
 
+def risk_of_tokens(task: Task, kinds: Sequence[Quadratic]) -> Array:
+    """The risk (…, 1, 1) of independent tokens."""
+    noise, signal = kinds[0], signal_of(task, kinds)
+    others = task.lengths - 1.0
+    n1 = float(task.length_weights @ others)
+    n2 = float(task.length_weights @ (others * (others - 1.0)))
+    beside = n1 * (noise.square + 2.0 * signal.mean * noise.mean) + n2 * noise.mean**2
+    return signal.square + beside + task.label_noise
+
+
+def signal_of(task: Task, kinds: Sequence[Quadratic]) -> Quadratic:
+    """That of signal tokens, of all components."""
+    parts = zip(*kinds[1:], strict=True)
+    return Quadratic(*(np.tensordot(task.signal.weights, np.array(part), 1) for part in parts))
+
+
 def noise_of_tokens(task: Task, kinds: Sequence[Quadratic]) -> Array:
     """V (…, 2H, 2H) of independent tokens: noise tokens, then signal tokens by component."""
-    noise = kinds[0]
-    signal = Quadratic(
-        *(
-            np.tensordot(task.signal.weights, np.array(part), 1)
-            for part in zip(*kinds[1:], strict=True)
-        )
-    )
+    noise, signal = kinds[0], signal_of(task, kinds)
     others = task.lengths - 1.0
     n1, n2, n3 = (
         float(task.length_weights @ count)
