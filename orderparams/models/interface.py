@@ -109,8 +109,9 @@ class Local:
     """SGD around a state of its flow, to leading order in 1/D, in N coordinates.
 
     velocity f (N,), Jacobian J (N, N), covariance γC (N, N) of a step, the 1/D drift c (N,) of a
-    step, ∂f/∂γ (N,), the derivatives of the risk (N,). ``curvature`` takes a covariance S (N, N) to
-    ½ Σ S_ij ∂_i∂_j of f and of the risk, (N+1,).
+    step, ∂f/∂γ (N,), the ``lag`` (N,), times D, of what is behind a process without memory, of
+    which all else is told; the derivatives of the risk (N,). ``curvature`` takes a covariance S
+    (N, N) to ½ Σ S_ij ∂_i∂_j of f and of the risk, (N+1,).
     """
 
     velocity: Array
@@ -118,6 +119,7 @@ class Local:
     covariance: Array
     drift: Array
     by_rate: Array
+    lag: Array
     gradient: Array
     curvature: Callable[[Array], Array]
 

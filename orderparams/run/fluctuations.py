@@ -6,6 +6,8 @@ With S the covariance, times D, of the order parameters, and b their mean deviat
 
 γ = γ₀γ̂(t) with the share γ̂ of the learning rate that a schedule leaves. The term in γ₀ is that of
 a flow followed in steps of equal elapsed times γ₀/D (the modified equation of Euler's method).
+Steps with memory are behind a process without: b is that of the process, which has the source J·lag
+beside, and the lag. At rest, at time 0, there is none.
 """
 
 from __future__ import annotations
@@ -105,7 +107,7 @@ def linearised(
     pulse: Callable[[float], None],
 ) -> tuple[list[Segment], Linear]:
     """The linear equations along a path, looked at in knots of each stretch of it, and solved at
-    some times from a covariance at the first."""
+    some times from a covariance at the first, where the shift is zero."""
     settings, schedule = problem.fluctuations, schedule_of(problem)
 
     def at(t: float, until: float) -> Local:
@@ -117,15 +119,16 @@ def linearised(
     for own in knots:
         found = [at(t, own[-1]) for t in own]
         segments.append(Segment(own, found, np.zeros((len(own), noise.size + 1))))
-    linear = solved(segments, times, spread)
+    begin = np.zeros(noise.size) if times[0] == 0 else -segments[0].found[0].lag
+    linear = solved(segments, times, spread, begin)
     if settings.shifted:
-        rate = problem.training.learning_rate
+        rate = problem.training.effective_rate
         segments = [
             bent(one, linear.covariance[np.searchsorted(linear.grid, one.knots)], schedule, rate)
             for one in segments
         ]
-        linear = solved(segments, times, spread)
-    return segments, linear
+        linear = solved(segments, times, spread, begin)
+    return segments, linear._replace(shift=linear.shift + lagging(segments, linear.grid))
 
 
 def noise_of(problem: Any, flow: Flow, times: int) -> Noise:
@@ -167,17 +170,27 @@ def bent(segment: Segment, covariances: Array, schedule: Schedule, rate: float) 
         share, slope = schedule.share_at(t), schedule.slope_at(t)
         euler = share * (one.jacobian @ one.velocity + slope * rate * one.by_rate)
         euler += slope * one.velocity
-        curved[:-1] += one.drift - 0.5 * rate * euler
+        curved[:-1] += one.drift + one.jacobian @ one.lag - 0.5 * rate * euler
         rows.append(curved)
     return dataclasses.replace(segment, bent=np.array(rows))
 
 
-def solved(segments: list[Segment], times: Array, start: Array) -> Linear:
-    """S and b at some times and at all knots, from S at the start and b = 0."""
+def lagging(segments: list[Segment], times: Array) -> Array:
+    """The lag (T, N) at some times, none at time 0."""
+    found = np.zeros((len(times), len(segments[0].found[0].lag)))
+    for one in reversed(segments):
+        own = one.within(times)
+        found[own] = one.spline([local.lag for local in one.found])(times[own])
+    found[times == 0] = 0.0
+    return found
+
+
+def solved(segments: list[Segment], times: Array, start: Array, begin: Array) -> Linear:
+    """S and b at some times and at all knots, from those at the start."""
     grid = np.unique(np.concatenate([times, *(one.knots for one in segments)]))
     found = [propagate(one.coefficients, one.knots, grid[one.within(grid)]) for one in segments]
     pieces = Pieces(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-    covariance, shift = [start], [np.zeros(len(start))]
+    covariance, shift = [start], [begin]
     for flow, noise, drift in zip(*pieces, strict=True):
         covariance.append(flow @ covariance[-1] @ flow.T + noise)
         shift.append(flow @ shift[-1] + drift)

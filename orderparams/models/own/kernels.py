@@ -70,6 +70,23 @@ def learn(
 
 
 @kernel()
+def shift_all(model: Any, random: Array, shift: Array) -> None:
+    """The means (N, d, L) of the tokens of sequences with such random numbers (N, R)."""
+    for i in range(len(random)):
+        means(random[i], model.settings, shift[i])
+
+
+@kernel()
+def answer_all(
+    model: Any, fields: Array, known: Array, random: Array, gradient: Array, losses: Array
+) -> None:
+    """Losses (N,) and their derivatives (N, n, L), zero before, at fields (N, n, L) and (N, d, L)
+    of learned vectors and hidden directions."""
+    for i in range(len(losses)):
+        losses[i] = loss(fields[i], known[i], random[i], model.settings, gradient[i])
+
+
+@kernel()
 def add_samples(
     model: Any, nodes: Array, weights: Array, gradient: bool, covariance: bool, sums: Sums
 ) -> None:

@@ -20,10 +20,13 @@ from orderparams.models.own.building import Rule, built, kernels_of
 from orderparams.models.own.description import OwnModel
 from orderparams.models.own.flow import OwnFlow, Sampling, start_of
 from orderparams.models.own.overlaps import of_overlaps
+from orderparams.models.own.responses import Answering
 from orderparams.models.own.sections import check_start
 from orderparams.models.parameters import Axis, OrderParameter
-from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, starting
+from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, fluctuating, starting
 from orderparams.models.vectors import learning
+from orderparams.models.vectors.fluctuations.consistency import check_fluctuations
+from orderparams.models.vectors.fluctuations.noise import VectorNoise
 from orderparams.models.vectors.observables import PENALTY
 from orderparams.models.vectors.replicas import Ensemble, replicas_of
 from orderparams.models.vectors.starts import Learners
@@ -73,6 +76,7 @@ class Own:
         learners = Learners(problem.task.vectors, word, "task.vectors", problem.initial)
         yield from learning.contradictions(problem.training, learners)
         yield check_start(learners, problem.task.hidden)
+        yield check_fluctuations(problem)
 
     def unused(self, problem: Any, command: str) -> Iterator[Unused]:
         """All that a command does not use of a configuration."""
@@ -83,6 +87,7 @@ class Own:
             yield Unused(("expectation",), reason, True)
         if command != "optimum":
             yield from starting(problem.initial, f"{self.model.vector}s")
+        yield from fluctuating(problem.fluctuations)
         yield from BY_COMMAND[command]
         yield from drawn_anew(command)
 
@@ -123,6 +128,11 @@ class Own:
         training = problem.training
         rule = Rule(training.learning_rate, training.batch_size, training.weight_decay)
         return replicas_of(problem, self.checked(problem.task), rule, start_of(problem), time)
+
+    def noise(self, problem: Any, own: OwnFlow, workers: int) -> VectorNoise:
+        """The fluctuations around a flow."""
+        responder = Answering(self.kernels, own.sampling.model)
+        return VectorNoise(problem, own, own, responder, workers)
 
     def findings(self, problem: Any, run: Course, told: Any) -> list[Finding]:
         """How overlaps came to where they end."""

@@ -95,6 +95,16 @@ def problem_of(model: Any) -> type[Any]:
         ("integrator", IntegratorConfig, section(IntegratorConfig, sections.INTEGRATOR)),
         ("output", OutputConfig, section(OutputConfig, sections.OUTPUT)),
         ("simulation", SimulationConfig, section(SimulationConfig, sections.SIMULATION)),
+        (
+            "fluctuations",
+            vectors.FluctuationsConfig | None,
+            option(
+                Section(vectors.FluctuationsConfig),
+                None,
+                meaning=vectors.FLUCTUATIONS,
+                left_out="none",
+            ),
+        ),
         ("given", Given, field(default=Given(), compare=False, repr=False)),
     ]
     return dataclasses.make_dataclass(

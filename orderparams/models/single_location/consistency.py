@@ -321,12 +321,10 @@ def check_overlaps(problem: Problem) -> Found:
 
 
 def check_served(problem: Problem) -> Found:
-    """Fluctuations are those of softmax and its relatives with known values."""
+    """Fluctuations are those of attention with known values."""
     attention = problem.attention
     if not wanted(problem):
         return
-    if TABLE[attention.activation].module:
-        yield unserved(f"attention.activation = {attention.activation!r}")
     if attention.value != "known":
         yield unserved(f"attention.value = {attention.value!r}")
     if attention.head_weights == "importance":

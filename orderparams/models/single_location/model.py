@@ -13,6 +13,7 @@ from orderparams.config.values import Numbers
 from orderparams.models.findings import Course, Finding
 from orderparams.models.interface import Example, Reference, State
 from orderparams.models.single_location.bayes.known import known_as, known_bayes_risk
+from orderparams.models.single_location.curved_responses import CurvedAttention
 from orderparams.models.single_location.curved_sgd import CurvedRule, build_curved_model
 from orderparams.models.single_location.elementwise_flow import ElementwiseFlow
 from orderparams.models.single_location.engines.auto import make_engine
@@ -135,7 +136,8 @@ def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:
     if np.isfinite(own.tolerance) and own.tolerance > GENTLE:
         expectation = dataclasses.replace(problem.expectation, tolerance=GENTLE)
         gentle = flow_without_inertia(dataclasses.replace(problem, expectation=expectation))
-    responder = Attention(setup.task, setup.activation, own.norm_bias)
+    kind = Attention if setup.activation.curve is None else CurvedAttention
+    responder = kind(setup.task, setup.activation, own.norm_bias)
     return VectorNoise(problem, own, gentle, responder, workers)
 
 

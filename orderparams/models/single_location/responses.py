@@ -95,12 +95,7 @@ class Attention:
         attention = shares.sum(1) if joint else np.einsum("h,nhl->nl", weights, shares)
         residual = attention.copy()
         residual[:, 0] -= 1.0
-        if self.scalar:
-            values = read[:, 0]
-            error = (residual * values).sum(1) - drawn.marks["label_noise"]
-            loss, upstream = error**2, 2.0 * error[:, None] * values
-        else:
-            loss, upstream = (residual**2).sum(1), 2.0 * residual
+        loss, upstream = self.judged(residual, read, drawn)
         if joint:
             center = (upstream * attention).sum(1)[:, None, None]
             gradient = shares * (upstream[:, None] - center)
@@ -112,3 +107,11 @@ class Attention:
         total = gradient.sum(2)
         radial = total if self.norm_bias else np.zeros_like(total)
         return Response(gradient, radial, {"bias": total, "head_weight": by_weights}, loss)
+
+    def judged(self, residual: Array, read: Array, drawn: Sequences) -> tuple[Array, Array]:
+        """The loss (N,) and ∂loss/∂a_ℓ (N, L), from r_ℓ (N, L) and the fields that are read."""
+        if not self.scalar:
+            return (residual**2).sum(1), 2.0 * residual
+        values = read[:, 0]
+        error = (residual * values).sum(1) - drawn.marks["label_noise"]
+        return error**2, 2.0 * error[:, None] * values

@@ -79,10 +79,19 @@ class Rule:
         """∂/∂q (n, n) of the risk and of what is added to it, but weight decay."""
         if self.repulsion.strength == 0.0:
             return gradient.self_overlap
-        q = vectors.self_overlap
-        own = np.empty_like(q)
-        slopes(self.repulsion, q, own)
-        total: Array = gradient.self_overlap + own
+        total: Array = gradient.self_overlap + self.repelling(vectors)
+        return total
+
+    def repelling(self, vectors: Vectors) -> Array:
+        """Γ_R = ∂R/∂q (n, n) of the repulsion."""
+        own = np.zeros((vectors.count, vectors.count))
+        if self.repulsion.strength > 0.0:
+            slopes(self.repulsion, vectors.self_overlap, own)
+        return own
+
+    def restraint(self, vectors: Vectors) -> Array:
+        """λI + 2Γ_R (n, n), by which vectors K move by −(λ + 2Γ_R)K whatever the sequences are."""
+        total: Array = self.weight_decay * np.eye(vectors.count) + 2 * self.repelling(vectors)
         return total
 
 

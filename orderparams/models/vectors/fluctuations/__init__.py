@@ -10,6 +10,8 @@ coordinates
     the order parameters as one vector X;
 derivatives
     the Jacobian of the flow, and its curvature, in X;
+momentum
+    what it adds to the mean;
 unseen
     overlaps with a direction that the flow need not know, as they are zero in it;
 noise

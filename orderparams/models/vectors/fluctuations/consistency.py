@@ -15,7 +15,7 @@ def wanted(problem: Any) -> bool:
 
 
 def check_fluctuations(problem: Any) -> Found:
-    """SGD whose steps are plain, and a start to fluctuate from."""
+    """SGD whose steps are plain or have a short memory, and a start to fluctuate from."""
     if not wanted(problem):
         return
     training, asked = problem.training, "fluctuations.enabled = true"
@@ -24,9 +24,7 @@ def check_fluctuations(problem: Any) -> Found:
             f"{asked}: gradient flow does not fluctuate; set training.rule = 'sgd', or leave it out"
         )
     unknown = {
-        f"training.momentum = {training.momentum:g}": training.momentum != 0,
         "training.inertia": training.inertia is not None,
-        "training.repulsion": training.repulsion is not None and training.repulsion.strength > 0,
         "training.constraint = 'sphere'": training.constraint == "sphere",
     }
     for what, given in unknown.items():

@@ -27,7 +27,7 @@ AT_ONCE = 2**18
 
 class Answers(NamedTuple):
     """What N nodes do to n vectors: the change A (N, n, d+n) of K by one sequence at w⊥ = 0,
-    −Σ_ℓ g_ℓ x_ℓ + (ρ − λ) K; Σ_ℓ g_ℓ g'_ℓ (N, n, n); derivatives by the numbers (N, n) by name;
+    −Σ_ℓ g_ℓ x_ℓ + ρK − RK; Σ_ℓ g_ℓ g'_ℓ (N, n, n); derivatives by the numbers (N, n) by name;
     loss (N,)."""
 
     change: Array
@@ -64,11 +64,12 @@ class Nodes:
         """Probabilities of the nodes (N,)."""
         return self.drawn.mass
 
-    def answers(self, vectors: Vectors, decay: float) -> Answers:
-        """What the nodes do to vectors whose overlaps are with all hidden directions."""
+    def answers(self, vectors: Vectors, restraint: Array) -> Answers:
+        """What the nodes do to vectors whose overlaps are with all hidden directions, and which are
+        drawn by −RK with a restraint R (n, n)."""
         size = vectors.count * self.responder.longest
         step = max(1, AT_ONCE // size)
-        found = list(self._pieces(vectors, decay, step))
+        found = list(self._pieces(vectors, restraint @ vectors.weights, step))
         numbers = {
             name: np.concatenate([one.numbers[name] for one in found]) for name in found[0].numbers
         }
@@ -78,7 +79,7 @@ class Nodes:
         )
         return Answers(change, products, numbers, loss)
 
-    def _pieces(self, vectors: Vectors, decay: float, step: int) -> Iterator[Answers]:
+    def _pieces(self, vectors: Vectors, drawn_by: Array, step: int) -> Iterator[Answers]:
         """The answers of so many nodes at a time."""
         read, weights = self.responder.read, vectors.weights
         basis = basis_of(weights, self.responder.directions, read)
@@ -98,7 +99,7 @@ class Nodes:
             g, radial, numbers, loss = self.responder.respond(vectors, fields, seen, drawn)
             change = -(g @ np.swapaxes(normals, 1, 2)) @ basis.T
             change[:, :, : along.shape[1]] -= g[:, :, :shifted] @ drawn.shift
-            change += (radial[:, :, None] - decay) * weights
+            change += radial[:, :, None] * weights - drawn_by
             yield Answers(change, g @ np.swapaxes(g, 1, 2), dict(numbers), loss)
 
 

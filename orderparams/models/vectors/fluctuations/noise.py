@@ -12,12 +12,13 @@ from orderparams.models.interface import Local
 from orderparams.models.parameters import OrderParameter
 from orderparams.models.vectors.flow import VectorFlow
 from orderparams.models.vectors.fluctuations.coordinates import Coordinates
-from orderparams.models.vectors.fluctuations.derivatives import Differences
+from orderparams.models.vectors.fluctuations.derivatives import ROOM, Differences
+from orderparams.models.vectors.fluctuations.momentum import Momentum, pull_of
 from orderparams.models.vectors.fluctuations.nodes import Nodes
 from orderparams.models.vectors.fluctuations.responses import Responder
 from orderparams.models.vectors.fluctuations.step import Step, step_at
 from orderparams.models.vectors.fluctuations.unseen import Unseen
-from orderparams.models.vectors.geometry import Vectors
+from orderparams.models.vectors.geometry import Vectors, residual_factor
 
 Array = NDArray[np.float64]
 
@@ -45,7 +46,8 @@ class VectorNoise:
         self.unseen = Unseen(self.seen, self.whole)
         self.nodes = Nodes(responder, count, settings.taken, settings.seed)
         self.differences = Differences(gentle, self.seen, workers)
-        self.rate, self.batch = training.learning_rate, training.batch_size
+        self.rate, self.batch = training.effective_rate, training.batch_size
+        self.momentum = training.momentum
 
     @property
     def size(self) -> int:
@@ -117,6 +119,8 @@ class VectorNoise:
 
         none = np.zeros((self.seen.count, self.responder.directions - self.seen.directions))
         here, seen = step(none), self.seen.size
+        velocity = np.concatenate([slope.value[:-1], np.zeros(self.unseen.size)])
+        memory = Momentum(self.momentum, rate, self.batch)
         jacobian, covariance = np.zeros((2, self.size, self.size))
         order = self.order
         found = here.covariance[np.ix_(order, order)]
@@ -133,19 +137,38 @@ class VectorNoise:
             return np.concatenate([shift[:-1], own, shift[-1:]])
 
         return Local(
-            np.concatenate([slope.value[:-1], own]),
+            velocity,
             jacobian,
             covariance,
-            here.drift[order],
+            (here.drift + self.remembered(memory, vectors, here, rate))[order],
             here.noise[order] / self.batch,
+            memory.lag(velocity, here.noise[order]),
             np.concatenate([slope.gradient, own]),
             curvature,
         )
+
+    def remembered(self, memory: Momentum, vectors: Vectors, here: Step, rate: float) -> Array:
+        """The drift by momentum, in the coordinates of all overlaps (N,)."""
+        count, directions = self.whole.count, self.whole.directions
+        if not memory.share:
+            return np.zeros(self.whole.size)
+        residual = vectors.residual @ vectors.residual.T
+        if np.linalg.eigvalsh(residual)[0] < ROOM:
+            residual += ROOM * np.eye(count)
+        apart = self.flow.dressed(vectors.overlap, residual_factor(residual), vectors.numbers)
+        none = np.zeros((count, directions - self.seen.directions))
+        moved = self.step(apart, none, rate)
+        weights = np.hstack([apart.overlap, none, apart.residual])
+        pull = pull_of(moved.average, weights, directions)
+        covariance = self.whole.unpack(here.noise)[1]
+        gained = memory.drift(here.average, pull, covariance)
+        still = {name: np.zeros(count) for name in self.whole.rates}
+        return self.whole.pack(np.zeros((count, directions)), gained, still)
 
     def step(self, vectors: Vectors, hidden: Array, rate: float) -> Step:
         """A step at vectors with overlaps with what the flow need not know, (n, hidden)."""
         overlap = np.hstack([vectors.overlap, hidden])
         known: Mapping[str, Array] = vectors.numbers
         whole = self.flow.dressed(overlap, vectors.residual, known)
-        decay = self.flow.rule.weight_decay
-        return step_at(self.nodes, self.whole, whole, rate, self.batch, decay)
+        restraint = self.flow.rule.restraint(whole)
+        return step_at(self.nodes, self.whole, whole, rate, self.batch, restraint)

@@ -28,7 +28,8 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True, eq=False)
 class Step:
     """Of a step at some vectors: mean f (N,), covariance C (N, N) and drift c (N,), in coordinates
-    that have the overlaps with all hidden directions; V where it drives them (N,); the mean loss.
+    that have the overlaps with all hidden directions; V where it drives them (N,); the mean loss;
+    the mean change Ā of the vectors (n, d+n), along hidden directions and own ones.
     """
 
     mean: Array
@@ -36,13 +37,19 @@ class Step:
     drift: Array
     noise: Array
     loss: float
+    average: Array
 
 
 def step_at(
-    nodes: Nodes, coordinates: Coordinates, vectors: Vectors, rate: float, batch: int, decay: float
+    nodes: Nodes,
+    coordinates: Coordinates,
+    vectors: Vectors,
+    rate: float,
+    batch: int,
+    restraint: Array,
 ) -> Step:
-    """A step with learning rate γ, batch size B and weight decay λ."""
-    found, mass = nodes.answers(vectors, decay), nodes.mass
+    """A step with learning rate γ and batch size B under a restraint R (:meth:`Rule.restraint`)."""
+    found, mass = nodes.answers(vectors, restraint), nodes.mass
     (count, directions), read = vectors.overlap.shape, nodes.responder.read
     weights, change = vectors.weights, found.change
     noise = np.tensordot(mass, found.products, 1)
@@ -69,4 +76,4 @@ def step_at(
         coordinates.pack(np.zeros((count, directions)), square, still)
         for square in (rate * own, noise)
     )
-    return Step(mean, covariance / batch, drift, driven, float(mass @ found.loss))
+    return Step(mean, covariance / batch, drift, driven, float(mass @ found.loss), average)
