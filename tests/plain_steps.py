@@ -21,41 +21,25 @@ def softmax_family(problem, overlap, self_overlap, beta, u, dimension, batches, 
     """Changes of m, q, β and u (N, parameters), times D/γ, in single steps of attention."""
     task, attention, training = problem.task, problem.attention, problem.training
     draw = np.random.default_rng(seed)
-    length, features = task.length, task.signal.features
+    features = task.signal.features
     scalar, gamma, batch = task.target == "scalar", training.learning_rate, training.batch_size
     decay = training.weight_decay
     k = frame(overlap, self_overlap, features + scalar, dimension)
     heads, root = len(k), np.sqrt(dimension)
-    strengths = np.sqrt(task.signal.strengths)
     norm = attention.bias == "norm"
     joint = attention.activation == "bayes-softmax"
     kappa = attention.kappa or 0.0
     beta = -0.5 * np.diag(self_overlap) if norm else np.asarray(beta, float)
     total = np.zeros((batches, heads, dimension))
     by_beta, by_u = np.zeros((2, batches, heads))
-    lengths, weights = (
-        (length.values, length.weights) if hasattr(length, "values") else ([length], [1])
-    )
     for _ in range(batch):
-        chosen = draw.choice(lengths, size=batches, p=np.array(weights) / sum(weights))
-        longest = max(lengths)
-        x = draw.standard_normal((batches, longest, dimension))
-        which, side = draw.integers(features, size=batches), draw.choice([-1, 1], size=batches)
-        x[np.arange(batches), 0, which] += side * strengths[which]
-        there = np.arange(longest) < chosen[:, None]
+        x, there = sequences(task, batches, dimension, draw)
         chi = np.einsum("hd,nld->nhl", k / root, x) + beta[:, None]
         e = np.exp(chi) * there[:, None]
         z = kappa + (e.sum((1, 2), keepdims=True) if joint else e.sum(2, keepdims=True))
         s = e / z
         a = s.sum(1) if joint else np.einsum("h,nhl->nl", u, s)
-        r = a.copy()
-        r[:, 0] -= 1
-        if scalar:
-            v = x[:, :, features]
-            error = (r * v).sum(1) - task.noise * draw.standard_normal(batches)
-            c = 2 * error[:, None] * v
-        else:
-            c = 2 * r
+        c = upstream(task, a, x, draw)
         if joint:
             g = s * (c - (c * a).sum(1)[:, None])[:, None]
         else:
@@ -66,6 +50,65 @@ def softmax_family(problem, overlap, self_overlap, beta, u, dimension, batches, 
     radial = by_beta[:, :, None] if norm else 0.0
     new = k - gamma * total + gamma / dimension * (radial - decay) * k
     return changes(k, new, features, dimension, gamma), -by_beta, -by_u
+
+
+def other_activations(problem, overlap, self_overlap, numbers, dimension, batches, seed):
+    """Changes of m and q, times D/γ, and minus the derivatives by β, u, s and c (N, parameters), in
+    single steps of attention by erf, by χ itself, or by softplus with a normaliser."""
+    from scipy.special import erf, expit
+
+    task, gamma, draw = problem.task, problem.training.learning_rate, np.random.default_rng(seed)
+    features, (beta, u, slope, intercept) = task.signal.features, numbers
+    k = frame(overlap, self_overlap, features + (task.target == "scalar"), dimension)
+    x, there = sequences(task, batches, dimension, draw)
+    chi = np.einsum("hd,nld->nhl", k / np.sqrt(dimension), x) + beta[:, None]
+    value, steep = {
+        "erf": lambda: (erf(chi), 2 / np.sqrt(np.pi) * np.exp(-(chi**2))),
+        "linear": lambda: (chi, np.ones_like(chi)),
+        "softplus": lambda: (np.log1p(np.exp(chi)), expit(chi)),
+    }[problem.attention.activation]()
+    value, steep = value * there[:, None], steep * there[:, None]
+    if problem.attention.activation == "softplus":
+        total = value.sum(2, keepdims=True)
+        s = value / total
+        c = upstream(task, np.einsum("h,nhl->nl", u, s), x, draw)
+        by_u = np.einsum("nl,nhl->nh", c, s)
+        g = u[:, None] * steep / total * (c[:, None] - by_u[:, :, None])
+        by_line = np.zeros((batches, 0))
+    else:
+        line = (intercept[:, None] + slope[:, None] * value) * there[:, None]
+        c = upstream(task, np.einsum("h,nhl->nl", u, line), x, draw)
+        by_u = np.einsum("nl,nhl->nh", c, line)
+        g = (u * slope)[:, None] * c[:, None] * steep
+        by_line = np.hstack([u * np.einsum("nl,nhl->nh", c, value), u * c.sum(1)[:, None]])
+    new = k - gamma * np.einsum("nhl,nld->nhd", g, x) / np.sqrt(dimension)
+    return changes(k, new, features, dimension, gamma), -np.hstack([g.sum(2), by_u, by_line])
+
+
+def sequences(task, batches, dimension, draw):
+    """Tokens (N, L, D) with flipped spikes in the first, and which of them there are (N, L)."""
+    length, features = task.length, task.signal.features
+    strengths = np.sqrt(task.signal.strengths)
+    lengths, weights = (
+        (length.values, length.weights) if hasattr(length, "values") else ([length], [1])
+    )
+    chosen = draw.choice(lengths, size=batches, p=np.array(weights) / sum(weights))
+    longest = max(lengths)
+    x = draw.standard_normal((batches, longest, dimension))
+    which, side = draw.integers(features, size=batches), draw.choice([-1, 1], size=batches)
+    x[np.arange(batches), 0, which] += side * strengths[which]
+    return x, np.arange(longest) < chosen[:, None]
+
+
+def upstream(task, a, x, draw):
+    """Derivatives of the loss by attention a (N, L)."""
+    r = a.copy()
+    r[:, 0] -= 1
+    if task.target == "token":
+        return 2 * r
+    v = x[:, :, task.signal.features]
+    error = (r * v).sum(1) - task.noise * draw.standard_normal(len(x))
+    return 2 * error[:, None] * v
 
 
 def committee(problem, overlap, self_overlap, dimension, steps, seed):

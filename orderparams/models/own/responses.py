@@ -61,7 +61,5 @@ class Answering:
         """g and the loss; nothing is learned beside the vectors."""
         gradient, losses = np.zeros_like(fields), np.empty(len(fields))
         known = np.ascontiguousarray(read)
-        self.kernels.answer_all(
-            self.model, fields, known, drawn.marks["random"], gradient, losses
-        )
+        self.kernels.answer_all(self.model, fields, known, drawn.marks["random"], gradient, losses)
         return Response(gradient, np.zeros(fields.shape[:2]), {}, losses)

@@ -326,12 +326,17 @@ def check_served(problem: Problem) -> Found:
     if not wanted(problem):
         return
     if attention.value != "known":
-        yield unserved(f"attention.value = {attention.value!r}")
+        yield unserved(
+            f"attention.value = {attention.value!r}", "keys and values scatter together there"
+        )
     if attention.head_weights == "importance":
-        yield unserved("attention.head_weights = 'importance'")
+        why = "importances have a fixed sum, and scatter in fewer directions than there are"
+        yield unserved("attention.head_weights = 'importance'", why)
     if attention.sharing is not None:
-        yield unserved("attention.shared")
+        yield unserved("attention.shared", "keys of heads scatter as mixtures of their bases")
     if problem.task.signal_noise != 1:
-        yield unserved(f"task.signal_noise = {problem.task.signal_noise:g}")
+        why = "all tokens are taken to have the variance 1"
+        yield unserved(f"task.signal_noise = {problem.task.signal_noise:g}", why)
     if problem.task.feature_correlation is not None:
-        yield unserved("task.feature_correlation")
+        why = "hidden directions are taken to be orthogonal"
+        yield unserved("task.feature_correlation", why)

@@ -7,6 +7,8 @@ from typing import Any
 from orderparams.config.matrices import Found
 from orderparams.errors import ConfigurationError
 
+ASKED = "fluctuations.enabled = true"
+
 
 def wanted(problem: Any) -> bool:
     """Whether a problem asks for fluctuations."""
@@ -18,18 +20,15 @@ def check_fluctuations(problem: Any) -> Found:
     """SGD whose steps are plain or have a short memory, and a start to fluctuate from."""
     if not wanted(problem):
         return
-    training, asked = problem.training, "fluctuations.enabled = true"
+    training, asked = problem.training, ASKED
     if training.rule != "sgd":
         yield ConfigurationError(
             f"{asked}: gradient flow does not fluctuate; set training.rule = 'sgd', or leave it out"
         )
-    unknown = {
-        "training.inertia": training.inertia is not None,
-        "training.constraint = 'sphere'": training.constraint == "sphere",
-    }
-    for what, given in unknown.items():
-        if given:
-            yield unserved(what)
+    if training.inertia is not None:
+        yield unserved("training.inertia", "velocities are order parameters there, and scatter too")
+    if training.constraint == "sphere":
+        yield unserved("training.constraint = 'sphere'", "lengths there do not scatter at all")
     if problem.fluctuations.start == "random" and problem.initial.kind != "random":
         yield ConfigurationError(
             "fluctuations.start = 'random' is over starts that are drawn, and this one is given by "
@@ -37,8 +36,6 @@ def check_fluctuations(problem: Any) -> Found:
         )
 
 
-def unserved(what: str) -> ConfigurationError:
-    """The error for a setting under which fluctuations are not known."""
-    return ConfigurationError(
-        f"fluctuations.enabled = true does not serve {what}; leave one of them out"
-    )
+def unserved(what: str, why: str) -> ConfigurationError:
+    """The error for a setting under which fluctuations are not known, and why they are not."""
+    return ConfigurationError(f"{ASKED} does not serve {what}: {why}; leave one of them out")
