@@ -324,6 +324,10 @@ class Fluctuating(Protocol):
         """The fluctuations around a flow, with so many threads."""
         ...
 
+    def conserved(self, problem: Any, /) -> str:
+        """What no sequence changes while all else rests, so that it has no innovations; or ""."""
+        ...
+
 
 class Searching(Protocol):
     """What a model with an analysis of its own does beside that."""

@@ -13,14 +13,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.errors import ConfigurationError, SolverError, with_way
 from orderparams.models import registry
-from orderparams.models.interface import Flow, State, model_of
+from orderparams.models.interface import Flow, Fluctuating, State, model_of
 from orderparams.models.schedule import schedule_of
 from orderparams.results.trajectory import Reached
 from orderparams.run.fluctuations import linearised, noise_of
@@ -59,6 +59,11 @@ def with_fluctuations(problem: Any, otherwise: str = "use the test 'replicas'") 
         raise ConfigurationError(
             f"innovations need the fluctuations of SGD, which are not known of model = "
             f"{problem.model!r}; {otherwise}"
+        )
+    if kept := cast(Fluctuating, model_of(problem)).conserved(problem):
+        raise ConfigurationError(
+            f"innovations need order parameters that all scatter, and no sequence changes {kept}; "
+            "use the test 'replicas'"
         )
     start = "random" if problem.initial.kind == "random" else "fixed"
     asked = {"enabled": True, "nodes": NODES, "start": start}

@@ -60,6 +60,11 @@ def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:
     return VectorNoise(problem, own, own, responder, workers)
 
 
+def conserved(problem: Problem) -> str:
+    """Nothing."""
+    return ""
+
+
 def examples(problem: Problem, states: Sequence[State]) -> None:
     """None: students attend to nothing."""
 

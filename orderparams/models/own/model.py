@@ -134,6 +134,10 @@ class Own:
         responder = Answering(self.kernels, own.sampling.model)
         return VectorNoise(problem, own, own, responder, workers)
 
+    def conserved(self, problem: Any) -> str:
+        """Nothing is known to be."""
+        return ""
+
     def findings(self, problem: Any, run: Course, told: Any) -> list[Finding]:
         """How overlaps came to where they end."""
         return [of_overlaps(self.PARAMETERS[0], run)]

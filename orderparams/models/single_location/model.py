@@ -141,6 +141,16 @@ def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:
     return VectorNoise(problem, own, gentle, responder, workers)
 
 
+def conserved(problem: Problem) -> str:
+    """What heads have in which every sequence moves them alike."""
+    attention = problem.attention
+    if attention.heads > 1 and attention.activation == "linear":
+        return "the differences of keys over their weights: linear heads are one together"
+    if attention.heads > 1 and attention.intercept == "learned":
+        return "the differences of intercepts over their weights, which add to one number"
+    return ""
+
+
 def examples(problem: Problem, states: Sequence[State]) -> list[list[Example]]:
     """The attention at each of some states to the same example sequences."""
     heads = [heads_of(starting_at(problem, state)) for state in states]

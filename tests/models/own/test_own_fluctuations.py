@@ -62,19 +62,24 @@ def test_a_step_is_that_of_the_committee_that_comes_with_the_program():
         np.testing.assert_allclose(getattr(own, name), getattr(usual, name), atol=5e-3)
 
 
+def step_at_start(settings):
+    problem = op.load({**START, "fluctuations": {"enabled": True, "nodes": 2**14}, **settings})
+    flow = model_of(problem).flow(problem)
+    return model_of(problem).noise(problem, flow, 1).step(flow.start, np.zeros((2, 0)), 0.8)
+
+
 def test_means_of_tokens_are_those_of_the_kernel():
     """Softmax attention with shifted tokens, on nodes of its own."""
-    more = {"fluctuations": {"enabled": True, "nodes": 2**14}}
-    own = at_start({**START, **more, "model": "own-softmax"})
+    own = step_at_start({"model": "own-softmax"})
     task = {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0, 2.25]}}
     attention = {"heads": 2, "head_weights": "mean"}
-    usual = at_start({**START, **more, "task": task, "attention": attention})
+    usual = step_at_start({"task": task, "attention": attention})
     sizes = np.sqrt(np.diag(usual.covariance))
     np.testing.assert_allclose(
         (own.covariance - usual.covariance) / np.outer(sizes, sizes), 0, atol=0.02
     )
+    np.testing.assert_allclose(own.mean, usual.mean, atol=0.01)
     np.testing.assert_allclose(own.drift, usual.drift, atol=0.02 * np.abs(usual.drift).max())
-    np.testing.assert_allclose(own.jacobian, usual.jacobian, atol=0.01)
 
 
 def regression(dimension, training, noise, jump, until):
@@ -101,7 +106,7 @@ def regression(dimension, training, noise, jump, until):
 
 @pytest.mark.parametrize(
     ("keep", "batch", "decay", "factor"),
-    [(0.6, 1, 0.1, 1.0), (0.6, 2, 0.3, 0.25), (-0.4, 1, 0.2, 1.0)],
+    [(0.6, 2, 0.3, 0.25), (-0.4, 1, 0.2, 1.0)],
 )
 def test_the_mean_with_momentum(keep, batch, decay, factor):
     """b from D = 4000 and 8000, up to errors of nodes, in q alone."""

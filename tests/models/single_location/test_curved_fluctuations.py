@@ -6,6 +6,7 @@ import plain_steps
 import pytest
 
 import orderparams as op
+from orderparams.errors import ConfigurationError
 from orderparams.models.interface import model_of
 
 START = {
@@ -91,3 +92,17 @@ def test_a_step_is_so_at_any_dimension(activation):
     chance = 4 * products.std(0) / np.sqrt(len(changes))
     assert (np.abs(error) < chance + 15 / 150).all()
     assert np.abs(error).mean() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ({"attention.activation": "linear"}, "linear heads"),
+        ({"attention.activation": "erf", "attention.intercept": "learned"}, "intercepts"),
+    ],
+)
+def test_what_does_not_scatter_has_no_innovations(more, named):
+    """Σ u_h c_h alone acts, and of linear heads Σ u_h k_h."""
+    settings = {"training.duration": 0.1, **more}
+    with pytest.raises(ConfigurationError, match=named):
+        op.validate("finite-learning-rate", settings=settings, test="innovations")

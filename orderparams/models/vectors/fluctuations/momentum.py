@@ -54,5 +54,5 @@ class Momentum:
 def pull_of(average: Array, weights: Array, directions: int) -> Array:
     """N (n, n) of Ā (n, d+n) at vectors K with d hidden directions, that are independent outside
     them."""
-    found: Array = np.linalg.solve(weights[:, directions:].T, average[:, directions:].T).T
-    return found
+    found = np.linalg.solve(weights[:, directions:].T, average[:, directions:].T)
+    return np.asarray(found.T, dtype=np.float64)
