@@ -321,14 +321,13 @@ def check_overlaps(problem: Problem) -> Found:
 
 
 def check_served(problem: Problem) -> Found:
-    """Fluctuations are those of attention with known values."""
+    """Fluctuations are those of attention, with values of softmax and its relatives."""
     attention = problem.attention
     if not wanted(problem):
         return
-    if attention.value != "known":
-        yield unserved(
-            f"attention.value = {attention.value!r}", "keys and values scatter together there"
-        )
+    if attention.value != "known" and TABLE[attention.activation].module:
+        why = f"with attention.value = {attention.value!r} they are known of softmax alone"
+        yield unserved(f"attention.activation = {attention.activation!r}", why)
     if attention.head_weights == "importance":
         why = "importances have a fixed sum, and scatter in fewer directions than there are"
         yield unserved("attention.head_weights = 'importance'", why)

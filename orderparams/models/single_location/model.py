@@ -43,7 +43,12 @@ from orderparams.models.single_location.shared.flow import SharedFlow
 from orderparams.models.single_location.shared.geometry import SharedGeometry
 from orderparams.models.single_location.shared.sgd import shared_replicas
 from orderparams.models.single_location.values.chapters import chapters
-from orderparams.models.single_location.values.flow import descent_of_values, value_flow
+from orderparams.models.single_location.values.flow import (
+    ValueFlow,
+    descent_of_values,
+    value_flow,
+)
+from orderparams.models.single_location.values.fluctuations import noise_of_values
 from orderparams.models.single_location.values.geometry import ValueGeometry
 from orderparams.models.single_location.values.heads import Names, build_values
 from orderparams.models.single_location.values.sgd import value_replicas
@@ -132,6 +137,8 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
 
 def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:
     """The fluctuations around a flow."""
+    if isinstance(own, ValueFlow):
+        return noise_of_values(problem, own, workers)
     gentle, setup = own, own.setup
     if np.isfinite(own.tolerance) and own.tolerance > GENTLE:
         expectation = dataclasses.replace(problem.expectation, tolerance=GENTLE)

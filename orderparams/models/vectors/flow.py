@@ -216,6 +216,10 @@ class VectorFlow:
         overlap = self.measured(state["overlap"])
         return {"overlap": overlap, "self_overlap": state["self_overlap"]}
 
+    def blocks(self, overlap: Array, square: Array, numbers: Mapping[str, Array]) -> State:
+        """The order parameters that m, q and learned numbers are, which are linear in them."""
+        return {"overlap": self.measured(overlap), "self_overlap": square, **numbers}
+
     def measured(self, overlap: Array) -> Array:
         """The order parameter "overlap" of an overlap m (n, d), or of its time derivative."""
         return overlap if self.frame is None else overlap @ self.frame.T

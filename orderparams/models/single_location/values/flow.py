@@ -123,6 +123,11 @@ class ValueFlow(Flow):
         """Those that are overlaps."""
         return self.names.split(self.measured(vectors.overlap), vectors.self_overlap)
 
+    def blocks(self, overlap: Array, square: Array, numbers: Mapping[str, Array]) -> State:
+        """The same of stacked rows."""
+        named = self.names.split(self.measured(overlap), square)
+        return {**named, **{name: of[: self.heads] for name, of in numbers.items()}}
+
     def shown(self, numbers: Mapping[str, Array]) -> dict[str, Array]:
         """Those of heads (H,)."""
         return super().shown({name: of[: self.heads] for name, of in numbers.items()})
@@ -266,11 +271,14 @@ def value_flow(problem: Problem, names: Names) -> ValueFlow:
     return kind(problem, setup, make(problem, setup, names), names)
 
 
+def flow_in_all_directions(problem: Problem) -> ValueFlow:
+    """The flow of a problem with the crosses among its order parameters, be they zero."""
+    names = Names.of(problem)
+    system = "full" if names.system == "manifold" else names.system
+    return value_flow(problem, dataclasses.replace(names, system=system))
+
+
 def descent_of_values(problem: Problem) -> ValueFlow:
     """Gradient flow in all directions, crosses among them, with keys and values at one rate."""
     training = dataclasses.replace(problem.training, value_rate=1.0)
-    names = Names.of(problem)
-    system = "full" if names.system == "manifold" else names.system
-    return value_flow(
-        dataclasses.replace(problem, training=training), dataclasses.replace(names, system=system)
-    )
+    return flow_in_all_directions(dataclasses.replace(problem, training=training))

@@ -74,15 +74,16 @@ class Coordinates:
         spread: Array = np.einsum("ifjf->ij", own)
         return spread
 
-    def random(self, variance: float) -> Array:
-        """D times the covariance (N, N) of X of vectors drawn from N(0, variance·I_D): v of m,
-        v²(δ_ik δ_jl + δ_il δ_jk) of q_ij with q_kl."""
+    def random(self, variances: Array) -> Array:
+        """D times the covariance (N, N) of X of vectors drawn from N(0, v_i·I_D), v (n,): v_i of
+        m_i, v_i v_j (δ_ik δ_jl + δ_il δ_jk) of q_ij with q_kl."""
         rows, columns = self.triangle
         same = np.equal.outer
         pairs = same(rows, rows) & same(columns, columns)
         crossed = same(rows, columns) & same(columns, rows)
         found = np.zeros((self.size, self.size))
-        found[: self.overlaps, : self.overlaps] = variance * np.eye(self.overlaps)
+        found[: self.overlaps, : self.overlaps] = np.diag(np.repeat(variances, self.directions))
         own = slice(self.overlaps, self.overlaps + len(rows))
-        found[own, own] = variance**2 * (pairs.astype(float) + crossed)
+        sizes = variances[rows] * variances[columns]
+        found[own, own] = sizes[:, None] * (pairs.astype(float) + crossed)
         return found

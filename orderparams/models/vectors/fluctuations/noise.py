@@ -26,7 +26,9 @@ Array = NDArray[np.float64]
 class VectorNoise:
     """The coordinates are those of the flow, then the overlaps that it need not know.
 
-    ``flow`` is of SGD; ``gentle`` the same with expectations that are good enough for differences.
+    ``flow`` is of SGD; ``gentle`` the same with expectations that are good enough for differences,
+    at all states of the vectors where ``flow`` keeps to some. Of a random start ``shares`` (n,)
+    are those of the variance that vectors have, one if left out.
     """
 
     def __init__(
@@ -36,14 +38,16 @@ class VectorNoise:
         gentle: VectorFlow,
         responder: Responder,
         workers: int,
+        shares: Array | None = None,
     ) -> None:
         settings, training = problem.fluctuations, problem.training
         self.flow, self.responder = flow, responder
-        self.initial, self.from_random = problem.initial, settings.start == "random"
+        self.from_random = settings.start == "random"
         count, directions = flow.start.overlap.shape
         self.seen = Coordinates(count, directions, flow.rule.rates)
         self.whole = Coordinates(count, responder.directions, flow.rule.rates)
         self.unseen = Unseen(self.seen, self.whole)
+        self.variances = problem.initial.variance * (np.ones(count) if shares is None else shares)
         self.nodes = Nodes(responder, count, settings.taken, settings.seed)
         self.differences = Differences(gentle, self.seen, workers)
         self.rate, self.batch = training.effective_rate, training.batch_size
@@ -59,8 +63,8 @@ class VectorNoise:
         """The y of the flow around which all fluctuates."""
         if not self.from_random:
             return self.flow.initial_state
-        start, variance = self.flow.start, self.initial.variance
-        residual = variance * np.eye(start.count)
+        start = self.flow.start
+        residual = np.diag(self.variances)
         vectors = self.flow.dressed(0.0 * start.overlap, np.sqrt(residual), start.numbers)
         return self.flow.pack(vectors.overlap, residual, vectors.numbers)
 
@@ -69,7 +73,7 @@ class VectorNoise:
         """D times the covariance (N, N) of starts."""
         if not self.from_random:
             return np.zeros((self.size, self.size))
-        found = self.whole.random(self.initial.variance)
+        found = self.whole.random(self.variances)
         order = self.order
         return found[np.ix_(order, order)]
 
@@ -95,8 +99,7 @@ class VectorNoise:
         of their table and of :meth:`OrderParameter.entries`."""
         columns = []
         for unit in np.eye(self.seen.size):
-            overlap, square, numbers = self.seen.unpack(unit)
-            known = {"overlap": self.flow.measured(overlap), "self_overlap": square, **numbers}
+            known = self.flow.blocks(*self.seen.unpack(unit))
             columns.append(
                 [
                     known[one.name][index]

@@ -1,0 +1,61 @@
+"""Sequences of single-location regression and what heads with values answer (theory 11).
+
+As in :mod:`orderparams.models.single_location.responses`, with stacked rows of keys and values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.models.single_location.examples import shares_of
+from orderparams.models.single_location.responses import Attention
+from orderparams.models.single_location.values.heads import ValuedHeads
+from orderparams.models.vectors.fluctuations.responses import Response, Sequences
+from orderparams.models.vectors.geometry import Vectors
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ValuedAttention(Attention):
+    """Softmax and its relatives with learned or tied values, which learn at a rate of their own,
+    weight decay included."""
+
+    value_rate: float
+    weight_decay: float
+
+    def respond(self, vectors: Vectors, fields: Array, read: Array, drawn: Sequences) -> Response:
+        """Rows of keys and, ρ times, of values; both derivatives in one row where they are tied.
+
+        The numbers (N, n) are those of heads, filled up with zeros.
+        """
+        assert isinstance(vectors, ValuedHeads)
+        heads, joint = vectors.heads, self.activation.joint
+        tied = len(vectors.overlap) == heads
+        shares = shares_of(self.activation, fields[:, :heads] + vectors.bias[:, None])
+        values = fields if tied else fields[:, heads:]
+        values = np.where(np.isfinite(values), values, 0.0)  # tokens that are not there
+        weights = np.ones(heads) if joint else vectors.head_weights
+        averages = (shares * values).sum(2)
+        prediction = averages @ weights
+        error = prediction - read[:, 0, 0] - drawn.marks["label_noise"]
+        by_values = 2.0 * error[:, None, None] * weights[:, None] * shares
+        center = np.broadcast_to(prediction[:, None], averages.shape) if joint else averages
+        by_keys = by_values * (values - center[:, :, None])
+        if tied:
+            gradient = by_keys + by_values
+        else:
+            gradient = np.concatenate([by_keys, self.value_rate * by_values], axis=1)
+        numbers, radial = np.zeros((2, *gradient.shape[:2])), np.zeros(gradient.shape[:2])
+        numbers[0, :, :heads] = by_keys.sum(2)
+        if not joint:
+            numbers[1, :, :heads] = 2.0 * error[:, None] * averages
+        if self.norm_bias:
+            radial[:, :heads] = numbers[0, :, :heads]
+        radial[:, heads:] = (1.0 - self.value_rate) * self.weight_decay
+        return Response(
+            gradient, radial, {"bias": numbers[0], "head_weight": numbers[1]}, error**2
+        )
