@@ -132,6 +132,42 @@ def committee(problem, overlap, self_overlap, dimension, steps, seed):
     return changes(w, new, teachers, dimension, gamma), -error * values
 
 
+def keys_and_values(problem, overlap, square, beta, u, dimension, batches, seed):
+    """The same of keys and values with overlaps M (n, F+1), with v* last, and Q (n, n), n = 2H, or
+    H where values are keys; changes of stacked M and Q, of β and of u."""
+    task, attention, training = problem.task, problem.attention, problem.training
+    draw = np.random.default_rng(seed)
+    length, features, heads = task.length, task.signal.features, attention.heads
+    gamma, rho, decay = training.learning_rate, training.value_rate, training.weight_decay
+    rows = frame(overlap, square, features + 1, dimension)
+    tied, root = attention.value == "tied", np.sqrt(dimension)
+    strengths = np.sqrt(task.signal.strengths)
+    norm, joint = attention.bias == "norm", attention.activation == "bayes-softmax"
+    if norm:
+        beta = -0.5 * (rows[:heads] ** 2).sum(1) / dimension
+    x = draw.standard_normal((batches, length, dimension))
+    x[np.arange(batches), 0, draw.integers(features, size=batches)] += strengths[0]
+    fields = np.einsum("hd,nld->nhl", rows / root, x)
+    values = fields if tied else fields[:, heads:]
+    e = np.exp(fields[:, :heads] + np.asarray(beta)[:, None])
+    s = e / ((attention.kappa or 0.0) + e.sum((1, 2) if joint else 2, keepdims=True))
+    u = np.ones(heads) if joint else np.asarray(u)
+    read = (s * values).sum(2)
+    said = read @ u
+    error = said - x[:, 0, features] - task.noise * draw.standard_normal(batches)
+    c = 2 * error[:, None, None] * u[:, None] * s
+    g = c * (values - (said[:, None, None] if joint else read[:, :, None]))
+    by_key, by_value = (np.einsum("nhl,nld->nhd", of, x) / root for of in (g, c))
+    by_key = by_key - (g.sum(2)[:, :, None] * rows[:heads] / dimension if norm else 0.0)
+    if tied:
+        moved = by_key + by_value + decay / dimension * rows
+    else:
+        by_key = by_key + decay / dimension * rows[:heads]
+        moved = np.concatenate([by_key, rho * (by_value + decay / dimension * rows[heads:])], 1)
+    found = changes(rows, rows - gamma * moved, features + 1, dimension, gamma)
+    return found, -g.sum(2), -2 * error[:, None] * read
+
+
 def changes(before, after, features, dimension, gamma):
     """Of m and the lower triangle of q (N, ·), times D/γ."""
     m, n = ((of[..., :features] / np.sqrt(dimension)) for of in (before, after))

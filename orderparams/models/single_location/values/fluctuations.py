@@ -1,25 +1,66 @@
 """The fluctuations of SGD of keys and values, crosses among them.
 
 On the manifold the flow does not know the crosses k·v*, v·k*_f and k·v', which SGD knows: they
-fluctuate, and enter the mean of what the flow knows. So derivatives are those of the full system.
+fluctuate, and enter the mean of what the flow knows. So derivatives are those of the full system;
+the reflection of all values and v*, under which crosses are odd, parts them from the rest.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
+from orderparams.models.interface import Local
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.values.flow import ValueFlow, flow_in_all_directions
 from orderparams.models.single_location.values.responses import ValuedAttention
 from orderparams.models.vectors.fluctuations.noise import VectorNoise
 
+Array = NDArray[np.float64]
+
 GENTLE = 1e-8
 """Tolerance of expectations that are differentiated."""
 
 
-def noise_of_values(problem: Problem, own: ValueFlow, workers: int) -> VectorNoise:
+class ValueNoise(VectorNoise):
+    """Of stacked rows."""
+
+    flow: ValueFlow
+
+    @property
+    def odd(self) -> NDArray[np.bool_]:
+        """The coordinates (N,) that are crosses around a flow on the manifold."""
+        overlap, square = ((~kept).astype(float) for kept in self.flow.names.kept)
+        still = dict.fromkeys(self.seen.rates, np.zeros(self.seen.count))
+        return self.seen.pack(overlap, square, still) > 0
+
+    def at(self, t: float, y: Array, pulse: Callable[[], None]) -> Local:
+        """See :class:`VectorNoise`; what the symmetry makes zero is zero."""
+        local, odd = super().at(t, y, pulse), self.odd
+        same = np.equal.outer(odd, odd)
+
+        def even(values: Array) -> Array:
+            return np.where(odd, 0.0, values)
+
+        def curvature(covariance: Array) -> Array:
+            shift = local.curvature(covariance)
+            return np.append(even(shift[:-1]), shift[-1])
+
+        return Local(
+            even(local.velocity),
+            np.where(same, local.jacobian, 0.0),
+            np.where(same, local.covariance, 0.0),
+            even(local.drift),
+            even(local.by_rate),
+            even(local.gradient),
+            curvature,
+        )
+
+
+def noise_of_values(problem: Problem, own: ValueFlow, workers: int) -> ValueNoise:
     """The fluctuations around a flow; V is differentiated at as many nodes as steps are looked at
     on, as only its share of the velocity depends on them."""
     known, training = problem.expectation, problem.training
@@ -38,4 +79,4 @@ def noise_of_values(problem: Problem, own: ValueFlow, workers: int) -> VectorNoi
     )
     shares = np.ones(own.names.rows)
     shares[own.names.heads :] *= problem.initial.values == "random"
-    return VectorNoise(problem, own, gentle, responder, workers, shares)
+    return ValueNoise(problem, own, gentle, responder, workers, shares)
