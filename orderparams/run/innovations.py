@@ -70,7 +70,8 @@ def innovations(
     told: Callable[[float, str], None] | None = None,
 ) -> Innovations:
     """Innovations of order parameters (R, T, …), by name, that were measured in dimension D at
-    times (T,) which increase from the start of SGD on, and the verdict.
+    times (T,) which increase from the start of SGD on, and the verdict. Those that are zero in the
+    flow, but not in SGD, are judged as well where they were measured.
 
     ``rule`` is that of the theory; "gradient-flow" leaves V out of the flow, not out of the noise.
 

@@ -78,7 +78,7 @@ def judged_by_innovations(
     if run.status == "failed":
         raise SolverError(run.message)
     _, own = np.unique(run.records.step, return_index=True)
-    parameters = {name: values[:, own] for name, values in run.parameters.items()}
+    parameters = {name: values[:, own] for name, values in run.records.parameters.items()}
     found = innovations(
         problem,
         dimension,

@@ -332,7 +332,8 @@ def check_served(problem: Problem) -> Found:
         why = "importances have a fixed sum, and scatter in fewer directions than there are"
         yield unserved("attention.head_weights = 'importance'", why)
     if attention.sharing is not None:
-        yield unserved("attention.shared", "keys of heads scatter as mixtures of their bases")
+        why = "overlaps of heads are products of mixing and bases"
+        yield unserved("attention.keys = 'shared'", why)
     if problem.task.signal_noise != 1:
         why = "all tokens are taken to have the variance 1"
         yield unserved(f"task.signal_noise = {problem.task.signal_noise:g}", why)

@@ -221,7 +221,10 @@ def test_derivatives_at_the_edge():
         ({"task.signal_noise": 0.5}, "task.signal_noise = 0.5"),
         ({"task.feature_correlation": [[1.0]]}, "task.feature_correlation"),
         ({"fluctuations.start": "random"}, "initial.kind = 'random'"),
-        ({"attention.value": "tied", "task.target": "scalar"}, "attention.value = 'tied'"),
+        (
+            {"attention.keys": "shared", "attention.shared": {"bases": 2}},
+            "attention.keys = 'shared'",
+        ),
         ({"attention.head_weights": "importance"}, "attention.head_weights = 'importance'"),
     ],
 )

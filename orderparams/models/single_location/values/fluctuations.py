@@ -63,11 +63,12 @@ class ValueNoise(VectorNoise):
 def noise_of_values(problem: Problem, own: ValueFlow, workers: int) -> ValueNoise:
     """The fluctuations around a flow; V is differentiated at as many nodes as steps are looked at
     on, as only its share of the velocity depends on them."""
-    known, training = problem.expectation, problem.training
+    known, training, settings = problem.expectation, problem.training, problem.fluctuations
+    assert settings is not None
     expectation = dataclasses.replace(
         known,
         tolerance=min(known.tolerance, GENTLE),
-        samples=min(known.samples, problem.fluctuations.taken),
+        samples=min(known.samples, settings.taken),
     )
     gentle = flow_in_all_directions(dataclasses.replace(problem, expectation=expectation))
     responder = ValuedAttention(

@@ -56,6 +56,4 @@ class ValuedAttention(Attention):
         if self.norm_bias:
             radial[:, :heads] = numbers[0, :, :heads]
         radial[:, heads:] = (1.0 - self.value_rate) * self.weight_decay
-        return Response(
-            gradient, radial, {"bias": numbers[0], "head_weight": numbers[1]}, error**2
-        )
+        return Response(gradient, radial, {"bias": numbers[0], "head_weight": numbers[1]}, error**2)

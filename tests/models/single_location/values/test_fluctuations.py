@@ -68,7 +68,7 @@ def test_a_step_of_whole_vectors(name):
     """The mean is f + c/D at D = 16, and without c is not; the covariance is C to about 1/D."""
     settings = {"fluctuations.nodes": 2**15, "training.learning_rate": 1.5}
     found = problem(CASES[name], **settings, **{"expectation.samples": 2**13})
-    flow, noise, y = noise_of(found)
+    _, noise, y = noise_of(found)
     vectors = noise.differences.vectors(noise.point(y))
     step = noise.step(vectors, np.zeros((vectors.count, 0)), found.training.learning_rate)
     heads, learned = found.attention.heads, found.attention.bias == "learned"
@@ -171,7 +171,7 @@ SIMULATED = {
 @pytest.mark.parametrize("name", SIMULATED)
 def test_simulations_fluctuate_so(name):
     """At D = 400: means are off without b and not with it, and variances are S/D."""
-    fast = {"training.learning_rate": 1.0, "fluctuations.points": 12, "integrator.rtol": 1e-6}
+    fast = {"training.learning_rate": 1.0, "fluctuations.points": 8, "integrator.rtol": 1e-6}
     run = op.solve(problem({**fast, **SIMULATED[name]}))
     found, dimension, replicas = run.fluctuations, 400, 800
     simulation = {"dimension": dimension, "replicas": replicas, "seed": 3}
@@ -199,14 +199,14 @@ def test_innovations_know_the_crosses_that_a_flow_on_the_manifold_does_not(tmp_p
     """Replicas leave the manifold by chance, and are followed from where they are; twice the
     learning rate is found out."""
     small = {
-        "training.duration": 1.5,
+        "training.duration": 1.0,
         "simulation": {"dimension": 1000, "replicas": 1},
-        "output.points": 4,
+        "output.points": 3,
     }
     asked = problem({**SIMULATED["manifold"], **small, "integrator.rtol": 1e-6})
     plain = op.load(asked, {"fluctuations.enabled": False, "training.learning_rate": 1.0})
     found = op.validate(plain, test="innovations", risks=False)
-    assert found.innovation.shape == (1, 3, 7)
+    assert found.innovation.shape == (1, 2, 7)
     assert found.least_pvalue > 0.01
     op.save(found, tmp_path / "innovations.h5")
     assert op.open(tmp_path / "innovations.h5").parameter.tolist() == found.parameter.tolist()
@@ -214,6 +214,6 @@ def test_innovations_know_the_crosses_that_a_flow_on_the_manifold_does_not(tmp_p
         op.load(plain, {"training.learning_rate": 2.0}),
         1000,
         found.simulation.time,
-        found.simulation.parameters,
+        found.simulation.records.parameters,
     )
-    assert wrong.verdict == "disagree"
+    assert wrong.least_pvalue < 1e-4
