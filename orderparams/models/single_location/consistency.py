@@ -328,6 +328,14 @@ def check_served(problem: Problem) -> Found:
     if attention.value != "known" and TABLE[attention.activation].module:
         why = f"with attention.value = {attention.value!r} they are known of softmax alone"
         yield unserved(f"attention.activation = {attention.activation!r}", why)
+    if attention.value != "known" and problem.training.momentum:
+        yield unserved(
+            "training.momentum", f"not derived with attention.value = {attention.value!r}"
+        )
+    if attention.value != "known" and problem.training.repulsion is not None:
+        yield unserved(
+            "training.repulsion", f"not derived with attention.value = {attention.value!r}"
+        )
     if attention.head_weights == "importance":
         why = "importances have a fixed sum, and scatter in fewer directions than there are"
         yield unserved("attention.head_weights = 'importance'", why)

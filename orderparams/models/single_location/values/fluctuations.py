@@ -55,6 +55,7 @@ class ValueNoise(VectorNoise):
             np.where(same, local.covariance, 0.0),
             even(local.drift),
             even(local.by_rate),
+            even(local.lag),
             even(local.gradient),
             curvature,
         )
