@@ -42,6 +42,13 @@ STORED = "the stored analysis is shown, and nothing is computed"
     metavar="N",
     help="Which replica of a simulation to analyze; left out, the first.",
 )
+@click.option(
+    "--simulate",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Simulate N replicas of SGD, and hold their escapes from symmetric states against the "
+    "law; of runs with fluctuations.",
+)
 @click.option("--anew", is_flag=True, help="Analyze a run again whose file has its analysis.")
 @options.workers
 @click.option("--markdown", is_flag=True, help="Print the same as Markdown.")
@@ -52,11 +59,12 @@ def analyze(
     output: Path | None,
     force: bool,
     replica: int | None,
+    simulate: int | None,
     anew: bool,
     workers: int,
     markdown: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Say what happened in a run and why.
 
     Stages, stationary points and their stability, the optimum, and which heads
@@ -68,6 +76,7 @@ def analyze(
       orderparams analyze two-stage.h5
       orderparams analyze two-stage.h5 -o found.h5
       orderparams analyze excursion -o excursion.h5 --markdown
+      orderparams analyze run.h5 --simulate 100
     """
     if markdown and as_json:
         raise click.UsageError("--markdown and --json are two forms of one answer; choose one")
@@ -79,14 +88,14 @@ def analyze(
     if replica is not None and kind not in ("simulation", "comparison"):
         raise click.UsageError("--replica chooses one of a simulation, and none is analyzed here")
     warnings = idle.warned()
-    if kind == "analysis" and not anew:
+    if kind == "analysis" and not anew and not simulate:
         warnings += shown_again(config)
     elif anew and kind != "analysis":
         warnings += given.warned({"--anew": UNANALYZED}, "analyze")
     if is_file(config, assignments):
         source: Path | Trajectory = Path(config)
     else:
-        source, ignored = solved_run(config, assignments, output, force=force)
+        source, ignored = solved_run(config, assignments, output, force=force, laws=bool(simulate))
         warnings += ignored
         force = True  # of an output that now has the run
 
@@ -95,13 +104,29 @@ def analyze(
 
     with ProgressLine() as line, steps(line.step) as begin:
         told = works(line, begin)
-        result = analyze(source, replica=replica or 1, workers=workers, anew=anew, progress=told)
+        result = analyze(
+            source,
+            replica=replica or 1,
+            simulate=simulate or 0,
+            workers=workers,
+            anew=anew,
+            progress=told,
+        )
     if as_json:
         click.echo(json.dumps(result.document() | {"warnings": warnings}))
     else:
         tell(result, markdown=markdown)
     if output is not None:
         options.save(result.save, output, force=force)
+    return status(result)
+
+
+def status(result: Analysis | Findings) -> int:
+    """4 if replicas disagree with a law of escape, 7 if they cannot decide."""
+    found = {
+        one.simulated.verdict for one in getattr(result, "escapes", None) or () if one.simulated
+    }
+    return 4 if "disagree" in found else 7 if "inconclusive" in found else 0
 
 
 def works(
@@ -153,10 +178,15 @@ def shown_again(config: str) -> list[str]:
 
 
 def solved_run(
-    config: str, assignments: tuple[str, ...], output: Path | None, *, force: bool
+    config: str, assignments: tuple[str, ...], output: Path | None, *, force: bool, laws: bool
 ) -> tuple[Trajectory, list[str]]:
-    """The run of a configuration, where there is an output kept there at once; and warnings."""
+    """The run of a configuration, where there is an output kept there at once; and warnings.
+    ``laws`` of escape are refused before where there can be none."""
     problem, warnings = given.load(config, assignments, "analyze")
+    if laws:
+        from orderparams.analysis.escape_times import check_laws
+
+        check_laws(problem)
     options.announce_compilation()
 
     from orderparams.progress import ProgressLine, shown_on

@@ -20,6 +20,11 @@ def count(value: Any, name: str) -> int:
     return integer(1, MOST)(plain(value), name)
 
 
+def count_or_none(value: Any, name: str) -> int:
+    """A whole number from 0 on."""
+    return integer(0, MOST)(plain(value), name)
+
+
 def seconds(value: Any, name: str) -> float:
     """A time above 0, which may be infinite."""
     found = plain(value)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
 
 from orderparams import arguments
-from orderparams.analysis.course import Told, part, untold
+from orderparams.analysis.course import Told, part, share, untold
+from orderparams.analysis.escape_times import check_laws, with_replicas
+from orderparams.analysis.escapes import find_escapes
 from orderparams.analysis.joined import joined
 from orderparams.analysis.optimum import optimum
 from orderparams.analysis.pruning import prune
@@ -32,12 +35,16 @@ from orderparams.sources import Source
 STATIONARY, OPTIMUM, PRUNING = 0.4, 0.9, 1.0
 """Parts of an analysis that are about done after each of its works."""
 
+BEFORE_REPLICAS = 0.5
+"""The part of all that an analysis is beside replicas."""
+
 
 def analyze(
     source: Source,
     *,
     settings: Settings | None = None,
     replica: int = 1,
+    simulate: int = 0,
     workers: int = 1,
     anew: bool = False,
     progress: Told | bool | None = None,
@@ -59,6 +66,9 @@ def analyze(
         Changes to it, as :func:`orderparams.load` takes them.
     replica
         Of a simulation, which replica; counted from 1.
+    simulate
+        Replicas of SGD whose escapes from symmetric states are held against their law, of a run
+        with fluctuations (docs/fluctuations.md).
     workers
         Threads. The result does not depend on their number.
     anew
@@ -70,7 +80,8 @@ def analyze(
     Raises
     ------
     ConfigurationError
-        Where the problem has no meaning, or the source is no single run, such as a scan.
+        Where the problem has no meaning, the source is no single run, such as a scan, or replicas
+        are asked for where there are no laws that they could be held against.
 
     Examples
     --------
@@ -82,13 +93,33 @@ def analyze(
     True
     """
     replica, workers = arguments.count(replica, "replica"), arguments.count(workers, "workers")
-    if settings is None and not anew and (stored := analyzed(source)) is not None:
+    simulate = arguments.count_or_none(simulate, "simulate")
+    stored = analyzed(source) if settings is None and not anew else None
+    if stored is not None and not simulate:
         return stored
     with heard(progress, lambda line: line) as listener:
+        if stored is not None:
+            return simulated(stored, simulate, workers, listener or untold)
         run, number, told = run_of(source, settings, replica, listener or untold)
+        if simulate:
+            check_laws(run.problem)
         if registry.own_analysis(run.problem):
             return findings_of(run, number, workers, told)
-        return analysis_of(run, number, workers, told)
+        if not simulate:
+            return analysis_of(run, number, workers, told)
+        found = analysis_of(run, number, workers, share(told, 0.0, BEFORE_REPLICAS))
+        return simulated(found, simulate, workers, share(told, BEFORE_REPLICAS, 1.0))
+
+
+def simulated(found: Analysis | Findings, replicas: int, workers: int, progress: Told) -> Analysis:
+    """The same with so many replicas of SGD beside the laws of escape."""
+    check_laws(found.problem)
+    assert isinstance(found, Analysis)
+    told = part(progress, 0.0, 1.0, "escapes of replicas")
+    escapes = with_replicas(
+        found.trajectory, found.escapes or (), found.directions, replicas, workers, told
+    )
+    return dataclasses.replace(found, escapes=escapes)
 
 
 def findings_of(run: Trajectory, number: int | None, workers: int, progress: Told) -> Findings:
@@ -117,10 +148,15 @@ def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Tol
     told = part(progress, OPTIMUM, PRUNING, "pruning")
     pruning = prune(problem, ends[0], workers=workers, told=told)
     worth = synergy(problem, ends[0])
+    target = (penalised or best).point.vectors
+    directions = symmetric.geometry.directions
+    laws = None
+    if run.fluctuations is not None:
+        laws = find_escapes(run, target, directions, stages.plateaus)
     return Analysis(
         run,
         stages,
-        symmetric.geometry.directions,
+        directions,
         unspecialized,
         rests,
         final,
@@ -129,6 +165,7 @@ def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Tol
         pruning,
         number,
         worth,
+        laws,
     )
 
 

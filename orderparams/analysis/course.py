@@ -12,11 +12,17 @@ def untold(fraction: float, what: str) -> None:
     """Nobody listens."""
 
 
+def share(told: Told, begin: float, end: float) -> Told:
+    """What is told of a work that goes from one fraction of the whole to another."""
+    return lambda fraction, what: told(begin + (end - begin) * fraction, what)
+
+
 def part(told: Told, begin: float, end: float, what: str) -> Told:
-    """What is told of a part of a work, which goes from one fraction of the whole to another."""
+    """The same of a part that has a name."""
+    own = share(told, begin, end)
 
     def partly(fraction: float, detail: str) -> None:
-        told(begin + (end - begin) * fraction, f"{what}: {detail}" if detail else what)
+        own(fraction, f"{what}: {detail}" if detail else what)
 
     partly(0.0, "")
     return partly

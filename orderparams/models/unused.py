@@ -15,6 +15,9 @@ NO_STEPS = (
     "training.momentum",
 )
 NO_FLUCTUATIONS = Unused(("fluctuations",), "solve and analyze take fluctuations", True)
+OWN_REPLICAS = Unused(
+    ("simulation.replicas",), "analyze has an option of its own for replicas", True
+)
 DRAWN = ("initial.dimension", "initial.seed")
 DRAWN_ANEW = Unused(
     DRAWN, "replicas are drawn in simulation.dimension with simulation.seed; set those", True
@@ -68,6 +71,15 @@ BY_COMMAND = {
     ),
 }  # fmt: skip
 """Commands, and the action of a scan that is none, with what they never use."""
+
+
+def by_command(problem: Any, command: str) -> tuple[Unused, ...]:
+    """What a command never uses of a problem: analyze simulates escapes from symmetric states where
+    fluctuations are asked for."""
+    settings = getattr(problem, "fluctuations", None)
+    if command == "analyze" and settings is not None and settings.enabled:
+        return (OWN_REPLICAS,)
+    return BY_COMMAND[command]
 
 
 def fluctuating(settings: Any) -> Iterator[Unused]:

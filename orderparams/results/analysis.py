@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.models.vectors.geometry import Direction, Geometry, geometry_of, squares
 from orderparams.results.analyzed import document, reading, trees
+from orderparams.results.analyzed.escapes import Escape
 from orderparams.results.analyzed.optimum import Optimum, Pruning, Synergy
 from orderparams.results.analyzed.rests import NEAR, Rest
 from orderparams.results.analyzed.stages import LEAST_MOVE, NOTHING, Stages
@@ -32,7 +33,8 @@ class Analysis(AboutRun):
     unspecialized: the point with all vectors equal; rests: the stationary points behind the other
     plateaus before the end; final: the one reached from the end of the run; directions: what modes
     are named by; optimum: the lowest risk, without weight decay; penalised: with weight decay, the
-    lowest E + λ|K|²/2, else None; synergy: what vectors with weights are worth. ``replica``,
+    lowest E + λ|K|²/2, else None; synergy: what vectors with weights are worth; escapes: the laws
+    of when SGD leaves symmetric states, None where its fluctuations are not known. ``replica``,
     counted from 1, is that of the simulation which the run is, else None. Order parameters are read
     as those of the run.
 
@@ -56,6 +58,7 @@ class Analysis(AboutRun):
     pruning: Pruning
     replica: int | None = None
     synergy: Synergy | None = None
+    escapes: tuple[Escape, ...] | None = None
 
     @functools.cached_property
     def geometry(self) -> Geometry:
@@ -129,6 +132,8 @@ class Analysis(AboutRun):
             found["optimum_penalised"] = trees.of_optimum(problem, self.penalised)
         if self.synergy is not None:
             found["synergy"] = trees.of_synergy(problem, self.synergy)
+        if self.escapes:
+            found["escapes"] = trees.of_escapes(problem, self.escapes)
         return found
 
     def summary(self) -> Tree:
@@ -173,6 +178,7 @@ class Analysis(AboutRun):
             "penalised_optimum": penalised and document.optimum_table(penalised),
             "pruning": document.pruning_table(self.pruning, word),
             "synergy": self.synergy and document.synergy_table(self.synergy),
+            "escapes": self.escapes and [document.escape_table(one) for one in self.escapes],
         }
 
 
@@ -187,6 +193,9 @@ def read_analysis(file: Node, problem: Problem) -> Analysis:
     def optimum(name: str) -> Optimum:
         return reading.optimum_in(file[name], problem, width)
 
+    escapes = reading.escapes_in(file["escapes"]) if "escapes" in file else None
+    if escapes is None and "fluctuations" in file:
+        escapes = ()
     numbers = sorted(int(name[5:]) for name in file if name[5:].isdigit() and name[:5] == "rest_")
     return Analysis(
         trajectory=read_run(file, problem, str(file.attribute("status"))),
@@ -201,4 +210,5 @@ def read_analysis(file: Node, problem: Problem) -> Analysis:
         replica=reading.whole(file["analysis"].array("replica"), problem.simulation.replicas)[0]
         or None,
         synergy=reading.synergy_in(file["synergy"], problem) if "synergy" in file else None,
+        escapes=escapes,
     )

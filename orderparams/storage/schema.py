@@ -52,20 +52,22 @@ AXES = {
     "parameter": "order parameter, by its symbol and indices",
     "parameter_2": "order parameter, by its symbol and indices",
     "interval": "interval between two times, counted from 1",
+    "escape": "state that is left, in the order of the means, counted from 1",
+    "probability": "probability of the quantile",
     "wave": "half periods of the cosine, from 0",
 }
 """Long names of axes that are not those of order parameters."""
 
 TEXTS = {
     *("target", "what", "expected", "found", "status", "message", "hash", "group"),
-    *("name", "origin", "destination"),
+    *("name", "origin", "destination", "verdict", "doubt"),
 }
 """Variables that hold texts; the others hold numbers."""
 
 KINDS = {
     *("trajectory", "simulation", "theory", "comparison", "stages", "checks", "point", "scan"),
     *("evaluation", "analysis", "plateaus", "excursions", "directions", "targets", "rest"),
-    *("optimum", "pruning", "synergy", "fluctuations", "innovations"),
+    *("optimum", "pruning", "synergy", "fluctuations", "innovations", "escapes"),
 }
 """Groups that hold results; after an underscore their names may go on, as in ``theory_250``."""
 

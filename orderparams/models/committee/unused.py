@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from orderparams.config.unused import Unused
 from orderparams.models.committee.sections import Problem
 from orderparams.models.unused import (
-    BY_COMMAND,
     NO_STEPS,
+    by_command,
     drawn_anew,
     fluctuating,
     repelling,
@@ -32,5 +32,5 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
         yield Unused(("task.noise",), reason)
     if command != "optimum":
         yield from starting(problem.initial, "students")
-    yield from BY_COMMAND[command]
+    yield from by_command(problem, command)
     yield from drawn_anew(command)

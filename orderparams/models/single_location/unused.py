@@ -10,8 +10,8 @@ from orderparams.models.single_location.parameters import OF_BASES, OF_VALUES, s
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.task_sections import LengthLaw
 from orderparams.models.unused import (
-    BY_COMMAND,
     NO_STEPS,
+    by_command,
     drawn_anew,
     fluctuating,
     repelling,
@@ -43,7 +43,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
             problem.initial, "heads" if problem.attention.keys == "free" else "bases"
         )
     yield from expectations(problem, command)
-    yield from BY_COMMAND[command]
+    yield from by_command(problem, command)
     yield from drawn_anew(command)
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from orderparams.models.vectors.geometry import Direction
+from orderparams.results.analyzed.escapes import PROBABILITIES, Escape
 from orderparams.results.analyzed.optimum import Optimum, Pruning, Synergy
 from orderparams.results.analyzed.rests import Rest, StationaryPoint
 from orderparams.results.analyzed.stages import Event, Stages
+from orderparams.results.finite import finite
 
 
 def from_one(learners: Iterable[int]) -> list[int]:
@@ -109,3 +111,20 @@ def pruning_table(pruning: Pruning, word: str) -> dict[str, Any]:
 def synergy_table(found: Synergy) -> dict[str, Any]:
     """What they are worth with all weights held."""
     return {"cost": found.cost.tolist(), "interaction": found.interaction.tolist()}
+
+
+def escape_table(found: Escape) -> dict[str, Any]:
+    """The law of an escape, and replicas beside it."""
+    row = vars(found) | {
+        "crossover": finite(found.crossover),
+        "quantile": found.quantile.tolist(),
+        "probability": PROBABILITIES.tolist(),
+    }
+    if found.simulated is not None:
+        own = {
+            name: finite(v) if isinstance(v, float) else v
+            for name, v in vars(found.simulated).items()
+        }
+        times = [finite(time) for time in found.simulated.time.tolist()]
+        row["simulated"] = own | {"time": times}
+    return row

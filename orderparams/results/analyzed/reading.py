@@ -13,10 +13,11 @@ from orderparams.config import Problem
 from orderparams.models.vectors.geometry import Direction, Floor, Vectors
 from orderparams.models.vectors.inertia import inertia_of
 from orderparams.results import schema
+from orderparams.results.analyzed.escapes import Escape, Escaped
 from orderparams.results.analyzed.optimum import Optimum, Pruning, Removal, Synergy
 from orderparams.results.analyzed.rests import Growth, Mode, Rest, StationaryPoint
 from orderparams.results.analyzed.stages import Event, Excursion, Plateau, Stages
-from orderparams.results.analyzed.variables import GROWTH, learner_of
+from orderparams.results.analyzed.variables import ESCAPED, ESCAPES, GROWTH, learner_of
 from orderparams.results.trajectory import check_axes
 
 if TYPE_CHECKING:
@@ -203,6 +204,28 @@ def synergy_in(node: Node, problem: Problem) -> Synergy:
     """The group /synergy."""
     check_axes(node, problem)
     return Synergy(node.array("cost"), node.array("interaction"))
+
+
+def escapes_in(node: Node) -> tuple[Escape, ...]:
+    """The group /escapes."""
+    columns = {name: node.array(name) for name in (*ESCAPES, *ESCAPED) if name in node}
+    rows = [
+        {name: plain(column) for name, column in zip(columns, row, strict=True)}
+        for row in zip(*columns.values(), strict=True)
+    ]
+    found = []
+    for row in rows:
+        escape = Escape(**{name: row[name] for name in ESCAPES} | {"common": bool(row["common"])})
+        if "verdict" in row:
+            own = {name.removeprefix("simulated_"): row[name] for name in ESCAPED}
+            escape = escape.with_simulated(Escaped(**own))
+        found.append(escape)
+    return tuple(found)
+
+
+def plain(value: Any) -> Any:
+    """A number or a text of Python, or an array."""
+    return value if isinstance(value, np.ndarray | str) else value.item()
 
 
 def removed(rows: Array) -> Sequence[tuple[int, ...]]:

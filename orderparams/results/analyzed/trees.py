@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.models.vectors.geometry import Direction, geometry_of
 from orderparams.results import schema
+from orderparams.results.analyzed.escapes import PROBABILITIES, Escape
 from orderparams.results.analyzed.optimum import Optimum, Pruning, Synergy
 from orderparams.results.analyzed.rests import Growth, Rest, StationaryPoint
 from orderparams.results.analyzed.stages import Excursion, Plateau, Stages
-from orderparams.results.analyzed.variables import GROWTH
+from orderparams.results.analyzed.variables import ESCAPED, ESCAPES, GROWTH
 from orderparams.storage.tree import Tree
 
 
@@ -179,6 +180,29 @@ def of_synergy(problem: Problem, found: Synergy) -> Tree:
     """The group /synergy."""
     arrays = {"cost": found.cost, "interaction": found.interaction}
     return tree(problem, "synergy", arrays, weights="held")
+
+
+def of_escapes(problem: Problem, escapes: Sequence[Escape]) -> Tree:
+    """The group /escapes: a row a state that is left, with replicas where all have them."""
+    words = ("name", "verdict", "doubt")
+    whole = ("common", "multiplicity", "plateau", "dimension")
+    columns = {name: [getattr(one, name) for one in escapes] for name in ESCAPES}
+    simulated = [one.simulated for one in escapes if one.simulated is not None]
+    if len(simulated) == len(escapes):
+        columns |= {
+            name: [getattr(one, name.removeprefix("simulated_")) for one in simulated]
+            for name in ESCAPED
+        }
+    arrays = {
+        name: texts(values)
+        if name in words
+        else np.array(values, dtype=np.int64)
+        if name in whole
+        else np.array(values, dtype=np.float64)
+        for name, values in columns.items()
+    }
+    found = tree(problem, "escapes", arrays)
+    return dataclasses.replace(found, coordinates={"probability": PROBABILITIES})
 
 
 def grouped(stages: Stages) -> NDArray[np.int64]:

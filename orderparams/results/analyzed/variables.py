@@ -20,6 +20,38 @@ DIRECTIONS = {
     "vector": Variable(("basis", "coordinate"), "orthonormal vector in the direction"),
 }
 
+ESCAPES = {
+    "name": Variable(("escape",), "the direction along which SGD leaves"),
+    "common": Variable(("escape",), "1 if all do it together, 0 if they part"),
+    "multiplicity": Variable(("escape",), "dimensions k of what grows"),
+    "threshold": Variable(("escape",), "length of the deviation at which SGD has left"),
+    "rate": Variable(("escape",), "growth rate, S = noise * exp(2 rate t)"),
+    "noise": Variable(("escape",), "D times the variance that the growth begins with"),
+    "constant": Variable(
+        ("escape",), "c of the mean time (log D + c)/(2 rate) of escapes by noise"
+    ),
+    "crossover": Variable(("escape",), "dimension above which the start decides, not the noise"),
+    "plateau": Variable(("escape",), "the plateau that ends so, counted from 1, or 0"),
+    "dimension": Variable(("escape",), "dimension D of what follows"),
+    "mean": Variable(("escape",), "mean time of escape"),
+    "deviation": Variable(("escape",), "standard deviation of the time of escape"),
+    "quantile": Variable(("escape", "probability"), "times before which SGD leaves so probably"),
+}
+"""Of each state that SGD leaves by its own noise."""
+
+ESCAPED = {
+    "simulated_time": Variable(("escape", "replica"), "time at which a replica left, or NaN"),
+    "simulated_mean": Variable(("escape",), "mean time of those that left"),
+    "simulated_deviation": Variable(("escape",), "standard deviation of the times of those"),
+    "law_mean": Variable(("escape",), "mean time of the law up to the end of the run"),
+    "law_deviation": Variable(("escape",), "standard deviation of the same"),
+    "pvalue": Variable(("escape",), "p-value of the law"),
+    "shifted_pvalue": Variable(("escape",), "p-value of the law shifted to the mean of the times"),
+    "verdict": Variable(("escape",), "agree, disagree or inconclusive"),
+    "doubt": Variable(("escape",), "why it is inconclusive"),
+}
+"""The same of replicas, where they were simulated."""
+
 GROWTH = {
     "growth_rate": "slope of the logarithm of the run's deviation along the mode, NaN if unseen",
     "growth_error": "standard error of growth_rate",
@@ -151,6 +183,7 @@ def groups(
         "analysis": summary(parameters),
         "plateaus": PLATEAUS,
         "excursions": excursions(parameters),
+        "escapes": ESCAPES | ESCAPED,
         "directions": DIRECTIONS,
         "targets": DIRECTIONS,
         "rest": rest(parameters, state),

@@ -9,6 +9,7 @@ from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results.findings import Findings
 from orderparams.views.story import findings, points, worth
 from orderparams.views.story.blocks import Chapter, sentences
+from orderparams.views.story.escapes import escapes
 from orderparams.views.story.opening import opening
 from orderparams.views.story.stages import happened
 from orderparams.views.story.words import Words, words_of
@@ -27,6 +28,7 @@ def tell(result: Analysis | Findings) -> list[Chapter]:
         Chapter("", sentences(*opening(result, words))),
         *happened(result.trajectory, result.stages),
         points.why(result, words),
+        *escapes(result, words),
         worth.end(result),
         worth.best(result),
         worth.pruning(result, words),
