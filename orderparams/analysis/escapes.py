@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import helmert
-from scipy.special import digamma, ndtri
+from scipy.special import digamma, gammaincinv, ndtri
 
 from orderparams.expectations.sampling.nodes import uniforms
 from orderparams.models.vectors.geometry import Direction, Vectors, geometry_of, residual_factor
@@ -26,7 +26,7 @@ from orderparams.results.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 
-DRAWS = 4096
+DRAWS = 8192
 """Normal numbers of which a law is made: Sobol' points, always the same."""
 
 GROWN = 1.0
@@ -142,9 +142,18 @@ def escape_of(part: Part, motion: Motion, threshold: float, dimension: int) -> E
     )
 
 
+def draw(k: int) -> Array:
+    """Normal numbers (DRAWS, k): their lengths, which matter most, evenly in the first uniform."""
+    uniform = uniforms(1 + k, 0)(DRAWS)
+    ways = ndtri(uniform[:, 1:])
+    lengths = np.sqrt(2 * gammaincinv(0.5 * k, uniform[:, :1]))
+    normals: Array = lengths * ways / np.linalg.norm(ways, axis=1, keepdims=True)
+    return normals
+
+
 def law(motion: Motion, threshold: float, dimension: int, rate: float) -> Array:
     """Times of escape (DRAWS,) of equal probability."""
-    normals = ndtri(uniforms(motion.mean.shape[1], 0)(DRAWS))
+    normals = draw(motion.mean.shape[1])
     length = [
         np.linalg.norm(mean + normals @ residual_factor(covariance / dimension), axis=1)
         for mean, covariance in zip(motion.mean, motion.covariance, strict=True)
