@@ -12,6 +12,7 @@ import numpy as np
 
 import orderparams as op
 from orderparams.analysis.stages import stages_of
+from orderparams.results.analyzed.escapes import PROBABILITIES, Escape, Escaped
 from orderparams.results.analyzed.trees import of_stages
 from orderparams.results.evidence import Evidence, Panel, above
 from orderparams.results.scan import save_scan
@@ -84,9 +85,19 @@ def evidence() -> Evidence:
 
 
 def analysis() -> op.Analysis:
-    """An analysis with an optimum of the objective, which it would have with weight decay."""
+    """An analysis with an optimum of the objective, which it would have with weight decay, and with
+    an escape, which it would have with fluctuations."""
     found = op.analyze("flipped-spikes", settings=PARTED)
-    return dataclasses.replace(found, penalised=found.optimum)
+    times = np.linspace(1.0, 9.0, len(PROBABILITIES))
+    replicas = Escaped(
+        np.array([2.0, np.nan]), 2.0, 0.1, 5.0, 2.0, 0.5, 0.5, "inconclusive", "1 of 2 left"
+    )
+    escape = Escape(
+        found.directions[0].name, False, 1, 0.2, 0.4, 0.05, 1.5, np.inf, 1, 100, 5.0, 2.3, times
+    )
+    return dataclasses.replace(
+        found, penalised=found.optimum, escapes=(escape.with_simulated(replicas),)
+    )
 
 
 def results() -> dict[str, Any]:

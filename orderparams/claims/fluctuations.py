@@ -113,21 +113,22 @@ def excess_falls() -> Evidence:
 
 
 def mean_is_shifted() -> Evidence:
-    """Preset `finite-learning-rate` (γ = 5), 12000 replicas of SGD at D = 250, at t = 1, 2, 5 and
-    10. Their means are off the flow by many standard errors, and within those of the flow plus
-    b/D.
+    """Preset `finite-learning-rate` (γ = 5), 5000 replicas of SGD at D = 250, at t = 1, 2, 5 and
+    10. The means of the five order parameters are off the flow by several standard errors each;
+    they are within those of the flow plus the shift b/D, which comes from what the heads span, from
+    the length of steps, and from the mean of a curved velocity over fluctuations.
     """
     run, dimension = solved(), 250
     found, times = run.fluctuations, [1, 2, 5, 10]
     assert found is not None
-    x = replicas(run, dimension, 12000)[:, times]
+    x = replicas(run, dimension, 5000)[:, times]
     error = x.std(axis=0, ddof=1) / len(x) ** 0.5
     with_b = (x.mean(axis=0) - found.mean(dimension)[times]) / error
     without = (x.mean(axis=0) - found.flow[times]) / error
     rms = [float(np.sqrt(np.square(z).mean())) for z in (with_b, without)]
     checks = (
         below("flow + b/D: root mean square of z", rms[0], 1.6),
-        above("flow alone: root mean square of z", rms[1], 2.5),
+        above("flow alone: root mean square of z", rms[1], 2.0),
     )
     panel = Panel(
         "deviations",

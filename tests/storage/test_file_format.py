@@ -85,7 +85,7 @@ def test_the_page_names_everything_in_a_file(result_paths, name):
     ("title", "variables"),
     [
         *[(f"/{kind}", KNOWN[kind]) for kind in ("trajectory", "simulation", "stages", "checks")],
-        *[(f"/{kind}", KNOWN[kind]) for kind in ("fluctuations", "innovations")],
+        *[(f"/{kind}", KNOWN[kind]) for kind in ("fluctuations", "innovations", "escapes")],
         *[(f"/{kind}", KNOWN[kind]) for kind in ("scan", "evaluation", "analysis", "rest")],
         *[(f"/{kind}", KNOWN[kind]) for kind in ("plateaus", "excursions", "directions")],
         *[(f"/{kind}", KNOWN[kind]) for kind in ("targets", "optimum", "pruning", "synergy")],
