@@ -181,7 +181,7 @@ def test_linear_attention_at_the_length_of_training():
     assert in_context_length.debiased(gain, 40) == pytest.approx(6.5 / 45.5)
 
 
-@pytest.mark.parametrize("name", ["C5", "C9", "I3", "I8", "X2", "X3", "X13"])
+@pytest.mark.parametrize("name", ["C5", "C9", "I3", "I8", "X2", "X3", "X13", "N1"])
 def test_the_quick_claims_hold(name):
     (claim,) = select((name,))
     evidence = claim.run()
