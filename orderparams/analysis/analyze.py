@@ -148,10 +148,10 @@ def analysis_of(run: Trajectory, number: int | None, workers: int, progress: Tol
     told = part(progress, OPTIMUM, PRUNING, "pruning")
     pruning = prune(problem, ends[0], workers=workers, told=told)
     worth = synergy(problem, ends[0])
-    target = (penalised or best).point.vectors
     directions = symmetric.geometry.directions
     laws = None
     if run.fluctuations is not None:
+        target = (penalised or best).point.vectors
         laws = find_escapes(run, target, directions, stages.plateaus)
     return Analysis(
         run,

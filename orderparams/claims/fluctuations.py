@@ -22,15 +22,15 @@ WIDE = 1.959964
 
 def solved(**settings: Any) -> Trajectory:
     """The preset with its fluctuations; keys with two underscores for a dot."""
-    own = {key.replace("__", "."): value for key, value in settings.items()}
-    return op.solve(PRESET, settings={"fluctuations.enabled": True, **own})
+    own: dict[str, Any] = {key.replace("__", "."): value for key, value in settings.items()}
+    return op.solve(PRESET, settings=own | {"fluctuations.enabled": True})
 
 
 def entries(run: Trajectory, parameters: State) -> Array:
     """Order parameters (…, T, …) as the fluctuations of a run have them, (…, T, N)."""
     found = []
     for one in run.order_parameters:
-        values = parameters[one.name]
+        values: Any = parameters[one.name]
         shape = values.shape[values.ndim - len(one.axes) :]
         found += [values[..., *index] for index in one.entries(shape)]
     return np.stack(found, axis=-1)
