@@ -115,9 +115,11 @@ def simulated(found: Analysis | Findings, replicas: int, workers: int, progress:
     """The same with so many replicas of SGD beside the laws of escape."""
     check_laws(found.problem)
     assert isinstance(found, Analysis)
+    if not found.escapes:
+        return found
     told = part(progress, 0.0, 1.0, "escapes of replicas")
     escapes = with_replicas(
-        found.trajectory, found.escapes or (), found.directions, replicas, workers, told
+        found.trajectory, found.escapes, found.directions, replicas, workers, told
     )
     return dataclasses.replace(found, escapes=escapes)
 

@@ -61,8 +61,6 @@ def with_replicas(
 
     :class:`~orderparams.errors.ConfigurationError` if they do not fit into memory.
     """
-    if not escapes:
-        return ()
     problem: Any = run.problem
     if problem.fluctuations.start == "fixed":
         problem = model_of(problem).starting_at(problem, run.state(0))
