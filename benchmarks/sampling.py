@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import FAST, kernel
+from orderparams.expectations.exponential import exponential
 from orderparams.expectations.lanes import vectors
-from orderparams.expectations.sampling.kernels import exponential
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.engines.sampling import Sampling, aligned
 from orderparams.models.single_location.task import Task, spikes

@@ -74,7 +74,7 @@ def sources(tmp_path):
 def test_every_verb_takes_a_source_and_settings():
     """And no other public function takes a problem."""
     verbs = {name for name in op.__all__ if inspect.isfunction(getattr(op, name))}
-    verbs -= {"open", "presets", "register"}
+    verbs -= {"open", "presets", "register", "judge"}  # which takes data as well
     assert verbs == VERBS.keys()
     for verb in verbs:
         assert {"source", "settings"} <= inspect.signature(getattr(op, verb)).parameters.keys()

@@ -10,5 +10,6 @@ elementwise functions of a logit without a normaliser, in closed form or by quad
 curves      what a function of a logit is to kernels
 sampling/   nodes of a quasi-Monte Carlo rule and sums over them, for everything else
 laws        what the rooms are given: a mixture of Gaussians, a law of sequence lengths
+exponential  e^x of vectors of numbers
 lanes       vectors of numbers as a type of compiled code
 """

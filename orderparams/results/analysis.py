@@ -45,7 +45,7 @@ class Analysis(AboutRun):
     >>> found.trajectory is run, found.observed_order
     (True, ())
     >>> sorted(found.document())[:3]
-    ['bayes_risk', 'directions', 'final']
+    ['bayes_risk', 'directions', 'escapes']
     """
 
     stages: Stages

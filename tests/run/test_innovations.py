@@ -289,7 +289,7 @@ REFUSED = {
     "start": {"start": "mean"},
     "of no use": {"learning_rates": [1.0, 2.0]},
     "test": {"test": "both"},
-    "momentum": {"settings": {"training.momentum": 0.5}},
+    "sphere": {"settings": {"training.constraint": "sphere"}},
 }
 
 

@@ -20,7 +20,9 @@ from orderparams.run.doubts import Grounds
 from orderparams.run.validate import correction, default_values
 
 FALL = Scaling(np.array([0.08, 0.02]), np.array([0.2, 0.1]), 0.5, 0.05)
-GROUNDS = Grounds(PARAMETERS[:1], {}, {}, "m_1,1", 0.1, FALL, 0.08, 1000, 20, SMALL_STEPS)
+GROUNDS = Grounds(
+    PARAMETERS[:1], {}, {}, {"overlap": 1e-9}, "m_1,1", 0.1, FALL, 0.08, 1000, 20, SMALL_STEPS
+)
 FOUND = Comparison({}, {}, {"overlap": np.zeros(1)}, {}, 7, 0.5, 0.01, resolution=0.1)
 REJECTED = dataclasses.replace(FOUND, least_pvalue=0.001)
 

@@ -22,7 +22,9 @@ Z = {"overlap": np.zeros((TIMES, 2, 2))}
 FOUND = Comparison(Z, Z, Z, {}, DEGREES, 0.5, ALARM, judged=JUDGED, resolution=0.1)
 REJECTED = dataclasses.replace(FOUND, least_pvalue=0.5 * ALARM)
 FALL = Scaling(np.array([100, 400]), np.array([0.2, 0.1]), -0.5, 0.1)
-GROUNDS = Grounds(PARAMETERS[:1], {}, {}, "m_1,1", 0.1, FALL, 100, 1000, TIMES, LARGE_DIMENSION)
+GROUNDS = Grounds(
+    PARAMETERS[:1], {}, {}, {"overlap": 1e-9}, "m_1,1", 0.1, FALL, 100, 1000, TIMES, LARGE_DIMENSION
+)
 
 
 def said(reason, comparison=FOUND, **changes):
@@ -159,15 +161,15 @@ def test_a_resolution_is_between_a_ten_thousandth_and_ten(besides):
 
 
 def test_what_is_negligible_is_not_judged():
-    """Deviations of rounding, 1e-9, of all replicas alike 1e-5; and z is 0 where mean and error
-    are, infinite where one is."""
+    """Deviations of rounding, 1e-9, of all replicas alike what is given; and z is 0 where mean and
+    error are, infinite where one is."""
     alike, spread = np.ones((4, 3)), np.array([1.0, 2.0, 3.0, 4.0])[:, None] * np.ones(3)
     for tiny in (0.9e-9 * alike, 0.9e-5 * alike, 0.8e-9 * spread + 3e-8):
-        assert np.isnan(course_pvalue(tiny))
+        assert np.isnan(course_pvalue(tiny, 1e-5))
     for small in (1.1e-5 * alike, 1e-9 * spread + 3e-8):
-        assert course_pvalue(small) < 1e-3
+        assert course_pvalue(small, 1e-5) < 1e-3
     mean, error = np.array([0.9e-5, 1.1e-5, 0.0, -2.0]), np.array([0.9e-9, 0.0, 1.1e-9, 4.0])
-    np.testing.assert_array_equal(z_scores(mean, error), [0.0, np.inf, 0.0, -0.5])
+    np.testing.assert_array_equal(z_scores(mean, error, 1e-5), [0.0, np.inf, 0.0, -0.5])
 
 
 def test_a_course_is_judged_by_how_constant_its_pattern_is():
@@ -197,7 +199,7 @@ def test_p_values_are_multiplied_by_what_was_judged_up_to_one():
                    PARAMETERS[:1])  # fmt: skip
     assert sure.least_pvalue == 1.0
     nothing = compare({"overlap": np.zeros((3, 4, 1, 1))}, PARAMETERS[:1])
-    assert (nothing.least_pvalue, nothing.judged, nothing.verdict) == (0.0, 0, "disagree")
+    assert (nothing.least_pvalue, nothing.judged, nothing.verdict) == (1.0, 0, "inconclusive")
     for replicas in (2, 3):
         assert compare({"overlap": x[:replicas]}, PARAMETERS[:1]).degrees == replicas - 1
 

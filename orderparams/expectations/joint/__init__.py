@@ -6,6 +6,7 @@ grids       points for a standard normal vector
 smoothing   what all logits share, as a convolution
 stencil     eight lattice points that stand for one between them
 scores      the law of a token's score on a lattice, and derivatives taken back to its logits
+random_nodes  logits at quasi-Monte Carlo points
 tokens      the laws of the scores of tokens, from a grid or from random nodes
 normaliser  integrals over the Laplace variable τ of a normaliser
 covariance  polynomials in the attention weights, and their integrals

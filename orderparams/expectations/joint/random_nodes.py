@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
+from orderparams.expectations.exponential import exponential
 from orderparams.expectations.joint.scores import Nodes, logarithm
 from orderparams.expectations.lanes import (
     LANES,
@@ -22,7 +23,6 @@ from orderparams.expectations.lanes import (
     square_root,
     vectors,
 )
-from orderparams.expectations.sampling.kernels import exponential
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -24,7 +24,7 @@ def velocities(problem: Problem, state: State, learner: int, axes: Array, points
     """
     flow = Landscape(problem, tolerance=ROUGH).flow
     here = flow.vectors_at(state)
-    if here.learners != here.count:
+    if here.shared:
         raise ConfigurationError(
             f"field {learner + 1}: {here.learners} learners are made of {here.count} vectors that "
             "they share, and none moves by itself; leave it out"

@@ -61,6 +61,11 @@ class Vectors:
         """How many they are called: each of them one."""
         return self.count
 
+    @property
+    def shared(self) -> bool:
+        """Whether learners are made of vectors of which none is one's own."""
+        return False
+
     def without(self, removed: tuple[int, ...]) -> Vectors:
         """Those that are left when some are removed."""
         return select(self, np.delete(np.arange(self.count), removed))

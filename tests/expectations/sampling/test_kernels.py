@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from orderparams.expectations.exponential import exponential
 from orderparams.expectations.lanes import LANES, vectors
-from orderparams.expectations.sampling.kernels import exponential
 
 Array = NDArray[np.float64]
 

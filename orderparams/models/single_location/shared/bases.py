@@ -55,6 +55,11 @@ class BaseKeys(Heads):
         """The heads, H."""
         return len(self.mixing)
 
+    @property
+    def shared(self) -> bool:
+        """They are mixtures of the bases."""
+        return True
+
     def without(self, removed: tuple[int, ...]) -> BaseKeys:
         """The same bases for the heads that are left."""
         left = {name: np.delete(of, removed, axis=0) for name, of in self.numbers.items()}
