@@ -62,6 +62,7 @@ REHEARSALS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "noise of values apart from keys": ("evaluate", "learned-values", NOISY | APART),
     "SGD of erf values": ("simulate", "erf-sphere", {}),
     "noise of erf values": ("evaluate", "erf-sphere", NOISY),
+    "sampling of erf values": ("evaluate", "erf-sphere", NOISY | SAMPLED),
     "committees": ("evaluate", "saad-solla", {}),
     "committees of ReLU": ("evaluate", "saad-solla", RELU),
 }
