@@ -104,43 +104,46 @@ def random_nodes(stretches: Sequence[Stretch], axes: Array, seed: int) -> Nodes:
     return Nodes(shifts, factors, weights, tokens, laws, np.ones(len(tokens)), *no_axis, 0.0)
 
 
+MIDDLE = (
+    (2509.0809287301226727, 5226.495278852854561),
+    (33430.575583588128105, 28729.085735721942674),
+    (67265.770927008700853, 39307.89580009271061),
+    (45921.953931549871457, 21213.794301586595867),
+    (13731.693765509461125, 5394.1960214247511077),
+    (1971.5909503065514427, 687.1870074920579083),
+    (133.14166789178437745, 42.313330701600911252),
+    (3.387132872796366608, 1.0),
+)
+TAIL = (
+    (7.7454501427834140764e-4, 1.05075007164441684324e-9),
+    (0.0227238449892691845833, 5.475938084995344946e-4),
+    (0.24178072517745061177, 0.0151986665636164571966),
+    (1.27045825245236838258, 0.14810397642748007459),
+    (3.64784832476320460504, 0.68976733498510000455),
+    (5.7694972214606914055, 1.6763848301838038494),
+    (4.6303378461565452959, 2.05319162663775882187),
+    (1.42343711074968357734, 1.0),
+)
+"""Of Wichura's rational functions (AS 241): coefficients above and below, highest powers first."""
+
+
+@kernel()
+def ratio(coefficients: tuple[tuple[float, float], ...], r: Vector) -> Vector:
+    """A rational function at r."""
+    above, below = splat(coefficients[0][0]), splat(coefficients[0][1])
+    for k in range(1, len(coefficients)):
+        above = fma(above, r, coefficients[k][0])
+        below = fma(below, r, coefficients[k][1])
+    return above / below
+
+
 @kernel()
 def quantile(q: Vector) -> Vector:
-    """The standard normal quantile of q + ½, −½ < q < ½, by Wichura's rational functions (AS 241),
-    to 1e-15; no farther than FARTHEST."""
+    """The standard normal quantile of q + ½, −½ < q < ½, to 1e-15; no farther than FARTHEST."""
     size = maximum(q, 0.0 - q)
-    r = 0.180625 - q * q
-    above = fma(r, 2509.0809287301226727, 33430.575583588128105)
-    above = fma(above, r, 67265.770927008700853)
-    above = fma(above, r, 45921.953931549871457)
-    above = fma(above, r, 13731.693765509461125)
-    above = fma(above, r, 1971.5909503065514427)
-    above = fma(above, r, 133.14166789178437745)
-    above = fma(above, r, 3.387132872796366608)
-    below = fma(r, 5226.495278852854561, 28729.085735721942674)
-    below = fma(below, r, 39307.89580009271061)
-    below = fma(below, r, 21213.794301586595867)
-    below = fma(below, r, 5394.1960214247511077)
-    below = fma(below, r, 687.1870074920579083)
-    below = fma(below, r, 42.313330701600911252)
-    below = fma(below, r, 1.0)
-    middle = size * above / below
-    r = square_root(0.0 - logarithm(maximum(0.5 - size, 2.1e-11))) - 1.6
-    above = fma(r, 7.7454501427834140764e-4, 0.0227238449892691845833)
-    above = fma(above, r, 0.24178072517745061177)
-    above = fma(above, r, 1.27045825245236838258)
-    above = fma(above, r, 3.64784832476320460504)
-    above = fma(above, r, 5.7694972214606914055)
-    above = fma(above, r, 4.6303378461565452959)
-    above = fma(above, r, 1.42343711074968357734)
-    below = fma(r, 1.05075007164441684324e-9, 5.475938084995344946e-4)
-    below = fma(below, r, 0.0151986665636164571966)
-    below = fma(below, r, 0.14810397642748007459)
-    below = fma(below, r, 0.68976733498510000455)
-    below = fma(below, r, 1.6763848301838038494)
-    below = fma(below, r, 2.05319162663775882187)
-    below = fma(below, r, 1.0)
-    found = choose(size, 0.425, above / below, middle)
+    middle = size * ratio(MIDDLE, 0.180625 - q * q)
+    far = square_root(0.0 - logarithm(maximum(0.5 - size, 2.1e-11))) - 1.6
+    found = choose(size, 0.425, ratio(TAIL, far), middle)
     return choose(0.0, q, 0.0 - found, found)
 
 
