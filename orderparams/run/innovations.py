@@ -92,7 +92,7 @@ def innovations(
         restarts = Restarts(asked, last, rule, pulse)
     x = restarts.packed(parameters)
     most = limit_of_dof(dimension) / (len(x) * x.shape[2])
-    steps = schedule_of(problem).elapsed(time) * dimension / problem.training.learning_rate
+    steps = schedule_of(problem).elapsed(time) * dimension / problem.training.effective_rate
     ends = stops(steps, max(1, min(MOST, int(most))))
     labels = [
         one.label(index)
@@ -248,5 +248,5 @@ def judged(
         rule=rule,
     )
     steps = np.diff(schedule_of(problem).elapsed(time)) * dimension
-    fewest = float(steps.min()) / problem.training.learning_rate
+    fewest = float(steps.min()) / problem.training.effective_rate
     return dataclasses.replace(result, doubt=doubt(result, fewest))

@@ -127,7 +127,7 @@ def judged(
     result = held_against(found, found.time, rule, false_alarm, told)
     warnings = found.warnings
     if result.verdict == "disagree" and is_of_steps(found, rule, false_alarm, told):
-        rate = f"{found.problem.training.learning_rate:g}"
+        rate = f"{found.problem.training.effective_rate:g}"
         warnings.append(
             f"{written.place}: time looks like step/D; with time multiplied by the learning rate "
             f"{rate}, theory and simulation agree"
@@ -148,7 +148,7 @@ def held_against(
 
 def is_of_steps(found: Measured, rule: str, false_alarm: float, told: Report | None) -> bool:
     """Whether times that no steps have told are steps over D: then the theory agrees."""
-    rate = found.problem.training.learning_rate
+    rate = found.problem.training.effective_rate
     if found.stepped or rate == 1 or schedule_of(found.problem) is not CONSTANT:
         return False
     try:

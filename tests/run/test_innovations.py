@@ -326,3 +326,17 @@ def test_no_engine_is_trusted_with_too_much(found, monkeypatch):
     again = innovations(found.problem, 1000, run.time, run.parameters)
     assert again.limit_of_dof == pytest.approx(10)
     assert again.innovation.shape == (1, 2, 5)
+
+
+def test_steps_with_momentum_are_counted_as_they_are():
+    """γ = 0.5 with μ = 0.9 is 5: 400 steps to t = 4 at D = 500, in intervals of 100 or more."""
+    settings = {
+        "training.learning_rate": 0.5,
+        "training.momentum": 0.9,
+        "training.duration": 4,
+        "simulation.dimension": 500,
+        "simulation.replicas": 1,
+        "output.points": 9,
+    }
+    found = op.validate("finite-learning-rate", settings=settings, test="innovations")
+    assert 1 <= found.innovation.shape[1] <= 4
