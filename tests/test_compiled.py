@@ -112,14 +112,22 @@ def write(folder, **changes):
 
 
 def run(folder, **environment):
-    """Call the outermost kernel in a new process: its value, and how often the cache served."""
+    """Call the outermost kernel in a new process: its value, and how often the cache served.
+
+    Without bytecode: Python takes it for fresh where a source of one length is written anew within
+    a second.
+    """
     script = (
         "from rooms.outer import outer; print(outer(1.0), sum(outer.stats.cache_hits.values()))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=os.environ
-        | {"NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(folder)}
+        | {
+            "NUMBA_CACHE_DIR": str(folder / "cache"),
+            "PYTHONPATH": str(folder),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         | environment,
         capture_output=True,
         text=True,
