@@ -32,37 +32,11 @@ class Split(NamedTuple):
     common: float
     tilt: Array
 
-    @classmethod
-    def along(cls, loadings: Array, direction: Array) -> Split:
-        """By the component along a direction (n,), zero for none; loadings (H, n)."""
-        size = float(np.linalg.norm(direction))
-        if size == 0.0:
-            return cls(principal_axes(loadings), 0.0, np.zeros(len(loadings)))
-        unit = direction / size
-        along = np.einsum("hj,j->h", loadings, unit)
-        common = 0.5 * (along.max() + along.min())
-        if common < 0.0:
-            along, unit, common = -along, -unit, -common
-        rest = loadings - np.multiply.outer(along, unit)
-        return cls(principal_axes(rest), float(common), along - common)
-
     @property
     def slopes(self) -> Array:
         """Slopes (r,) of the axes as :func:`axis_rules` wants them."""
         high, low = np.maximum(self.axes.max(axis=0), 0.0), np.minimum(self.axes.min(axis=0), 0.0)
         return np.asarray(high - low)
-
-    def interpolated(self, resolution: Resolution) -> float:
-        """Nodes that the tilt takes, infinite if they are too many."""
-        slope = self.tilt.max() - self.tilt.min()
-        return float(interpolation_sizes(resolution)[places(slope)])
-
-
-def principal_axes(loadings: Array) -> Array:
-    """Principal axes (H, r) of logits with the given loadings (H, n); none for what is rounding."""
-    sizes, directions = np.linalg.svd(loadings, full_matrices=False)[1:]
-    directions = directions[sizes > 1e-15 * sizes.max(initial=0.0)]
-    return np.asarray(np.einsum("hj,kj->hk", loadings, directions))
 
 
 def splits(loadings: Array) -> list[Split]:
@@ -82,17 +56,36 @@ def splits(loadings: Array) -> list[Split]:
         if abs(component) > 0.3 * np.linalg.norm(foot):  # it is much longer without this
             feet.append(foot + component * direction)
         foot = foot + component * direction
-    return [Split.along(loadings, foot) for foot in [*feet, np.zeros_like(center)]]
+    return splits_along(loadings, np.array([*feet, np.zeros_like(center)]))
+
+
+def splits_along(loadings: Array, directions: Array) -> list[Split]:
+    """Splits of loadings (H, n) by the components along directions (m, n), zero for none."""
+    sizes = np.linalg.norm(directions, axis=1)
+    units = directions / np.where(sizes > 0.0, sizes, 1.0)[:, None]
+    along = np.einsum("hj,mj->mh", loadings, units)
+    common = 0.5 * (along.max(axis=1) + along.min(axis=1))
+    rests = loadings - np.einsum("mh,mj->mhj", along, units)
+    tilts = np.where(common < 0.0, -1.0, 1.0)[:, None] * (along - common[:, None])
+    parts = zip(principal_axes(rests), np.abs(common).tolist(), tilts, strict=True)
+    return [Split(*part) for part in parts]
+
+
+def principal_axes(loadings: Array) -> list[Array]:
+    """Principal axes (H, r) of logits, for each of the loadings (m, H, n); none for what is
+    rounding."""
+    sizes, directions = np.linalg.svd(loadings, full_matrices=False)[1:]
+    axes = np.einsum("mhj,mkj->mhk", loadings, directions)
+    kept = sizes > 1e-15 * sizes.max(axis=1, initial=0.0)[:, None]
+    return [own[:, these] for own, these in zip(axes, kept, strict=True)]
 
 
 def cheapest(ways: Sequence[Split], resolution: Resolution, cut: float) -> tuple[Split, Smoothing]:
     """The split that needs the fewest nodes, and how its common part smooths."""
-    counts = [split.interpolated(resolution) for split in ways]
+    tilts = np.array([split.tilt for split in ways])
+    counts = interpolation_sizes(resolution)[places(tilts.max(axis=1) - tilts.min(axis=1))]
     per_axis = axis_sizes(resolution, cut)
-    sizes = [
-        count * float(np.prod(per_axis[places(split.slopes)]))
-        for split, count in zip(ways, counts, strict=True)
-    ]
+    sizes = counts * [np.prod(per_axis[places(split.slopes)]) for split in ways]
     for which in np.argsort(sizes, kind="stable"):
         smoothing = Smoothing.of(ways[which].common, resolution, cut, int(counts[which]))
         if smoothing is not None:

@@ -21,12 +21,16 @@ from orderparams.expectations.lanes import BLOCK, LANES, fma, lane_sum, load, ro
 from orderparams.expectations.laws import Lengths
 
 Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 CHUNK = 512
 """Entries of a table come in so many, so that similar states share it."""
 
 DEAD = 4.0
-"""K_j(s) is below 1e-20 for s above this and j ≤ 6."""
+"""K_j(s) is NEGLIGIBLE for s above this and j ≤ 6."""
+
+NEGLIGIBLE = 1e-20
+"""Values of the kernels below this are taken for zero."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,19 @@ class TauGrid:
 
 
 class Table(NamedTuple):
-    """1 − K_0, K_0, K_1 … at every τ + x: entry first + i·stride + k of a row for (τ_i, x_k)."""
+    """1 − K_0, K_0, K_1 … at every τ + x: entry first + i·stride + k of a row for (τ_i, x_k).
+
+    spans (kernels, 2): the first entry of a row that is not NEGLIGIBLE, and the one after the last.
+    """
 
     values: Array
+    spans: Integers
     first: int
     stride: int
+
+    def row(self, at: int) -> Table:
+        """The table of one kernel."""
+        return self._replace(values=self.values[at : at + 1], spans=self.spans[at : at + 1])
 
 
 def kernel_table(grid: TauGrid, lattice: Lattice, highest: int, shift: float = 0.0) -> Table:
@@ -65,17 +77,23 @@ def kernel_table(grid: TauGrid, lattice: Lattice, highest: int, shift: float = 0
     size = (grid.size - 1) * grid.stride + lattice.size
     first = grid.start * grid.stride + lattice.start
     begin, end = first // CHUNK, (first + size + 3 * grid.stride + BLOCK) // CHUNK + 1
-    values = _kernel_values(lattice.step, begin * CHUNK, end * CHUNK, highest, shift)
-    return Table(values, first - begin * CHUNK, grid.stride)
+    rows = _kernel_values(lattice.step, begin * CHUNK, end * CHUNK, highest, shift)
+    return Table(*rows, first - begin * CHUNK, grid.stride)
 
 
 @lru_cache(maxsize=16)
-def _kernel_values(step: float, begin: int, end: int, highest: int, shift: float) -> Array:
-    """1 − K_0, K_0, K_1 … K_highest at step · n + shift, n = begin … end−1."""
+def _kernel_values(
+    step: float, begin: int, end: int, highest: int, shift: float
+) -> tuple[Array, Integers]:
+    """1 − K_0, K_0, K_1 … K_highest at step · n + shift, n = begin … end−1, and their spans."""
     score = np.minimum(step * np.arange(begin, end) + shift, 50.0)
     rate = np.exp(score)
     powers = np.multiply.outer(np.arange(highest + 1), score)
-    return np.concatenate([-np.expm1(-rate)[None], np.exp(powers - rate)])
+    values = np.concatenate([-np.expm1(-rate)[None], np.exp(powers - rate)])
+    counted = np.greater_equal(values, NEGLIGIBLE)
+    ends = values.shape[1] - counted[:, ::-1].argmax(axis=1)
+    spans = np.column_stack([counted.argmax(axis=1), ends])
+    return values, np.where(counted.any(axis=1)[:, None], spans, 0)
 
 
 @kernel()
@@ -84,15 +102,18 @@ def to_tau(table: Table, laws: Array, out: Array) -> None:
 
     laws (2, x) are filled up with zeros to whole BLOCKs, and out to a multiple of four in τ.
     """
-    rows, first, stride = table
+    rows, spans, first, stride = table
     values, length = rows.reshape(-1), rows.shape[1]
     masses = row_vectors(laws)
     for row in range(out.shape[1]):
         for i in range(0, out.shape[2], 4):
-            at = row * length + first + i * stride
+            at = first + i * stride
+            begin = max(0, (spans[row, 0] - at - 3 * stride) // LANES)
+            end = min(masses.shape[1], (spans[row, 1] - at + LANES - 1) // LANES)
+            at += row * length + begin * LANES
             a, b, c, d = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
             e, f, g, h = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
-            for k in range(masses.shape[1]):
+            for k in range(begin, end):
                 one, other = masses[0, k], masses[1, k]
                 value = load(values, at)
                 a, e = fma(value, one, a), fma(value, other, e)
@@ -112,17 +133,20 @@ def to_tau(table: Table, laws: Array, out: Array) -> None:
 @kernel()
 def to_score(table: Table, adjoints: Array, out: Array) -> None:
     """Add Σ_i Σ_j adjoints_nji K_j(τ_i + x_k) to out (2, x), whole BLOCKs; (2, kernels, τ)."""
-    rows, first, stride = table
+    rows, spans, first, stride = table
     values, length = rows.reshape(-1), rows.shape[1]
     sums = row_vectors(out)
     for j in range(adjoints.shape[1]):
         if not adjoints[:, j].any():
             continue
         for k in range(0, sums.shape[1], 4):
-            at = (j + 1) * length + first + k * LANES
+            at = first + k * LANES
+            begin = max(0, (spans[j + 1, 0] - at - BLOCK) // stride)
+            end = min(adjoints.shape[2], (spans[j + 1, 1] - at + stride - 1) // stride)
+            at += (j + 1) * length + begin * stride
             a, b, c, d = sums[0, k], sums[0, k + 1], sums[0, k + 2], sums[0, k + 3]
             e, f, g, h = sums[1, k], sums[1, k + 1], sums[1, k + 2], sums[1, k + 3]
-            for i in range(adjoints.shape[2]):
+            for i in range(begin, end):
                 one, other = adjoints[0, j, i], adjoints[1, j, i]
                 value = load(values, at)
                 a, e = fma(value, one, a), fma(value, other, e)
@@ -202,8 +226,7 @@ class Transforms:
 
     def of_kernel(self, j: int, laws: Array) -> Array:
         """Σ_k K_j(τ + x_k) law_k, (2, τ), of two more laws (2, x) on the lattice, j > 0."""
-        own = self.table._replace(values=self.table.values[j + 1 : j + 2])
-        return transform(own, 1, laws, len(self.rates))[:, 0]
+        return transform(self.table.row(j + 1), 1, laws, len(self.rates))[:, 0]
 
     def on_lattice(self, rows: Array) -> Array:
         """Σ_j ∫ dτ rows_nj K_j(τ+x) at every x, (2, x); rows (2, kernels, τ)."""

@@ -190,12 +190,11 @@ def interpolation_errors() -> Array:
 
 def lagrange(nodes: Array, points: Array) -> Array:
     """Lagrange's polynomials (n, k) of n nodes at k points."""
-    others = ~np.eye(len(nodes), dtype=bool)
-    columns = [
-        np.prod((points - nodes[rest, None]) / (node - nodes[rest, None]), axis=0)
-        for node, rest in zip(nodes, others, strict=True)
-    ]
-    return np.array(columns)
+    gaps = nodes[:, None] - nodes
+    own = np.eye(len(nodes), dtype=bool)
+    ratios = (points - nodes[:, None]) / np.where(own, 1.0, gaps)[..., None]
+    ratios[own] = 1.0
+    return np.asarray(ratios.prod(axis=1))
 
 
 def places(slopes: Array) -> Integers:

@@ -41,7 +41,7 @@ class Tokens:
         """Ways to split the logits."""
         return splits(self.loadings)
 
-    @property
+    @cached_property
     def deviations(self) -> Array:
         """Standard deviation of each logit, (H,)."""
         return np.asarray(np.linalg.norm(self.loadings, axis=1))

@@ -27,6 +27,24 @@ def test_shares_of_fixed_scores(kappa: float) -> None:
     assert share == pytest.approx(lengths.shares @ (np.exp(x) / totals), abs=1e-10)
 
 
+def test_only_negligible_values_of_the_kernels_are_left_out() -> None:
+    """Scores from −30 to 30, most values of each kernel zero: against all pairs (τ, x), directly."""
+    lattice = Lattice.over(-30.0, 30.0, Resolution(1e-9).score_step)
+    rng = np.random.default_rng(0)
+    laws = rng.random((2, lattice.size))
+    lengths = Lengths(np.array([3]), np.ones(1))
+    found = Transforms.of(lattice, laws, lengths, 0.0, Resolution(1e-9), (2, 4))
+    scores = lattice.step * np.arange(lattice.start, lattice.start + lattice.size)
+    both = np.add.outer(np.log(found.rates), scores)
+    kernels = [np.exp(j * both - np.exp(both)) for j in range(5)]
+    for j in range(3):
+        np.testing.assert_allclose(found.noise[j], kernels[j] @ laws[0], rtol=1e-13, atol=1e-17)
+        np.testing.assert_allclose(found.signal[j], kernels[j] @ laws[1], rtol=1e-13, atol=1e-17)
+    rows = rng.standard_normal((2, 5, len(found.rates)))
+    expected = sum(found.measure * rows[:, j] @ kernels[j] for j in range(5))
+    np.testing.assert_allclose(found.on_lattice(rows), expected, rtol=0, atol=1e-13)
+
+
 def test_other_tokens_keep_their_digits() -> None:
     """E_L[(L−1)…(L−k) Φ^{L−1−k}] for Φ = 1 − 1e-9 and L = 10⁶, where 1 − Φ^{L−1} is about 1e-3."""
     lengths, deficit = Lengths(np.array([10**6 - 1]), np.ones(1)), 1e-9
