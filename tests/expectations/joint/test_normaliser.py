@@ -28,7 +28,7 @@ def test_shares_of_fixed_scores(kappa: float) -> None:
 
 
 def test_only_negligible_values_of_the_kernels_are_left_out() -> None:
-    """Scores from −30 to 30, most values of each kernel zero: against all pairs (τ, x), directly."""
+    """Scores from −30 to 30, most values of each kernel zero: against all pairs (τ, x)."""
     lattice = Lattice.over(-30.0, 30.0, Resolution(1e-9).score_step)
     rng = np.random.default_rng(0)
     laws = rng.random((2, lattice.size))
