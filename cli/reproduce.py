@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,14 +43,14 @@ def reproduce(
     """Check the claims of the papers.
 
     All of them, or those that are named. Writes CLAIM.h5 and a figure CLAIM.png
-    each, and a report of all. Exit status 4 if a check fails.
+    each, and a report of all that the folder has. Exit status 4 if a check fails.
 
     \b
     Examples:
       orderparams reproduce --list
       orderparams reproduce C6 C8 -o claims
     """
-    from orderparams.claims import select
+    from orderparams.claims import CLAIMS, select
     from orderparams.progress import ProgressLine
     from orderparams.storage.files import atomic
 
@@ -63,7 +65,8 @@ def reproduce(
         return 0
     figures = make_folder(claims, output, force=force)
     interruption.advise(f"no claim was finished, {output} has nothing new")
-    entries, reports, holds = [], [], True
+    reports = earlier(CLAIMS, output)
+    entries, holds = [], True
     for claim in claims:
         started = time.monotonic()
         with ProgressLine() as line:
@@ -73,11 +76,12 @@ def reproduce(
         seconds = time.monotonic() - started
         holds &= evidence.holds
         entries.append(entry(claim, evidence, seconds))
-        reports.append(report(claim, evidence))
+        reports[claim.name] = report(claim, evidence)
+        in_order = [reports[known.name] for known in CLAIMS if known.name in reports]
         with interruption.writing():
             write(claim, evidence, output, force=force, figure=figures)
-            with atomic(output / "report.md", force=force or len(reports) > 1) as temporary:
-                temporary.write_text("\n".join([HEADING, *reports]), "utf-8")
+            with atomic(output / "report.md", force=True) as temporary:
+                temporary.write_text("\n".join([HEADING, *in_order]), "utf-8")
         finished = ", ".join(str(found["claim"]) for found in entries)
         interruption.advise(f"{output} has what was finished: {finished}")
         if not as_json:
@@ -108,8 +112,28 @@ def make_folder(claims: list[Claim], output: Path, *, force: bool) -> bool:
     for claim in claims:
         for suffix in (".h5", ".png")[: 1 + figures]:
             check_target(output / f"{claim.name}{suffix}", force=force)
-    check_target(output / "report.md", force=force)
+    check_target(output / "report.md", force=force or ours(output / "report.md"))
     return figures
+
+
+def ours(path: Path) -> bool:
+    """Whether a file is a report of claims, which is written anew."""
+    return path.is_file() and path.read_bytes().startswith(HEADING.encode())
+
+
+def earlier(claims: Sequence[Claim], output: Path) -> dict[str, str]:
+    """Sections of the report on claims of which the folder has the files."""
+    from orderparams.errors import FileError
+    from orderparams.results.evidence import Evidence
+    from orderparams.results.files import open_result
+
+    found = {}
+    for claim in claims:
+        path = output / f"{claim.name}.h5"
+        with contextlib.suppress(FileError):
+            if path.exists() and isinstance(evidence := open_result(path), Evidence):
+                found[claim.name] = report(claim, evidence)
+    return found
 
 
 def write(claim: Claim, evidence: Evidence, output: Path, *, force: bool, figure: bool) -> None:

@@ -47,6 +47,39 @@ def test_a_claim_that_fails_is_told_by_the_exit_status(run, monkeypatch, tmp_pat
     assert [check["holds"] for check in document["claims"][0]["checks"]] == [True, False]
 
 
+def test_the_report_is_of_all_that_the_folder_has(run, monkeypatch, tmp_path):
+    import orderparams as op
+
+    def evidence(name):
+        return Evidence(op.load("single-head"), (close(f"of {name}", 1.0, 1.0, relative=0.1),))
+
+    monkeypatch.setattr(claims.Claim, "run", lambda self: evidence(self.name))
+    monkeypatch.setattr("orderparams.cli.reproduce.write", without_figure)
+    assert run("reproduce", "X1", "C2")[0] == 0
+    assert run("reproduce", "C1")[0] == 0
+    report = (tmp_path / "claims/report.md").read_text("utf-8")
+    places = [report.index(f"| of {name} |") for name in ("C1", "C2", "X1")]
+    assert places == sorted(places)
+    assert report.count("# The claims, reproduced") == 1
+    status, _, err = run("reproduce", "C2")
+    assert (status, "C2.h5" in err, "--force" in err) == (5, True, True)
+    assert run("reproduce", "C2", "--force")[0] == 0
+    assert (tmp_path / "claims/report.md").read_text("utf-8") == report
+    (tmp_path / "claims/C1.h5").write_text("damaged")
+    assert run("reproduce", "N1")[0] == 0
+    report = (tmp_path / "claims/report.md").read_text("utf-8")
+    assert "of C1" not in report
+    (tmp_path / "claims/report.md").write_text("my own notes")
+    status, _, err = run("reproduce", "N2")
+    assert (status, "report.md" in err) == (5, True)
+    assert (tmp_path / "claims/report.md").read_text("utf-8") == "my own notes"
+
+
+def without_figure(claim, evidence, output, *, force, figure):
+    """An evidence without panels has nothing to draw."""
+    evidence.save(output / f"{claim.name}.h5", force=force)
+
+
 def test_the_list(run, tmp_path):
     status, out, _ = run("reproduce", "--list")
     assert status == 0
