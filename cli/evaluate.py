@@ -35,6 +35,7 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     if not as_json:
         options.announce_compilation()
 
+    from orderparams.results.evaluation import decimals
     from orderparams.run.evaluate import evaluate
 
     result = evaluate(problem)
@@ -49,7 +50,8 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     lines += [f"  engine     {result.engine}", f"             {error}"]
     if result.tolerance is not None and result.error_estimate > result.tolerance:
         lines += [f"             expectation.tolerance = {result.tolerance:g} was not reached"]
-    lines += ["", f"  risk        {result.risk:z.10f}", *references(result)]
+    risk = f"{result.risk:z.{decimals(result.error_estimate)}f}"
+    lines += ["", f"  risk        {risk}", *references(result)]
     for title, state in (
         ("order parameters", result.parameters),
         ("gradient of the risk", result.gradient),
@@ -76,12 +78,14 @@ def covariance(result: Evaluation) -> list[str]:
 
 def references(result: Evaluation) -> list[str]:
     """Risks to compare with, with their errors where sampling had to serve."""
+    from orderparams.results.evaluation import decimals
+
     names = registry.configuration(result.problem.model).REFERENCES
     limits = registry.asymptotic(result.problem.model)
     lines = []
     for name, known in result.known.items():
         error = f" ± {known.error:.1e}" if known.error > 1e-8 else ""
-        text = f"{known.value:z.10f}{error}"
+        text = f"{known.value:z.{decimals(known.error)}f}{error}"
         if known.value != known.value:
             text = f"not known: {known.why or 'it takes more memory than there is'}"
         elif name in limits:

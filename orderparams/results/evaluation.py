@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,6 +29,18 @@ if TYPE_CHECKING:
     from orderparams.storage.nodes import Node
 
 Array = NDArray[np.float64]
+
+
+MOST_DECIMALS = 10
+"""That are shown."""
+
+
+def decimals(error: float) -> int:
+    """Decimals of a number that an absolute error leaves right: it is half a unit of the last or
+    less."""
+    if not error > 0.5 * 10.0**-MOST_DECIMALS:
+        return MOST_DECIMALS
+    return max(0, math.floor(-math.log10(2.0 * min(error, 1.0))))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,8 +114,11 @@ class Evaluation(Measured):
         names = registry.configuration(self.problem.model).REFERENCES
         return {
             "parameters": shapes(self.parameters),
-            "risk": f"{self.risk:.10g} ± {self.error_estimate:.1e}",
-            **{names[name]: f"{value:.10g}" for name, value in self.references.items()},
+            "risk": f"{self.risk:.{decimals(self.error_estimate)}f} ± {self.error_estimate:.1e}",
+            **{
+                names[name]: f"{known.value:.{decimals(known.error)}f}"
+                for name, known in self.known.items()
+            },
             "engine": self.engine,
         }
 

@@ -19,6 +19,7 @@ import orderparams as op
 from orderparams.analysis.stages import stages_of
 from orderparams.cli.main import main
 from orderparams.results import schema
+from orderparams.results.evaluation import decimals
 from orderparams.views.reports.contents import report_page
 from orderparams.views.reports.figure import figure_of
 from orderparams.views.reports.findings import of_validation
@@ -118,7 +119,8 @@ def test_a_run_is_told(files, pages, kind):
 def test_an_evaluation_is_told(files, pages):
     """Values, gradients and velocities of all that is learned, and V; no figure."""
     result, page = op.open(files["evaluation"]), Page(pages["evaluation"])
-    assert f"risk | {result.risk:.10f}" in page.words
+    digits = decimals(result.error_estimate)
+    assert f"risk | {result.risk:.{digits}f}" in page.words
     for state in (result.parameters, result.gradient, result.velocity):
         numbers = (*state["overlap"][1], state["self_overlap"][1, 1], state["bias"][1])
         row = " | ".join(f"{x:z.4f}" for x in (*numbers, state["head_weight"][1]))

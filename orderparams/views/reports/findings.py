@@ -15,7 +15,7 @@ from orderparams.models import registry
 from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results import schema
 from orderparams.results.analysis import Analysis
-from orderparams.results.evaluation import Evaluation
+from orderparams.results.evaluation import Evaluation, decimals
 from orderparams.results.evidence import Evidence
 from orderparams.results.findings import Findings
 from orderparams.results.innovations import Innovations
@@ -103,9 +103,12 @@ def of_analysis(result: Analysis | Findings) -> list[str]:
 
 def of_evaluation(result: Evaluation) -> list[str]:
     """The flow at one point: risk, order parameters, gradient, velocity and V."""
-    facts = {"risk": number(result.risk, ".10f")}
+    facts = {"risk": number(result.risk, f".{decimals(result.error_estimate)}f")}
     names = registry.configuration(result.problem.model).REFERENCES
-    facts |= {names[name]: number(of, ".10f") for name, of in result.references.items()}
+    facts |= {
+        names[name]: number(known.value, f".{decimals(known.error)}f")
+        for name, known in result.known.items()
+    }
     facts |= {"error estimate": number(result.error_estimate, ".1e"), "engine": result.engine}
     if result.noise_error is not None:
         facts["error of V"] = number(result.noise_error, ".1e")
