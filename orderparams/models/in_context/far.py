@@ -37,7 +37,7 @@ class Direct:
     def at(self, keys: Array) -> tuple[Array, Array]:
         """Expectations of heads (R, H, 3, 3) and of pairs (R, P, 4, 6) at keys (R, H, B)."""
         digits = -4.0 * (1.0 + np.log10(self.error))  # of long prompts and near lines half are lost
-        return expected(self.length, keys, np.zeros(keys.shape[:2]), float(digits))
+        return expected(self.length, keys, np.zeros(keys.shape[:2]), np.full(len(keys), digits))
 
 
 def errors_at(weights: Array) -> Array:

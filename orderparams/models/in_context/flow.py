@@ -103,7 +103,9 @@ class Flow:
         elif self.engine == "sampling":
             found = by_sampling(*at, chosen.samples, chosen.seed)
         elif self.engine == "quadrature":
-            found = by_quadrature(*at, chosen.tolerance, chosen.radii)
+            found = by_quadrature(
+                *at, chosen.tolerance, chosen.radii, quick=chosen.engine == "auto"
+            )
         else:
             found = by_tables(*at, chosen.radii, error=error, beyond=self.beyond)
         if not np.isfinite(found.risk).all():

@@ -142,9 +142,11 @@ def bound(problem: Problem) -> str:
         return ""
     count = problem.expectation.radii or radii_of(problem)
     far = np.linalg.norm(radii_rule(blocks, count, LEAST)[0], axis=1).max()
-    pairs, beyond = problem.attention.heads > 1, problem.expectation.engine == "auto"
-    direct = engine == "quadrature"
-    reach = reach_of_quadrature(pairs=pairs) if direct else reach_of(pairs=pairs, beyond=beyond)
+    pairs, auto = problem.attention.heads > 1, problem.expectation.engine == "auto"
+    if engine == "quadrature":
+        reach = reach_of_quadrature(pairs=pairs, quick=auto)
+    else:
+        reach = reach_of(pairs=pairs, beyond=auto)
     most = reach / far
     if problem.task.query_in_softmax:
         most = min(most, OWN / far**2)

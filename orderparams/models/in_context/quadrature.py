@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +29,18 @@ PAIRED, ALONE = 40.0, 400.0
 """Largest standard deviation of scores that are taken, of several heads and of one: a pair takes a
 second at each radius there, and its time grows as the cube."""
 
+QUICK, QUICK_ALONE = 12.0, 72.0
+"""The same of what engine = "auto" takes, in seconds: as without the query in the softmax."""
+
 OWN = 400.0
 """Largest score Σ_b ω_hb r_b² of a query in the softmax: its exponential must not overflow at
 farther radii either, which come with finer rules."""
 
 COARSER = 0.88
 """Digits of the rules that the error is estimated by, in units of those that are used."""
+
+LEAST_DIGITS = 8.0
+"""Of radii whose weight leaves fewer that matter."""
 
 MOST_DIGITS = 36.0
 """Of the rules over scores and τ: beyond them there is rounding."""
@@ -43,11 +52,14 @@ def by_quadrature(
     output: Array,
     tolerance: float = 1e-8,
     radii: int | None = None,
+    *,
+    quick: bool = False,
 ) -> Found:
     """Risk and gradient at ω (H, B) and μ (H, J), to an absolute tolerance.
 
     The error is the difference from coarser rules, over the radii and over scores and τ. Where it
     stays above the tolerance it is told as it is; with ``radii`` nodes given, these are kept.
+    ``quick`` keeps to scores that take seconds.
 
     Raises
     ------
@@ -65,39 +77,71 @@ def by_quadrature(
     digits = min(max((np.log(size / tolerance) + 2.0) / COARSER, 12.0), MOST_DIGITS)
     count = RADII[blocks] if radii is None else radii
     most = MOST_RADII[blocks] if radii is None else radii
-    check_scores(prompts, key_query, count)
-    least = 1e-3 * tolerance / size
+    check_scores(prompts, key_query, count, quick=quick)
+    at = functools.partial(integrated, prompts, key_query, output, least=1e-3 * tolerance / size)
+    if len(key_query) > 1:  # heads by themselves need about as many nodes, and cost less
+        alone = functools.partial(at, pairs=False)
+        count = refined(alone, digits, (count, most), tolerance)[0]
+    together = functools.cache(at)
+    found = together(digits, count)
+    error = 2.0 * found.distance(together(COARSER * digits, fewer_than(count)))
+    if error > 0.5 * tolerance:
+        found, error = told_apart(together, digits, (count, most), tolerance)
+    return replace(found, error=error + found.error + 2e-15 * size)
+
+
+def told_apart(
+    together: Callable[[float, int], Found],
+    digits: float,
+    counts: tuple[int, int],
+    tolerance: float,
+) -> tuple[Found, float]:
+    """What finer rules find and its error: over the radii first, then over scores and τ."""
+    count, found, coarse = refined(together, digits, counts, tolerance)
+    missed, fewer = found.distance(coarse), fewer_than(count)
     while True:
-        fewer = max(1, min(count - 1, (3 * count) // 4))
-        found = integrated(prompts, key_query, output, digits, count, least)
-        coarse = integrated(prompts, key_query, output, digits, fewer, least)
-        missed = found.distance(coarse)
-        if missed <= 0.4 * tolerance or count == most:
-            break
-        count = min(count + max(2, count // 2), most)
-    while True:
-        coarser = integrated(prompts, key_query, output, COARSER * digits, fewer, least)
-        blurred = coarse.distance(coarser)
+        blurred = coarse.distance(together(COARSER * digits, fewer))
         if blurred <= 0.25 * tolerance or digits == MOST_DIGITS:
             break
         digits = min(1.15 * digits, MOST_DIGITS)
-        coarse = integrated(prompts, key_query, output, digits, fewer, least)
-        found = integrated(prompts, key_query, output, digits, count, least)
+        coarse, found = together(digits, fewer), together(digits, count)
     if missed > 0.4 * tolerance:  # not where rules converge: the next could differ by more
         missed *= 4.0
-    error = missed + 2.0 * blurred + found.error + 2e-15 * size
-    return Found(found.risk, found.key_query, found.output, error)
+    return found, missed + 2.0 * blurred
 
 
-def check_scores(prompts: Prompts, key_query: Array, count: int) -> None:
-    """:class:`SolverError` where the largest scores would take all day, or the query's overflow."""
+def refined(
+    rule: Callable[[float, int], Found], digits: float, counts: tuple[int, int], tolerance: float
+) -> tuple[int, Found, Found]:
+    """As many nodes of each radius as the tolerance needs, of the least and the most of ``counts``,
+    what they find, and what fewer do."""
+    count, most = counts
+    while True:
+        found, coarse = rule(digits, count), rule(digits, fewer_than(count))
+        if found.distance(coarse) <= 0.4 * tolerance or count == most:
+            return count, found, coarse
+        count = min(count + max(2, count // 2), most)
+
+
+def fewer_than(count: int) -> int:
+    """Nodes of each radius by which the error of ``count`` is estimated."""
+    return max(1, min(count - 1, (3 * count) // 4))
+
+
+def check_scores(prompts: Prompts, key_query: Array, count: int, *, quick: bool = False) -> None:
+    """:class:`SolverError` where the largest scores would take too long, or the query's overflow."""
     radii = radii_rule(prompts.sizes, count, LEAST)[0][:, None, :]
-    keys = key_query * radii
-    largest, reach = np.sqrt((keys**2).sum(2).max()), reach_of_quadrature(pairs=len(key_query) > 1)
+    keys, pairs = key_query * radii, len(key_query) > 1
+    largest, reach = np.sqrt((keys**2).sum(2).max()), reach_of_quadrature(pairs=pairs, quick=quick)
     if largest > reach:
+        what, other = "quadrature", "'sampling'"
+        if quick:
+            what += " in seconds"
+            if largest <= reach_of_quadrature(pairs=pairs):
+                other = "'quadrature' (minutes) or 'sampling'"
         raise SolverError(
-            f"scores of standard deviation {largest:.4g} are beyond quadrature, which reaches "
-            f"{reach:g}; set expectation.engine = 'sampling'"
+            f"scores of standard deviation {largest:.4g} are beyond {what}, which reaches "
+            f"{reach:g}; set expectation.engine = {other}"
         )
     own = float((keys * radii).sum(2).max())
     if prompts.query_in_softmax and own > OWN:
@@ -107,38 +151,54 @@ def check_scores(prompts: Prompts, key_query: Array, count: int) -> None:
         )
 
 
-def reach_of_quadrature(*, pairs: bool) -> float:
+def reach_of_quadrature(*, pairs: bool, quick: bool = False) -> float:
     """Largest standard deviation of scores that it takes."""
+    if quick:
+        return QUICK if pairs else QUICK_ALONE
     return PAIRED if pairs else ALONE
 
 
 def integrated(
-    prompts: Prompts, key_query: Array, output: Array, digits: float, count: int, least: float
+    prompts: Prompts,
+    key_query: Array,
+    output: Array,
+    digits: float,
+    count: int,
+    least: float,
+    *,
+    pairs: bool = True,
 ) -> Found:
-    """Risk and gradient by one rule; the error is that of the radii that are left out, alone."""
+    """Risk and gradient by one rule, without what different heads do together if not ``pairs``;
+    the error is that of the radii that are left out, alone."""
     radii, shares, lost = radii_rule(prompts.sizes, count, least)
     keys = key_query * radii[:, None, :]
-    expectations = expected(prompts.length, keys, queries(prompts, radii, keys), digits)
+    needed = np.maximum(digits + np.log(shares * (1.0 + (radii**2).sum(1))), LEAST_DIGITS)
+    own = queries(prompts, radii, keys)
+    expectations = expected(prompts.length, keys, own, needed, pairs=pairs)
     found = assembled(prompts, (radii, shares), key_query, output, expectations)
     size = max(1.0, float(np.abs(output).sum(0).max()) ** 2, float(np.abs(keys).max(initial=0.0)))
     error = lost * size * float(prompts.labels.max())
     return Found(found.risk, found.key_query, found.output, error)
 
 
-def expected(length: int, keys: Array, own: Array, digits: float) -> tuple[Array, Array]:
-    """Expectations of heads (R, H, 3, 3) and of pairs (R, P, 4, 6) at keys (R, H, B)."""
+def expected(
+    length: int, keys: Array, own: Array, digits: Array, *, pairs: bool = True
+) -> tuple[Array, Array]:
+    """Expectations of heads (R, H, 3, 3) and of pairs (R, P, 4, 6) at keys (R, H, B), to so many
+    digits (R,) each; zero instead of pairs without ``pairs``."""
     heads = range(keys.shape[1])
     singles = np.empty((len(keys), len(heads), 3, 3))
-    pairs = np.empty((len(keys), pairs_of(len(heads)), 4, 6))
+    both = np.zeros((len(keys), pairs_of(len(heads)), 4, 6))
+    chosen = list(itertools.combinations(heads, 2)) if pairs else []
 
     def fill(r: int) -> None:
-        covariance = keys[r] @ keys[r].T
+        covariance, needed = keys[r] @ keys[r].T, float(digits[r])
         for h in heads:
-            singles[r, h] = single(length, float(covariance[h, h]), float(own[r, h]), digits)
-        for p, (h, g) in enumerate(itertools.combinations(heads, 2)):
+            singles[r, h] = single(length, float(covariance[h, h]), float(own[r, h]), needed)
+        for p, (h, g) in enumerate(chosen):
             three = np.array([covariance[h, h], covariance[h, g], covariance[g, g]])
-            pairs[r, p] = pair(length, three, own[r, [h, g]], digits)
+            both[r, p] = pair(length, three, own[r, [h, g]], needed)
 
-    for _ in ordered(fill, range(len(keys)), threads()):
+    for _ in ordered(fill, range(len(keys)), threads() if chosen else 1):
         pass
-    return singles, pairs
+    return singles, both

@@ -139,9 +139,9 @@ def test_the_largest_strengths_of_quadrature(inside, heads):
     task = {"length": 40, "blocks": [5], "query_in_softmax": inside}
     setting = parse(table(task=task, attention={"heads": heads}, expectation={"engine": engine}))
     most = float(remedy(setting, start=True).split("up to ")[1].split()[0])
-    check_scores(prompts_of(setting), np.full((heads, 1), most), RADII[1])
+    check_scores(prompts_of(setting), np.full((heads, 1), most), RADII[1], quick=inside)
     with pytest.raises(op.SolverError, match="beyond quadrature"):
-        check_scores(prompts_of(setting), np.full((heads, 1), most + 0.001), RADII[1])
+        check_scores(prompts_of(setting), np.full((heads, 1), most + 0.001), RADII[1], quick=inside)
 
 
 def looked_up(setting, strength, monkeypatch):

@@ -145,7 +145,7 @@ def test_what_a_radius_aims_at():
     assert_allclose(errors_at(np.array([1.0, 1e-3, 2e-4, 1e-9])), [1e-7, 1e-6, 1e-5, 1e-5])
     keys = np.array([[[6.0], [5.0]]])
     direct = Direct(40, 1e-6)
-    exact = expected(40, keys, np.zeros((1, 2)), 34.0)[1][..., :4]
+    exact = expected(40, keys, np.zeros((1, 2)), np.full(1, 34.0))[1][..., :4]
     missed = [abs(one.at(keys)[1][..., :4] - exact).max() for one in (direct, direct.shorter)]
     assert missed[0] < 1e-6
     assert 3 < missed[1] / missed[0] < 30

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from orderparams.errors import SolverError
 from orderparams.models.in_context.integrals import pair, single
 from orderparams.models.in_context.radii import radius_rule
-from orderparams.models.in_context.risk import by_quadrature
+from orderparams.models.in_context.risk import by_quadrature, by_sampling
 from orderparams.models.in_context.setup import Prompts
 
 SIGMA = 0.1**0.5
@@ -230,6 +230,29 @@ def test_scores_that_would_take_all_day(heads, reach):
     key_query, output = np.full((heads, 1), 1e3), np.ones((heads, 1))
     with pytest.raises(SolverError, match=f"which reaches {reach}; .* = 'sampling'$"):
         by_quadrature(one_task(), key_query, output)
+
+
+@pytest.mark.parametrize(("heads", "reach"), [(1, 72), (2, 12)])
+def test_scores_that_would_take_minutes(heads, reach):
+    """engine = "auto" refuses them, with both that take them; larger ones are for sampling."""
+    key_query, output = np.full((heads, 1), 1.2 * reach / 7), np.ones((heads, 1))
+    with pytest.raises(SolverError, match=f"reaches {reach}; .* = 'quadrature' .* or 'sampling'$"):
+        by_quadrature(one_task(2, inside=True), key_query, output, quick=True)
+    with pytest.raises(SolverError, match=f"reaches {reach}; .* = 'sampling'$"):
+        by_quadrature(one_task(2, inside=True), 50 * key_query, output, quick=True)
+
+
+@pytest.mark.parametrize("key_query", [[[-8.0]], [[-1.5], [1.4]]], ids=["alone", "pair"])
+def test_large_scores_beside_the_query(key_query):
+    """Oracle: prompts drawn; two examples, near where engine = "auto" ends."""
+    key_query, output = np.array(key_query), np.array([[1.0], [-0.7]])[: len(key_query)]
+    prompts = one_task(2, inside=True)
+    found = by_quadrature(prompts, key_query, output, 1e-6, quick=True)
+    drawn = by_sampling(prompts, key_query, output, 100_000, 3)
+    assert found.error < 1e-3
+    assert found.distance(drawn) < 4 * drawn.error
+    for one, two in zip((found.risk, found.output), (drawn.risk, drawn.output), strict=True):
+        assert_allclose(one, two, atol=0.03)
 
 
 @pytest.mark.parametrize("tolerance", [1e-5, 1e-12])
