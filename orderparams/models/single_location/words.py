@@ -39,7 +39,8 @@ def of_attention(problem: Problem) -> Words:
         key: word if isinstance(word := getattr(attention, key), str) else "given"
         for key in ("bias", "head_weights")
     }
-    if attention.bias == "norm" and problem.training.constraint == "sphere":
+    sharing = attention.sharing
+    if attention.bias == "norm" and problem.training.constraint == "sphere" and sharing is None:
         given["bias"] = "norm, which spheres keep"
     pieces = [
         ("attention.heads", "1 head" if attention.heads == 1 else f"{attention.heads} heads"),
@@ -55,7 +56,6 @@ def of_attention(problem: Problem) -> Words:
             pieces.append(
                 (f"attention.{key}", f"{key} {word if isinstance(word, str) else 'given'}")
             )
-    sharing = attention.sharing
     if sharing is not None:
         pieces.append(("attention.shared.bases", of_bases(sharing)))
     if attention.value != "known":

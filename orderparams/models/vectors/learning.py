@@ -98,7 +98,7 @@ def check_inertia(training: TrainingConfig, learners: Learners) -> Found:
     for key in learners.beside:
         yield ConfigurationError(
             f"{key} does not go with training.inertia, under which nothing is learned but vectors, "
-            "each by itself; leave training.inertia out, or set another"
+            "each by itself; leave one of them out"
         )
 
 

@@ -9,6 +9,7 @@ import orderparams as op
 from orderparams.config import parse, parse_toml, to_toml
 from orderparams.config.sections import Given
 from orderparams.config.unused import ignored
+from orderparams.config.words import describe
 
 RANDOM = {"kind": "random", "variance": 0.01, "dimension": 100}
 
@@ -92,6 +93,12 @@ def test_settings_without_effect_are_named(key, value, settings, words):
     problem = op.load(table(), settings=given)
     told = ignored(problem, "solve", Given(assigned=frozenset([key])))
     assert any(words in reason for reason in told.values())
+
+
+@pytest.mark.parametrize(("keys", "kept"), [("free", True), ("shared", False)])
+def test_spheres_keep_the_norm_bias_of_free_keys_alone(keys, kept):
+    problem = op.load("softmax-1", {"attention.keys": keys, "training.constraint": "sphere"})
+    assert ("bias norm, which spheres keep" in describe(problem)["attention"]) == kept
 
 
 def test_texts_of_before_stay():
