@@ -129,7 +129,7 @@ def fewer_than(count: int) -> int:
 
 
 def check_scores(prompts: Prompts, key_query: Array, count: int, *, quick: bool = False) -> None:
-    """:class:`SolverError` where the largest scores would take too long, or the query's overflow."""
+    """:class:`SolverError` where the largest scores take too long, or the query's overflow."""
     radii = radii_rule(prompts.sizes, count, LEAST)[0][:, None, :]
     keys, pairs = key_query * radii, len(key_query) > 1
     largest, reach = np.sqrt((keys**2).sum(2).max()), reach_of_quadrature(pairs=pairs, quick=quick)

@@ -18,8 +18,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
         return
     if command not in ("simulate", "validate"):
         small = "the flow is the limit of small learning rates, whatever the rule"
-        yield Unused(("training.rule",), f"{small}; simulate is SGD")
-        yield Unused(NO_STEPS, f"{small}; simulate and validate take steps", True)
+        yield Unused(("training.rule", *NO_STEPS), f"{small}; simulate and validate are SGD", True)
     initial = problem.initial
     if initial.kind == "explicit":
         reason = "the start is given; set initial.kind = 'random'"
