@@ -13,10 +13,11 @@ from orderparams.cli.main import orderparams
 from orderparams.config import to_toml
 from orderparams.config.words import symbols
 from orderparams.errors import ConfigurationError, FileError
+from orderparams.models.in_context.parameters import KEY_QUERY, OUTPUT
 from orderparams.results.comparison import FALSE_ALARM
 from orderparams.views.plots import SETTINGS, plot_file, plot_scan, save_figure
 from orderparams.views.plots.naming import assigned, in_words
-from orderparams.views.plots.quantities import ranks
+from orderparams.views.plots.quantities import final, ranks
 from orderparams.views.plots.request import Request
 
 AXES = {
@@ -117,6 +118,13 @@ def test_maps_over_two_numbers():
     excess = panels["excess risk"].collections[0].get_array()
     np.testing.assert_allclose(excess.compressed(), 1.0)
     assert {"stage 1", "stage 2", "final overlap, direction 2"} <= panels.keys()
+
+
+def test_a_label_fits_beside_its_panel():
+    """Where words are long the title has them."""
+    long, short = (final(parameter, np.zeros((1, 1, 2, 1)))[0] for parameter in (KEY_QUERY, OUTPUT))
+    assert (long.label, long.title) == ("ω", "final key-query strength, block 1")
+    assert short.label == "output μ"
 
 
 def test_numbers_are_drawn_in_their_order(monkeypatch):

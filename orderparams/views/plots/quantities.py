@@ -27,6 +27,9 @@ LEAST = 1e-300
 MOST_RANKS = 8
 """Lines of an order parameter that have names of their own, by their rank."""
 
+HIGHEST = 17
+"""Letters that a label beside a panel may have; of a longer one the title has the words."""
+
 FINAL = "final {}"
 PLACES = {"evaluate": "{} at the start", "optimum": "{} at the optimum"}
 """Where order parameters are those of an action, which is at the end otherwise."""
@@ -140,6 +143,8 @@ def final(parameter: OrderParameter, values: Array, place: str = FINAL) -> list[
     lines = -np.sort(-parameter.lines(values), axis=-2)
     word = parameter.axes[0].word if parameter.axes else ""
     label = f"{parameter.words} {parameter.sign}"
+    if len(label) > HIGHEST:
+        label = parameter.sign
     largest = f"largest |{parameter.sign}|" + f" of a {word}" * bool(word)
     found = []
     for i in range(min(lines.shape[-1], MOST_PANELS)):

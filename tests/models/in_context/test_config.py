@@ -16,6 +16,7 @@ from orderparams.models.in_context.model import remedy
 from orderparams.models.in_context.quadrature import check_scores
 from orderparams.models.in_context.radii import RADII
 from orderparams.models.in_context.setup import prompts_of
+from orderparams.models.in_context.unused import unused
 
 PAGE = Path(__file__).parents[3] / "docs" / "in-context.md"
 NAME = "in-context-regression"
@@ -206,6 +207,14 @@ def test_what_is_ignored_is_told_and_changes_nothing():
     with pytest.warns(op.IgnoredSettingWarning, match="limit of small learning rates"):
         other = op.solve(table(), settings=few | {"training.rule": "sgd"})
     assert np.array_equal(run["key_query"], other["key_query"])
+
+
+def test_a_file_serves_flow_and_sgd_alike():
+    """What stands in it for simulate and validate is not told by solve."""
+    problem = parse(table(training={"rule": "sgd", "learning_rate": 0.1, "batch_size": 8}))
+    for command in ("solve", "evaluate", "analyze", "simulate", "validate"):
+        told = [one for one in unused(problem, command) if not one.elsewhere]
+        assert not any(key.startswith("training") for one in told for key in one.keys)
 
 
 def test_the_page_has_all_keys():
