@@ -11,8 +11,8 @@ from orderparams.cli import given, options
 from orderparams.cli.screen import show
 from orderparams.cli.verbose import verbose
 from orderparams.models import registry
-from orderparams.results.schema import coordinates
-from orderparams.views.tables import noise_of, state_table
+from orderparams.results.schema import coordinates, noise_of
+from orderparams.views.tables import state_table
 
 if TYPE_CHECKING:
     from orderparams.results.evaluation import Evaluation
@@ -71,7 +71,7 @@ def covariance(result: Evaluation) -> list[str]:
     """V of the gradient, where SGD has noise."""
     if result.noise is None:
         return []
-    noise = noise_of(result.order_parameters)
+    noise = noise_of(result.problem)
     table = state_table([noise], {noise.name: result.noise}, "--json has all")
     return ["", f"  {noise.long_name}", *table]
 

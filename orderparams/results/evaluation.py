@@ -20,6 +20,8 @@ from orderparams.results.schema import (
     axis_names,
     coordinates,
     evaluation,
+    noise,
+    noise_of,
     observables,
     references,
 )
@@ -95,7 +97,7 @@ class Evaluation(Measured):
         for name, reference in self.known.items():
             attributes |= {name: reference.value, f"{name}_error": reference.error}
         if self.noise is not None:
-            arrays["gradient_covariance"] = self.noise
+            arrays[noise_of(self.problem).name] = self.noise
             attributes["gradient_covariance_error"] = self.noise_error
         if self.tolerance is not None:
             attributes["tolerance"] = self.tolerance
@@ -154,18 +156,18 @@ def read_evaluation(file: Node, problem: Problem) -> Evaluation:
         for name in references(problem.model)
         if name in attributes
     }
-    stochastic = "gradient_covariance" in node
+    covariances = [name for name in noise(problem.model) if name in node]
     return Evaluation(
         problem,
         parts[0],
         float(node.array("risk")),
         parts[1],
         parts[2],
-        node.array("gradient_covariance") if stochastic else None,
+        node.array(covariances[0]) if covariances else None,
         known,
         str(attributes["engine"]),
         float(attributes["error_estimate"]),
-        float(attributes["gradient_covariance_error"]) if stochastic else None,
+        float(attributes["gradient_covariance_error"]) if covariances else None,
         attributes.get("tolerance"),
         {name: node.array(name) for name in observables(problem.model) if name in node},
     )

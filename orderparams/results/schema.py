@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable
 from operator import attrgetter
@@ -9,9 +10,9 @@ from typing import Any
 
 from orderparams.config import Problem
 from orderparams.models import registry
-from orderparams.models.parameters import Observable, OrderParameter
+from orderparams.models.parameters import Axis, Observable, OrderParameter
 from orderparams.results.analyzed import variables
-from orderparams.storage.schema import Known, Variable
+from orderparams.storage.schema import AXES, Known, Variable
 
 COMPARISON = {
     "deviation": "simulation - theory, extrapolated in {order}, mean over replicas",
@@ -79,6 +80,16 @@ INNOVATIONS = {
     ),
 }
 """What is stored of the innovations of measured order parameters."""
+
+NOISE = "covariance V of the gradient's coefficients"
+
+STACKED_NOISE = OrderParameter(
+    "row_gradient_covariance",
+    "V",
+    f"{NOISE} by rows",
+    (Axis("row", AXES["row"], "row"), Axis("row_2", AXES["row_2"], "row")),
+)
+"""V where vectors of several kinds learn, one below the other."""
 
 
 def table(model: str) -> tuple[OrderParameter, ...]:
@@ -205,11 +216,28 @@ def derivatives(model: str) -> dict[str, Variable]:
 
 
 def noise(model: str) -> dict[str, Variable]:
-    """The covariance V of the gradient, which has the axes of the order parameter that it drives,
-    the symmetric one."""
-    words = "covariance V of the gradient's coefficients"
-    driven = next((p for p in table(model) if p.symmetric), None)
-    return {} if driven is None else {"gradient_covariance": Variable(driven.axis_names, words)}
+    """The covariance V of the gradient."""
+    if not any(p.symmetric for p in table(model)):
+        return {}
+    stacked = [STACKED_NOISE] * hasattr(registry.configuration(model), "stacked")
+    return {p.name: over(p) for p in (noise_of_learners(model), *stacked)}
+
+
+def noise_of(problem: Problem) -> OrderParameter:
+    """V of a problem, in files and tables."""
+    stacked = getattr(registry.configuration(problem.model), "stacked", None)
+    rows = stacked and stacked(problem)
+    if not rows:
+        return noise_of_learners(problem.model)
+    return dataclasses.replace(STACKED_NOISE, long_name=f"{STACKED_NOISE.long_name}: {rows}")
+
+
+def noise_of_learners(model: str) -> OrderParameter:
+    """V over what the order parameter has twice that it drives, the symmetric one."""
+    driven = next(p for p in table(model) if p.symmetric)
+    axes = zip(driven.axes, driven.axis_names, strict=True)
+    own = tuple(dataclasses.replace(axis, name=name) for axis, name in axes)
+    return OrderParameter("gradient_covariance", "V", NOISE, own)
 
 
 def stages(model: str) -> dict[str, Variable]:

@@ -14,7 +14,7 @@ from orderparams.config import Problem, parse_toml
 from orderparams.config.toml import model_name
 from orderparams.models import registry
 from orderparams.models.interface import Searching, State, model_of
-from orderparams.results.schema import axis_names, point, table
+from orderparams.results.schema import axis_names, noise_of, point, table
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
 from orderparams.storage.points import point_image
@@ -115,7 +115,7 @@ def evaluate(problem: Problem, start: State | None) -> Outcome:
         "error_estimate": result.error_estimate,
     }
     if result.noise is not None:
-        values["gradient_covariance"] = result.noise
+        values[noise_of(problem).name] = result.noise
     return Outcome("finished", values=values)
 
 

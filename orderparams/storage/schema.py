@@ -51,6 +51,8 @@ AXES = {
     "subset": "subset that was removed, counted from 1",
     "parameter": "order parameter, by its symbol and indices",
     "parameter_2": "order parameter, by its symbol and indices",
+    "row": "vectors that learn, of all kinds one after the other, counted from 1",
+    "row_2": "vectors that learn, of all kinds one after the other, counted from 1",
     "interval": "interval between two times, counted from 1",
     "escape": "state that is left, in the order of the means, counted from 1",
     "probability": "probability of the quantile",

@@ -80,12 +80,6 @@ def tables(
     return found
 
 
-def noise_of(parameters: Sequence[OrderParameter]) -> OrderParameter:
-    """V as it stands in a table, over what learns twice."""
-    axis = parameters[0].axes[0]
-    return OrderParameter("noise", "V", "covariance V of the gradient's coefficients", (axis, axis))
-
-
 def state_table(
     parameters: Iterable[OrderParameter],
     state: Mapping[str, Any],

@@ -42,6 +42,19 @@ def test_an_evaluation_has_gradient_velocity_and_noise(results):
     assert data["gradient_covariance"].dims == ("head", "head_2")
 
 
+def test_v_of_keys_and_values_has_rows_of_its_own(tmp_path):
+    """Which no axis of heads takes; the file has it bit for bit."""
+    evaluation = op.evaluate("learned-values", settings=["training.rule=sgd"])
+    data = evaluation.to_xarray()
+    assert data["row_gradient_covariance"].dims == ("row", "row_2")
+    assert data.sizes["head"] == 1
+    assert data.sizes["row"] == 2
+    evaluation.save(tmp_path / "start.h5")
+    found = op.open(tmp_path / "start.h5")
+    np.testing.assert_array_equal(found.noise, evaluation.noise)
+    assert found.noise_error == evaluation.noise_error
+
+
 def test_without_xarray_it_says_what_to_install(monkeypatch, results):
     monkeypatch.setitem(sys.modules, "xarray", None)
     for name in ("run", "simulation", "evaluation", "validation", "claim"):

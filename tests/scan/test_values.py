@@ -91,6 +91,14 @@ def test_a_scan_of_evaluations_keeps_gradients_velocities_and_v_of_all_that_move
     assert "gradient_covariance" not in perform("evaluate", flow).values, "there is none"
 
 
+def test_a_scan_of_evaluations_keeps_v_of_keys_and_values():
+    problem = op.load("learned-values", ["training.rule=sgd", "expectation.samples=64"])
+    found = op.scan(problem, {"task.length": [2]}, action="evaluate")
+    again = op.evaluate(problem, settings={"task.length": 2})
+    assert not found.failures
+    np.testing.assert_array_equal(found["row_gradient_covariance"][0], again.noise)
+
+
 @pytest.mark.parametrize("action", ACTIONS)
 def test_whatever_a_point_gives_has_a_place_in_the_file(problem, action, monkeypatch):
     """All names of values are known, with as many axes as they have there."""

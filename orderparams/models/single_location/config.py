@@ -21,10 +21,11 @@ LIMIT
 
 A model may have WEIGHTS, what learned vectors and hidden directions are called where somebody gives
 them as they are; RECORDED, what simulations record beside order parameters, in a table like
-PARAMETERS; ASYMPTOTIC, those references that hold only in a limit; OWN_ANALYSIS, whether it
-says itself what happened in a run, or in the run of a problem; JOINED_ANALYSIS, whether in that
-problem there are vectors all the same, of which the rest of the program tells as well; and STAGED,
-whether runs of that problem have stages all the same.
+PARAMETERS; stacked, what the rows of V are where vectors of several kinds learn; ASYMPTOTIC, those
+references that hold only in a limit; OWN_ANALYSIS, whether it says itself what happened in a run,
+or in the run of a problem; JOINED_ANALYSIS, whether in that problem there are vectors all the same,
+of which the rest of the program tells as well; and STAGED, whether runs of that problem have stages
+all the same.
 """
 
 from orderparams.models.limit import LARGE_DIMENSION
@@ -37,6 +38,7 @@ from orderparams.models.single_location.parameters import (
     RISK,
     order_parameters,
     sizes,
+    stacked,
 )
 from orderparams.models.single_location.sections import (
     DECIDING,
@@ -67,6 +69,7 @@ __all__ = [
     "filled",
     "order_parameters",
     "sizes",
+    "stacked",
     "unused",
 ]
 

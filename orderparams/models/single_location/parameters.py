@@ -163,6 +163,11 @@ def system_of(problem: Problem) -> str:
     return "full" if any(given is not None and nonzero(given) for given in crosses) else "manifold"
 
 
+def stacked(problem: Problem) -> str:
+    """What the rows of V are where they are not one a head."""
+    return "keys, then values" if problem.attention.value == "learned" else ""
+
+
 def nonzero(given: Matrix | Numbers) -> bool:
     """Whether any number of a list, or a list of lists, is not zero."""
     return any(any(row) if isinstance(row, tuple) else row for row in given)

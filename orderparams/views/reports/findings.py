@@ -28,7 +28,7 @@ from orderparams.views.reports.markup import folded, items, paragraph, section, 
 from orderparams.views.story.scans import at, results
 from orderparams.views.story.stages import happened
 from orderparams.views.story.tell import tell
-from orderparams.views.tables import noise_of, tables
+from orderparams.views.tables import tables
 
 Array = NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def of_evaluation(result: Evaluation) -> list[str]:
     ]
     if result.noise is None:
         return sections
-    noise = noise_of(parameters)
+    noise = schema.noise_of(result.problem)
     title = f"{noise.long_name[0].upper()}{noise.long_name[1:]}"
     return [*sections, section(title, *state([noise], {noise.name: result.noise}))]
 
