@@ -56,8 +56,8 @@ def two(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, 
 @click.option(
     "--kind",
     metavar="NAME",
-    help="Which figure: time, phase or weights of a run, modes, growth or pruning of an analysis, "
-    "scan, claim; left out, the one that suits the file.",
+    help="Which figure: time, phase, plane, tested or weights of a run, modes, growth or pruning "
+    "of an analysis, scan, claim, innovations; left out, the one that suits the file.",
 )
 @click.option(
     "--quantity",

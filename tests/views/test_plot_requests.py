@@ -1,6 +1,7 @@
 """What a figure can be asked for: several results, axes, quantities, sizes, looks."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import matplotlib
@@ -11,6 +12,7 @@ from PIL import Image
 
 import orderparams as op
 from orderparams.cli.plot import THEMES as OFFERED
+from orderparams.cli.plot import plot
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.views.plots import drawing, plot_results
 from orderparams.views.plots.figures import KINDS
@@ -359,6 +361,11 @@ def test_requests_know_what_was_asked_for():
     assert Request(title="", over=("a",)).given == ["title", "over"]
     fields = {field.name for field in dataclasses.fields(Request)}
     assert all(kind.takes <= fields for kind in KINDS.values())
+
+
+def test_the_help_names_every_figure():
+    told = next(option for option in plot.params if option.name == "kind").help
+    assert [kind for kind in KINDS if kind not in re.findall(r"\w+", told)] == []
 
 
 def test_the_command_takes_all_of_it(run, result_paths, runs, committee, tmp_path):
