@@ -9,6 +9,7 @@ from orderparams.errors import ConfigurationError
 from orderparams.views.plots.figures import figure_of
 from orderparams.views.plots.plane import both, velocities
 from orderparams.views.plots.request import Request
+from orderparams.views.plots.tested import legible
 
 QUICK = {"training.duration": 3, "output.points": 4, "task.test_lengths": [60, 10, 200]}
 
@@ -95,6 +96,13 @@ def test_risks_at_other_lengths(run):
         line.get_linestyle() for name, line in lines.items() if "GD" in name or name == "risk"
     }
     assert joined == {"None"}
+
+
+def test_lengths_that_would_touch_are_not_written():
+    lengths = np.array([10.0, 20, 40, 80, 160, 640, 1e6])
+    assert legible(lengths, "log").tolist() == [10, 40, 160, 640, 1e6]
+    assert legible(lengths, "linear").tolist() == [10, 1e6]
+    assert legible(lengths[:1], "linear").tolist() == [10]
 
 
 def test_risks_of_several_tasks_at_other_lengths():

@@ -37,7 +37,10 @@ SIGNS = ("_", "x", "+", "1", "2")
 """Markers of risks to compare with, which are not filled."""
 
 MOST_TICKS = 8
-"""Values that are all written at the axis."""
+"""Values that are written at the axis, if there are no more."""
+
+APART = 0.08
+"""Parts of the axis between two of them; nearer ones would touch."""
 
 
 def plot_tested(run: Trajectory, request: Request) -> Figure:
@@ -63,7 +66,8 @@ def plot_tested(run: Trajectory, request: Request) -> Figure:
     if wide(at) or request.log in ("x", "both"):
         to_log(axes.xaxis, at.min(), at.max())
     if len(at) <= MOST_TICKS:
-        axes.set_xticks(at, [f"{value:g}" for value in at])
+        written = legible(at, axes.get_xscale())
+        axes.set_xticks(written, [f"{value:g}" for value in written])
         axes.set_xticks([], minor=True)
     heights = np.concatenate([np.ravel(line.get_ydata()) for line in axes.lines[1:]])
     if spread(heights) or request.log in ("y", "both"):
@@ -84,6 +88,17 @@ def points(run: Trajectory, observable: Observable) -> tuple[Array, Array]:
         found = np.vstack([found, np.ravel(run[observable.usual][-1])])
     at, first = np.unique(at, return_index=True)
     return at, found[first]
+
+
+def legible(at: Array, scale: str) -> Array:
+    """Those of the values, which rise, that stand apart from the one before."""
+    places = np.log(at) if scale == "log" else at
+    least = APART * (places[-1] - places[0])
+    kept = [0]
+    for i in range(1, len(at)):
+        if places[i] - places[kept[-1]] >= least:
+            kept.append(i)
+    return at[kept]
 
 
 def draw_points(axes: Axes, at: Array, values: Array, marker: str, own: Any, name: str) -> None:
