@@ -68,6 +68,7 @@ def starts(prompts: Prompts) -> Array:
     all of them together."""
     drive = prompts.strengths / np.sqrt(prompts.blocks)
     rows = np.concatenate([drive, drive.sum(axis=0)[None], np.linalg.svd(drive)[2]])
+    rows /= np.abs(rows).max(axis=1, keepdims=True)  # squares of the least numbers are 0
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     rows *= np.where(rows[np.arange(len(rows)), np.abs(rows).argmax(1)] < 0, -1, 1)[:, None]
     return np.unique(rows.round(6), axis=0)

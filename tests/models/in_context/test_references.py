@@ -28,6 +28,17 @@ def test_one_task():
     assert known["zero_risk"] == 1.0
 
 
+def test_starts_of_weak_tasks():
+    """Oracle: directions do not depend on the size of all strengths."""
+    strengths = np.array([[1.0, 0.5], [0.0, 2.0]])
+    usual, weak = (
+        single_head.starts(prompts(blocks=(2, 3), strengths=size * strengths, noise=(0, 0)))
+        for size in (1.0, 1e-300)
+    )
+    assert_allclose(weak, usual)
+    assert_allclose(np.linalg.norm(weak, axis=1), 1, rtol=1e-5)
+
+
 def test_linear_is_the_optimum_of_linear_attention():
     """Oracle: no gain near the best one has a smaller risk."""
     task = prompts(12, (2, 3), ((1.0, 0.5),), (0.4,))
