@@ -32,8 +32,8 @@ def by_tables(
     """Risk and gradient of softmax heads at ω (H, B) and μ (H, J), interpolated.
 
     With ``beyond``, radii at which scores are beyond the tables of pairs are taken directly.
-    The error is the difference from shorter polynomials, or coarser rules, and from fewer radii,
-    and a bound of what errors of the entries do.
+    The error is the difference from shorter polynomials, or coarser rules, and from fewer radii
+    with r = 0 among them, and a bound of what errors of the entries do.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def by_tables(
     if not error:
         return found
     shorter = interpolated(*at, count, shorter=True, beyond=beyond)
-    fewer = interpolated(*at, max(1, (3 * count) // 4), beyond=beyond)
+    fewer = interpolated(*at, max(1, (3 * count) // 4), origin=True, beyond=beyond)
     missed = found.distance(shorter) + found.distance(fewer)
     bound = entries_error(*at, count, beyond=beyond)
     return Found(found.risk, found.key_query, found.output, missed + bound)
@@ -63,10 +63,11 @@ def interpolated(
     count: int,
     *,
     shorter: bool = False,
+    origin: bool = False,
     beyond: bool = False,
 ) -> Found:
     """Risk and gradient with so many nodes of each radius."""
-    *rule, _ = radii_rule(prompts.sizes, count, LEAST)
+    *rule, _ = radii_rule(prompts.sizes, count, LEAST, origin=origin)
     keys = key_query * rule[0][:, None, :]
     singles = np.zeros((*keys.shape[:2], 3, 3))
     pairs = np.zeros((len(keys), pairs_of(keys.shape[1]), 4, 6))

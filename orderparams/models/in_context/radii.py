@@ -20,20 +20,26 @@ that are beyond reach."""
 
 
 @functools.lru_cache(256)
-def radius_rule(size: int, count: int) -> tuple[Array, Array]:
-    """Nodes r and weights (count,) of the radius in ``size`` coordinates (Golub and Welsch)."""
+def radius_rule(size: int, count: int, *, origin: bool = False) -> tuple[Array, Array]:
+    """Nodes r and weights (count,) of the radius in ``size`` coordinates (Golub and Welsch); with
+    ``origin`` Radau's, whose first node is r = 0."""
     order: Array = np.arange(count, dtype=np.float64)
     shape = size / 2 - 1
     off: Array = np.sqrt(order[1:] * (order[1:] + shape))
-    half, vectors = scipy.linalg.eigh_tridiagonal(2 * order + shape + 1, off)
+    main: Array = 2 * order + shape + 1
+    if origin:
+        main[-1] = count - 1
+    half, vectors = scipy.linalg.eigh_tridiagonal(main, off)
     return np.sqrt(2 * np.maximum(half, 0.0)), vectors[0] ** 2
 
 
 @functools.lru_cache(64)
-def radii_rule(blocks: tuple[int, ...], count: int, least: float) -> tuple[Array, Array, float]:
+def radii_rule(
+    blocks: tuple[int, ...], count: int, least: float, *, origin: bool = False
+) -> tuple[Array, Array, float]:
     """Nodes (R, B) and weights (R,) of all radii, but those whose weight times (1 + Σ r²) is below
     ``least``; and the sum of this over what is left out."""
-    rules = [radius_rule(size, count) for size in blocks]
+    rules = [radius_rule(size, count, origin=origin) for size in blocks]
     radii: Array = np.array(list(itertools.product(*(rule[0] for rule in rules))))
     shares = np.array(list(itertools.product(*(rule[1] for rule in rules)))).prod(1)
     sizes = shares * (1.0 + (radii**2).sum(1))

@@ -127,6 +127,17 @@ def test_moments_of_the_radius(size):
     )
 
 
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_radii_with_the_origin(size):
+    """Oracle: r = 0 is a node, and moments to the degree 2m − 2 in r² are exact (Radau)."""
+    radii, shares = radius_rule(size, 3, origin=True)
+    assert_allclose(radii[0], 0, atol=1e-7)
+    moments = np.cumprod([1, *(size + 2 * np.arange(4))])
+    assert_allclose([shares @ radii ** (2 * power) for power in range(5)], moments)
+    six = shares @ radii**10
+    assert abs(six / (moments[-1] * (size + 8)) - 1) > 1e-3
+
+
 def test_one_task():
     """Oracle: risk and gradient of another program."""
     key_query, output = np.array([[0.15], [-0.2], [0.05]]), np.array([[1.5], [-1.8], [0.4]])
