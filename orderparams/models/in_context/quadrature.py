@@ -36,6 +36,10 @@ OWN = 400.0
 """Largest score Σ_b ω_hb r_b² of a query in the softmax: its exponential must not overflow at
 farther radii either, which come with finer rules."""
 
+SURE = 1e-4
+"""Tolerance up to which Gauss's rules of the radii do not agree by chance: heads of large scores
+change fast near r = 0, where neither may have a node."""
+
 COARSER = 0.88
 """Digits of the rules that the error is estimated by, in units of those that are used."""
 
@@ -58,8 +62,8 @@ def by_quadrature(
     """Risk and gradient at ω (H, B) and μ (H, J), to an absolute tolerance.
 
     The error is the difference from coarser rules, over the radii and over scores and τ. Where it
-    stays above the tolerance it is told as it is; with ``radii`` nodes given, these are kept.
-    ``quick`` keeps to scores that take seconds.
+    stays above the tolerance it is told as it is, by a rule of the radii that has r = 0 among its
+    nodes; with ``radii`` nodes given, these are kept. ``quick`` keeps to scores that take seconds.
 
     Raises
     ------
@@ -85,13 +89,13 @@ def by_quadrature(
     together = functools.cache(at)
     found = together(digits, count)
     error = 2.0 * found.distance(together(COARSER * digits, fewer_than(count)))
-    if error > 0.5 * tolerance:
+    if error > 0.5 * tolerance or tolerance > SURE:
         found, error = told_apart(together, digits, (count, most), tolerance)
     return replace(found, error=error + found.error + 2e-15 * size)
 
 
 def told_apart(
-    together: Callable[[float, int], Found],
+    together: Callable[..., Found],
     digits: float,
     counts: tuple[int, int],
     tolerance: float,
@@ -105,8 +109,8 @@ def told_apart(
             break
         digits = min(1.15 * digits, MOST_DIGITS)
         coarse, found = together(digits, fewer), together(digits, count)
-    if missed > 0.4 * tolerance:  # not where rules converge: the next could differ by more
-        missed *= 4.0
+    if missed > 0.4 * tolerance or tolerance > SURE:
+        missed = max(missed, found.distance(together(digits, fewer, origin=True)))
     return found, missed + 2.0 * blurred
 
 
@@ -167,10 +171,11 @@ def integrated(
     least: float,
     *,
     pairs: bool = True,
+    origin: bool = False,
 ) -> Found:
     """Risk and gradient by one rule, without what different heads do together if not ``pairs``;
     the error is that of the radii that are left out, alone."""
-    radii, shares, lost = radii_rule(prompts.sizes, count, least)
+    radii, shares, lost = radii_rule(prompts.sizes, count, least, origin=origin)
     keys = key_query * radii[:, None, :]
     needed = np.maximum(digits + np.log(shares * (1.0 + (radii**2).sum(1))), LEAST_DIGITS)
     own = queries(prompts, radii, keys)

@@ -176,7 +176,7 @@ def test_errors_say_what_few_radii_miss(size, key):
     """Oracle: plain rules. The scores change between r = 0 and the first of the radii."""
     law = Prompts(2, np.array([float(size)]), np.ones((1, 1)), np.array([SIGMA]))
     at = law, np.full((1, 1), key), np.ones((1, 1))
-    for found in (by_tables(*at),):
+    for found in (by_tables(*at), by_quadrature(*at, 1e-2, 16)):
         assert abs(found.risk[0] - two_examples(size, key, SIGMA)) < found.error
 
 
