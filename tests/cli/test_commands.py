@@ -13,6 +13,7 @@ import pytest
 import orderparams as op
 from orderparams.cli.main import orderparams
 from orderparams.models.single_location.bayes import known
+from orderparams.results.evaluation import decimals
 
 QUICK = ["-s", "training.duration=2", "-s", "output.points=5", "-s", "expectation.tolerance=1e-6"]
 
@@ -86,7 +87,7 @@ def test_evaluate_prints_one_json_document(run):
     assert np.shape(document["velocity"]["self_overlap"]) == (4, 4)
     assert document["risk"] > document["bayes_risk"] > 0
     status, out, _ = run("evaluate", "excursion")
-    assert f"{document['risk']:.10f}" in out
+    assert f"risk        {document['risk']:.{decimals(document['error_estimate'])}f}\n" in out
     assert document["covariance_error"] is None
     assert document["parameters"].keys() == document["velocity"].keys()
     status, out, _ = run("evaluate", "-s", "task.length=1000000")

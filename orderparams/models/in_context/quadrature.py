@@ -83,7 +83,7 @@ def by_quadrature(
     most = MOST_RADII[blocks] if radii is None else radii
     check_scores(prompts, key_query, count, quick=quick)
     at = functools.partial(integrated, prompts, key_query, output, least=1e-3 * tolerance / size)
-    if len(key_query) > 1:  # heads by themselves need about as many nodes, and cost less
+    if len(key_query) > 1 and count < most:  # heads by themselves need about as many, and cost less
         alone = functools.partial(at, pairs=False)
         count = refined(alone, digits, (count, most), tolerance)[0]
     together = functools.cache(at)
@@ -204,6 +204,6 @@ def expected(
             three = np.array([covariance[h, h], covariance[h, g], covariance[g, g]])
             both[r, p] = pair(length, three, own[r, [h, g]], needed)
 
-    for _ in ordered(fill, range(len(keys)), threads() if chosen else 1):
+    for _ in ordered(fill, range(len(keys)), threads() if pairs else 1):
         pass
     return singles, both
