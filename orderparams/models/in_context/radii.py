@@ -22,13 +22,13 @@ that are beyond reach."""
 @functools.lru_cache(256)
 def radius_rule(size: int, count: int, *, origin: bool = False) -> tuple[Array, Array]:
     """Nodes r and weights (count,) of the radius in ``size`` coordinates (Golub and Welsch); with
-    ``origin`` Radau's, whose first node is r = 0."""
-    order: Array = np.arange(count, dtype=np.float64)
+    ``origin`` Radau's (count+1,), whose first node is r = 0, exact one degree further."""
+    order: Array = np.arange(count + origin, dtype=np.float64)
     shape = size / 2 - 1
     off: Array = np.sqrt(order[1:] * (order[1:] + shape))
     main: Array = 2 * order + shape + 1
     if origin:
-        main[-1] = count - 1
+        main[-1] = count
     half, vectors = scipy.linalg.eigh_tridiagonal(main, off)
     return np.sqrt(2 * np.maximum(half, 0.0)), vectors[0] ** 2
 

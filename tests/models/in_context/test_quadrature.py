@@ -129,8 +129,8 @@ def test_moments_of_the_radius(size):
 
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_radii_with_the_origin(size):
-    """Oracle: r = 0 is a node, and moments to the degree 2m − 2 in r² are exact (Radau)."""
-    radii, shares = radius_rule(size, 3, origin=True)
+    """Oracle: r = 0 is a node, beside m others, and moments to the degree 2m in r² are exact."""
+    radii, shares = radius_rule(size, 2, origin=True)
     assert_allclose(radii[0], 0, atol=1e-7)
     moments = np.cumprod([1, *(size + 2 * np.arange(4))])
     assert_allclose([shares @ radii ** (2 * power) for power in range(5)], moments)
