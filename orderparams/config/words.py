@@ -55,12 +55,7 @@ def of_training(problem: Problem, rule: str) -> Words:
     """The rule with its settings, and the time."""
     training = problem.training
     pieces = [("training.rule", "SGD" if rule == "sgd" else "gradient flow")]
-    if rule == "sgd":
-        pieces += [
-            ("training.learning_rate", f"learning rate {training.learning_rate:g}"),
-            ("training.batch_size", f"batch size {training.batch_size}"),
-        ]
-        pieces += of_course(training)
+    pieces += of_steps(training) if rule == "sgd" else of_simulated_steps(training)
     inertia = getattr(training, "inertia", None)
     if inertia is not None:
         words = f"friction {inertia.friction:g}, gain {inertia.gain:g}"
@@ -76,15 +71,27 @@ def of_training(problem: Problem, rule: str) -> Words:
     return [*pieces, ("training.duration", f"to t = {training.duration:g}")]
 
 
-def of_course(training: Any) -> Words:
-    """How the steps of SGD change, where they do."""
+def of_steps(training: Any) -> Words:
+    """The steps of SGD, and how they change where they do."""
+    pieces = [
+        ("training.learning_rate", f"learning rate {training.learning_rate:g}"),
+        ("training.batch_size", f"batch size {training.batch_size}"),
+    ]
     schedule, momentum = getattr(training, "schedule", None), getattr(training, "momentum", 0.0)
-    pieces = []
     if momentum:
         pieces.append(("training.momentum", f"momentum {momentum:g}"))
     if schedule is not None and schedule.kind != "constant":
         pieces.append(("training.schedule", f"{schedule.kind} schedule"))
     return pieces
+
+
+def of_simulated_steps(training: Any) -> Words:
+    """Those of a simulation where the theory has none, as far as they are no defaults."""
+    return [
+        (key, f"{words} in simulations")
+        for key, words in of_steps(training)
+        if getattr(training, name := key.partition(".")[2]) != getattr(type(training), name)
+    ]
 
 
 def of_backend(problem: Problem) -> str:

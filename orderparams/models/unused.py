@@ -8,11 +8,16 @@ from typing import Any
 from orderparams.config.unused import Unused
 
 NO_SIMULATION = Unused(("simulation",), "no SGD is run; simulate and validate run it", True)
-NO_STEPS = (
+STEPS = (
     "training.learning_rate",
     "training.batch_size",
     "training.schedule",
     "training.momentum",
+)
+NO_STEPS = Unused(
+    STEPS,
+    "gradient flow takes no steps; simulate and validate do, and solve with training.rule = 'sgd'",
+    True,
 )
 NO_FLUCTUATIONS = Unused(("fluctuations",), "solve and analyze take fluctuations", True)
 OWN_REPLICAS = Unused(
@@ -59,7 +64,7 @@ BY_COMMAND = {
         NO_FLUCTUATIONS,
         Unused(
             (
-                "integrator", "output", "training.rule", *NO_STEPS, "training.duration",
+                "integrator", "output", "training.rule", *STEPS, "training.duration",
                 "training.weight_decay", "training.repulsion", "training.inertia", "initial.kind",
                 "initial.variance",
                 *DRAWN, "initial.overlap", "initial.self_overlap", "expectation.tolerance",

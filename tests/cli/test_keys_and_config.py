@@ -102,16 +102,16 @@ def test_config_as_json(run):
 
 
 def test_settings_without_effect_are_named_with_the_commands(run):
-    given = ("-s", "training.learning_rate=2", "-s", "simulation.dimension=300")
+    given = ("-s", "expectation.seed=2", "-s", "training.learning_rate=2")
     status, out, err = run("config", *given)
     assert status == 0
     assert err == (
-        "orderparams: warning: without effect in solve, evaluate, analyze: training.learning_rate "
-        "(gradient flow takes no steps; set training.rule = 'sgd')\n"
+        "orderparams: warning: without effect in solve, evaluate, simulate: expectation.seed "
+        "(quadrature serves and nothing is sampled; set expectation.engine = 'sampling')\n"
     )
     assert "learning_rate = 2.0" in out
     document = json.loads(run("config", *given, "--json")[1])
-    assert [text.partition(":")[0] for text in document["warnings"]] == ["training.learning_rate"]
+    assert [text.partition(":")[0] for text in document["warnings"]] == ["expectation.seed"]
     everywhere = ("-s", "training.bias_rate=2")
     assert "in solve, evaluate, simulate, analyze: training.bias" in run("config", *everywhere)[2]
 

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -39,14 +40,16 @@ def lines(err):
 
 
 def test_one_line_names_all_keys_with_reason_and_remedy(run, toml):
-    status, _, err = run("evaluate", toml, "-s", "simulation.seed=1", "-s", "initial.variance=0.1")
+    given = ("simulation.seed=1", "training.batch_size=2", "initial.variance=0.1")
+    status, _, err = run("evaluate", toml, *(word for one in given for word in ("-s", one)))
     (line,) = lines(err)
     assert status == 0
     assert line.startswith("orderparams: warning: without effect in evaluate: ")
-    assert "training.learning_rate (gradient flow takes no steps; set training.rule" in line
+    assert "training.batch_size (gradient flow takes no steps; simulate and validate do" in line
     assert "simulation.seed (no SGD is run; simulate and validate run it)" in line
     assert "initial.variance" not in line
     assert "simulation.replicas" not in line  # in the file, for other commands
+    assert "training.learning_rate" not in line
 
 
 def test_nothing_is_said_of_what_counts(run, toml):
@@ -55,10 +58,11 @@ def test_nothing_is_said_of_what_counts(run, toml):
 
 
 def test_json_carries_the_warnings(run, toml):
+    Path(toml).write_text(QUICK.replace("learning_rate", "bias_rate"))
     status, out, _ = run("evaluate", toml, "--json", "-s", "output.points=5")
     assert status == 0
     keys = [warning.partition(":")[0] for warning in json.loads(out)["warnings"]]
-    assert keys == ["training.learning_rate", "output.points"]
+    assert keys == ["training.bias_rate", "output.points"]
 
 
 def test_of_a_result_file_only_what_is_assigned_is_named(run, toml):
@@ -94,7 +98,7 @@ def test_in_python_a_warning_points_at_the_caller(toml, tmp_path):
         op.evaluate(problem)
     (warning,) = caught
     assert warning.filename == __file__
-    assert "training.learning_rate" in str(warning.message)
+    assert "simulation.seed" in str(warning.message)
     assert "-s" not in str(warning.message)
     with pytest.warns(op.IgnoredSettingWarning, match="in this scan: training.learning_rate"):
         op.scan(problem, {"training.learning_rate": [1.0, 2.0]}, workers=1)

@@ -85,6 +85,16 @@ def test_what_is_varied_is_not_described():
     }
 
 
+def test_steps_that_only_simulations_take_are_said_where_they_are_no_defaults():
+    steps = {"training.learning_rate": 0.1, "training.batch_size": 1, "training.momentum": 0.5}
+    problem = op.load("learned-values", steps)
+    told = "learning rate 0.1 in simulations, momentum 0.5 in simulations"
+    assert describe(problem)["training"] == f"gradient flow, {told}, to t = 60"
+    told = "learning rate 0.1, batch size 1, momentum 0.5"
+    assert describe(problem, "sgd")["training"] == f"SGD, {told}, to t = 60"
+    assert describe(op.load("in-context-pairs"))["training"] == "gradient flow, to t = 10000"
+
+
 def test_lines_that_are_too_wide_break_after_commas_and_then_between_words():
     figure = Figure(figsize=(3, 1))
     kept = "a b c, " + "many words, " * 4 + "label noise 0.1"

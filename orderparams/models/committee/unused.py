@@ -27,7 +27,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
         reason = "no second layer is learned; set network.second_layer = 'learned'"
         yield Unused(("training.second_layer_rate",), reason)
     if command not in ("simulate", "validate") and problem.training.rule != "sgd":
-        yield Unused(NO_STEPS, "gradient flow takes no steps; set training.rule = 'sgd'")
+        yield NO_STEPS
         reason = "the mean gradient has no label noise in it; set training.rule = 'sgd'"
         yield Unused(("task.noise",), reason)
     if command != "optimum":

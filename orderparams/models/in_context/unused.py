@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orderparams.config.unused import Unused
 from orderparams.models.in_context.sections import Problem
-from orderparams.models.unused import BY_COMMAND, NO_SIMULATION, NO_STEPS
+from orderparams.models.unused import BY_COMMAND, NO_SIMULATION, STEPS
 
 
 def unused(problem: Problem, command: str) -> Iterator[Unused]:
@@ -18,7 +18,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
         return
     if command not in ("simulate", "validate"):
         small = "the flow is the limit of small learning rates, whatever the rule"
-        yield Unused(("training.rule", *NO_STEPS), f"{small}; simulate and validate are SGD", True)
+        yield Unused(("training.rule", *STEPS), f"{small}; simulate and validate are SGD", True)
     initial = problem.initial
     if initial.kind == "explicit":
         reason = "the start is given; set initial.kind = 'random'"

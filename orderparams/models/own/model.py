@@ -81,7 +81,7 @@ class Own:
     def unused(self, problem: Any, command: str) -> Iterator[Unused]:
         """All that a command does not use of a configuration."""
         if command not in ("simulate", "validate") and problem.training.rule != "sgd":
-            yield Unused(NO_STEPS, "gradient flow takes no steps; set training.rule = 'sgd'")
+            yield NO_STEPS
         if command == "simulate":
             reason = "SGD takes no expectations; solve and validate take them"
             yield Unused(("expectation",), reason, True)

@@ -31,7 +31,7 @@ def unused(problem: Problem, command: str) -> Iterator[Unused]:
     yield from importances(problem)
     sampled = command in ("simulate", "validate")
     if not sampled and problem.training.rule != "sgd":
-        yield Unused(NO_STEPS, "gradient flow takes no steps; set training.rule = 'sgd'")
+        yield NO_STEPS
     known = problem.attention.value == "known"
     if known and not (sampled or noisy(problem, command) or problem.task.noise):
         reason = "both targets have one risk and gradient; they differ in the noise of SGD"
