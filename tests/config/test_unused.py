@@ -91,6 +91,12 @@ CONTEXTS = {
         "initial": EXPLICIT | {"value_alignment": [0.3, 0.5]},
     },
     "tied": {"attention.value": "tied", "task.target": "scalar"},
+    "bayes-tied": {
+        "attention.activation": "bayes-softmax",
+        "attention.value": "tied",
+        "task.target": "scalar",
+        "expectation.engine": "sampling",
+    },
     "shared": {"attention.heads": 3, "attention.keys": "shared", "attention.shared.learned": True},
     "shared-explicit": {
         "attention.heads": 3,

@@ -155,12 +155,13 @@ def expectations(problem: Problem, command: str) -> Iterator[Unused]:
     facts = TABLE[attention.activation]
     sampled = attention.value != "known" and (facts.joint or (facts.module and not facts.closed))
     manifold = system_of(problem) == "manifold" and command != "optimum"
-    if sampled and settings.engine == "auto" and (facts.elementwise or not manifold):
+    by_nature = sampled and (facts.elementwise or not manifold)
+    if by_nature and settings.engine in ("auto", "sampling"):
         reason = (
             f"{attention.activation} is sampled where keys and values can have overlaps; set "
             "expectation.samples"
         )
-        yield Unused(("expectation.tolerance",), reason)
+        yield Unused(("expectation.engine", "expectation.tolerance"), reason)
         return
     if settings.engine == "sampling":
         reason = "sampling has no tolerance; set expectation.samples, or engine = 'auto'"
