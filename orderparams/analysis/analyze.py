@@ -127,8 +127,10 @@ def simulated(found: Analysis | Findings, replicas: int, workers: int, progress:
 def findings_of(run: Trajectory, number: int | None, workers: int, progress: Told) -> Findings:
     """What the model of a run finds in it, and where it has vectors, what is said of any."""
     found = model_of(run.problem).findings(run.problem, run, progress)
-    more = joined(run, workers, progress) if registry.joined_analysis(run.problem) else []
     stages = stages_of(run) if registry.staged(run.problem) else None
+    more = []
+    if registry.joined_analysis(run.problem):
+        more = joined(run, stages.plateaus if stages else (), workers, progress)
     return Findings(run, (*found, *more), number, stages)
 
 

@@ -10,25 +10,34 @@ from numpy.typing import NDArray
 from orderparams.analysis.course import Told, part
 from orderparams.analysis.optimum import optimum, without_decay
 from orderparams.analysis.pruning import prune
+from orderparams.analysis.saddles import of_saddles
 from orderparams.analysis.synergy import synergy
 from orderparams.config.words import counted
 from orderparams.models.findings import Column, Finding, texts
-from orderparams.models.vectors.geometry import Smaller, geometry_of
+from orderparams.models.vectors.geometry import OfKinds, Smaller, geometry_of
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.results.analyzed.optimum import SAME, Optimum, Pruning, Synergy
+from orderparams.results.analyzed.stages import Plateau
 from orderparams.results.trajectory import Trajectory
 
 
-def joined(run: Trajectory, workers: int, progress: Told) -> list[Finding]:
-    """The optimum, and what vectors are worth at the end of a run."""
+def joined(
+    run: Trajectory, plateaus: Sequence[Plateau], workers: int, progress: Told
+) -> list[Finding]:
+    """Points at rest next to a run with plateaus, the optimum, and what vectors are worth at its
+    end."""
     problem, landscape = run.problem, Landscape(run.problem)
     word, end = run.order_parameters[0].axes[0].word, landscape.flow.vectors_at(run.state(-1))
-    told = part(progress, 0.1, 0.6, "the optimum")
+    geometry, found = geometry_of(problem), []
+    if isinstance(geometry, OfKinds):
+        told = part(progress, 0.1, 0.3, "points at rest")
+        found.append(of_saddles(run, geometry, plateaus, workers, told))
+    told = part(progress, 0.3, 0.7, "the optimum")
     best = optimum(problem, [end], workers=workers, told=told)
-    told = part(progress, 0.6, 1.0, "pruning")
+    told = part(progress, 0.7, 1.0, "pruning")
     worth = prune(problem, end, workers=workers, told=told)
     smaller = geometry_of(without_decay(problem)).smaller()
-    found = [of_optimum(best, float(run.risk[-1]), smaller), of_pruning(worth, word)]
+    found += [of_optimum(best, float(run.risk[-1]), smaller), of_pruning(worth, word)]
     held = synergy(problem, end) if end.learners > 1 else None
     return found if held is None else [*found, of_synergy(held, word)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,15 +92,25 @@ def growth_along(
 
 
 def rest_near(everywhere: Landscape, trajectory: Trajectory, index: int) -> Rest:
-    """The stationary point near a stored state, and what it is; the state itself, which is none,
-    where the search leads out of the range of the expectations."""
+    """The stationary point near a stored state, and what it is."""
+    landscape, point = point_near(everywhere, trajectory, index, nearest_stationary)
+    return examine(landscape, point, trajectory)
+
+
+def point_near(
+    everywhere: Landscape,
+    trajectory: Trajectory,
+    index: int,
+    nearest: Callable[[Landscape, Array], StationaryPoint],
+) -> tuple[Landscape, StationaryPoint]:
+    """The stationary point near a stored state by a search, and the landscape that it is of; the
+    state itself, which is none, where the search leads out of the range of the expectations."""
     vectors = everywhere.flow.vectors_at(trajectory.state(index))
     longest = np.sqrt(squares(trajectory.parameters).max())
     sizes = np.linalg.svd(vectors.residual, compute_uv=False)
     landscape = everywhere.with_residual(int((sizes > GROWN * longest).sum()))
     x = landscape.point(vectors)
     try:
-        point = nearest_stationary(landscape, x)
+        return landscape, nearest(landscape, x)
     except SolverError:
-        point = point_at(landscape, x)
-    return examine(landscape, point, trajectory)
+        return landscape, point_at(landscape, x)

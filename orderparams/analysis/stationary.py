@@ -26,6 +26,12 @@ RESTS = 1e-11
 SHORTEST = 1e-11
 """Steps below, relative to the point, end a search."""
 
+FLAT = 1e-14
+"""Curvatures that are none, relative to the largest."""
+
+NEARLY_FLAT = 1e-2
+"""The same along a line of stationary points that bends away from it."""
+
 MOST_STEPS, MOST_HESSIANS = 24, 10
 
 PLATEAU = 1e3
@@ -45,13 +51,15 @@ def root(
     gradient: Callable[[Array], Array],
     x: Array,
     rough: Callable[[Array], Array] | None = None,
+    flat: float = FLAT,
 ) -> Array:
     """Where a gradient vanishes near x, by Newton's method on |∇E|² within a trust region.
 
     Finds saddles as well as minima, and takes singular Hessians. Steps to where the gradient cannot
     be had are shortened. The Hessian is differentiated as rarely as it serves: steps correct it by
     what the gradient did over them (the symmetric rank-one formula). ``rough`` is the same gradient
-    for less work, enough for the Hessian where the gradient is long.
+    for less work, enough for the Hessian where the gradient is long. Nothing moves along axes whose
+    curvature is ``flat``, relative to the largest.
     """
     slope = gradient(x)  # an error here is the caller's
     radius = float(np.linalg.norm(x)) or 1.0
@@ -66,7 +74,7 @@ def root(
             large = rough is not None and np.abs(slope).max(initial=0.0) > LEADS
             hessian = differentiate(rough if rough and large else gradient, x)
             exact, taken = True, taken + 1
-        step = newton_step(hessian, slope, radius)
+        step = newton_step(hessian, slope, radius, flat)
         length = float(np.linalg.norm(step))
         if length <= SHORTEST * float(np.linalg.norm(x)):
             break
@@ -96,11 +104,11 @@ def corrected(hessian: Array, step: Array, change: Array) -> Array:
     return hessian + np.outer(missed, missed) / along
 
 
-def newton_step(hessian: Array, slope: Array, radius: float) -> Array:
-    """The step p (n,) no longer than the radius that makes |∇²E p + ∇E| least."""
+def newton_step(hessian: Array, slope: Array, radius: float, flat: float = FLAT) -> Array:
+    """The step p (n,) no longer than the radius that makes |∇²E p + ∇E| least, across flat axes."""
     curvatures, axes = np.linalg.eigh(hessian)
     parts = axes.T @ slope
-    seen = np.abs(curvatures) > 1e-14 * np.abs(curvatures).max(initial=0.0)
+    seen = np.abs(curvatures) > flat * np.abs(curvatures).max(initial=0.0)
 
     def damped(damping: float) -> Array:
         size = curvatures**2 + damping
@@ -162,6 +170,14 @@ def descend(
 def nearest_stationary(landscape: Landscape, x: Array) -> StationaryPoint:
     """The stationary point that a second-order method reaches from x: a minimum or a saddle."""
     return point_at(landscape, root(landscape.gradient, x, landscape.rough.gradient))
+
+
+def nearest_beside_lines(landscape: Landscape, x: Array) -> StationaryPoint:
+    """The same where stationary points form lines: one across which x is nearest, if there is one,
+    for along a line noise would carry the search far away."""
+    across = root(landscape.gradient, x, landscape.rough.gradient, NEARLY_FLAT)
+    point = point_at(landscape, across)
+    return point if point.converged else nearest_stationary(landscape, across)
 
 
 def nearest_minimum(landscape: Landscape, x: Array) -> StationaryPoint:

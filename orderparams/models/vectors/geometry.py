@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,14 +124,17 @@ def parted(geometry: Geometry, parameters: Mapping[str, Array]) -> tuple[Array, 
 def distances(
     geometry: Geometry, parameters: Mapping[str, Array], state: Mapping[str, Array]
 ) -> Array:
-    """Distances (T,) of vectors with order parameters (T, …) from those of one state.
+    """Distances (T,) of vectors with order parameters (T, …) from those of one state."""
+    return separations(*parted(geometry, parameters), *parted(geometry, state))
 
-    As far as order parameters tell: of what lies outside the hidden directions only the Gram matrix
+
+def separations(m: Array, s: Array, there: Array, residual: Array) -> Array:
+    """Distances (T,) of vectors with overlaps m (T, n, d) and residual S (T, n, n) from others.
+
+    As far as these tell: of what lies outside the hidden directions only the Gram matrix
     S is known, and the distance is the least that vectors with it can have,
     tr S + tr S₀ − 2 tr (S₀^½ S S₀^½)^½ (Procrustes).
     """
-    m, s = parted(geometry, parameters)
-    there, residual = parted(geometry, state)
     factor = residual_factor(residual)
     shared = np.sqrt(np.maximum(np.linalg.eigvalsh(factor @ s @ factor), 0.0)).sum(axis=1)
     outside = np.trace(s, axis1=1, axis2=2) + np.trace(residual) - 2 * shared
@@ -281,6 +284,21 @@ class Geometry(Protocol):
 
     def without(self, vectors: Vectors, removed: tuple[int, ...]) -> Problem:
         """The problem that is left when some of its vectors, which have come here, are removed."""
+        ...
+
+
+@runtime_checkable
+class OfKinds(Geometry, Protocol):
+    """The geometry of vectors of several kinds, which learn at rates of their own."""
+
+    @property
+    def rates(self) -> Array:
+        """Those rates (n,)."""
+        ...
+
+    def shares(self, block: Array) -> dict[str, float]:
+        """The parts of an eigenspace (k, n, d+R) that each kind takes along each kind of hidden
+        directions, and outside of all, by words; of its whole squared length."""
         ...
 
 

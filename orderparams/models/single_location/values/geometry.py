@@ -46,6 +46,29 @@ class ValueGeometry(HeadGeometry):
             positions = positions[..., : self.names.heads, :features]
         return super().measured(positions)
 
+    @property
+    def rates(self) -> Array:
+        """1 of keys, ρ of values."""
+        rates = np.ones(self.names.rows)
+        rates[self.names.heads :] = self.problem.training.value_rate
+        return rates
+
+    def shares(self, block: Array) -> dict[str, float]:
+        """What keys and values take along the directions k*, along v* and outside of both."""
+        squared = (block**2).sum(axis=0) / len(block)
+        heads, features = self.names.heads, self.names.features
+        tied = self.names.system == "tied"
+        kinds = {"heads": squared} if tied else {"keys": squared[:heads], "values": squared[heads:]}
+        return {
+            f"{kind} {where}": float(part.sum())
+            for kind, rows in kinds.items()
+            for where, part in (
+                ("along k*", rows[:, :features]),
+                ("along v*", rows[:, features]),
+                ("outside of both", rows[:, features + 1 :]),
+            )
+        }
+
     def smaller(self) -> Smaller | None:
         """Known values with learned head weights: on the manifold a residual of values only costs,
         and heads of one v* each count as u m^v (theory 11). A joint normaliser has no weights, and

@@ -1,0 +1,176 @@
+"""Saddles behind the plateaus of a run, and what lies behind its end, as a chapter.
+
+Vectors of several kinds learn at rates ρ of their own. With T = ρ^½ Y the flow dT/dt = −ρ ∂E/∂T is
+steepest descent in Y, with the Hessian ρ^½ ∇²E ρ^½, whose eigenvalues are minus the rates at which
+small deviations grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.analysis.course import Told
+from orderparams.analysis.rests import TINY, point_near
+from orderparams.analysis.stability import DEGENERATE, clusters, growth_rate, near_interval
+from orderparams.analysis.stationary import nearest_beside_lines
+from orderparams.config.words import counted
+from orderparams.models.findings import Column, Finding, texts
+from orderparams.models.vectors.geometry import OfKinds, Vectors, separations
+from orderparams.models.vectors.inertia import inertia_of
+from orderparams.models.vectors.landscape import Landscape
+from orderparams.ordered import ordered
+from orderparams.results.analyzed.rests import NEAR, StationaryPoint, growth
+from orderparams.results.analyzed.stages import Plateau
+from orderparams.results.trajectory import Trajectory
+
+Array = NDArray[np.float64]
+
+
+class Passed(NamedTuple):
+    """A point at rest, and how near the run comes to it; how many directions grow there, the
+    fastest rate and where to, and the rate of the run along all of them, NaN where none is seen."""
+
+    point: StationaryPoint
+    distance: float
+    growing: int
+    rate: float
+    towards: str
+    observed: float
+
+
+def of_saddles(
+    run: Trajectory, geometry: OfKinds, plateaus: Sequence[Plateau], workers: int, told: Told
+) -> Finding:
+    """The points at rest that a search comes to from each plateau before the end, and from the end.
+
+    None are sought where some vectors do not learn.
+    """
+    last = float(run.time[-1])
+    spans = [one for one in plateaus if one.end < last]
+    names = [*(f"plateau {number + 1}" for number in range(len(spans))), "the end"]
+    spans.append(Plateau(last, last, last, float(run.risk[-1])))
+    if not geometry.rates.all():
+        said = "Some vectors do not learn: no point is sought where all of them rest."
+        return chapter([said], [], run.time[:0], [])
+    everywhere = Landscape(run.problem)
+    course = [everywhere.flow.vectors_at(run.state(index)) for index in range(len(run.time))]
+    found: list[Passed] = []
+    for one in ordered(
+        lambda span: passed(everywhere, geometry, run, course, span), spans, workers
+    ):
+        found.append(one)
+        told(len(found) / len(spans), f"{len(found)} of {len(spans)}")
+    said = [sentence(name, one) for name, one in zip(names, found, strict=True)]
+    return chapter(said, names, np.array([span.center for span in spans]), found)
+
+
+def passed(
+    everywhere: Landscape, geometry: OfKinds, run: Trajectory, course: list[Vectors], span: Plateau
+) -> Passed:
+    """What lies next to the center of a span of a run whose vectors are all known."""
+    index = int(np.searchsorted(run.time, span.center))
+    landscape, point = point_near(everywhere, run, index, nearest_beside_lines)
+    distance = relative(course, point.vectors)
+    speed = geometry.rates**0.5
+    each = np.repeat(speed, landscape.weights_shape[1])
+    units = np.append(each, np.ones(point.x.size - landscape.size))
+    values, vectors = np.linalg.eigh(units[:, None] * landscape.hessian(point.x) * units)
+    beside, across = np.linalg.eigh(speed[:, None] * landscape.transverse(point.x) * speed)
+    zero = DEGENERATE * max(np.abs(values).max(), np.abs(beside).max())
+    growing, outside = values < -zero, beside < -zero
+    rate, towards = np.nan, ""
+    if growing.any() or outside.any():
+        lowest = min(values[0], beside[0])
+        rate = growth(lowest, inertia_of(run.problem))
+        block = landscape.weights(vectors[:, clusters(values)[0]].T)
+        if lowest < values[0]:
+            block = np.zeros((1, landscape.count, landscape.directions + 1))
+            block[0, :, -1] = across[:, 0]
+        towards = words(geometry.shares(block))
+    near = near_interval(distance)
+    observed = None
+    if growing.any() and near:
+        path = np.array([landscape.point(course[i]) for i in near])
+        parts = ((path - point.x) / units) @ vectors[:, growing]
+        observed = growth_rate(run.time[near.start : near.stop], np.linalg.norm(parts, axis=1))
+    many = int(growing.sum() + outside.sum())
+    seen = np.nan if observed is None else observed[0]
+    there = (span.start <= run.time) & (run.time <= span.end)
+    return Passed(point, float(distance[there].min()), many, rate, towards, seen)
+
+
+def relative(course: list[Vectors], there: Vectors) -> Array:
+    """Distances (T,) of vectors from others, relative to their length at the end."""
+    overlap = np.array([vectors.overlap for vectors in course])
+    residual = np.array([vectors.residual @ vectors.residual.T for vectors in course])
+    length = np.sqrt((overlap[-1] ** 2).sum() + np.trace(residual[-1]))
+    apart = separations(overlap, residual, there.overlap, there.residual @ there.residual.T)
+    distance: Array = apart / max(float(length), TINY)
+    return distance
+
+
+def words(shares: dict[str, float]) -> str:
+    """The two largest parts of a direction."""
+    largest = sorted(shares, key=lambda name: -shares[name])[:2]
+    return ", ".join(f"{name} {shares[name]:.0%}" for name in largest if shares[name] > 0.02)
+
+
+def sentence(name: str, one: Passed) -> str:
+    """What a point at rest explains."""
+    if not one.point.converged:
+        return f"Next to {name} no point at rest was found."
+    kind = "a saddle" if one.growing else "a minimum"
+    said = f"Next to {name} lies {kind} of the risk {one.point.risk:.6g}"
+    if one.distance >= NEAR:
+        said = (
+            f"From {name} a search leads to {kind} of the risk {one.point.risk:.6g}, "
+            f"{one.distance:.0%} of the length of the vectors away"
+        )
+    if not one.growing:
+        return f"{said}."
+    grows = "direction grows" if one.growing == 1 else "directions grow"
+    said += (
+        f", where {one.growing} {grows}, the fastest at a rate of {one.rate:.4g}: {one.towards}."
+    )
+    left = "" if np.isnan(one.observed) else f" The run leaves it at {one.observed:.4g}."
+    return said + left
+
+
+def chapter(said: list[str], names: list[str], time: Array, found: list[Passed]) -> Finding:
+    """Sentences and table."""
+    return Finding(
+        "saddles",
+        "Points at rest next to the run",
+        "rest",
+        "where the search began",
+        tuple(said),
+        {
+            "began": Column("next to", "where the search began", texts(names)),
+            "when": Column("t", "time", time),
+            "risk_there": Column(
+                "risk", "risk of the point at rest", np.array([one.point.risk for one in found])
+            ),
+            "distance": Column(
+                "distance",
+                "least distance of the run there, over the length of its vectors at the end",
+                np.array([one.distance for one in found]),
+            ),
+            "growing": Column(
+                "grow",
+                "directions that grow, one outside of all hidden ones counted once",
+                np.array([one.growing for one in found], dtype=np.int64),
+            ),
+            "rate": Column(
+                "rate", "rate of the fastest", np.array([one.rate for one in found], dtype=float)
+            ),
+            "observed": Column(
+                "observed",
+                "rate of the run along those that grow",
+                np.array([one.observed for one in found], dtype=float),
+            ),
+        },
+    )
