@@ -39,6 +39,9 @@ SURE = 3.0
 BOUNDS = (1e-4, 10.0)
 """Resolutions that are told apart; beyond there is none."""
 
+NODES = 0.3
+"""Part of a deviation that other random nodes of the expectations may move the theory by."""
+
 MOST_REPLICAS = 100
 """Replicas that a remedy still asks for."""
 
@@ -50,7 +53,8 @@ class Grounds:
     ``parameters`` are the order parameters; deviations and ``motion`` name → (R, T, …) are
     extrapolated alike, and ``alike`` is what the integrator leaves of them. Of what is least
     probable, ``worst``, ``correction`` is the ratio of what the extrapolation took away to what is
-    left. ``steps`` are those of the ``coarser`` simulation, over ``times`` stored times.
+    left, and ``nodes`` of how far other random nodes of the expectations move the theory to that.
+    ``steps`` are those of the ``coarser`` simulation, over ``times`` stored times.
     """
 
     parameters: Sequence[OrderParameter]
@@ -64,6 +68,7 @@ class Grounds:
     steps: int
     times: int
     limit: Limit
+    nodes: float = 0.0
 
 
 def resolution(comparison: Comparison, grounds: Grounds) -> float:
@@ -100,7 +105,7 @@ def least_pvalue(grounds: Grounds, part: float) -> float:
 
 def doubt(comparison: Comparison, grounds: Grounds) -> str:
     """Why the evidence cannot decide, and what would help, a line each; empty if it can."""
-    reasons = (few_steps, other_spread, far, blind, one_time)
+    reasons = (few_steps, other_spread, far, sampled, blind, one_time)
     return "\n".join(filter(None, (reason(comparison, grounds) for reason in reasons)))
 
 
@@ -143,6 +148,17 @@ def far(comparison: Comparison, grounds: Grounds) -> str:
         f"The deviation of {grounds.worst} is beyond chance, but {grounds.correction:.2g} times "
         f"smaller than the correction of order {limit.order} that was taken out: it can be of "
         f"order {limit.square}. Take {limit.four}."
+    )
+
+
+def sampled(comparison: Comparison, grounds: Grounds) -> str:
+    """What is left could be the error of expectations that are sampled."""
+    if not comparison.rejects or grounds.nodes <= NODES:
+        return ""
+    return (
+        f"The deviation of {grounds.worst} is beyond chance, but other random nodes of the "
+        f"expectations move the theory by {grounds.nodes:.2g} times as much: it can be an error of "
+        "sampling. Raise expectation.samples."
     )
 
 

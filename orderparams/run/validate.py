@@ -30,6 +30,7 @@ from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation, at_value, value_of
 from orderparams.run.compare import NEGLIGIBLE, compare, course_pvalue, without_bias
 from orderparams.run.doubts import Grounds, doubt, resolution
+from orderparams.run.nodes import moved_by_nodes
 from orderparams.run.one_dimension import in_one_dimension, judged_by_innovations
 from orderparams.run.simulate import simulate
 from orderparams.run.solve import solve
@@ -244,12 +245,22 @@ def judged(
         false_alarm=false_alarm,
         alike=alike,
     )
-    courses = {"the measured loss": [losses[value]["loss"] for value in runs]}
+    worst, apart, name = "the measured loss", losses, "loss"
+    one: tuple[slice | int, ...] = (slice(None), slice(None))
+
+    def read(flow: Trajectory) -> Array:
+        if apart is losses:
+            return mean_over_steps(flow, runs[fine].time[times])[told]
+        return courses([flow], runs[fine])[name][one][0]
+
     least = next(iter(extremes(found, table)), None)
     if least is not None and not least.pvalue > loss_pvalue:
-        one: tuple[slice | int, ...] = (slice(None), slice(None), *least.index)
-        courses = {least.name: [parameters[value][least.parameter][one] for value in runs]}
-    [(worst, (first, second))] = courses.items()
+        worst, apart, name, one = least.name, parameters, least.parameter, (*one, *least.index)
+    first, second = (apart[value][name][one] for value in runs)
+    nodes = 0.0
+    if found.rejects:
+        deviation = extrapolated(apart)[name][one].mean(0)
+        nodes = moved_by_nodes(theory[fine][0], read, deviation)
     grounds = Grounds(
         parameters=table,
         deviations=extrapolated(parameters),
@@ -262,6 +273,7 @@ def judged(
         steps=int(simulations[coarse].records.step[-1]),
         times=len(simulations[fine].records.step),
         limit=limit,
+        nodes=nodes,
     )
     found = dataclasses.replace(found, resolution=resolution(found, grounds))
     doubts = filter(None, (found.doubt, doubt(found, grounds)))

@@ -70,6 +70,14 @@ def test_a_correction_may_be_as_large_as_what_it_leaves():
     assert said(doubts.far, correction=9.0) == ""
 
 
+def test_random_nodes_may_move_the_theory_by_a_part_of_what_deviates():
+    assert said(doubts.sampled, REJECTED, nodes=doubts.NODES) == ""
+    assert said(doubts.sampled, FOUND, nodes=1.0) == ""
+    words = said(doubts.sampled, REJECTED, nodes=1.01 * doubts.NODES)
+    assert words.startswith("The deviation of m_1,1 is beyond chance, but other random nodes")
+    assert words.endswith("Raise expectation.samples.")
+
+
 @pytest.mark.parametrize(
     ("resolution", "words"),
     [(0.25, ""), (0.26, "Only an error of 26%"), (9.9, "Only an error of 990%"),
