@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
+from orderparams.processors import spare_threads_of_blas
+
 os.environ["PYTHONSAFEPATH"] = "1"
+spare_threads_of_blas()  # as commands do
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell
     signal.signal(signal.SIGINT, signal.default_int_handler)
