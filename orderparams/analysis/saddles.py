@@ -17,9 +17,8 @@ from orderparams.analysis.course import Told
 from orderparams.analysis.rests import TINY, point_near
 from orderparams.analysis.stability import DEGENERATE, clusters, growth_rate, near_interval
 from orderparams.analysis.stationary import nearest_beside_lines
-from orderparams.config.words import counted
 from orderparams.models.findings import Column, Finding, texts
-from orderparams.models.vectors.geometry import OfKinds, Vectors, separations
+from orderparams.models.vectors.geometry import OfKinds, Vectors, distances_from
 from orderparams.models.vectors.inertia import inertia_of
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.ordered import ordered
@@ -74,7 +73,8 @@ def passed(
     """What lies next to the center of a span of a run whose vectors are all known."""
     index = int(np.searchsorted(run.time, span.center))
     landscape, point = point_near(everywhere, run, index, nearest_beside_lines)
-    distance = relative(course, point.vectors)
+    length = max(float(np.linalg.norm(course[-1].weights)), TINY)
+    distance = distances_from(point.vectors, course) / length
     speed = geometry.rates**0.5
     each = np.repeat(speed, landscape.weights_shape[1])
     units = np.append(each, np.ones(point.x.size - landscape.size))
@@ -101,16 +101,6 @@ def passed(
     seen = np.nan if observed is None else observed[0]
     there = (span.start <= run.time) & (run.time <= span.end)
     return Passed(point, float(distance[there].min()), many, rate, towards, seen)
-
-
-def relative(course: list[Vectors], there: Vectors) -> Array:
-    """Distances (T,) of vectors from others, relative to their length at the end."""
-    overlap = np.array([vectors.overlap for vectors in course])
-    residual = np.array([vectors.residual @ vectors.residual.T for vectors in course])
-    length = np.sqrt((overlap[-1] ** 2).sum() + np.trace(residual[-1]))
-    apart = separations(overlap, residual, there.overlap, there.residual @ there.residual.T)
-    distance: Array = apart / max(float(length), TINY)
-    return distance
 
 
 def words(shares: dict[str, float]) -> str:

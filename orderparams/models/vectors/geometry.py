@@ -9,7 +9,7 @@ What vectors can turn to, and what else they could be, is a model's :class:`Geom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -141,6 +141,13 @@ def separations(m: Array, s: Array, there: Array, residual: Array) -> Array:
     squared = ((m - there) ** 2).sum(axis=(1, 2)) + np.maximum(outside, 0.0)
     distance: Array = np.sqrt(squared)
     return distance
+
+
+def distances_from(there: Vectors, course: Sequence[Vectors]) -> Array:
+    """The same (T,) of the vectors of a course from some others."""
+    m = np.array([vectors.overlap for vectors in course])
+    residual = np.array([vectors.residual @ vectors.residual.T for vectors in course])
+    return separations(m, residual, there.overlap, there.residual @ there.residual.T)
 
 
 def select(vectors: Vectors, chosen: NDArray[np.int64]) -> Vectors:

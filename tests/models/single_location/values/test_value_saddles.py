@@ -59,7 +59,7 @@ def test_a_plateau_is_that_of_known_values():
 
 
 def test_the_detour_of_one_head_leads_by_a_saddle_off_the_manifold():
-    """Where keys read v* and values k*: rates are eigenvalues of the flow's velocity."""
+    """Whose key lies along v*: rates are eigenvalues of the Jacobian of the flow."""
     settings = {"training.value_rate": 0.4, "training.duration": 12.0}
     run, found = first_plateau("learned-values", settings)
     assert found.point.converged
