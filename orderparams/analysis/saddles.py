@@ -53,8 +53,8 @@ def of_saddles(
     names = [*(f"plateau {number + 1}" for number in range(len(spans))), "the end"]
     spans.append(Plateau(last, last, last, float(run.risk[-1])))
     if not geometry.rates.all():
-        said = "Some vectors do not learn: no point is sought where all of them rest."
-        return chapter([said], [], run.time[:0], [])
+        none = "Some vectors do not learn: no point is sought where all of them rest."
+        return chapter([none], [], run.time[:0], [])
     everywhere = Landscape(run.problem)
     course = [everywhere.flow.vectors_at(run.state(index)) for index in range(len(run.time))]
     found: list[Passed] = []
@@ -75,32 +75,51 @@ def passed(
     landscape, point = point_near(everywhere, run, index, nearest_beside_lines)
     length = max(float(np.linalg.norm(course[-1].weights)), TINY)
     distance = distances_from(point.vectors, course) / length
+    there = (span.start <= run.time) & (run.time <= span.end)
+    fastest, growing, axes = growing_at(landscape, geometry, point)
+    rate = np.nan if not growing else growth(fastest[0], inertia_of(run.problem))
+    observed = observed_rate(landscape, point, run, course, distance, axes)
+    return Passed(point, float(distance[there].min()), growing, rate, fastest[1], observed)
+
+
+def growing_at(
+    landscape: Landscape, geometry: OfKinds, point: StationaryPoint
+) -> tuple[tuple[float, str], int, Array]:
+    """The lowest eigenvalue at a point, and where it leads in words; how many lead away; and the
+    axes (N, k) of the landscape along which the deviation of a run is read off."""
     speed = geometry.rates**0.5
     each = np.repeat(speed, landscape.weights_shape[1])
     units = np.append(each, np.ones(point.x.size - landscape.size))
     values, vectors = np.linalg.eigh(units[:, None] * landscape.hessian(point.x) * units)
     beside, across = np.linalg.eigh(speed[:, None] * landscape.transverse(point.x) * speed)
     zero = DEGENERATE * max(np.abs(values).max(), np.abs(beside).max())
-    growing, outside = values < -zero, beside < -zero
-    rate, towards = np.nan, ""
-    if growing.any() or outside.any():
-        lowest = min(values[0], beside[0])
-        rate = growth(lowest, inertia_of(run.problem))
-        block = landscape.weights(vectors[:, clusters(values)[0]].T)
-        if lowest < values[0]:
-            block = np.zeros((1, landscape.count, landscape.directions + 1))
-            block[0, :, -1] = across[:, 0]
-        towards = words(geometry.shares(block))
+    inner, outer = values < -zero, beside < -zero
+    growing = int(inner.sum() + outer.sum())
+    block = landscape.weights(vectors[:, clusters(values)[0]].T)
+    if beside[0] < values[0]:
+        block = np.zeros((1, landscape.count, landscape.directions + 1))
+        block[0, :, -1] = across[:, 0]
+    towards = words(geometry.shares(block)) if growing else ""
+    lowest = float(min(values[0], beside[0]))
+    return (lowest, towards), growing, vectors[:, inner] / units[:, None]
+
+
+def observed_rate(
+    landscape: Landscape,
+    point: StationaryPoint,
+    run: Trajectory,
+    course: list[Vectors],
+    distance: Array,
+    axes: Array,
+) -> float:
+    """How fast a run leaves a point along some axes while it is near; NaN where it is not seen."""
     near = near_interval(distance)
-    observed = None
-    if growing.any() and near:
-        path = np.array([landscape.point(course[i]) for i in near])
-        parts = ((path - point.x) / units) @ vectors[:, growing]
-        observed = growth_rate(run.time[near.start : near.stop], np.linalg.norm(parts, axis=1))
-    many = int(growing.sum() + outside.sum())
-    seen = np.nan if observed is None else observed[0]
-    there = (span.start <= run.time) & (run.time <= span.end)
-    return Passed(point, float(distance[there].min()), many, rate, towards, seen)
+    if not near or not axes.size:
+        return np.nan
+    path = np.array([landscape.point(course[index]) for index in near])
+    amplitude = np.linalg.norm((path - point.x) @ axes, axis=1)
+    found = growth_rate(run.time[near.start : near.stop], amplitude)
+    return np.nan if found is None else found[0]
 
 
 def words(shares: dict[str, float]) -> str:

@@ -153,7 +153,7 @@ def far(comparison: Comparison, grounds: Grounds) -> str:
 
 def sampled(comparison: Comparison, grounds: Grounds) -> str:
     """What is left could be the error of expectations that are sampled."""
-    if not comparison.rejects or grounds.nodes <= NODES:
+    if not (comparison.rejects and grounds.nodes > NODES):
         return ""
     return (
         f"The deviation of {grounds.worst} is beyond chance, but other random nodes of the "

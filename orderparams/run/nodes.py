@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.results.trajectory import Trajectory
+from orderparams.run.compare import NEGLIGIBLE
 from orderparams.run.restarts import drawn_anew
 from orderparams.run.solve import solve
 
@@ -27,4 +28,5 @@ def moved_by_nodes(
     other = solve(again, times=flow.time)
     if not other.complete:
         return 0.0
-    return float(np.linalg.norm(read(other) - read(flow)) / np.linalg.norm(deviation))
+    moved = float(np.linalg.norm(read(other) - read(flow)))
+    return moved / max(float(np.linalg.norm(deviation)), NEGLIGIBLE)

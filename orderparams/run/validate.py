@@ -251,7 +251,7 @@ def judged(
     def read(flow: Trajectory) -> Array:
         if apart is losses:
             return mean_over_steps(flow, runs[fine].time[times])[told]
-        return courses([flow], runs[fine])[name][one][0]
+        return np.asarray(courses([flow], runs[fine])[name][one][0], dtype=np.float64)
 
     least = next(iter(extremes(found, table)), None)
     if least is not None and not least.pvalue > loss_pvalue:
