@@ -30,10 +30,11 @@ Array = NDArray[np.float64]
 
 
 class Passed(NamedTuple):
-    """A point at rest, and how near the run comes to it; how many directions grow there, the
-    fastest rate and where to, and the rate of the run along all of them, NaN where none is seen."""
+    """The risk of a point at rest, NaN where none was found, and how near the run comes to it; how
+    many directions grow there, the fastest rate and where to, and the rate of the run along all of
+    them, NaN where none is seen."""
 
-    point: StationaryPoint
+    risk: float
     distance: float
     growing: int
     rate: float
@@ -73,13 +74,15 @@ def passed(
     """What lies next to the center of a span of a run whose vectors are all known."""
     index = int(np.searchsorted(run.time, span.center))
     landscape, point = point_near(everywhere, run, index, nearest_beside_lines)
+    if not point.converged:
+        return Passed(np.nan, np.nan, 0, np.nan, "", np.nan)
     length = max(float(np.linalg.norm(course[-1].weights)), TINY)
     distance = distances_from(point.vectors, course) / length
     there = (span.start <= run.time) & (run.time <= span.end)
     fastest, growing, axes = growing_at(landscape, geometry, point)
     rate = np.nan if not growing else growth(fastest[0], inertia_of(run.problem))
     observed = observed_rate(landscape, point, run, course, distance, axes)
-    return Passed(point, float(distance[there].min()), growing, rate, fastest[1], observed)
+    return Passed(point.risk, float(distance[there].min()), growing, rate, fastest[1], observed)
 
 
 def growing_at(
@@ -130,13 +133,13 @@ def words(shares: dict[str, float]) -> str:
 
 def sentence(name: str, one: Passed) -> str:
     """What a point at rest explains."""
-    if not one.point.converged:
+    if np.isnan(one.risk):
         return f"Next to {name} no point at rest was found."
     kind = "a saddle" if one.growing else "a minimum"
-    said = f"Next to {name} lies {kind} of the risk {one.point.risk:.6g}"
+    said = f"Next to {name} lies {kind} of the risk {one.risk:.6g}"
     if one.distance >= NEAR:
         said = (
-            f"From {name} a search leads to {kind} of the risk {one.point.risk:.6g}, "
+            f"From {name} a search leads to {kind} of the risk {one.risk:.6g}, "
             f"{one.distance:.0%} of the length of the vectors away"
         )
     if not one.growing:
@@ -161,7 +164,9 @@ def chapter(said: list[str], names: list[str], time: Array, found: list[Passed])
             "began": Column("next to", "where the search began", texts(names)),
             "when": Column("t", "time", time),
             "risk_there": Column(
-                "risk", "risk of the point at rest", np.array([one.point.risk for one in found])
+                "risk",
+                "risk of the point at rest, NaN where none was found",
+                np.array([one.risk for one in found], dtype=float),
             ),
             "distance": Column(
                 "distance",

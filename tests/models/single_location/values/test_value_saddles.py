@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import orderparams as op
-from orderparams.analysis.saddles import of_saddles, passed, sentence
+from orderparams.analysis.rests import point_near
+from orderparams.analysis.saddles import Passed, of_saddles, passed, sentence
 from orderparams.analysis.stability import spectrum
 from orderparams.analysis.stages import stages_of
-from orderparams.analysis.stationary import unspecialized_point
+from orderparams.analysis.stationary import nearest_beside_lines, unspecialized_point
 from orderparams.models.interface import model_of
 from orderparams.models.vectors.geometry import geometry_of
 from orderparams.models.vectors.landscape import Landscape
@@ -40,17 +41,20 @@ def first_plateau(problem, settings=None):
     run = op.solve(op.load(problem, settings))
     whole, geometry = Landscape(run.problem), geometry_of(run.problem)
     course = [whole.flow.vectors_at(run.state(index)) for index in range(len(run.time))]
-    return run, passed(whole, geometry, run, course, stages_of(run).plateaus[0])
+    plateau = stages_of(run).plateaus[0]
+    index = int(np.searchsorted(run.time, plateau.center))
+    point = point_near(whole, run, index, nearest_beside_lines)[1]
+    return run, point, passed(whole, geometry, run, course, plateau)
 
 
 def test_a_plateau_is_that_of_known_values():
     """Two heads part at the saddle K = 0, where values are v*, as heads do whose values are known;
     along v1 - v2 there is a line of such saddles."""
-    _, found = first_plateau(PAIR)
+    _, _, found = first_plateau(PAIR)
     known = Landscape(op.load({"task": SPIKES, "attention": {"heads": 2}}), residual=0)
     point = unspecialized_point(known)
     rate = spectrum(known, point)[0].rate
-    assert found.point.risk == pytest.approx(point.risk, abs=1e-9)
+    assert found.risk == pytest.approx(point.risk, abs=1e-9)
     assert found.rate == pytest.approx(rate, abs=1e-6)
     assert found.observed == pytest.approx(rate, rel=0.02)
     assert (found.growing, found.towards) == (1, "keys along k* 100%")
@@ -61,11 +65,11 @@ def test_a_plateau_is_that_of_known_values():
 def test_the_detour_of_one_head_leads_by_a_saddle_off_the_manifold():
     """Whose key lies along v*: rates are eigenvalues of the Jacobian of the flow."""
     settings = {"training.value_rate": 0.4, "training.duration": 12.0}
-    run, found = first_plateau("learned-values", settings)
-    assert found.point.converged
-    assert abs(found.point.state["key_target_overlap"][0]) > 0.5
+    run, there, found = first_plateau("learned-values", settings)
+    assert there.converged
+    assert abs(there.state["key_target_overlap"][0]) > 0.5
     flow = model_of(run.problem).flow(run.problem)
-    moving = np.linalg.eigvals(differences(flow, flow.point(found.point.state))).real
+    moving = np.linalg.eigvals(differences(flow, flow.point(there.state))).real
     assert len(np.unique(moving[moving > 1e-4].round(6))) == found.growing == 2
     assert found.rate == pytest.approx(moving.max(), rel=1e-4)
     assert "a search leads to a saddle of the risk" in sentence("plateau 1", found)
@@ -84,6 +88,12 @@ def test_the_best_tied_head_is_a_minimum():
     found = chapter("tied-values", {"task.noise": 0.0})
     assert found["risk_there"][-1] == pytest.approx(0.749623252, abs=1e-9)
     assert list(found["growing"]) == [0] * len(found["growing"])
+
+
+def test_where_no_point_is_found_there_is_none():
+    assert sentence("the end", Passed(np.nan, np.nan, 0, np.nan, "", np.nan)) == (
+        "Next to the end no point at rest was found."
+    )
 
 
 def test_values_that_do_not_learn_rest_nowhere():
