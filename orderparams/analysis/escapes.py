@@ -8,7 +8,7 @@ it did, so that P(T < t) = P(|v(t)| > δ). With a part μ of the flow's own it i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,9 @@ right to half a percent or better."""
 
 GROWN = 1.0
 """Factors of e by which the flow has to stretch fluctuations before they leave."""
+
+ALIKE = 0.25
+"""Of the largest variance in any dimension, that of others which grow alike."""
 
 HEARD = 100.0
 """How many times the dimension may be above that in which the start decides and noise still be
@@ -75,6 +78,14 @@ class Motion:
         found: Array = np.trace(self.covariance, axis1=1, axis2=2) / self.mean.shape[1]
         return found
 
+    def growing(self, index: int) -> Motion:
+        """The same in the dimensions that have grown until a time: fluctuations in the others are
+        smaller there."""
+        sizes, ways = np.linalg.eigh(self.covariance[index])
+        ways = ways[:, sizes > ALIKE * sizes[-1]]
+        mean, covariance = self.mean @ ways, ways.T @ self.covariance @ ways
+        return dataclasses.replace(self, mean=mean, covariance=covariance)
+
     def rate_at(self, index: int) -> float:
         """The growth rate over the last GROWN factors of e before a time."""
         before = np.flatnonzero(self.stretched[index] - self.stretched[:index] >= GROWN)
@@ -110,21 +121,21 @@ def motion_of(part: Part, found: Fluctuations) -> Motion:
 
 
 def escape_of(part: Part, motion: Motion, threshold: float, dimension: int) -> Escape | None:
-    """The law of a part; None where it has left from the start, where nothing grows, and where the
-    noise is not heard of in this dimension."""
-    k = motion.mean.shape[1]
-    flow, noise = np.square(motion.mean).sum(axis=1), motion.variance
-    left = np.flatnonzero(flow + k * noise / dimension >= threshold**2)
+    """The law of a part; None where it has left from the start, and where nothing grows."""
+    mean = np.square(motion.mean).sum(axis=1)
+    total = np.trace(motion.covariance, axis1=1, axis2=2)
+    left = np.flatnonzero(mean + total / dimension >= threshold**2)
     index = int(left[0]) if len(left) else len(motion.time) - 1
     if index == 0 or motion.stretched[index] < GROWN:
         return None
-    rate, start = motion.rate_at(index), float(flow[index])
+    grown = motion.growing(index)
+    k, noise, rate = grown.mean.shape[1], grown.variance[index], motion.rate_at(index)
     with np.errstate(divide="ignore"):
-        crossover = float(np.divide(k * noise[index], start))
-    if rate <= 0 or crossover < dimension / HEARD:
+        crossover = float(np.divide(k * noise, np.square(grown.mean[index]).sum()))
+    if rate <= 0:
         return None
     times = law(motion, threshold, dimension, rate)
-    amplitude = float(noise[index] * np.exp(-2 * rate * motion.time[index]))
+    amplitude = float(noise * np.exp(-2 * rate * motion.time[index]))
     ratio = np.log(threshold**2 / amplitude)
     return Escape(
         name=part.direction,
@@ -141,6 +152,26 @@ def escape_of(part: Part, motion: Motion, threshold: float, dimension: int) -> E
         deviation=float(times.std()),
         quantile=np.quantile(times, PROBABILITIES),
     )
+
+
+def heard(escape: Escape) -> bool:
+    """Whether noise is heard of beside the start, in the dimension of the law."""
+    return escape.crossover >= escape.dimension / HEARD
+
+
+def law_of(
+    escape: Escape, run: Trajectory, directions: tuple[Direction, ...]
+) -> Callable[[int], Escape | None]:
+    """The law of an escape of a run with fluctuations in any dimension."""
+    assert run.fluctuations is not None
+    count = len(geometry_of(run.problem).positions(run.state(0)))
+    part = next(
+        one
+        for one in parts_of(directions, count)
+        if (one.direction, one.common) == (escape.name, escape.common)
+    )
+    motion = motion_of(part, run.fluctuations)
+    return lambda dimension: escape_of(part, motion, escape.threshold, dimension)
 
 
 def draw(k: int) -> Array:
@@ -195,8 +226,10 @@ def find_escapes(
         noisy = motion.variance[1] > NONE * np.trace(run.fluctuations.covariance[1])
         if noisy and length > SAME * np.linalg.norm(positions):
             dimension = run.problem.simulation.dimension
-            found.append(escape_of(part, motion, SHARE * length, dimension))
-    known = sorted((one for one in found if one is not None), key=lambda one: one.mean)
+            escape = escape_of(part, motion, SHARE * length, dimension)
+            if escape is not None and heard(escape):
+                found.append(escape)
+    known = sorted(found, key=lambda one: one.mean)
     return tuple(dataclasses.replace(one, plateau=plateau_of(one, plateaus)) for one in known)
 
 

@@ -14,6 +14,7 @@ from orderparams.analysis.escapes import (
     Motion,
     Part,
     escape_of,
+    heard,
     law,
     leaving,
     motion_of,
@@ -91,7 +92,8 @@ def test_where_nothing_leaves_there_is_no_law():
     still = dataclasses.replace(growing(1), stretched=np.zeros(len(TIME)))
     assert escape_of(part(1), still, THRESHOLD, 1000) is None
     assert escape_of(part(1), growing(1), 1e-4, 1000) is None  # out at the start
-    assert escape_of(part(1), growing(1, 0.1), THRESHOLD, 10**5) is None  # noise is not heard of
+    assert heard(escape_of(part(1), growing(1, 0.1), THRESHOLD, 100))
+    assert not heard(escape_of(part(1), growing(1, 0.1), THRESHOLD, 10**5))
 
 
 def test_times_after_the_end_go_on_at_the_rate():

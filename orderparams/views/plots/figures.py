@@ -27,6 +27,7 @@ from orderparams.storage.suffixes import FIGURES, FILMS, check_suffix
 from orderparams.views.plots.claims import plot_evidence
 from orderparams.views.plots.courses import plot_courses
 from orderparams.views.plots.drawing import drawing
+from orderparams.views.plots.escapes import plot_escapes
 from orderparams.views.plots.film import Film, save_film, writer_for
 from orderparams.views.plots.growth import plot_growth
 from orderparams.views.plots.innovations import plot_innovations
@@ -140,6 +141,12 @@ KINDS: dict[str, Kind] = {
         "the deviation from saddles, and the slope predicted",
         lambda results, request: plot_growth(results[0], request),
         (Analysis,),
+    ),
+    "escapes": Kind(
+        "when SGD leaves symmetric states, in law and as simulated",
+        lambda results, request: plot_escapes(results[0], request),
+        (Analysis,),
+        frozenset({"bands"}),
     ),
     "pruning": Kind(
         "the risk without some of what learns",
