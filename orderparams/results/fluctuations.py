@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,6 +28,9 @@ Array = NDArray[np.float64]
 
 LARGE = 0.1
 """Variance, in units of the square of what fluctuates, beyond which it is no small fluctuation."""
+
+HUGE = 1e6
+"""Dimension beyond which it is of no use that linear theory holds."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -66,6 +71,16 @@ class Fluctuations(Result):
     risk: Array
     risk_variance: Array
     risk_shift: Array
+    reach: Array | None = None
+
+    def beside(self, parameters: Mapping[str, Array]) -> Fluctuations:
+        """The same beside a run of order parameters (T, …), which may go where their flow does not:
+        ``reach`` (N,) are the largest sizes in it."""
+        reach = []
+        for one in self.order_parameters:
+            largest = np.abs(parameters[one.name]).max(axis=0)
+            reach += [largest[index] for index in one.entries(largest.shape)]
+        return dataclasses.replace(self, reach=np.array(reach))
 
     def deviations(self, dimension: float) -> Array:
         """Standard deviations (T, N) of the order parameters in dimension D."""
@@ -104,17 +119,32 @@ class Fluctuations(Result):
         above LARGE."""
         kinds = np.array([name.partition("_")[0] for name in self.parameter])
         sizes = np.abs(self.flow).max(axis=0)
+        sizes = sizes if self.reach is None else np.maximum(sizes, self.reach)
         scale = np.array([sizes[kinds == kind].max() for kind in kinds])
         scale[scale == 0] = 1.0
         scaled = self.covariance / np.multiply.outer(scale, scale)
         least: Array = np.maximum(np.linalg.eigvalsh(scaled)[:, -1], 0.0) / LARGE
         return least
 
+    @property
+    def least_until(self) -> Array:
+        """The least D (T,) in which linear theory holds from the start to each time."""
+        least: Array = np.maximum.accumulate(self.least_dimension)
+        return least
+
+    def linear_until(self, dimension: float) -> float:
+        """The last of the times up to which linear theory holds in dimension D; NaN if there is
+        none."""
+        known = self.time[self.least_until <= dimension]
+        return float(known[-1]) if len(known) else np.nan
+
     def linear(self, most: int = 6) -> dict[float, float]:
         """Times, so many at most and the last among them, and the least D in which linear theory
-        holds until then."""
-        least = np.maximum.accumulate(self.least_dimension)
-        places = np.unique(np.linspace(0, len(least) - 1, most).round().astype(np.int64))
+        holds until then; others than the last where that is not HUGE."""
+        least = self.least_until
+        last = np.flatnonzero(least <= HUGE)[-1:]
+        places = np.linspace(0, last[0] if len(last) else 0, most).round().astype(np.int64)
+        places = np.unique([*places, len(least) - 1])[-most:]
         return {float(self.time[i]): float(least[i]) for i in places if self.time[i] > 0}
 
     def tree(self) -> Tree:

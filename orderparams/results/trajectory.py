@@ -254,6 +254,7 @@ def read_run(file: Node, problem: Problem, status: str) -> Trajectory:
     """The run in a file, with its fluctuations and where it goes on, if these are there."""
     about = read_fluctuations(file["fluctuations"], problem) if "fluctuations" in file else None
     run = read_trajectory(file["trajectory"], problem, status)
+    about = about and about.beside(run.parameters)
     return dataclasses.replace(run, reached=read_reached(file), fluctuations=about)
 
 

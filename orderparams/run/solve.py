@@ -322,4 +322,4 @@ def with_fluctuations(
     except KeyboardInterrupt:
         return dataclasses.replace(run, status="interrupted", message="in its fluctuations")
     seconds = run.seconds + clock.monotonic() - begun
-    return dataclasses.replace(run, seconds=seconds, fluctuations=found)
+    return dataclasses.replace(run, seconds=seconds, fluctuations=found.beside(run.parameters))

@@ -316,7 +316,7 @@ def draw_panel(axes: Axes, drawn: Courses, panel: Panel) -> None:
             names = Names((number,) * count, (source.label,) + ("",) * (count - 1))
         draw_lines(axes, source.time, on_axis(values, log=drawn.log_y), names, part)
         if drawn.bands is not None and panel.parameter in drawn.results[0].order_parameters:
-            draw_bands(axes, drawn.bands, panel, drawn.request.bands, names.styles)
+            draw_bands(axes, drawn.bands, panel, drawn.request.bands, names.styles, log=drawn.log_y)
     if drawn.ends and panel.parameter is drawn.ends[0]:
         draw_events(axes, drawn, panel)
 
@@ -351,7 +351,9 @@ def draw_risk_panel(axes: Axes, drawn: Courses) -> None:
     axes.set_ylabel(label_of(drawn.sources, excess=excess))
     if drawn.bands is not None:
         below = level(drawn.sources[0], excess=excess)
-        draw_risk_band(axes, drawn.bands, drawn.request.bands, below)
+        draw_risk_band(axes, drawn.bands, drawn.request.bands, below, log=log)
+        if log:
+            ticks.upright(axes)
     if drawn.ends:
         draw_plateaus(axes, drawn.sources[0], excess=excess)
 

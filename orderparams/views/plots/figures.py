@@ -24,6 +24,7 @@ from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
 from orderparams.storage.files import check_target
 from orderparams.storage.suffixes import FIGURES, FILMS, check_suffix
+from orderparams.views.plots.bands import usual
 from orderparams.views.plots.claims import plot_evidence
 from orderparams.views.plots.courses import plot_courses
 from orderparams.views.plots.drawing import drawing
@@ -352,9 +353,11 @@ def plot_files(paths: Sequence[Path], path: Path | None = None, **settings: Any)
 
 
 def plot_file(path: Path, size: str = "") -> Figure:
-    """The figure of a result file as matplotlib is set, of its own size or of one of WIDTHS."""
-    request = Request(size=parse_size(size) if size else None, labels=(str(path),))
-    return figure_of([drawable(path)], request)
+    """The figure of a result file as matplotlib is set, of its own size or of one of WIDTHS; with
+    bands in the dimension of its simulation, where they are known."""
+    result, inches = drawable(path), parse_size(size) if size else None
+    request = Request(size=inches, labels=(str(path),), bands=usual(result))
+    return figure_of([result], request)
 
 
 def drawable(path: Path) -> Any:

@@ -26,6 +26,7 @@ from orderparams.results.validation import Validation
 from orderparams.views.plots.subject import rule_of
 from orderparams.views.reports import findings, markup
 from orderparams.views.reports.figure import Pictures
+from orderparams.views.reports.fluctuations import banded
 
 
 class Kind(NamedTuple):
@@ -95,6 +96,7 @@ def report_page(path: Path, figure: Pictures | None = None, *, stored: bool = Tr
         caption = kind.caption
         if not registry.staged(result.problem):
             caption = caption.replace(EVENTS, "")
+        caption = banded(caption, result)
         drawn = [markup.section("Figure", markup.figure(*figure, caption))]
     source = f" from {path.name}" if stored else ""
     return markup.page(

@@ -24,6 +24,7 @@ from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation
 from orderparams.views.reports.chapters import minus, sections, state
+from orderparams.views.reports.fluctuations import of_fluctuations
 from orderparams.views.reports.markup import folded, items, paragraph, section, table, terms
 from orderparams.views.story.scans import at, results
 from orderparams.views.story.stages import happened
@@ -75,6 +76,7 @@ def of_run(run: Trajectory) -> list[str]:
         *stages(run),
         section("Order parameters at the end", *state(run.order_parameters, run.state(-1))),
         *observed(run),
+        *of_fluctuations(run),
     ]
 
 
@@ -98,7 +100,8 @@ def observed(result: Trajectory | Evaluation) -> list[str]:
 def of_analysis(result: Analysis | Findings) -> list[str]:
     """A run with all that was found beside it."""
     end = state(result.order_parameters, result.trajectory.state(-1))
-    return [*sections(tell(result)), section("Order parameters at the end", *end)]
+    own = section("Order parameters at the end", *end)
+    return [*sections(tell(result)), own, *of_fluctuations(result.trajectory)]
 
 
 def of_evaluation(result: Evaluation) -> list[str]:
