@@ -52,9 +52,21 @@ def findings(file: Path) -> list[str]:
 
 
 def holding(file: Path) -> list[str]:
-    """In which dimensions the fluctuations of a run are small enough for linear theory."""
+    """In which dimensions the fluctuations of a run are small enough for linear theory, until when
+    in that of its simulation, and what comes then."""
+    from orderparams.models import registry
     from orderparams.results.files import open_group
 
-    found = open_group(file, "trajectory").fluctuations
-    least = (f"  {f'until t = {t:.4g}':<28}D >= {d:.3g}" for t, d in found.linear().items())
-    return ["linear theory of fluctuations holds", *least]
+    run = open_group(file, "trajectory")
+    found, own = run.fluctuations, run.problem.simulation.dimension
+    random = found.problem.fluctuations.start == "random"
+    lines = [f"linear theory of fluctuations{' over random starts' * random} holds"]
+    lines += [f"  {f'until t = {t:.4g}':<28}D >= {d:.3g}" for t, d in found.linear().items()]
+    until = found.linear_until(own)
+    if until == found.time[-1]:
+        return lines
+    when = f"until t = {until:.4g}" if until > found.time[0] else "at no time"
+    lines.append(f"  {f'in D = {own}':<28}{when}")
+    if found.growth_rate.max() > 0 and not registry.own_analysis(run.problem):
+        lines.append("  analyze tells whether SGD leaves a symmetric state then, and when")
+    return lines

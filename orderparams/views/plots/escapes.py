@@ -56,7 +56,7 @@ BARS = 6
 def plot_escapes(analysis: Analysis, request: Request) -> Figure:
     """A row for each escape: densities of the times, and their mean over the dimension."""
     found = (analysis.escapes or ())[:MOST_ESCAPES]
-    if not found:
+    if not found or analysis.trajectory.fluctuations is None:
         raise ConfigurationError(missing(analysis))
     rows = [Row((1.0, 1.0), HIGH, least=2.4)] * len(found)
     figure = blank(rows, request)
@@ -84,7 +84,7 @@ def plot_escapes(analysis: Analysis, request: Request) -> Figure:
 
 def missing(analysis: Analysis) -> str:
     """Why there is nothing to draw."""
-    if analysis.escapes is None:
+    if analysis.trajectory.fluctuations is None:
         return (
             "there are no laws of escape: they need the fluctuations of the run, which are not "
             "known; set fluctuations.enabled = true and analyze it"

@@ -23,7 +23,8 @@ def escapes(result: Analysis, words: Words) -> list[Chapter]:
     blocks: list[Block] = sentences(
         f"Where the flow keeps what {words.learner}s differ by, or have in common, at zero, or "
         "near to it, and fluctuations grow, SGD leaves at random times T, also in a large "
-        "dimension D. It has left where the deviation has a tenth of its length at the optimum."
+        "dimension D. It has left where the deviation has a tenth of its length at the optimum.",
+        small(result, result.escapes[0].dimension),
     )
     for escape in result.escapes:
         blocks += sentences(law(escape, result, words), formula(escape), started(escape))
@@ -32,6 +33,20 @@ def escapes(result: Analysis, words: Words) -> list[Chapter]:
         if escape.simulated is not None:
             blocks += sentences(verdict(escape, escape.simulated, result, words))
     return [Chapter("Escapes", blocks)]
+
+
+def small(result: Analysis, dimension: int) -> str:
+    """Until when mean and deviations around the flow tell where SGD is."""
+    found = result.trajectory.fluctuations
+    if found is None or found.linear_until(dimension) == found.time[-1]:
+        return ""
+    until = found.linear_until(dimension)
+    if not until > found.time[0]:
+        return f"In D = {dimension} fluctuations around the flow are large from the start."
+    return (
+        f"In D = {dimension} fluctuations around the flow are small until t = {instant(until)}; "
+        "later no mean and deviation tell where SGD is, and the law of T does."
+    )
 
 
 def who(escape: Escape, result: Analysis, words: Words) -> str:
@@ -58,10 +73,11 @@ def formula(escape: Escape) -> str:
     """The mean for any dimension, where noise decides alone and grows at one rate."""
     if not (escape.by_noise and escape.steady):
         return ""
+    tenfold = math.log(10) / (2 * escape.rate)
     return (
         f"So T has the mean (log D {'+' if escape.constant >= 0 else '-'} "
-        f"{abs(escape.constant):.4g})/{2 * escape.rate:.4g}, and the standard deviation "
-        f"{escape.scatter:.4g} in every dimension."
+        f"{abs(escape.constant):.4g})/{2 * escape.rate:.4g}, {tenfold:.4g} later in ten times the "
+        f"dimension, and the standard deviation {escape.scatter:.4g} in every dimension."
     )
 
 
