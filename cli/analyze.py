@@ -95,7 +95,7 @@ def analyze(
     if is_file(config, assignments):
         source: Path | Trajectory = Path(config)
     else:
-        source, ignored = solved_run(config, assignments, output, force=force, laws=bool(simulate))
+        source, ignored = solved_run(config, assignments, output, simulate, force=force)
         warnings += ignored
         force = True  # of an output that now has the run
 
@@ -178,12 +178,17 @@ def shown_again(config: str) -> list[str]:
 
 
 def solved_run(
-    config: str, assignments: tuple[str, ...], output: Path | None, *, force: bool, laws: bool
+    config: str,
+    assignments: tuple[str, ...],
+    output: Path | None,
+    replicas: int | None,
+    *,
+    force: bool,
 ) -> tuple[Trajectory, list[str]]:
     """The run of a configuration, where there is an output kept there at once; and warnings.
-    ``laws`` of escape are refused before where there can be none."""
-    problem, warnings = given.load(config, assignments, "analyze")
-    if laws:
+    ``replicas`` are refused before where there can be no laws of escape."""
+    problem, warnings = given.load(config, assignments, "analyze", replicas=replicas)
+    if replicas:
         from orderparams.analysis.escape_times import check_laws
 
         check_laws(problem)

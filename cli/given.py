@@ -79,15 +79,18 @@ def load(
     quiet: bool = False,
     rule: str | None = None,
     chosen: Mapping[str, object] | None = None,
+    replicas: int | None = None,
 ) -> tuple[Problem, list[str]]:
     """The problem of CONFIG, or what stands for it, and -s, and warnings, which are printed as one
     line.
 
-    ``rule`` is that of validate, and ``chosen`` the values that its options give.
+    ``rule`` is that of validate, and ``chosen`` the values that its options give; ``replicas`` are
+    those that analyze simulates.
     """
     from orderparams.config.sections import Given
     from orderparams.config.unused import ignored, ruled_out
     from orderparams.models import registry
+    from orderparams.models.unused import unsimulated
     from orderparams.sources import load
 
     problem = load(config, assignments)
@@ -98,6 +101,7 @@ def load(
         problem = dataclasses.replace(problem, training=training)
     limit = registry.limit(problem.model)
     more = ruled_out(limit, (chosen or {}).get(limit.argument))
+    more += unsimulated(problem, command, replicas)
     warnings = warned(ignored(problem, command, problem.given, more), command)
     return dataclasses.replace(problem, given=Given()), warnings
 

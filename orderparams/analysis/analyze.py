@@ -100,7 +100,7 @@ def analyze(
     with heard(progress, lambda line: line) as listener:
         if stored is not None:
             return simulated(stored, simulate, workers, listener or untold)
-        run, number, told = run_of(source, settings, replica, listener or untold)
+        run, number, told = run_of(source, settings, replica, simulate, listener or untold)
         if simulate:
             check_laws(run.problem)
         if registry.own_analysis(run.problem):

@@ -10,6 +10,7 @@ from orderparams.analysis.simulated import replica_trajectory
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed
 from orderparams.errors import ConfigurationError
+from orderparams.models.unused import unsimulated
 from orderparams.results.analysis import Analysis
 from orderparams.results.files import open_group, read_attributes
 from orderparams.results.findings import Findings
@@ -38,12 +39,13 @@ def analyzed(source: Source) -> Analysis | Findings | None:
 
 
 def run_of(
-    source: Source, settings: Settings | None, replica: int, progress: Told
+    source: Source, settings: Settings | None, replica: int, simulate: int, progress: Told
 ) -> tuple[Trajectory, int | None, Told]:
     """What a result is about, in memory or in a file; with settings, or of all else, a new run.
 
-    ``replica`` counts from 1; of a comparison those nearest to the limit are taken. Beside it
-    the replica where it is one, and the progress of what is left to do.
+    ``replica`` counts from 1; of a comparison those nearest to the limit are taken; ``simulate`` is
+    how many replicas are made later. Beside the run the replica where it is one, and the progress
+    of what is left to do.
     """
     if settings is None:
         result: object = opened(Path(cast(str, source))) if is_result(source) else source
@@ -58,7 +60,8 @@ def run_of(
             result = getattr(result, "trajectory", None)
         if isinstance(result, Trajectory):
             return result, number, progress
-    problem = heed(load(source, settings=settings), "analyze", depth=4)
+    problem = load(source, settings=settings)
+    problem = heed(problem, "analyze", unsimulated(problem, "analyze", simulate), depth=4)
     told = part(progress, 0.0, INTEGRATED, "integrating the flow")
     run = solve(problem, progress=lambda fraction, risk: told(fraction, ""))
     if run.status == "interrupted":

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from orderparams.config.unused import Unused
+from orderparams.models import registry
 
 NO_SIMULATION = Unused(("simulation",), "no SGD is run; simulate and validate run it", True)
 STEPS = (
@@ -22,6 +23,11 @@ NO_STEPS = Unused(
 NO_FLUCTUATIONS = Unused(("fluctuations",), "solve and analyze take fluctuations", True)
 OWN_REPLICAS = Unused(
     ("simulation.replicas",), "analyze has an option of its own for replicas", True
+)
+NO_REPLICAS = Unused(
+    ("simulation.seed", "simulation.backend"),
+    "no replicas are simulated beside the laws of escape; analyze --simulate N does",
+    True,
 )
 DRAWN = ("initial.dimension", "initial.seed")
 DRAWN_ANEW = Unused(
@@ -80,11 +86,20 @@ BY_COMMAND = {
 
 def by_command(problem: Any, command: str) -> tuple[Unused, ...]:
     """What a command never uses of a problem: analyze simulates escapes from symmetric states where
-    fluctuations are asked for."""
+    it has laws of them."""
+    return (OWN_REPLICAS,) if command == "analyze" and escaping(problem) else BY_COMMAND[command]
+
+
+def unsimulated(problem: Any, command: str, replicas: int | None) -> tuple[Unused, ...]:
+    """What else analyze does not use of a problem where no replicas are asked for."""
+    idle = command == "analyze" and escaping(problem) and not replicas
+    return (NO_REPLICAS,) if idle else ()
+
+
+def escaping(problem: Any) -> bool:
+    """Whether an analysis has laws of escape: where fluctuations are asked for."""
     settings = getattr(problem, "fluctuations", None)
-    if command == "analyze" and settings is not None and settings.enabled:
-        return (OWN_REPLICAS,)
-    return BY_COMMAND[command]
+    return settings is not None and settings.enabled and not registry.own_analysis(problem)
 
 
 def fluctuating(settings: Any) -> Iterator[Unused]:
