@@ -4,7 +4,7 @@ The claims C1 to C7 are those of Sagitova, Duranthon & Zdeborová, arXiv 2603.03
 on Duranthon et al., arXiv 2509.21936. I1 to I9 are about in-context regression, after He et al.,
 arXiv 2503.12734, and Chen et al., arXiv 2402.19442. X1 to X13 are what neighbours of these papers
 found, in this model: X1 to X5 about values that are learned, as in arXiv 2509.21936, or tied to
-keys (after arXiv 2410.02604). N1 to N5 are about fluctuations of SGD in a finite dimension
+keys (after arXiv 2410.02604). N1 to N6 are about fluctuations of SGD in a finite dimension
 (docs/fluctuations.md). The settings are ours. Every claim is a function without arguments, in the
 room that its entry names, whose docstring is the setting and what is checked.
 """
@@ -82,6 +82,7 @@ CLAIMS = (
     Claim("N3", "Variances are off by a/D", "fluctuations", "excess_falls"),
     Claim("N4", "Escapes scatter in every dimension", "escapes", "scatter_stays"),
     Claim("N5", "The mean is shifted by b/D", "fluctuations", "mean_is_shifted"),
+    Claim("N6", "Means need more replicas", "replica_means", "means_need_many"),
 )
 
 

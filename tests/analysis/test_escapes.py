@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import digamma, polygamma
+from views import analyses
 
 import orderparams as op
 from orderparams.analysis.escape_times import FEWEST, held, probability
@@ -86,6 +87,28 @@ def test_the_law_beside_a_start_is_non_central(k):
     np.testing.assert_allclose(expected, PROBABILITIES, atol=2e-3 if k == 1 else 5e-3)
     assert found.crossover == pytest.approx(k * NOISE / start**2)
     assert found.by_noise == (dimension < k * NOISE / start**2)
+
+
+def test_of_several_dimensions_those_count_that_grow():
+    """Beside one that grows, one that decays, both turned: the law is that of the first alone."""
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])
+    sizes = np.exp(RATE * TIME)[:, None] ** [2.0, -2.0]
+    covariance = NOISE * np.einsum("ij,tj,kj->tik", turn, sizes, turn)
+    motion = Motion(TIME, np.zeros((len(TIME), 2)), covariance, RATE * TIME)
+    found = escape_of(part(2), motion, THRESHOLD, 10**4)
+    alone = escape_of(part(1), growing(1), THRESHOLD, 10**4)
+    assert (found.multiplicity, found.steady) == (1, True)
+    assert found.noise == pytest.approx(NOISE)
+    assert found.constant == pytest.approx(alone.constant)
+    assert found.deviation == pytest.approx(alone.deviation, rel=0.01)
+    assert found.scatter == alone.scatter
+
+
+def test_students_part_along_one_of_two_directions():
+    """By symmetry the difference of two students grows along that of the teachers alone."""
+    (escape,) = analyses.leaving().escapes
+    assert (escape.multiplicity, escape.steady) == (1, True)
+    assert escape.deviation == pytest.approx(escape.scatter, rel=0.02)
 
 
 def test_where_nothing_leaves_there_is_no_law():
@@ -182,6 +205,8 @@ def test_the_story_has_the_law(found):
     text = " ".join(" ".join(screen.lines(tell(found))).split())
     (escape,) = found.escapes
     assert f"So T has the mean (log D + {escape.constant:.4g})/{2 * escape.rate:.4g}" in text
+    until = found.trajectory.fluctuations.linear_until(1000)
+    assert f"In D = 1000 fluctuations around the flow are small until t = {until:.4g}" in text
     assert "64 of 64 replicas left by the end" in text
     assert "Law and simulation agree." in text
 

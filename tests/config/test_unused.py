@@ -16,6 +16,7 @@ from orderparams.config import parse, to_table
 from orderparams.config.sections import Given, known_keys, problem_type
 from orderparams.config.unused import ignored
 from orderparams.errors import ConfigurationError, SolverError
+from orderparams.models.unused import unsimulated
 
 BASE = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0, 1.0]}},
@@ -327,6 +328,7 @@ def test_every_key_has_another_value():
     assert set(known_keys(problem_type("single-location"))) - containers == set(OTHERS)
 
 
+SIMULATION = ("dimension", "backend", "seed", "replicas")
 VALUES = {name for name, of in CONTEXTS.items() if of.get("attention.value")}
 SHARED = {"shared", "shared-explicit"}
 
@@ -393,6 +395,25 @@ def test_what_is_across_the_manifold_of_bayes_softmax_is_sampled():
     assert named["evaluate"] == named["solve"] == ["expectation.samples"]
     assert named["analyze"] == []
     assert named["optimum"] == ["expectation.tolerance"]
+
+
+@pytest.mark.parametrize(
+    ("value", "replicas", "named"),
+    [
+        ("known", 0, {"simulation.replicas", "simulation.seed", "simulation.backend"}),
+        ("known", 5, {"simulation.replicas"}),
+        ("learned", 0, {f"simulation.{key}" for key in SIMULATION}),
+    ],
+)
+def test_analyze_simulates_replicas_beside_laws_of_escape_alone(value, replicas, named):
+    """Of dimension, backend, seed and number: laws have a dimension, and no others without
+    replicas; what analyzes itself has no laws."""
+    settings = {"attention.value": value, "task.target": "scalar", "fluctuations.enabled": True}
+    problem = op.load("finite-learning-rate", {**settings, "initial": {"kind": "random"}})
+    given = Given(assigned=frozenset(f"simulation.{key}" for key in SIMULATION))
+    more = unsimulated(problem, "analyze", replicas)
+    assert set(ignored(problem, "analyze", given, more)) == named
+    assert unsimulated(problem, "solve", 0) == ()
 
 
 def test_a_stop_at_rest_counts_where_a_flow_is_integrated():

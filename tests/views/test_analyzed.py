@@ -24,7 +24,7 @@ def lines(axes):
     return {line.get_label(): line for line in axes.lines}
 
 
-@pytest.mark.parametrize("kind", ["modes", "growth", "pruning"])
+@pytest.mark.parametrize("kind", ["modes", "growth", "escapes", "pruning"])
 def test_they_are_of_an_analysis_alone(kind):
     with pytest.raises(
         ConfigurationError, match=f"{kind} is drawn of an analysis.*analyze.* makes one"

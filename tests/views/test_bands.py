@@ -7,6 +7,7 @@ import pytest
 
 import orderparams as op
 from orderparams.errors import ConfigurationError
+from orderparams.views.plots.bands import usual
 from orderparams.views.plots.figures import plot_results
 
 SETTINGS = {
@@ -48,6 +49,72 @@ def test_bands_are_two_deviations_around_the_mean(run):
     np.testing.assert_allclose(high, (middle + 2 * deviation)[1:])
 
 
+def test_on_a_logarithmic_axis_bands_are_of_sizes(run):
+    """Where an order parameter may be zero its band goes down to the end of the axis."""
+    small = run.fluctuations.flow * [1.0, 0.1, 1.0, 1.0, 1.0]
+    found, dimension = dataclasses.replace(run.fluctuations, flow=small), 100
+    near = dataclasses.replace(run, fluctuations=found)
+    overlap, risk = plot_results(near, quantity=("overlap", "risk"), bands=dimension, log="y").axes
+    mean, far = found.mean(dimension), 2 * found.deviations(dimension)
+    for head, shade in enumerate(overlap.collections):
+        low, high = edges(shade, found.time[1:]).T
+        ends = np.array([mean - far, mean + far])[:, 1:, head]
+        zero = ends.prod(axis=0) < 0
+        np.testing.assert_allclose(high, np.abs(ends).max(axis=0))
+        np.testing.assert_allclose(low[~zero], np.abs(ends).min(axis=0)[~zero])
+        assert (low[zero] < overlap.get_ylim()[0]).all()
+    assert overlap.get_ylim()[0] > 1e-3 * overlap.get_ylim()[1]
+    assert (overlap.get_yscale(), risk.get_yscale()) == ("log", "log")
+    assert (np.abs(mean) < far)[1:, :2].any(axis=0).tolist() == [False, True]
+
+
+def test_the_band_of_the_excess_risk_is_where_that_is_positive(run):
+    found, dimension = run.fluctuations, 300
+    axes = plot_results(run, quantity="risk", bands=dimension, excess=True).axes[0]
+    middle = found.risk + found.risk_shift / dimension - run.bayes_risk
+    deviation = np.sqrt(found.risk_variance / dimension)
+    (shade,) = axes.collections
+    low, high = edges(shade, found.time[1:]).T
+    np.testing.assert_allclose(high, (middle + 2 * deviation)[1:])
+    np.testing.assert_allclose(low, (middle - 2 * deviation)[1:])
+
+
+def test_bands_end_where_linear_theory_does(run):
+    """Fluctuations that grow by a hundred are small up to the time before."""
+    found = run.fluctuations
+    size = np.array([1.0, 1.0, 1.0, 100.0])[:, None, None]
+    grown = dataclasses.replace(found, covariance=size * found.covariance)
+    dimension = 2 * int(found.least_dimension.max())
+    assert found.linear_until(dimension) == found.time[-1]
+    assert grown.linear_until(dimension) == found.time[2]
+    assert np.isnan(grown.linear_until(0.0)) or grown.linear_until(0.0) == found.time[0]
+    figure = plot_results(
+        dataclasses.replace(run, fluctuations=grown), quantity=("overlap", "risk"), bands=dimension
+    )
+    for axes in figure.axes:
+        for shade in axes.collections:
+            assert shade.get_paths()[0].vertices[:, 0].max() == found.time[2]
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    words = f"SGD at D = {dimension}, mean ± 2 sd, while linear theory holds"
+    assert words in names
+
+
+def test_sizes_are_those_of_the_run_that_leaves_the_flow(run):
+    """A flow that stays at zero is no measure of what fluctuates."""
+    found = run.fluctuations
+    still = dataclasses.replace(found, flow=np.zeros_like(found.flow), reach=None)
+    beside = still.beside(run.parameters)
+    np.testing.assert_allclose(beside.least_dimension, found.least_dimension, rtol=1e-5)
+    assert not np.allclose(still.least_dimension[1:], found.least_dimension[1:], rtol=0.1)
+
+
+def test_pages_have_bands_in_the_dimension_of_the_simulation(run):
+    assert usual(run) == run.problem.simulation.dimension
+    assert usual(dataclasses.replace(run, fluctuations=None)) == 0
+    huge = dataclasses.replace(run.fluctuations, covariance=1e9 * run.fluctuations.covariance)
+    assert usual(dataclasses.replace(run, fluctuations=huge)) == 0
+
+
 def test_values_by_name_are_symmetric(run):
     found = run.fluctuations
     named = found.by_name(found.flow)
@@ -60,11 +127,11 @@ def test_bands_that_cannot_be_drawn(run):
     for results, more, told in (
         (bare, {}, "fluctuations.enabled"),
         ([run, bare], {}, "of one run"),
-        (run, {"log": "y"}, "logarithmic"),
+        (run, {"bands": 1}, "take"),
         (run, {"kind": "phase"}, "changes nothing"),
     ):
         with pytest.raises(ConfigurationError, match=told):
-            plot_results(results, bands=100, **more)
+            plot_results(results, **{"bands": 100, **more})
 
 
 def test_fluctuations_are_saved_and_drawn_with_their_run(run, tmp_path):
@@ -85,3 +152,8 @@ def test_what_the_screen_and_info_say(run, tmp_path, capsys):
     run.save(tmp_path / "run.h5")
     told = holding(tmp_path / "run.h5")
     assert f"{run.fluctuations.least_dimension.max():.3g}" in told[-1]
+    grown = dataclasses.replace(run.fluctuations, covariance=1e9 * run.fluctuations.covariance)
+    dataclasses.replace(run, fluctuations=grown).save(tmp_path / "large.h5")
+    told = holding(tmp_path / "large.h5")
+    assert f"in D = {run.problem.simulation.dimension}" in "\n".join(told)
+    assert len(told) == 1 + 1 + 1 + (run.fluctuations.growth_rate.max() > 0)

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from views.analyses import students
+from views.analyses import leaving, students
 
 import orderparams as op
 from orderparams.models import registry
@@ -99,10 +99,11 @@ def test_nor_that_of_scans_comparisons_and_claims(result_paths, name, request_):
 
 
 @pytest.mark.parametrize("width", [3.4, 7.0])
-def test_nor_that_of_portraits_growth_and_pruning(width):
+def test_nor_that_of_portraits_growth_escapes_and_pruning(width):
     with drawing():
         for kind in ("phase", "growth", "pruning"):
             check(figure_of([students()], Request(kind=kind, size=(width, None))))
+        check(figure_of([leaving()], Request(kind="escapes", size=(width, None))))
         request = Request(kind="phase", size=(width, None))
         start = {"initial": {"kind": "random", "variance": 0.01}, "attention.heads": 40}
         check(figure_of([random_run("two-stage", **start)], request))

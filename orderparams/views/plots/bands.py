@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +56,10 @@ def check_bands(results: Sequence[Any], request: Request) -> None:
             argument="bands",
         )
     if not shown(results[0].fluctuations, request.bands).any():
-        least = results[0].fluctuations.least_until[1]
+        least = math.ceil(results[0].fluctuations.least_until[1])
         raise ConfigurationError(
             f"{request.bands}: fluctuations in this dimension are too large for linear theory from "
-            f"the start; take {least:.3g} or more",
+            f"the start; take {least} or more",
             argument="bands",
         )
 
