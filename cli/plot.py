@@ -56,8 +56,8 @@ def two(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, 
 @click.option(
     "--kind",
     metavar="NAME",
-    help="Which figure: time, phase, plane, tested or weights of a run, modes, growth or pruning "
-    "of an analysis, scan, claim, innovations; left out, the one that suits the file.",
+    help="Which figure: time, phase, plane, tested or weights of a run, modes, growth, escapes or "
+    "pruning of an analysis, scan, claim, innovations; left out, the one that suits the file.",
 )
 @click.option(
     "--quantity",
@@ -133,7 +133,7 @@ def two(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, 
     type=click.IntRange(min=1),
     metavar="D",
     help="Around a run in time, where SGD in dimension D is: its mean and two standard deviations, "
-    "of a run with fluctuations.",
+    "of a run with fluctuations. Of escapes, the dimension of another law.",
 )
 @options.force
 def plot(
@@ -155,6 +155,7 @@ def plot(
       orderparams plot short.h5 long.h5 --excess --log x
       orderparams plot run.h5 --kind phase --to gif
       orderparams plot run.h5 --bands 1000
+      orderparams plot analyzed.h5 --kind escapes
       orderparams plot scan.h5 --over task.length --at attention.heads=4
     """
     from orderparams.storage.files import check_target, unused

@@ -239,7 +239,7 @@ def plot(
         order parameters; and what learns whose velocities are drawn; counted from 1.
     bands
         A dimension D: around a run in time that has fluctuations, where SGD in it is, its mean and
-        two standard deviations.
+        two standard deviations; of escapes, that of another law.
 
     Returns
     -------

@@ -44,7 +44,7 @@ class Fluctuations(Result):
     innovation_covariance Q (T−1, N, N), of the fluctuations ξ between times:
     ξ(t_{i+1}) = Φ_i ξ(t_i) + a normal number of covariance Q_i; growth_rate (T,), the largest real
     part of the eigenvalues of the flow's Jacobian; risk (T,) of the flow, of which risk_variance/D
-    is the variance and risk_shift/D the shift.
+    is the variance and risk_shift/D the shift; reach (N,), the largest sizes in the run beside.
 
     Examples
     --------

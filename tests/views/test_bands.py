@@ -1,6 +1,7 @@
 """Bands of SGD around a run. Oracle: mean and standard deviations as the fluctuations have them."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.views.plots.bands import usual
 from orderparams.views.plots.figures import plot_results
+from orderparams.views.reports.fluctuations import banded, of_fluctuations
 
 SETTINGS = {
     "training.duration": 2.0,
@@ -106,6 +108,23 @@ def test_sizes_are_those_of_the_run_that_leaves_the_flow(run):
     beside = still.beside(run.parameters)
     np.testing.assert_allclose(beside.least_dimension, found.least_dimension, rtol=1e-5)
     assert not np.allclose(still.least_dimension[1:], found.least_dimension[1:], rtol=0.1)
+
+
+def test_pages_have_the_numbers_at_the_last_time_that_holds(run):
+    """Oracle: flow, shift and deviations as the fluctuations have them."""
+    size = np.array([1.0, 1.0, 1.0, 1e3])[:, None, None]
+    grown = dataclasses.replace(run.fluctuations, covariance=size * run.fluctuations.covariance)
+    for found, index in ((run.fluctuations, 3), (grown, 2)):
+        page = "".join(of_fluctuations(dataclasses.replace(run, fluctuations=found)))
+        words = " | ".join(re.findall(">([^<>\n]+)<", page))
+        rows = np.array([found.flow[index], found.shift[index], found.deviations(1.0)[index]]).T
+        for name, row in zip(found.parameter, rows, strict=True):
+            assert " | ".join([name, *(f"{x:z.4f}".replace("-", "−") for x in row)]) in words
+        assert f"at t = {found.time[index]:.4g}, to leading order" in words
+        assert f"| {found.least_until[-1]:.3g}" in words
+    assert "are small until t = " in words
+    assert banded("Risk", run).endswith(f"SGD at D = {usual(run)}: mean and 2 standard deviations")
+    assert of_fluctuations(dataclasses.replace(run, fluctuations=None)) == []
 
 
 def test_pages_have_bands_in_the_dimension_of_the_simulation(run):

@@ -35,6 +35,7 @@ KINDS = [
     "validation",
     "evaluation",
     "claim",
+    "fluctuations",
     *SCANS,
 ]
 HOSTILE = "<script>alert('θ & co')</script>\"'<!--"
@@ -114,6 +115,14 @@ def test_a_run_is_told(files, pages, kind):
     assert f"Bayes risk | {run.bayes_risk:.6f}" in words
     assert "The run finished at t = 4." in words
     assert f"{run.overlap[-1, 1, 0]:.4f} | {run.overlap[-1, 1, 1]:.4f}" in words
+
+
+def test_fluctuations_are_told(files, pages):
+    """Of a dimension in which they are large no numbers, but from which on they are small."""
+    found, words = op.open(files["fluctuations"]).fluctuations, Page(pages["fluctuations"]).words
+    assert "In D = 100 fluctuations are large from the start." in words
+    assert "standard deviation × √D" not in words
+    assert f"{found.time[-1]:.4g} | {found.least_until[-1]:.3g}" in words
 
 
 def test_an_evaluation_is_told(files, pages):

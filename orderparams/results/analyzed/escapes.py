@@ -51,7 +51,7 @@ class Escape:
     """The law of the time T at which SGD leaves a state in which something is zero by symmetry.
 
     That is a part of the vectors along the direction called ``name``: what they have in ``common``,
-    or what they differ by. Its fluctuations have ``multiplicity`` k dimensions, each of variance
+    or what they differ by. Its fluctuations grow in ``multiplicity`` k dimensions, each of variance
     S/D, S = ``noise``·exp(2·``rate``·t); in dimension D SGD has left where their length is
     ``threshold``. ``constant`` is c in E[T] = (log D + c)/(2·rate) of escapes by noise, the
     standard deviation of which does not depend on D. Above the dimension ``crossover`` the start,

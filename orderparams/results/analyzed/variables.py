@@ -23,7 +23,7 @@ DIRECTIONS = {
 ESCAPES = {
     "name": Variable(("escape",), "the direction along which SGD leaves"),
     "common": Variable(("escape",), "1 if all do it together, 0 if they part"),
-    "multiplicity": Variable(("escape",), "dimensions k of what grows"),
+    "multiplicity": Variable(("escape",), "dimensions k that grow alike"),
     "threshold": Variable(("escape",), "length of the deviation at which SGD has left"),
     "rate": Variable(("escape",), "growth rate, S = noise * exp(2 rate t)"),
     "noise": Variable(("escape",), "D times the variance that the growth begins with"),

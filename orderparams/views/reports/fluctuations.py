@@ -28,11 +28,10 @@ def of_fluctuations(run: Trajectory) -> list[str]:
         paragraph(holds(found, dimension)),
         table(("until t", "least D"), least),
     )
-    known = np.flatnonzero(found.time <= found.linear_until(dimension))
-    return [
-        *([section("SGD in dimension D", *numbers(found, known[-1]))] if len(known) else []),
-        far,
-    ]
+    if not usual(run):
+        return [far]
+    index = int(np.flatnonzero(found.time <= found.linear_until(dimension))[-1])
+    return [section("SGD in dimension D", *numbers(found, index)), far]
 
 
 def numbers(found: Fluctuations, index: int) -> list[str]:
