@@ -12,7 +12,7 @@ from scipy.special import kolmogorov
 
 from orderparams import interruption
 from orderparams.analysis.course import Told
-from orderparams.analysis.escapes import Part, leaving, parts_of
+from orderparams.analysis.escapes import Part, guessed, leaving, parts_of
 from orderparams.errors import ConfigurationError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
@@ -30,6 +30,12 @@ FEWEST = 16
 
 OUT = 0.05
 """Part of a law that may have left at the start."""
+
+GUESS = (
+    "SGD has left otherwise before, after which linear theory does not hold; raise "
+    "simulation.dimension"
+)
+"""Why a law may be none."""
 
 LEFT_OUT = 0.3
 """Factors of e by which linear theory may be off where it ends: T_nl times the growth rate."""
@@ -75,14 +81,19 @@ def with_replicas(
     known = {
         (part.direction, part.common): part for part in parts_of(directions, overlaps.shape[2])
     }
-    return tuple(
-        one.with_simulated(held(one, known[one.name, one.common], run.time, overlaps))
-        for one in escapes
-    )
+    assert run.fluctuations is not None
+    found = []
+    for one in escapes:
+        part, doubted = known[one.name, one.common], guessed(one, escapes, run.fluctuations)
+        simulated = held(one, part, run.time, overlaps, doubted=doubted)
+        found.append(one.with_simulated(simulated))
+    return tuple(found)
 
 
-def held(escape: Escape, part: Part, time: Array, overlaps: Array) -> Escaped:
-    """Replicas with overlaps (R, T, n, d) against the law of an escape."""
+def held(
+    escape: Escape, part: Part, time: Array, overlaps: Array, *, doubted: bool = False
+) -> Escaped:
+    """Replicas with overlaps (R, T, n, d) against the law of an escape, ``doubted`` or not."""
     measured = leaving(time, np.linalg.norm(part.of(overlaps), axis=2), escape.threshold)
     found = measured[np.isfinite(measured)]
     law = escape.quantile
@@ -101,7 +112,7 @@ def held(escape: Escape, part: Part, time: Array, overlaps: Array) -> Escaped:
         shifted_pvalue=probability(measured - shift, law, time[-1] - max(shift, 0.0)),
         verdict="",
     )
-    doubt = doubt_of(escape, result, float(shift), float(time[0]))
+    doubt = doubt_of(escape, result, float(shift), float(time[0])) or GUESS * doubted
     agree = result.pvalue >= FALSE_ALARM
     verdict = "inconclusive" if doubt else "agree" if agree else "disagree"
     return dataclasses.replace(result, verdict=verdict, doubt=doubt)

@@ -8,7 +8,7 @@ it did, so that P(T < t) = P(|v(t)| > δ). With a part μ of the flow's own it i
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,6 +157,12 @@ def escape_of(part: Part, motion: Motion, threshold: float, dimension: int) -> E
 def heard(escape: Escape) -> bool:
     """Whether noise is heard of beside the start, in the dimension of the law."""
     return escape.crossover >= escape.dimension / HEARD
+
+
+def guessed(escape: Escape, escapes: Sequence[Escape], found: Fluctuations) -> bool:
+    """Whether SGD has left otherwise before, so that linear theory holds no more at the mean time
+    of an escape."""
+    return escape is not escapes[0] and escape.mean > found.linear_until(escape.dimension)
 
 
 def law_of(

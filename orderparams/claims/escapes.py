@@ -11,6 +11,7 @@ from orderparams.analysis.escapes import escape_of, leaving, motion_of, parts_of
 from orderparams.models.interface import model_of
 from orderparams.models.vectors.geometry import geometry_of
 from orderparams.results.evidence import Evidence, Panel, above, close
+from orderparams.results.validation import at_value
 
 Array = NDArray[np.float64]
 
@@ -19,6 +20,10 @@ REPLICAS = {1000: 400, 4000: 400, 16000: 200}
 
 THRESHOLD = 0.2
 """Length of what the heads differ by, divided by √2, at which they have parted."""
+
+ERROR = 1.5**0.5
+"""Relative standard error of the standard deviation of one time: the logarithm of the square of a
+normal number has the kurtosis 7."""
 
 SETTINGS = {
     "task.signal.strengths": [16.0],
@@ -47,8 +52,7 @@ def scatter_stays() -> Evidence:
     for i, (dimension, count) in enumerate(REPLICAS.items()):
         law = escape_of(part, motion, THRESHOLD, dimension)
         assert law is not None
-        settings = {"simulation.dimension": dimension, "simulation.replicas": count}
-        problem = op.load(run.problem, settings)
+        problem = at_value(op.load(run.problem, {"simulation.replicas": count}), dimension)
         records = model_of(problem).simulator(problem, run.time).run()
         length = np.linalg.norm(part.of(geometry.positions(records.parameters)), axis=2)
         times = leaving(run.time, length, THRESHOLD)
@@ -86,7 +90,12 @@ def scatter_stays() -> Evidence:
             "dimension D",
             dimensions,
             "2λ · standard deviation of T",
-            {"SGD": scatters, "law": np.full(len(dimensions), 2.221)},
+            {
+                "SGD": scatters,
+                "law": np.full(len(dimensions), 2.221),
+                "+ 2 errors": 2.221 * (1 + 2 * ERROR / weights**0.5),
+                "− 2 errors": 2.221 * (1 - 2 * ERROR / weights**0.5),
+            },
             ("log", "linear"),
         ),
     )

@@ -15,6 +15,7 @@ from orderparams.analysis.escapes import (
     Motion,
     Part,
     escape_of,
+    guessed,
     heard,
     law,
     leaving,
@@ -189,8 +190,24 @@ def test_a_law_of_another_noise_disagrees(found):
     few = held(escape, one, time, overlaps[: FEWEST - 1])
     assert few.verdict == "inconclusive"
     assert f"{FEWEST} are needed" in few.doubt
+    guess = held(late, one, time, overlaps, doubted=True)
+    assert (guess.verdict, "otherwise" in guess.doubt) == ("inconclusive", True)
     early = dataclasses.replace(escape, quantile=np.zeros(len(PROBABILITIES)))
     assert "beyond the threshold" in held(early, one, time, overlaps).doubt
+
+
+def test_later_escapes_are_guesses_where_fluctuations_are_large(found):
+    (escape,) = found.escapes
+    known = found.trajectory.fluctuations
+    until = known.linear_until(1000)
+    early, late = (dataclasses.replace(escape, mean=until + shift) for shift in (-0.1, 0.1))
+    assert [guessed(one, (escape, early, late), known) for one in (escape, early, late)] == [
+        False,
+        False,
+        True,
+    ]
+    text = screen.lines(tell(dataclasses.replace(found, escapes=(escape, late))))
+    assert " ".join(" ".join(text).split()).count("this law is a guess") == 1
 
 
 def test_files_tell_the_same(found, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from orderparams.analysis.escapes import guessed
 from orderparams.views.story.blocks import Block, Chapter, Table, sentences
 from orderparams.views.story.words import Words, along, instant
 
@@ -27,7 +28,9 @@ def escapes(result: Analysis, words: Words) -> list[Chapter]:
         small(result, result.escapes[0].dimension),
     )
     for escape in result.escapes:
-        blocks += sentences(law(escape, result, words), formula(escape), started(escape))
+        blocks += sentences(
+            law(escape, result, words), formula(escape), started(escape), doubted(escape, result)
+        )
     blocks.append(table(result.escapes, result, words))
     for escape in result.escapes:
         if escape.simulated is not None:
@@ -45,7 +48,7 @@ def small(result: Analysis, dimension: int) -> str:
         return f"In D = {dimension} fluctuations around the flow are large from the start."
     return (
         f"In D = {dimension} fluctuations around the flow are small until t = {instant(until)}; "
-        "later no mean and deviation tell where SGD is, and the law of T does."
+        "later no mean and deviation tell where SGD is, and the law of the first T does."
     )
 
 
@@ -88,6 +91,16 @@ def started(escape: Escape) -> str:
     return (
         f"Noise decides below D = {escape.crossover:.3g}; above, the start, which is not quite "
         "symmetric."
+    )
+
+
+def doubted(escape: Escape, result: Analysis) -> str:
+    """Where linear theory does not hold any more by then, for others."""
+    found = result.trajectory.fluctuations
+    if found is None or not guessed(escape, result.escapes or (), found):
+        return ""
+    return (
+        "By then fluctuations are large, since SGD has left otherwise before: this law is a guess."
     )
 
 
