@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from orderparams.results.fluctuations import Fluctuations
@@ -36,7 +38,8 @@ def of_fluctuations(run: Trajectory) -> list[str]:
 
 def numbers(found: Fluctuations, index: int) -> list[str]:
     """Flow, shift and standard deviations at a time."""
-    start = STARTS[found.problem.fluctuations.start]
+    problem: Any = found.problem
+    start = STARTS[problem.fluctuations.start]
     about = (
         f"Where SGD in dimension D is at t = {found.time[index]:.4g}, to leading order, {start}: "
         "the mean is the flow plus the shift / D, and the standard deviation has a factor 1 / √D."
