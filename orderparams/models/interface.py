@@ -9,9 +9,9 @@ figures and exports learn names, axes and symbols from the table, and know no mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -124,8 +124,22 @@ class Local:
     curvature: Callable[[Array], Array]
 
 
+class View(NamedTuple):
+    """Order parameters at a state of the flow, M entries of them, as functions of N coordinates.
+
+    Their derivatives ``slope`` (M, N); ``bent`` takes a covariance S (N, N) to ½ Σ S_ij ∂_i∂_j of
+    them, (M,). Of those that are ``free`` (M,) the others are functions; ``moving`` (M,) are the
+    free ones but for those that SGD leaves as they are.
+    """
+
+    slope: Array
+    bent: Callable[[Array], Array]
+    free: NDArray[np.bool_]
+    moving: NDArray[np.bool_]
+
+
 class Noise(Protocol):
-    """The fluctuations of SGD around a flow, in coordinates in which order parameters are linear.
+    """The fluctuations of SGD around a flow, in coordinates that order parameters are functions of.
 
     Some may stand for what is zero in the flow, and no order parameter.
     """
@@ -145,12 +159,8 @@ class Noise(Protocol):
         """D times the covariance of starts (N, N)."""
         ...
 
-    def position(self, y: Array) -> Array:
-        """The coordinates at y of the flow (N,)."""
-        ...
-
-    def shown(self, parameters: Iterable[OrderParameter]) -> Array:
-        """The linear map (M, N) to the entries of order parameters, in their order."""
+    def view(self, parameters: Sequence[OrderParameter], y: Array) -> View:
+        """The entries of order parameters, in their order, at y of the flow."""
         ...
 
     def at(self, t: float, y: Array, pulse: Callable[[], None]) -> Local:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +102,25 @@ class OrderParameter:
         leading = values.shape[: values.ndim - len(self.axes)]
         lines = values.shape[len(leading)] if self.axes else 1
         return values.reshape(*leading, lines, -1)
+
+
+def listed(
+    parameters: Iterable[OrderParameter], state: Mapping[str, Array]
+) -> list[tuple[OrderParameter, tuple[int, ...]]]:
+    """All entries of some order parameters (…, own axes), each of a symmetric matrix once."""
+    found = []
+    for one in parameters:
+        shape = state[one.name].shape
+        found += [(one, index) for index in one.entries(shape[len(shape) - len(one.axes) :])]
+    return found
+
+
+def packed(parameters: Iterable[OrderParameter], state: Mapping[str, Array]) -> Array:
+    """The same as an array (…, M)."""
+    import numpy as np
+
+    entries = [state[one.name][..., *index] for one, index in listed(parameters, state)]
+    return np.stack(entries, axis=-1)
 
 
 @dataclass(frozen=True)

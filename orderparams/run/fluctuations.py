@@ -25,6 +25,7 @@ from scipy.interpolate import CubicSpline
 from orderparams import memory
 from orderparams.models import registry
 from orderparams.models.interface import Flow, Fluctuating, Local, Noise, model_of
+from orderparams.models.parameters import listed, packed
 from orderparams.models.schedule import Schedule, schedule_of
 from orderparams.processors import threads
 from orderparams.results.fluctuations import Fluctuations
@@ -223,34 +224,42 @@ def shown(
     """What was found, of the order parameters."""
     parameters = registry.configuration(problem.model).order_parameters(problem)
     states = [path(t) for t in times]
-    first = flow.state(states[0])
-    view = noise.shown(parameters)
-    back = np.linalg.pinv(view)
+    views = [noise.view(parameters, y) for y in states]
+    slope, free, moving = np.array([view.slope for view in views]), views[0].free, views[0].moving
     place = np.searchsorted(linear.grid, times)
-    covariance, shift = linear.covariance[place], linear.shift[place]
+    covariance = linear.covariance[place]
+    shift = np.array(
+        [
+            view.slope @ b + view.bent(s)
+            for view, b, s in zip(views, linear.shift[place], covariance, strict=True)
+        ]
+    )
     flows, noises = joined(linear, times)
+    across = np.zeros((len(flows), len(free), len(free)))
+    across[:, :, free] = slope[1:] @ flows @ np.linalg.pinv(slope[:-1, free])
     growth, variance, moved = np.empty((3, len(times)))
     for one in segments:
         own = one.within(times)
         gradients = one.spline([found.gradient for found in one.found])(times[own])
-        jacobians = view @ one.jacobian(times[own]) @ back
+        own_slope = slope[own][:, moving]
+        jacobians = own_slope @ one.jacobian(times[own]) @ np.linalg.pinv(own_slope)
         growth[own] = np.linalg.eigvals(jacobians).real.max(axis=1)
         variance[own] = np.einsum("ti,tij,tj->t", gradients, covariance[own], gradients)
-        moved[own] = (gradients * shift[own]).sum(1) + one.spline(one.bent[:, -1])(times[own])
+        moved[own] = (gradients * linear.shift[place][own]).sum(1)
+        moved[own] += one.spline(one.bent[:, -1])(times[own])
+    seen = [flow.state(y) for y in states]
     known = 1.0 if problem.fluctuations.shifted else np.nan
     return Fluctuations(
         problem=problem,
-        parameter=np.array(
-            [one.label(index) for one in parameters for index in one.entries(first[one.name].shape)]
-        ),
+        parameter=np.array([one.label(index) for one, index in listed(parameters, seen[0])]),
         time=times,
-        flow=np.array([view @ noise.position(y) for y in states]),
-        covariance=symmetric(view @ covariance @ view.T),
-        shift=known * (shift @ view.T),
-        propagator=view @ flows @ back,
-        innovation_covariance=symmetric(view @ noises @ view.T),
+        flow=np.array([packed(parameters, state) for state in seen]),
+        covariance=symmetric(slope @ covariance @ np.swapaxes(slope, 1, 2)),
+        shift=known * shift,
+        propagator=across,
+        innovation_covariance=symmetric(slope[1:] @ noises @ np.swapaxes(slope[1:], 1, 2)),
         growth_rate=growth,
-        risk=np.array([flow.risk(flow.state(y)) for y in states]),
+        risk=np.array([flow.risk(state) for state in seen]),
         risk_variance=variance,
         risk_shift=known * moved,
     )

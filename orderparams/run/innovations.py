@@ -94,11 +94,7 @@ def innovations(
     most = limit_of_dof(dimension) / (len(x) * x.shape[2])
     steps = schedule_of(problem).elapsed(time) * dimension / problem.training.effective_rate
     ends = stops(steps, max(1, min(MOST, int(most))))
-    labels = [
-        one.label(index)
-        for one in restarts.parameters
-        for index in one.entries(parameters[one.name].shape[2:])
-    ]
+    labels = restarts.labels
     scale = sizes(x, labels)
     found: list[Whitened] = []
     hidden = [restarts.start] * len(x)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from orderparams.errors import ConfigurationError, SolverError, with_way
 from orderparams.models import registry
 from orderparams.models.interface import Flow, Fluctuating, State, model_of
+from orderparams.models.parameters import listed, packed
 from orderparams.models.schedule import schedule_of
 from orderparams.results.trajectory import Reached
 from orderparams.run.fluctuations import linearised, noise_of
@@ -104,21 +105,25 @@ class Restarts:
         self.noise = noise_of(self.problem, self.flow, 2)
         known = registry.configuration(problem.model).order_parameters(self.problem)
         self.parameters = tuple(one for one in known if one.name in state)
-        self.view = self.noise.shown(self.parameters)
-        self.unseen = ~self.view.any(axis=0)
+        view = self.noise.view(self.parameters, self.flow.initial_state)
+        self.moving = view.moving
+        self.unseen = ~view.slope.any(axis=0)
         self.schedule = schedule_of(problem)
         self.start = np.zeros((self.noise.size, self.noise.size))
         if self.unseen.any() and problem.fluctuations.start == "random":
             self.start = noise_of(problem, model.flow(problem), 2).spread
 
     def packed(self, state: State) -> Array:
-        """All entries of the order parameters, in the order of their table, (…, n)."""
-        entries = []
-        for one in self.parameters:
-            values = state[one.name]
-            leading = values.ndim - len(one.axes)
-            entries += [values[..., *index] for index in one.entries(values.shape[leading:])]
-        return np.stack(entries, axis=-1)
+        """The entries of the order parameters that SGD moves, and that are no functions of others,
+        in the order of their table, (…, n)."""
+        return packed(self.parameters, state)[..., self.moving]
+
+    @property
+    def labels(self) -> list[str]:
+        """What they are called."""
+        entries = listed(self.parameters, self.flow.state(self.flow.initial_state))
+        chosen = zip(entries, self.moving, strict=True)
+        return [one.label(index) for (one, index), moves in chosen if moves]
 
     def path(self, flow: Flow, state: State, begin: float, end: float) -> Path:
         """A flow from a state at a time to another."""
@@ -155,16 +160,18 @@ class Restarts:
         segments, linear = linearised(
             self.problem, self.noise, path, knots, times, start, self.pulse
         )
-        back = np.linalg.pinv(self.view)
+        view = self.noise.view(self.parameters, path(end))
+        slope, bent = view.slope[self.moving], view.bent(linear.covariance[-1])[self.moving]
+        back = np.linalg.pinv(slope)
         rates = [
-            np.linalg.eigvals(self.view @ local.jacobian @ back).real.max()
+            np.linalg.eigvals(slope @ local.jacobian @ back).real.max()
             for segment in segments
             for local in segment.found
         ]
-        covariance = self.view @ linear.covariance[-1] @ self.view.T
+        covariance = slope @ linear.covariance[-1] @ slope.T
         return Spread(
             0.5 * (covariance + covariance.T),
-            self.view @ linear.shift[-1],
+            slope @ linear.shift[-1] + bent,
             float(max(rates)),
             linear.covariance[-1],
             (end - begin) ** 2 * self.error(path.states[0]),

@@ -328,23 +328,6 @@ def check_served(problem: Problem) -> Found:
     if attention.value != "known" and TABLE[attention.activation].module:
         why = f"with attention.value = {attention.value!r} they are known of softmax alone"
         yield unserved(f"attention.activation = {attention.activation!r}", why)
-    if attention.value != "known" and problem.training.momentum:
-        yield unserved(
-            "training.momentum", f"not derived with attention.value = {attention.value!r}"
-        )
-    if attention.value != "known" and problem.training.repulsion is not None:
-        yield unserved(
-            "training.repulsion", f"not derived with attention.value = {attention.value!r}"
-        )
-    if attention.head_weights == "importance":
-        why = "importances have a fixed sum, and scatter in fewer directions than there are"
-        yield unserved("attention.head_weights = 'importance'", why)
-    if attention.sharing is not None:
-        why = "overlaps of heads are products of mixing and bases"
-        yield unserved("attention.keys = 'shared'", why)
-    if problem.task.signal_noise != 1:
-        why = "all tokens are taken to have the variance 1"
-        yield unserved(f"task.signal_noise = {problem.task.signal_noise:g}", why)
-    if problem.task.feature_correlation is not None:
-        why = "hidden directions are taken to be orthogonal"
-        yield unserved("task.feature_correlation", why)
+    if attention.head_weights == "importance" and problem.training.momentum:
+        why = "importances have no momentum of their own, but that of head weights"
+        yield unserved("training.momentum", why)

@@ -49,7 +49,8 @@ class CurvedAttention(Attention):
             "logit_slope": weights * center,
             "intercept": weights * total,
         }
-        return Response(gradient, np.zeros(fields.shape[:2]), numbers, loss)
+        still = np.zeros(fields.shape[:2])
+        return Response(gradient, still, self.scored(weights, numbers), loss)
 
     def shared(self, fields: Array, bias: Array, present: NDArray[np.bool_]) -> Shares:
         """What heads make of fields (N, H, L), of which some are present."""

@@ -27,7 +27,7 @@ from orderparams.models.single_location.importance import (
 )
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import LINE, MORE, Heads, Setup, key_of
-from orderparams.models.vectors.flow import Gradient, Rule, VectorFlow
+from orderparams.models.vectors.flow import Gradient, Parts, Rule, VectorFlow
 from orderparams.models.vectors.geometry import Vectors
 from orderparams.models.vectors.repulsion import repulsion_of
 
@@ -274,8 +274,22 @@ class Flow(VectorFlow):
         still = dict.fromkeys(("bias", "head_weight"), np.zeros(self.heads))
         if self.norm_bias:
             still["bias"] = -0.5 * np.diag(found["self_overlap"])
-        if self.importance.total:
-            p = self.importances(self.vectors(y).numbers)
-            moved = found["importance"][: len(p)]
-            found = {**found, "importance": p * (moved - p @ moved)}
         return {**still, **found}
+
+    @property
+    def curved(self) -> bool:
+        """Importances are functions of their scores."""
+        return bool(self.importance.total)
+
+    def moved(self, here: Parts, change: Parts) -> State:
+        """See :class:`VectorFlow`; importances, not their scores."""
+        found = super().moved(here, change)
+        if not self.importance.total:
+            return found
+        p = self.importances(here.numbers)
+        moved = found["importance"][: len(p)]
+        return {**found, "importance": p * (moved - p @ moved)}
+
+    def follows(self, name: str, index: tuple[int, ...]) -> bool:
+        """The last importance is one."""
+        return name == "importance" and index == (self.heads - 1,)

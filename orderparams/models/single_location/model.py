@@ -41,6 +41,7 @@ from orderparams.models.single_location.shared.bases import build_shared, heads_
 from orderparams.models.single_location.shared.chapters import chapters as span_chapters
 from orderparams.models.single_location.shared.flow import SharedFlow
 from orderparams.models.single_location.shared.geometry import SharedGeometry
+from orderparams.models.single_location.shared.responses import SharedAttention
 from orderparams.models.single_location.shared.sgd import shared_replicas
 from orderparams.models.single_location.values.chapters import chapters
 from orderparams.models.single_location.values.flow import (
@@ -144,7 +145,9 @@ def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:
         expectation = dataclasses.replace(problem.expectation, tolerance=GENTLE)
         gentle = flow_without_inertia(dataclasses.replace(problem, expectation=expectation))
     kind = Attention if setup.activation.curve is None else CurvedAttention
-    responder = kind(setup.task, setup.activation, own.norm_bias)
+    if isinstance(own, SharedFlow):
+        kind = SharedAttention
+    responder = kind(setup.task, setup.activation, own.norm_bias, own.importance)
     return VectorNoise(problem, own, gentle, responder, workers)
 
 

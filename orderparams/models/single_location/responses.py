@@ -16,6 +16,7 @@ from orderparams.errors import ConfigurationError
 from orderparams.expectations.sampling.nodes import allot, square_roots
 from orderparams.models.single_location.attention import Activation
 from orderparams.models.single_location.examples import shares_of
+from orderparams.models.single_location.importance import Importance, scores
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.task import Task
 from orderparams.models.vectors.fluctuations.responses import Response, Sequences
@@ -30,12 +31,13 @@ class Attention:
     :class:`~orderparams.models.vectors.fluctuations.responses.Responder`.
 
     The hidden directions are the k* and, for the scalar target, v*, which alone is read.
-    ``norm_bias``: β_h = −|k_h|²/2D, differentiated through.
+    ``norm_bias``: β_h = −|k_h|²/2D, differentiated through. Of importances the scores learn.
     """
 
     task: Task
     activation: Activation
     norm_bias: bool
+    importance: Importance
 
     @property
     def scalar(self) -> bool:
@@ -75,7 +77,8 @@ class Attention:
         shift[:, 0, :features] = theta
         mass = mass * share
         marks = {"label_noise": self.task.noise * normals[:, -1]} if self.scalar else {}
-        return Sequences(mass / mass.sum(), self.task.lengths[which], shift, marks)
+        mass /= mass.sum()
+        return Sequences(mass, self.task.lengths[which], shift, marks, self.task.signal_noise)
 
     def check_enough(self, count: int) -> None:
         """:class:`ConfigurationError` if so many sequences cannot have all components and lengths
@@ -106,12 +109,24 @@ class Attention:
             gradient *= weights[:, None]
         total = gradient.sum(2)
         radial = total if self.norm_bias else np.zeros_like(total)
-        return Response(gradient, radial, {"bias": total, "head_weight": by_weights}, loss)
+        numbers = {"bias": total, "head_weight": by_weights}
+        return Response(gradient, radial, self.scored(weights, numbers), loss)
+
+    def scored(self, head_weights: Array, numbers: dict[str, Array]) -> dict[str, Array]:
+        """With what importances have for ∂loss/∂π (N, H), from ∂loss/∂u among the numbers."""
+        total, penalty, _ = self.importance
+        if not total:
+            return numbers
+        p = head_weights / total
+        pull = total * numbers["head_weight"] - penalty * (1.0 + scores(p))
+        return {**numbers, "importance": p * (pull - (pull @ p)[:, None])}
 
     def judged(self, residual: Array, read: Array, drawn: Sequences) -> tuple[Array, Array]:
         """The loss (N,) and ∂loss/∂a_ℓ (N, L), from r_ℓ (N, L) and the fields that are read."""
         if not self.scalar:
-            return (residual**2).sum(1), 2.0 * residual
+            upstream = 2.0 * residual
+            upstream[:, 0] *= self.task.signal_variance
+            return 0.5 * (residual * upstream).sum(1), upstream
         values = read[:, 0]
         error = (residual * values).sum(1) - drawn.marks["label_noise"]
         return error**2, 2.0 * error[:, None] * values

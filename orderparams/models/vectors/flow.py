@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,15 @@ class Rule:
         """λI + 2Γ_R (n, n), by which vectors K move by −(λ + 2Γ_R)K whatever the sequences are."""
         total: Array = self.weight_decay * np.eye(vectors.count) + 2 * self.repelling(vectors)
         return total
+
+
+class Parts(NamedTuple):
+    """Overlaps m (n, d), self-overlaps q (n, n) and learned numbers of n vectors, or changes of
+    these."""
+
+    overlap: Array
+    self_overlap: Array
+    numbers: Mapping[str, Array]
 
 
 NOTING = threading.Lock()
@@ -216,9 +226,23 @@ class VectorFlow:
         overlap = self.measured(state["overlap"])
         return {"overlap": overlap, "self_overlap": state["self_overlap"]}
 
-    def blocks(self, overlap: Array, square: Array, numbers: Mapping[str, Array]) -> State:
-        """The order parameters that m, q and learned numbers are, which are linear in them."""
+    @property
+    def curved(self) -> bool:
+        """Whether order parameters are other functions of m, q and learned numbers than linear."""
+        return False
+
+    def moved(self, here: Parts, change: Parts) -> State:
+        """How order parameters change with m, q and learned numbers that are ``here``."""
+        overlap, square, numbers = change
         return {"overlap": self.measured(overlap), "self_overlap": square, **numbers}
+
+    def follows(self, name: str, index: tuple[int, ...]) -> bool:
+        """Whether an entry of an order parameter is a function of others."""
+        return False
+
+    def rests(self, name: str, index: tuple[int, ...]) -> bool:
+        """Whether no sequence moves it: a length on a sphere."""
+        return self.rule.sphere and name.endswith("self_overlap") and index[0] == index[1]
 
     def measured(self, overlap: Array) -> Array:
         """The order parameter "overlap" of an overlap m (n, d), or of its time derivative."""
@@ -402,4 +426,5 @@ class VectorFlow:
         overlap, drift, numbers = self.rates(vectors, residual, gradient)
         half = overlap @ vectors.overlap.T
         half = half + 0.5 * drift if self.rule.stochastic else half + drift @ residual.T
-        return {"overlap": self.measured(overlap), "self_overlap": half + half.T, **numbers}
+        here = Parts(vectors.overlap, vectors.self_overlap, vectors.numbers)
+        return self.moved(here, Parts(overlap, half + half.T, numbers))

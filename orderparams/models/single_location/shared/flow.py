@@ -21,7 +21,7 @@ from orderparams.models.interface import Evaluation, State
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.setup import Heads, Setup
 from orderparams.models.single_location.shared.bases import BaseKeys
-from orderparams.models.vectors.flow import Gradient
+from orderparams.models.vectors.flow import Gradient, Parts
 from orderparams.models.vectors.geometry import Vectors, equal_vectors, residual_factor
 
 Array = NDArray[np.float64]
@@ -125,23 +125,29 @@ class SharedFlow(Flow):
         assert isinstance(vectors, BaseKeys)
         return pulled(vectors, super()._expectations(vectors, covariance))
 
-    def velocity(self, y: Array, gradient: Gradient) -> State:
-        """Those of heads, which follow, and of bases; none is zero where numbers rest."""
-        bases, found = self.vectors(y), dict(super().velocity(y, gradient))
-        assert isinstance(bases, BaseKeys)
-        mixing, overlap, q = bases.mixing, bases.overlap, bases.self_overlap
+    @property
+    def curved(self) -> bool:
+        """Overlaps of heads are products with a mixing that is learned."""
+        return "mixing" in self.rule.rates or super().curved
+
+    def moved(self, here: Parts, change: Parts) -> State:
+        """Those of heads, which follow, and of bases."""
+        found = super().moved(here, change)
+        mixing, overlap, q = here.numbers["mixing"], here.overlap, here.self_overlap
         motion, spread = found["overlap"], found["self_overlap"]
         turned = found.get("mixing", np.zeros_like(mixing))
         half = turned @ q @ mixing.T
-        of_heads = mixing @ spread @ mixing.T + half + half.T
         own = {
             "overlap": mixing @ motion + turned @ overlap,
-            "self_overlap": of_heads,
+            "self_overlap": mixing @ spread @ mixing.T + half + half.T,
             "base_overlap": motion,
             "base_self_overlap": spread,
         }
-        still = {"bias": -0.5 * np.diag(of_heads)} if self.norm_bias else {}
-        return {**found, **own, **still}
+        return {**found, **own}
+
+    def follows(self, name: str, index: tuple[int, ...]) -> bool:
+        """Overlaps of heads are functions of those of bases."""
+        return name in ("overlap", "self_overlap") or super().follows(name, index)
 
     def evaluate(self, y: Array) -> Evaluation:
         """Risk, gradient and velocity at y; gradient and V of heads as of free keys."""

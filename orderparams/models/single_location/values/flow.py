@@ -30,7 +30,7 @@ from orderparams.models.single_location.values.heads import (
     build_values,
     residual_of,
 )
-from orderparams.models.vectors.flow import Gradient
+from orderparams.models.vectors.flow import Gradient, Parts
 from orderparams.models.vectors.geometry import Vectors, equal_vectors
 
 Array = NDArray[np.float64]
@@ -123,10 +123,12 @@ class ValueFlow(Flow):
         """Those that are overlaps."""
         return self.names.split(self.measured(vectors.overlap), vectors.self_overlap)
 
-    def blocks(self, overlap: Array, square: Array, numbers: Mapping[str, Array]) -> State:
-        """The same of stacked rows."""
+    def moved(self, here: Parts, change: Parts) -> State:
+        """See :class:`VectorFlow`; the numbers are those of heads (H,)."""
+        overlap, square, _ = change
+        numbers = super().moved(here, change)
         named = self.names.split(self.measured(overlap), square)
-        return {**named, **{name: of[: self.heads] for name, of in numbers.items()}}
+        return {**{name: numbers[name][: self.heads] for name in change.numbers}, **named}
 
     def shown(self, numbers: Mapping[str, Array]) -> dict[str, Array]:
         """Those of heads (H,)."""
@@ -200,15 +202,6 @@ class ValueFlow(Flow):
             covariance=None if noise is None else row * noise * self.metric,
         )
         return super().rates(vectors, residual, scaled, *when)
-
-    def velocity(self, y: Array, gradient: Gradient) -> State:
-        """Those of the order parameters; none is zero where bias and head weights rest."""
-        found = super().velocity(y, gradient)
-        names = {"bias", "head_weight", *self.rule.rates}
-        numbers = {name: found[name][: self.heads] for name in names}
-        if self.norm_bias:
-            numbers["bias"] = -0.5 * np.diag(found["self_overlap"])[: self.heads]
-        return {**numbers, **self.names.split(found["overlap"], found["self_overlap"])}
 
     def evaluate(self, y: Array) -> Evaluation:
         """Risk, gradient and velocity at y; V of the stacked rows where SGD has noise."""

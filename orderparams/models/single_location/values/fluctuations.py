@@ -34,8 +34,7 @@ class ValueNoise(VectorNoise):
     def odd(self) -> NDArray[np.bool_]:
         """The coordinates (N,) that are crosses around a flow on the manifold."""
         overlap, square = ((~kept).astype(float) for kept in self.flow.names.kept)
-        still = dict.fromkeys(self.seen.rates, np.zeros(self.seen.count))
-        return self.seen.pack(overlap, square, still) > 0
+        return self.seen.pack(overlap, square, self.seen.still) > 0
 
     def at(self, t: float, y: Array, pulse: Callable[[], None]) -> Local:
         """See :class:`VectorNoise`; what the symmetry makes zero is zero."""
@@ -76,6 +75,7 @@ def noise_of_values(problem: Problem, own: ValueFlow, workers: int) -> ValueNois
         own.setup.task,
         own.setup.activation,
         own.norm_bias,
+        own.importance,
         training.value_rate,
         training.weight_decay,
     )

@@ -49,11 +49,12 @@ class ValuedAttention(Attention):
             gradient = by_keys + by_values
         else:
             gradient = np.concatenate([by_keys, self.value_rate * by_values], axis=1)
-        numbers, radial = np.zeros((2, *gradient.shape[:2])), np.zeros(gradient.shape[:2])
-        numbers[0, :, :heads] = by_keys.sum(2)
-        if not joint:
-            numbers[1, :, :heads] = 2.0 * error[:, None] * averages
+        by_bias, radial = by_keys.sum(2), np.zeros(gradient.shape[:2])
+        by_weights = np.zeros_like(averages) if joint else 2.0 * error[:, None] * averages
+        numbers = self.scored(weights, {"bias": by_bias, "head_weight": by_weights})
         if self.norm_bias:
-            radial[:, :heads] = numbers[0, :, :heads]
+            radial[:, :heads] = by_bias
         radial[:, heads:] = (1.0 - self.value_rate) * self.weight_decay
-        return Response(gradient, radial, {"bias": numbers[0], "head_weight": numbers[1]}, error**2)
+        rest = ((0, 0), (0, len(vectors.overlap) - heads))
+        filled = {name: np.pad(of, rest) for name, of in numbers.items()}
+        return Response(gradient, radial, filled, error**2)

@@ -6,6 +6,8 @@ nodes
     sequences at fixed nodes, and the fields of some vectors there;
 step
     covariance and 1/D drift of a step of SGD, from the answers;
+spheres
+    the same of vectors that keep their lengths;
 coordinates
     the order parameters as one vector X;
 derivatives

@@ -27,8 +27,6 @@ def check_fluctuations(problem: Any) -> Found:
         )
     if training.inertia is not None:
         yield unserved("training.inertia", "velocities are order parameters there, and scatter too")
-    if training.constraint == "sphere":
-        yield unserved("training.constraint = 'sphere'", "lengths there do not scatter at all")
     if problem.fluctuations.start == "random" and problem.initial.kind != "random":
         yield ConfigurationError(
             "fluctuations.start = 'random' is over starts that are drawn, and this one is given by "

@@ -6,22 +6,27 @@ cone of s at any m; in X one may step out of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.models.vectors.flow import Parts
+
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Of n vectors with d hidden directions; ``rates`` are the learning rates of the numbers."""
+    """Of n vectors with d hidden directions; ``rates`` and ``shapes`` are the learning rates of the
+    numbers, and what they are arrays of."""
 
     count: int
     directions: int
     rates: Mapping[str, float]
+    shapes: Mapping[str, tuple[int, ...]]
 
     @property
     def triangle(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -36,26 +41,35 @@ class Coordinates:
     @property
     def size(self) -> int:
         """All entries."""
-        return self.overlaps + len(self.triangle[0]) + self.count * len(self.rates)
+        return self.overlaps + len(self.triangle[0]) + sum(map(math.prod, self.shapes.values()))
+
+    @property
+    def still(self) -> dict[str, Array]:
+        """Numbers that are zero."""
+        return {name: np.zeros(shape) for name, shape in self.shapes.items()}
 
     def pack(self, overlap: Array, square: Array, numbers: Mapping[str, Array]) -> Array:
-        """X or Y (…, N) from m (…, n, d), q or s (…, n, n) and numbers (…, n)."""
+        """X or Y (…, N) from m (…, n, d), q or s (…, n, n) and numbers (…)."""
         rows, columns = self.triangle
         leading = overlap.shape[:-2]
-        learned = [numbers[name] for name in self.rates]
+        learned = [numbers[name].reshape(*leading, -1) for name in self.shapes]
         parts = [overlap.reshape(*leading, -1), square[..., rows, columns], *learned]
         packed: Array = np.concatenate(parts, axis=-1)
         return packed
 
-    def unpack(self, packed: Array) -> tuple[Array, Array, dict[str, Array]]:
+    def unpack(self, packed: Array) -> Parts:
         """The parts of one X or Y (N,)."""
         rows, columns = self.triangle
-        ends = np.cumsum([self.overlaps, len(rows), *[self.count] * len(self.rates)])[:-1]
+        own = [math.prod(shape) for shape in self.shapes.values()]
+        ends = np.cumsum([self.overlaps, len(rows), *own])[:-1]
         overlap, lower, *learned = np.split(packed, ends)
         square = np.zeros((self.count, self.count))
         square[rows, columns] = square[columns, rows] = lower
-        numbers = dict(zip(self.rates, learned, strict=True))
-        return overlap.reshape(self.count, self.directions), square, numbers
+        numbers = {
+            name: of.reshape(shape)
+            for (name, shape), of in zip(self.shapes.items(), learned, strict=True)
+        }
+        return Parts(overlap.reshape(self.count, self.directions), square, numbers)
 
     def slopes(self, overlap: Array) -> Array:
         """∂Y/∂X (N, N) at m (n, d): ds = dq − dm mᵀ − m dmᵀ."""

@@ -67,7 +67,7 @@ class Differences:
         count = coordinates.count
         ones = np.ones(count)
         overlap = np.outer(ones, flow.scales.get("overlap", np.ones(coordinates.directions)))
-        numbers = {name: flow.scales.get(name, ones) for name in coordinates.rates}
+        numbers = {name: flow.scales.get(name, 1.0 + of) for name, of in coordinates.still.items()}
         self.units = coordinates.pack(overlap, np.ones((count, count)), numbers)
 
     def vectors(self, y: Array) -> Vectors:

@@ -27,8 +27,8 @@ AT_ONCE = 2**18
 
 class Answers(NamedTuple):
     """What N nodes do to n vectors: the change A (N, n, d+n) of K by one sequence at w⊥ = 0,
-    −Σ_ℓ g_ℓ x_ℓ + ρK − RK; Σ_ℓ g_ℓ g'_ℓ (N, n, n); derivatives by the numbers (N, n) by name;
-    loss (N,)."""
+    −Σ_ℓ g_ℓ x_ℓ + ρK − RK; Σ_ℓ σ_ℓ² g_ℓ g'_ℓ (N, n, n), σ_ℓ the noise of a token; derivatives by
+    the numbers (N, …) by name; loss (N,)."""
 
     change: Array
     products: Array
@@ -56,6 +56,7 @@ class Nodes:
         self.drawn: Sequences = responder.draw(drawn[:, : responder.own])
         shape = (count, responder.read + vectors, responder.longest)
         self.normals: Array = ndtri(drawn[:, responder.own :]).reshape(shape)
+        self.normals[:, :, : self.drawn.shift.shape[1]] *= self.drawn.noise
         absent = np.arange(responder.longest) >= self.drawn.length[:, None]
         self.absent = absent if absent.any() else None
 
@@ -99,7 +100,9 @@ class Nodes:
             g, radial, numbers, loss = self.responder.respond(vectors, fields, seen, drawn)
             change = -(g @ np.swapaxes(normals, 1, 2)) @ basis.T
             change[:, :, : along.shape[1]] -= g[:, :, :shifted] @ drawn.shift
-            change += radial[:, :, None] * weights - drawn_by
+            pull = radial @ weights if radial.ndim == 3 else radial[:, :, None] * weights
+            change += pull - drawn_by
+            g[:, :, :shifted] *= drawn.noise
             yield Answers(change, g @ np.swapaxes(g, 1, 2), dict(numbers), loss)
 
 

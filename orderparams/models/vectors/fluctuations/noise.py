@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.models.interface import Local
-from orderparams.models.parameters import OrderParameter
-from orderparams.models.vectors.flow import VectorFlow
+from orderparams.models.interface import Local, State, View
+from orderparams.models.parameters import OrderParameter, listed, packed
+from orderparams.models.vectors.flow import Parts, VectorFlow
 from orderparams.models.vectors.fluctuations.coordinates import Coordinates
-from orderparams.models.vectors.fluctuations.derivatives import ROOM, Differences
+from orderparams.models.vectors.fluctuations.derivatives import NONE, ROOM, STEP, Differences
 from orderparams.models.vectors.fluctuations.momentum import Momentum, pull_of
 from orderparams.models.vectors.fluctuations.nodes import Nodes
 from orderparams.models.vectors.fluctuations.responses import Responder
+from orderparams.models.vectors.fluctuations.spheres import on_spheres
 from orderparams.models.vectors.fluctuations.step import Step, step_at
 from orderparams.models.vectors.fluctuations.unseen import Unseen
 from orderparams.models.vectors.geometry import Vectors, residual_factor
@@ -44,8 +45,10 @@ class VectorNoise:
         self.flow, self.responder = flow, responder
         self.from_random = settings.start == "random"
         count, directions = flow.start.overlap.shape
-        self.seen = Coordinates(count, directions, flow.rule.rates)
-        self.whole = Coordinates(count, responder.directions, flow.rule.rates)
+        rates, numbers = flow.rule.rates, flow.start.numbers
+        shapes = {name: numbers[name].shape for name in rates}
+        self.seen = Coordinates(count, directions, rates, shapes)
+        self.whole = Coordinates(count, responder.directions, rates, shapes)
         self.unseen = Unseen(self.seen, self.whole)
         self.variances = problem.initial.variance * (np.ones(count) if shares is None else shares)
         self.nodes = Nodes(responder, count, settings.taken, settings.seed)
@@ -94,21 +97,37 @@ class VectorNoise:
         known = self.seen.pack(vectors.overlap, square, vectors.numbers)
         return np.concatenate([known, np.zeros(self.unseen.size)])
 
-    def shown(self, parameters: Iterable[OrderParameter]) -> Array:
-        """The linear map (M, N) from coordinates to the entries of order parameters, in the order
-        of their table and of :meth:`OrderParameter.entries`."""
-        columns = []
-        for unit in np.eye(self.seen.size):
-            known = self.flow.blocks(*self.seen.unpack(unit))
-            columns.append(
-                [
-                    known[one.name][index]
-                    for one in parameters
-                    for index in one.entries(known[one.name].shape)
-                ]
-            )
-        unknown = np.zeros((len(columns[0]), self.unseen.size))
-        return np.hstack([np.array(columns).T, unknown])
+    def view(self, parameters: Sequence[OrderParameter], y: Array) -> View:
+        """The entries of order parameters, in the order of :meth:`OrderParameter.entries`, at y of
+        the flow."""
+        seen, flow = self.seen.size, self.flow
+        here = self.position(y)[:seen]
+
+        def moved(x: Array, way: Array) -> State:
+            overlap, square, numbers = self.seen.unpack(x)
+            parts = Parts(overlap, square, {**flow.start.numbers, **numbers})
+            return flow.moved(parts, self.seen.unpack(way))
+
+        def along(x: Array, way: Array) -> Array:
+            return packed(parameters, moved(x, way))
+
+        def bent(covariance: Array) -> Array:
+            sizes, axes = np.linalg.eigh(covariance[:seen, :seen])
+            found = np.zeros(len(slope))
+            for size, axis in zip(sizes, axes.T, strict=True):
+                if flow.curved and size > NONE * sizes[-1]:
+                    ends = [along(here + sign * STEP * axis, axis) for sign in (1, -1)]
+                    found += 0.5 * size * (ends[0] - ends[1]) / (2 * STEP)
+            return found
+
+        slope = np.array([along(here, unit) for unit in np.eye(seen)]).T
+        slope = np.pad(slope, ((0, 0), (0, self.unseen.size)))
+        entries = listed(parameters, moved(here, here))
+        free, resting = (
+            np.array([says(one.name, index) for one, index in entries])
+            for says in (lambda *entry: not flow.follows(*entry), flow.rests)
+        )
+        return View(slope, bent, free, free & ~resting)
 
     def at(self, t: float, y: Array, pulse: Callable[[], None]) -> Local:
         """All of it at y of the flow and time t."""
@@ -165,13 +184,13 @@ class VectorNoise:
         pull = pull_of(moved.average, weights, directions)
         covariance = self.whole.unpack(here.noise)[1]
         gained = memory.drift(here.average, pull, covariance)
-        still = {name: np.zeros(count) for name in self.whole.rates}
-        return self.whole.pack(np.zeros((count, directions)), gained, still)
+        return self.whole.pack(np.zeros((count, directions)), gained, self.whole.still)
 
     def step(self, vectors: Vectors, hidden: Array, rate: float) -> Step:
         """A step at vectors with overlaps with what the flow need not know, (n, hidden)."""
         overlap = np.hstack([vectors.overlap, hidden])
         known: Mapping[str, Array] = vectors.numbers
         whole = self.flow.dressed(overlap, vectors.residual, known)
-        restraint = self.flow.rule.restraint(whole)
-        return step_at(self.nodes, self.whole, whole, rate, self.batch, restraint)
+        rule = self.flow.rule
+        found = step_at(self.nodes, self.whole, whole, rate, self.batch, rule.restraint(whole))
+        return on_spheres(found, self.whole, whole, rate) if rule.sphere else found

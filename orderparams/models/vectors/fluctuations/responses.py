@@ -22,19 +22,21 @@ class Sequences(NamedTuple):
     """What is drawn of N sequences beside the normals of their tokens.
 
     mass (N,), probabilities with sum 1; length (N,); shift (N, s, d), means of the first s tokens
-    along hidden directions, times √D; ``marks`` (N,) each, whatever the loss asks for beside.
+    along hidden directions, times √D; ``marks`` (N,) each, whatever the loss asks for beside;
+    ``noise``, the standard deviation of these s tokens in all directions, 1 of all others.
     """
 
     mass: Array
     length: NDArray[np.int64]
     shift: Array
     marks: Mapping[str, Array]
+    noise: float = 1.0
 
 
 class Response(NamedTuple):
     """The answer of N sequences: g (N, n, L), the derivatives of the loss by the fields, zero for
-    tokens that a sequence does not have; ρ (N, n), minus those by |w_i|²/2D at given fields;
-    those by the numbers (N, n), by name; the loss (N,)."""
+    tokens that a sequence does not have; ρ (N, n), minus those by |w_i|²/2D at given fields, or
+    (N, n, n) by w_i·w_j/2D; those by the numbers (N, …), by name; the loss (N,)."""
 
     gradient: Array
     radial: Array
@@ -75,4 +77,6 @@ class Responder(Protocol):
 def part(drawn: Sequences, chosen: slice) -> Sequences:
     """Some of the sequences."""
     marks: dict[str, Any] = {name: values[chosen] for name, values in drawn.marks.items()}
-    return Sequences(drawn.mass[chosen], drawn.length[chosen], drawn.shift[chosen], marks)
+    return Sequences(
+        drawn.mass[chosen], drawn.length[chosen], drawn.shift[chosen], marks, drawn.noise
+    )

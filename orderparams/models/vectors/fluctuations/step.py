@@ -71,9 +71,8 @@ def step_at(
     own = (own - (count + read) * noise) / batch
     average = np.tensordot(mass, change, 1)
     own += (1 - 1 / batch) * average @ average.T
-    still = {name: np.zeros(count) for name in coordinates.rates}
     drift, driven = (
-        coordinates.pack(np.zeros((count, directions)), square, still)
+        coordinates.pack(np.zeros((count, directions)), square, coordinates.still)
         for square in (rate * own, noise)
     )
     return Step(mean, covariance / batch, drift, driven, float(mass @ found.loss), average)
