@@ -17,19 +17,24 @@ def frame(overlap, self_overlap, hidden, dimension):
     return vectors * np.sqrt(dimension)
 
 
-def softmax_family(problem, overlap, self_overlap, beta, u, dimension, batches, seed):
-    """Changes of m, q, β and u (N, parameters), times D/γ, in single steps of attention."""
+def softmax_family(problem, overlap, self_overlap, beta, u, dimension, batches, seed, mixing=None):
+    """Changes of m, q, β and u (N, parameters), times D/γ, in single steps of attention; with a
+    mixing C (H, J) m and q are those of J bases, and C changes as well."""
     task, attention, training = problem.task, problem.attention, problem.training
     draw = np.random.default_rng(seed)
     features = task.signal.features
     scalar, gamma, batch = task.target == "scalar", training.learning_rate, training.batch_size
     decay = training.weight_decay
-    k = frame(overlap, self_overlap, features + scalar, dimension)
-    heads, root = len(k), np.sqrt(dimension)
+    root, axes = np.sqrt(dimension), directions(task)
+    white = np.linalg.solve(axes, np.asarray(overlap, float).T).T
+    bases = frame(white, self_overlap, features + scalar, dimension)
+    mixing = np.eye(len(bases)) if mixing is None else np.asarray(mixing)
+    k, heads = mixing @ bases, len(mixing)
     norm = attention.bias == "norm"
     joint = attention.activation == "bayes-softmax"
     kappa = attention.kappa or 0.0
-    beta = -0.5 * np.diag(self_overlap) if norm else np.asarray(beta, float)
+    beta = -0.5 * (k**2).sum(1) / dimension if norm else np.asarray(beta, float)
+    by_mixing = np.zeros((batches, *mixing.shape))
     total = np.zeros((batches, heads, dimension))
     by_beta, by_u = np.zeros((2, batches, heads))
     for _ in range(batch):
@@ -47,9 +52,41 @@ def softmax_family(problem, overlap, self_overlap, beta, u, dimension, batches, 
             by_u += np.einsum("nl,nhl->nh", c, s) / batch
         total += np.einsum("nhl,nld->nhd", g, x) / batch / root
         by_beta += g.sum(2) / batch
-    radial = by_beta[:, :, None] if norm else 0.0
-    new = k - gamma * total + gamma / dimension * (radial - decay) * k
-    return changes(k, new, features, dimension, gamma), -by_beta, -by_u
+        by_mixing += np.einsum("nhl,nld,jd->nhj", g, x, bases / root) / batch
+    if norm:
+        total -= by_beta[:, :, None] * k / dimension
+        by_mixing -= by_beta[:, :, None] * (k @ bases.T) / dimension
+    pull = np.einsum("hj,nhd->njd", mixing, total)
+    pull += (decay * bases + repelling(training, bases)) / dimension
+    new = constrained(training, bases, bases - gamma * pull)
+    moved = changes(bases, new, features, dimension, gamma, axes)
+    return moved, -by_beta, -by_u, -by_mixing.reshape(batches, -1)
+
+
+def directions(task):
+    """Axes (F, F) of which hidden directions with such correlations are rows, not orthogonal."""
+    given = task.feature_correlation
+    return np.eye(task.signal.features) if given is None else np.linalg.cholesky(given)
+
+
+def repelling(training, vectors):
+    """D times the gradient by vectors (n, D) of a repulsion of cosines, σ Σ cos²/2 over pairs."""
+    if training.repulsion is None:
+        return 0.0
+    assert training.repulsion.kind == "cosine"
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    ways, dimension = vectors / lengths, vectors.shape[1]
+    cosines = ways @ ways.T - np.eye(len(ways))
+    turn = cosines @ ways - (cosines**2).sum(1)[:, None] * ways
+    return 2 * training.repulsion.strength * turn / lengths * dimension
+
+
+def constrained(training, before, after):
+    """Vectors with the lengths that they had, on spheres."""
+    if training.constraint == "none":
+        return after
+    lengths = (np.linalg.norm(of, axis=-1, keepdims=True) for of in (before, after))
+    return after * next(lengths) / next(lengths)
 
 
 def other_activations(problem, overlap, self_overlap, numbers, dimension, batches, seed):
@@ -95,8 +132,9 @@ def sequences(task, batches, dimension, draw):
     chosen = draw.choice(lengths, size=batches, p=np.array(weights) / sum(weights))
     longest = max(lengths)
     x = draw.standard_normal((batches, longest, dimension))
+    x[:, 0] *= task.signal_noise
     which, side = draw.integers(features, size=batches), draw.choice([-1, 1], size=batches)
-    x[np.arange(batches), 0, which] += side * strengths[which]
+    x[:, 0, :features] += (side * strengths[which])[:, None] * directions(task)[which]
     return x, np.arange(longest) < chosen[:, None]
 
 
@@ -105,6 +143,7 @@ def upstream(task, a, x, draw):
     r = a.copy()
     r[:, 0] -= 1
     if task.target == "token":
+        r[:, 0] *= task.signal_noise**2
         return 2 * r
     v = x[:, :, task.signal.features]
     error = (r * v).sum(1) - task.noise * draw.standard_normal(len(x))
@@ -146,6 +185,7 @@ def keys_and_values(problem, overlap, square, beta, u, dimension, batches, seed)
     if norm:
         beta = -0.5 * (rows[:heads] ** 2).sum(1) / dimension
     x = draw.standard_normal((batches, length, dimension))
+    x[:, 0] *= task.signal_noise
     x[np.arange(batches), 0, draw.integers(features, size=batches)] += strengths[0]
     fields = np.einsum("hd,nld->nhl", rows / root, x)
     values = fields if tied else fields[:, heads:]
@@ -159,18 +199,21 @@ def keys_and_values(problem, overlap, square, beta, u, dimension, batches, seed)
     g = c * (values - (said[:, None, None] if joint else read[:, :, None]))
     by_key, by_value = (np.einsum("nhl,nld->nhd", of, x) / root for of in (g, c))
     by_key = by_key - (g.sum(2)[:, :, None] * rows[:heads] / dimension if norm else 0.0)
+    by_key = by_key + repelling(training, rows[:heads]) / dimension
     if tied:
         moved = by_key + by_value + decay / dimension * rows
     else:
         by_key = by_key + decay / dimension * rows[:heads]
         moved = np.concatenate([by_key, rho * (by_value + decay / dimension * rows[heads:])], 1)
-    found = changes(rows, rows - gamma * moved, features + 1, dimension, gamma)
+    new = constrained(training, rows, rows - gamma * moved)
+    found = changes(rows, new, features + 1, dimension, gamma)
     return found, -g.sum(2), -2 * error[:, None] * read
 
 
-def changes(before, after, features, dimension, gamma):
-    """Of m and the lower triangle of q (N, ·), times D/γ."""
-    m, n = ((of[..., :features] / np.sqrt(dimension)) for of in (before, after))
+def changes(before, after, features, dimension, gamma, axes=None):
+    """Of m and the lower triangle of q (N, ·), times D/γ; m along the rows of ``axes``."""
+    axes = np.eye(features) if axes is None else axes
+    m, n = ((of[..., :features] @ axes.T / np.sqrt(dimension)) for of in (before, after))
     moved = (n - m).reshape(len(after), -1)
     q = before @ before.T / dimension
     new = np.einsum("nhd,ngd->nhg", after, after) / dimension - q

@@ -119,7 +119,8 @@ def packed(parameters: Iterable[OrderParameter], state: Mapping[str, Array]) -> 
     """The same as an array (…, M)."""
     import numpy as np
 
-    entries = [state[one.name][..., *index] for one, index in listed(parameters, state)]
+    values: Mapping[str, Any] = state
+    entries = [values[one.name][..., *index] for one, index in listed(parameters, state)]
     return np.stack(entries, axis=-1)
 
 
