@@ -19,7 +19,8 @@ def frame(overlap, self_overlap, hidden, dimension):
 
 def softmax_family(problem, overlap, self_overlap, beta, u, dimension, batches, seed, mixing=None):
     """Changes of m, q, β and u (N, parameters), times D/γ, in single steps of attention; with a
-    mixing C (H, J) m and q are those of J bases, and C changes as well."""
+    mixing C (H, J) m and q are those of J bases, and C changes as well; with inertia of vectors and
+    their velocities."""
     task, attention, training = problem.task, problem.attention, problem.training
     draw = np.random.default_rng(seed)
     features = task.signal.features
@@ -28,6 +29,8 @@ def softmax_family(problem, overlap, self_overlap, beta, u, dimension, batches, 
     root, axes = np.sqrt(dimension), directions(task)
     white = np.linalg.solve(axes, np.asarray(overlap, float).T).T
     bases = frame(white, self_overlap, features + scalar, dimension)
+    if training.inertia:
+        bases, speed = np.split(bases, 2)
     mixing = np.eye(len(bases)) if mixing is None else np.asarray(mixing)
     k, heads = mixing @ bases, len(mixing)
     norm = attention.bias == "norm"
@@ -58,7 +61,13 @@ def softmax_family(problem, overlap, self_overlap, beta, u, dimension, batches, 
         by_mixing -= by_beta[:, :, None] * (k @ bases.T) / dimension
     pull = np.einsum("hj,nhd->njd", mixing, total)
     pull += (decay * bases + repelling(training, bases)) / dimension
-    new = constrained(training, bases, bases - gamma * pull)
+    if training.inertia:
+        new = speed * (1 - gamma / dimension * training.inertia.friction)
+        new = new - training.inertia.gain * gamma * pull
+        new = np.concatenate([bases + gamma / dimension * new, new], axis=1)
+        bases = np.concatenate([bases, speed])
+    else:
+        new = constrained(training, bases, bases - gamma * pull)
     moved = changes(bases, new, features, dimension, gamma, axes)
     return moved, -by_beta, -by_u, -by_mixing.reshape(batches, -1)
 

@@ -16,6 +16,7 @@ from orderparams.models.committee.sections import Problem
 from orderparams.models.committee.setup import build
 from orderparams.models.committee.sgd import Rule, build_model
 from orderparams.models.interface import Reference, State
+from orderparams.models.vectors.fluctuations.inertia import noise_of_inertia
 from orderparams.models.vectors.fluctuations.noise import VectorNoise
 from orderparams.models.vectors.inertia import inertia_of
 from orderparams.models.vectors.inertial_flow import InertialFlow
@@ -54,9 +55,11 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     return replicas_of(problem, model, rule, setup.start, time, motion=MOTION)
 
 
-def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:
+def noise(problem: Problem, own: Flow | InertialFlow, workers: int) -> VectorNoise:
     """The fluctuations around a flow."""
-    responder = Students(own.setup.network)
+    responder = Students(build(problem).network)
+    if isinstance(own, InertialFlow):
+        return noise_of_inertia(problem, own, own, responder, workers)
     return VectorNoise(problem, own, own, responder, workers)
 
 

@@ -53,6 +53,7 @@ from orderparams.models.single_location.values.fluctuations import noise_of_valu
 from orderparams.models.single_location.values.geometry import ValueGeometry
 from orderparams.models.single_location.values.heads import Names, build_values
 from orderparams.models.single_location.values.sgd import value_replicas
+from orderparams.models.vectors.fluctuations.inertia import noise_of_inertia
 from orderparams.models.vectors.fluctuations.noise import VectorNoise
 from orderparams.models.vectors.inertia import inertia_of
 from orderparams.models.vectors.inertial_flow import InertialFlow
@@ -136,19 +137,29 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
     return replicas_of(problem, model, rule, setup.start, time, motion=MOTION, frame=frame)
 
 
-def noise(problem: Problem, own: Flow, workers: int) -> VectorNoise:
+def noise(problem: Problem, own: Flow | InertialFlow, workers: int) -> VectorNoise:
     """The fluctuations around a flow."""
     if isinstance(own, ValueFlow):
         return noise_of_values(problem, own, workers)
-    gentle, setup = own, own.setup
+    gentle = own
     if np.isfinite(own.tolerance) and own.tolerance > GENTLE:
         expectation = dataclasses.replace(problem.expectation, tolerance=GENTLE)
-        gentle = flow_without_inertia(dataclasses.replace(problem, expectation=expectation))
+        gentle = flow(dataclasses.replace(problem, expectation=expectation))
+    if isinstance(own, InertialFlow):
+        assert isinstance(own.inner, Flow)
+        assert isinstance(gentle, InertialFlow)
+        return noise_of_inertia(problem, own, gentle, responder_of(own.inner), workers)
+    assert not isinstance(gentle, InertialFlow)
+    return VectorNoise(problem, own, gentle, responder_of(own), workers)
+
+
+def responder_of(own: Flow) -> Attention:
+    """What the heads of a flow answer to sequences."""
+    setup = own.setup
     kind = Attention if setup.activation.curve is None else CurvedAttention
     if isinstance(own, SharedFlow):
         kind = SharedAttention
-    responder = kind(setup.task, setup.activation, own.norm_bias, own.importance)
-    return VectorNoise(problem, own, gentle, responder, workers)
+    return kind(setup.task, setup.activation, own.norm_bias, own.importance)
 
 
 def conserved(problem: Problem) -> str:

@@ -236,6 +236,10 @@ class VectorFlow:
         overlap, square, numbers = change
         return {"overlap": self.measured(overlap), "self_overlap": square, **numbers}
 
+    def restraint(self, vectors: Vectors) -> Array:
+        """R (n, n), by which vectors K move by −RK whatever the sequences are."""
+        return self.rule.restraint(vectors)
+
     def follows(self, name: str, index: tuple[int, ...]) -> bool:
         """Whether an entry of an order parameter is a function of others."""
         return False

@@ -25,8 +25,6 @@ def check_fluctuations(problem: Any) -> Found:
         yield ConfigurationError(
             f"{asked}: gradient flow does not fluctuate; set training.rule = 'sgd', or leave it out"
         )
-    if training.inertia is not None:
-        yield unserved("training.inertia", "velocities are order parameters there, and scatter too")
     if problem.fluctuations.start == "random" and problem.initial.kind != "random":
         yield ConfigurationError(
             "fluctuations.start = 'random' is over starts that are drawn, and this one is given by "

@@ -192,5 +192,5 @@ class VectorNoise:
         known: Mapping[str, Array] = vectors.numbers
         whole = self.flow.dressed(overlap, vectors.residual, known)
         rule = self.flow.rule
-        found = step_at(self.nodes, self.whole, whole, rate, self.batch, rule.restraint(whole))
+        found = step_at(self.nodes, self.whole, whole, rate, self.batch, self.flow.restraint(whole))
         return on_spheres(found, self.whole, whole, rate) if rule.sphere else found
