@@ -321,13 +321,10 @@ def check_overlaps(problem: Problem) -> Found:
 
 
 def check_served(problem: Problem) -> Found:
-    """Fluctuations are those of attention, with values of softmax and its relatives."""
+    """Fluctuations are those of vectors and numbers that all have one momentum."""
     attention = problem.attention
     if not wanted(problem):
         return
-    if attention.value != "known" and TABLE[attention.activation].module:
-        why = f"with attention.value = {attention.value!r} they are known of softmax alone"
-        yield unserved(f"attention.activation = {attention.activation!r}", why)
     if attention.head_weights == "importance" and problem.training.momentum:
         why = "importances have no momentum of their own, but that of head weights"
         yield unserved("training.momentum", why)

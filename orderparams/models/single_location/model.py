@@ -165,9 +165,11 @@ def responder_of(own: Flow) -> Attention:
 def conserved(problem: Problem) -> str:
     """What heads have in which every sequence moves them alike."""
     attention = problem.attention
-    if attention.heads > 1 and attention.activation == "linear":
+    if attention.heads == 1 or attention.value != "known":
+        return ""
+    if attention.activation == "linear":
         return "the differences of keys over their weights: linear heads are one together"
-    if attention.heads > 1 and attention.intercept == "learned":
+    if attention.intercept == "learned":
         return "the differences of intercepts over their weights, which add to one number"
     return ""
 
@@ -179,8 +181,10 @@ def examples(problem: Problem, states: Sequence[State]) -> list[list[Example]]:
 
 
 def update_rule(problem: Problem) -> UpdateRule:
-    """The step of SGD that a configuration asks for."""
+    """The step of SGD that a configuration asks for. Steps of importances remember the gradients by
+    head weights; the penalty, which these have no part in, is scaled in their place."""
     training, attention = problem.training, problem.attention
+    importance = importance_of(problem)
     return UpdateRule(
         learning_rate=training.learning_rate,
         batch_size=training.batch_size,
@@ -188,7 +192,7 @@ def update_rule(problem: Problem) -> UpdateRule:
         norm_bias=attention.bias == "norm",
         bias_rate=training.bias_rate * (attention.bias == "learned"),
         head_weight_rate=training.head_weight_rate * (attention.head_weights == "learned"),
-        importance=importance_of(problem),
+        importance=importance._replace(penalty=importance.penalty / (1 - training.momentum)),
     )
 
 

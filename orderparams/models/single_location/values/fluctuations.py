@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from orderparams.models.interface import Local
 from orderparams.models.single_location.sections import Problem
+from orderparams.models.single_location.values.curved_responses import CurvedValues
 from orderparams.models.single_location.values.flow import ValueFlow, flow_in_all_directions
 from orderparams.models.single_location.values.responses import ValuedAttention
 from orderparams.models.vectors.fluctuations.noise import VectorNoise
@@ -71,7 +72,8 @@ def noise_of_values(problem: Problem, own: ValueFlow, workers: int) -> ValueNois
         samples=min(known.samples, settings.taken),
     )
     gentle = flow_in_all_directions(dataclasses.replace(problem, expectation=expectation))
-    responder = ValuedAttention(
+    kind = ValuedAttention if own.setup.activation.curve is None else CurvedValues
+    responder = kind(
         own.setup.task,
         own.setup.activation,
         own.norm_bias,
