@@ -180,9 +180,12 @@ def committee(problem, overlap, self_overlap, dimension, steps, seed):
     return changes(w, new, teachers, dimension, gamma), -error * values
 
 
-def keys_and_values(problem, overlap, square, beta, u, dimension, batches, seed):
+def keys_and_values(problem, overlap, square, beta, u, dimension, batches, seed, constant=0.0):
     """The same of keys and values with overlaps M (n, F+1), with v* last, and Q (n, n), n = 2H, or
-    H where values are keys; changes of stacked M and Q, of β and of u."""
+    H where values are keys; changes of stacked M and Q, of β and of u, and with erf of
+    intercepts."""
+    from scipy.special import erf
+
     task, attention, training = problem.task, problem.attention, problem.training
     draw = np.random.default_rng(seed)
     length, features, heads = task.length, task.signal.features, attention.heads
@@ -198,14 +201,22 @@ def keys_and_values(problem, overlap, square, beta, u, dimension, batches, seed)
     x[np.arange(batches), 0, draw.integers(features, size=batches)] += strengths[0]
     fields = np.einsum("hd,nld->nhl", rows / root, x)
     values = fields if tied else fields[:, heads:]
-    e = np.exp(fields[:, :heads] + np.asarray(beta)[:, None])
-    s = e / ((attention.kappa or 0.0) + e.sum((1, 2) if joint else 2, keepdims=True))
+    chi = fields[:, :heads] + np.asarray(beta)[:, None]
+    if attention.activation == "erf":
+        s = erf(chi) + np.asarray(constant)[:, None]
+    else:
+        e = np.exp(chi)
+        s = e / ((attention.kappa or 0.0) + e.sum((1, 2) if joint else 2, keepdims=True))
     u = np.ones(heads) if joint else np.asarray(u)
     read = (s * values).sum(2)
     said = read @ u
     error = said - x[:, 0, features] - task.noise * draw.standard_normal(batches)
     c = 2 * error[:, None, None] * u[:, None] * s
-    g = c * (values - (said[:, None, None] if joint else read[:, :, None]))
+    if attention.activation == "erf":
+        steep = 2 / np.sqrt(np.pi) * np.exp(-(chi**2))
+        g = 2 * error[:, None, None] * u[:, None] * steep * values
+    else:
+        g = c * (values - (said[:, None, None] if joint else read[:, :, None]))
     by_key, by_value = (np.einsum("nhl,nld->nhd", of, x) / root for of in (g, c))
     by_key = by_key - (g.sum(2)[:, :, None] * rows[:heads] / dimension if norm else 0.0)
     by_key = by_key + repelling(training, rows[:heads]) / dimension
@@ -216,7 +227,10 @@ def keys_and_values(problem, overlap, square, beta, u, dimension, batches, seed)
         moved = np.concatenate([by_key, rho * (by_value + decay / dimension * rows[heads:])], 1)
     new = constrained(training, rows, rows - gamma * moved)
     found = changes(rows, new, features + 1, dimension, gamma)
-    return found, -g.sum(2), -2 * error[:, None] * read
+    learned = [g.sum(2), 2 * error[:, None] * read]
+    if attention.activation == "erf":
+        learned.append(2 * error[:, None] * u * values.sum(2))
+    return found, *(-of for of in learned)
 
 
 def changes(before, after, features, dimension, gamma, axes=None):

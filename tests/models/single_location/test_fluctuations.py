@@ -10,6 +10,7 @@ import pytest
 
 import orderparams as op
 from orderparams.models.interface import model_of
+from orderparams.models.parameters import packed
 
 PLAIN = {
     "task": {"length": 3},
@@ -22,8 +23,8 @@ START = {
     "initial.self_overlap": [[0.9, -0.1], [-0.1, 0.8]],
     "task.signal": {"kind": "flipped-spikes", "strengths": [4.0, 2.0]},
     "training.learning_rate": 3.0,
-    "expectation.samples": 2**16,
-    "fluctuations": {"enabled": True, "nodes": 2**16},
+    "expectation.samples": 2**14,
+    "fluctuations": {"enabled": True, "nodes": 2**15},
 }
 BASES = {
     "initial.overlap": None,
@@ -123,12 +124,12 @@ def test_a_step_is_so_at_any_dimension(name):
     if found.task.feature_correlation:
         state = noise.flow.initial_state
         frame = noise.view(op.evaluate(found).order_parameters, state).slope[:, :size]
-    changes = np.vstack([plain(found, 12, 60_000, seed) for seed in range(3)])
+    changes = np.vstack([plain(found, 12, 40_000, seed) for seed in range(3)])
     mean, error = changes.mean(0), changes.std(0) / np.sqrt(len(changes))
     off = (mean - frame @ local.velocity[:size]) / error
     assert np.abs(off - frame @ local.drift[:size] / 12 / error).max() < 4.5
     assert np.abs(off).max() > 8
-    changes = np.vstack([plain(found, 150, 6_000, seed) for seed in range(2)])
+    changes = np.vstack([plain(found, 150, 5_000, seed) for seed in range(2)])
     here = frame @ local.covariance[:size, :size] @ frame.T / found.training.learning_rate
     sizes = np.sqrt(np.diag(here))
     ways = (changes - changes.mean(0)) / sizes
@@ -164,3 +165,87 @@ def test_a_step_on_spheres(more):
     second = on.drift[:7] - along @ off.drift[:7]
     assert np.abs((rest.mean(0) - second) / error).max() < 4
     assert np.abs(rest.mean(0) / error).max() > 10
+
+
+INERTIA = {
+    **SCALAR,
+    "training.inertia": {"friction": 0.7, "gain": 0.5},
+    "training.weight_decay": 0.3,
+}
+
+
+def test_a_step_with_inertia():
+    """Its mean at D = 600, where what is of order 1/D² does not matter, and its covariance."""
+    found = problem("plain", **INERTIA)
+    noise, _ = at_start(found)
+    flow = noise.flow.moving
+    speed, crossed = np.array([[0.3, -0.1], [0.2, 0.25]]), np.array([[0.2, -0.1], [0.05, 0.15]])
+    own = np.array([[0.5, 0.1], [0.1, 0.4]])
+    state = {"velocity_overlap": speed, "key_velocity_overlap": crossed}
+    state |= {"velocity_self_overlap": own, **flow.inner.state(flow.inner.initial_state)}
+    size, y = noise.seen.size, flow.point(state)
+    local = noise.at(0.0, y, lambda: None)
+    parameters, velocity = op.evaluate(found).order_parameters, flow.evaluate(y).velocity
+    view = noise.view(parameters, y)
+    np.testing.assert_allclose(
+        packed(parameters, velocity), view.slope @ local.velocity, atol=1e-12
+    )
+    overlap = np.vstack([state["overlap"], speed])
+    square = np.block([[state["self_overlap"], crossed], [crossed.T, own]])
+    changes = np.vstack(
+        [
+            plain_steps.softmax_family(
+                found, overlap, square, np.zeros(2), np.full(2, 0.5), 600, 1_500, seed
+            )[0]
+            for seed in range(4)
+        ]
+    )
+    mean, error = changes.mean(0), changes.std(0) / np.sqrt(len(changes))
+    off = (mean - local.velocity[:size]) / error
+    assert np.abs(off - local.drift[:size] / 600 / error).max() < 4.5
+    assert np.abs(off).max() > 15
+    here = local.covariance[:size, :size]
+    moves = np.diag(here) > 1e-12
+    assert moves.sum() == 11  # all but m, q of the vectors
+    assert changes.std(0)[~moves].max() < 0.1
+    sizes = np.sqrt(np.diag(here))[moves]
+    found = np.cov(changes[:, moves].T) / np.outer(sizes, sizes)
+    expected = here[np.ix_(moves, moves)] / np.outer(sizes, sizes)
+    assert np.abs(found - expected).max() < 0.15
+
+
+def shown(name, parts):
+    """Order parameters, entry by entry, at m, q and what learns beside."""
+    overlap, square, numbers = parts
+    lower = np.tril_indices(2)
+    if name == "importance":
+        p = np.exp(numbers["importance"])
+        return np.concatenate([overlap.ravel(), square[lower], p / p.sum()])
+    mixing = numbers["mixing"]
+    keys = (mixing @ square @ mixing.T)[np.tril_indices(3)]
+    own = [overlap.ravel(), square[lower], mixing.ravel()]
+    return np.concatenate([(mixing @ overlap).ravel(), keys, *own])
+
+
+@pytest.mark.parametrize("name", ["importance", "shared"])
+def test_order_parameters_are_functions_of_what_learns(name):
+    """Their derivatives and second-order means by differences; one importance, and overlaps of
+    heads, follow from the rest."""
+    found = problem(name, **{"fluctuations.nodes": 64})
+    flow = model_of(found).flow(found)
+    noise, y = model_of(found).noise(found, flow, 1), flow.initial_state
+    view, x = noise.view(op.evaluate(found).order_parameters, y), noise.position(y)
+    factor = np.random.default_rng(3).standard_normal((len(x), 2))
+    curved, step, here = 0.0, 1e-3, shown(name, noise.seen.unpack(x))
+    for axis in factor.T:
+        ends = [shown(name, noise.seen.unpack(x + sign * step * axis)) for sign in (1, -1)]
+        np.testing.assert_allclose(
+            view.slope @ axis, (ends[0] - ends[1]) / (2 * step), rtol=0, atol=2e-5
+        )
+        curved += 0.5 * (sum(ends) - 2 * here) / step**2
+    np.testing.assert_allclose(view.bent(factor @ factor.T), curved, rtol=0, atol=2e-5)
+    assert np.abs(curved).max() > 0.1
+    following = [-1] if name == "importance" else np.arange(12)
+    assert not view.free[following].any()
+    assert view.free.sum() == len(view.free) - len(following)
+    np.testing.assert_array_equal(view.moving, view.free)

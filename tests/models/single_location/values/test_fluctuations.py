@@ -42,6 +42,25 @@ CASES = {
         "initial.bias": [0.3, -0.2],
         "initial.head_weights": [0.8, 0.4],
     },
+    "repulsion": {
+        **TWO,
+        "attention.activation": "softmax-1",
+        "task.signal_noise": 0.7,
+        "training.value_rate": 0.6,
+        "training.repulsion": {"kind": "cosine", "strength": 0.6},
+    },
+    "erf": {
+        **TWO,
+        "attention.activation": "erf",
+        "attention.bias": "learned",
+        "attention.head_weights": "learned",
+        "attention.intercept": "learned",
+        "initial.bias": [0.3, -0.2],
+        "initial.head_weights": [0.8, 0.4],
+        "initial.intercept": [0.2, 0.1],
+        "training.intercept_rate": 1.0,
+        "training.learning_rate": 0.7,
+    },
     "bayes": {**TWO, "attention.activation": "bayes-softmax", "attention.bias": "none"},
     "tied": {
         **{key: TWO[key] for key in list(TWO)[:4]},
@@ -66,23 +85,23 @@ def noise_of(found):
 @pytest.mark.parametrize("name", CASES)
 def test_a_step_of_whole_vectors(name):
     """The mean is f + c/D at D = 16, and without c is not; the covariance is C to about 1/D."""
-    settings = {"fluctuations.nodes": 2**15, "training.learning_rate": 1.5}
-    found = problem(CASES[name], **settings, **{"expectation.samples": 2**13})
+    settings = {"fluctuations.nodes": 2**15, "expectation.samples": 2**13}
+    found = problem({"training.learning_rate": 1.5, **CASES[name]}, **settings)
     _, noise, y = noise_of(found)
     vectors = noise.differences.vectors(noise.point(y))
     step = noise.step(vectors, np.zeros((vectors.count, 0)), found.training.learning_rate)
     heads, learned = found.attention.heads, found.attention.bias == "learned"
     own = np.r_[: noise.seen.overlaps + len(noise.seen.triangle[0])]
     if learned:
-        first = own.size
-        own = np.r_[own, first + np.arange(heads), first + vectors.count + np.arange(heads)]
+        of_numbers = own.size + np.arange(noise.seen.size - own.size)
+        own = np.r_[own, of_numbers.reshape(-1, vectors.count)[:, :heads].ravel()]
     mean, drift = step.mean[own], step.drift[own]
     for dimension, steps, pieces in ((16, 20_000, 10), (150, 4_000, 5)):
         parts = []
         for seed in range(pieces):
             moved, *numbers = plain_steps.keys_and_values(
                 found, vectors.overlap, vectors.self_overlap, vectors.bias, vectors.head_weights,
-                dimension, steps, seed,
+                dimension, steps, seed, vectors.intercept,
             )  # fmt: skip
             parts.append(np.hstack([moved, *numbers]) if learned else moved)
         changes = np.vstack(parts)
@@ -148,17 +167,18 @@ def test_derivatives_on_the_manifold_are_those_of_the_full_flow():
         np.testing.assert_array_equal(matrix[np.ix_(~odd, odd)], 0)
 
 
-SIMULATED = {
-    "manifold": {
-        "initial": {
-            "kind": "explicit",
-            "overlap": [[0.3]],
-            "self_overlap": [[0.2]],
-            "value_alignment": [0.2],
-            "value_self_overlap": [[0.1]],
-        },
-        "training.value_rate": 0.7,
+MANIFOLD = {
+    "initial": {
+        "kind": "explicit",
+        "overlap": [[0.3]],
+        "self_overlap": [[0.2]],
+        "value_alignment": [0.2],
+        "value_self_overlap": [[0.1]],
     },
+    "training.value_rate": 0.7,
+}
+SIMULATED = {
+    "momentum": {**MANIFOLD, "training.momentum": 0.6, "training.learning_rate": 0.4},
     "tied": {"preset": "tied-values"},
     "random": {
         "initial": {"kind": "random", "variance": 0.2, "values": "random"},
@@ -203,7 +223,7 @@ def test_innovations_know_the_crosses_that_a_flow_on_the_manifold_does_not(tmp_p
         "simulation": {"dimension": 1000, "replicas": 1},
         "output.points": 3,
     }
-    asked = problem({**SIMULATED["manifold"], **small, "integrator.rtol": 1e-6})
+    asked = problem({**MANIFOLD, **small, "integrator.rtol": 1e-6})
     plain = op.load(asked, {"fluctuations.enabled": False, "training.learning_rate": 1.0})
     found = op.validate(plain, test="innovations", risks=False)
     assert found.innovation.shape == (1, 2, 7)
