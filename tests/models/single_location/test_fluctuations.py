@@ -11,6 +11,7 @@ import pytest
 import orderparams as op
 from orderparams.models.interface import model_of
 from orderparams.models.parameters import packed
+from orderparams.run.innovations import innovations
 
 PLAIN = {
     "task": {"length": 3},
@@ -249,3 +250,65 @@ def test_order_parameters_are_functions_of_what_learns(name):
     assert not view.free[following].any()
     assert view.free.sum() == len(view.free) - len(following)
     np.testing.assert_array_equal(view.moving, view.free)
+
+
+SMALL = {
+    "initial.overlap": [[0.5], [-0.3]],
+    "task.signal": {"kind": "spikes", "strengths": [4.0]},
+    "training.learning_rate": 3.0,
+    "training.duration": 1.5,
+    "fluctuations": {"enabled": True, "nodes": 2048, "points": 8},
+    "integrator.rtol": 1e-6,
+    "output.points": 4,
+    "expectation.tolerance": 1e-6,
+    "expectation.samples": 2**13,
+}
+RUNS = {
+    "importance": {"training.importance_rate": 6.0, "training.importance_penalty": -0.1},
+    "shared": {"initial.overlap": None, "initial.base_overlap": [[0.5], [-0.3]]},
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_simulations_fluctuate_so(name):
+    """At D = 200: means are off without b and not with it, and variances are S/D."""
+    run = op.solve(problem(name, **{**SMALL, **RUNS[name]}))
+    found, dimension, replicas = run.fluctuations, 200, 1500
+    simulation = {"dimension": dimension, "replicas": replicas, "seed": 3}
+    simulated = op.load(run.problem, {"simulation": simulation})
+    records = model_of(simulated).simulator(simulated, found.time).run(workers=1)
+    x = packed(found.order_parameters, records.parameters)[:, -1]
+    sizes = found.deviations(dimension)[-1]
+    off = (x - found.flow[-1]).mean(0) / sizes * np.sqrt(replicas)
+    error = (x - found.mean(dimension)[-1]).mean(0) / sizes * np.sqrt(replicas)
+    assert np.abs(error).max() < 4
+    assert (off**2).sum() > (error**2).sum() + 25
+    ratio = np.cov(x.T) / np.outer(sizes, sizes)
+    expected = found.covariance[-1] / dimension / np.outer(sizes, sizes)
+    chance = np.sqrt((1 + expected**2) / replicas)
+    assert (np.abs(ratio - expected) < 4 * chance + 0.07).all()
+    last = found.propagator[-1] @ found.covariance[-2] @ found.propagator[-1].T
+    np.testing.assert_allclose(
+        found.covariance[-1], last + found.innovation_covariance[-1], rtol=0, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("name", ["importance on a sphere", "shared"])
+def test_innovations_are_those_of_what_moves_by_itself(name):
+    """One replica at D = 1000 agrees, and does not with twice the learning rate."""
+    settings = {**SMALL, **RUNS.get(name, SPHERE | RUNS["importance"])}
+    asked = problem(name.partition(" ")[0], **settings)
+    plain = op.load(asked, {"simulation": {"dimension": 1000, "replicas": 1}})
+    found = op.validate(plain, test="innovations", risks=False)
+    heads = ["m_1,1", "m_2,1", "q_2,1", "p_1"]
+    bases = ["mb_1,1", "mb_2,1", "qb_1,1", "qb_2,1", "qb_2,2"]
+    bases += [f"C_{h},{j}" for h in (1, 2, 3) for j in (1, 2)]
+    assert found.parameter.tolist() == (bases if name == "shared" else heads)
+    assert found.least_pvalue > 0.01
+    wrong = innovations(
+        op.load(plain, {"training.learning_rate": 6.0}),
+        1000,
+        found.simulation.time,
+        found.simulation.records.parameters,
+    )
+    assert wrong.least_pvalue < 1e-4
