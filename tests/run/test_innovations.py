@@ -289,7 +289,6 @@ REFUSED = {
     "start": {"start": "mean"},
     "of no use": {"learning_rates": [1.0, 2.0]},
     "test": {"test": "both"},
-    "sphere": {"settings": {"training.constraint": "sphere"}},
 }
 
 

@@ -216,7 +216,6 @@ def test_derivatives_at_the_edge():
     ("more", "named"),
     [
         ({"training.rule": "gradient-flow"}, "training.rule = 'sgd'"),
-        ({"training.inertia": {"friction": 0.7, "gain": 0.5}}, "training.inertia"),
         ({"fluctuations.start": "random"}, "initial.kind = 'random'"),
         (
             {"attention.head_weights": "importance", "training.momentum": 0.5},
