@@ -21,7 +21,7 @@ from orderparams.models.own.description import OwnModel
 from orderparams.models.own.flow import OwnFlow, Sampling, start_of
 from orderparams.models.own.overlaps import of_overlaps
 from orderparams.models.own.responses import Answering
-from orderparams.models.own.sections import check_start
+from orderparams.models.own.sections import check_rule, check_start
 from orderparams.models.parameters import Axis, OrderParameter
 from orderparams.models.unused import BY_COMMAND, NO_STEPS, drawn_anew, fluctuating, starting
 from orderparams.models.vectors import learning
@@ -75,6 +75,7 @@ class Own:
         word = self.model.vector
         learners = Learners(problem.task.vectors, word, "task.vectors", problem.initial)
         yield from learning.contradictions(problem.training, learners)
+        yield check_rule(problem.training)
         yield check_start(learners, problem.task.hidden)
         yield check_fluctuations(problem)
 

@@ -112,6 +112,15 @@ def problem_of(model: Any) -> type[Any]:
     )
 
 
+def check_rule(training: vectors.TrainingConfig) -> Found:
+    """Inertia, which takes derivatives by self-overlaps that one kernel does not tell."""
+    if training.inertia is not None:
+        yield ConfigurationError(
+            "training.inertia is not served for models of one's own; leave it out, or use "
+            "training.momentum, a shorter memory"
+        )
+
+
 def check_start(learners: Learners, directions: int) -> Found:
     """Shapes and lengths of a start."""
     initial, least = learners.initial, learners.count + directions

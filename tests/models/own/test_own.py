@@ -283,6 +283,8 @@ def test_starts_are_checked_and_files_must_exist(tmp_path):
         op.load(OWN["my-committee"], settings={"initial.self_overlap": [[0.1, 0], [0, 0.1]]})
     with pytest.raises(ConfigurationError, match=r"initial.dimension = 3 is too small"):
         op.load({"model": "my-committee", "initial": {"dimension": 3}})
+    with pytest.raises(ConfigurationError, match=r"training.inertia is not served"):
+        op.load(OWN["my-committee"], settings={"training.inertia": {"friction": 1.0}})
     with pytest.raises(FileError, match="does not exist"):
         op.register(tmp_path / "none.py")
     with pytest.raises(ConfigurationError, match="a Python file with one, not 3"):
