@@ -161,7 +161,7 @@ class Restarts:
             self.problem, self.noise, path, knots, times, start, self.pulse
         )
         view = self.noise.view(self.parameters, path(end))
-        slope, bent = view.slope[self.moving], view.bent(linear.covariance[-1])[self.moving]
+        slope = view.slope[self.moving]
         back = np.linalg.pinv(slope)
         rates = [
             np.linalg.eigvals(slope @ local.jacobian @ back).real.max()
@@ -171,7 +171,7 @@ class Restarts:
         covariance = slope @ linear.covariance[-1] @ slope.T
         return Spread(
             0.5 * (covariance + covariance.T),
-            slope @ linear.shift[-1] + bent,
+            slope @ linear.shift[-1] + view.bent(linear.covariance[-1])[self.moving],
             float(max(rates)),
             linear.covariance[-1],
             (end - begin) ** 2 * self.error(path.states[0]),

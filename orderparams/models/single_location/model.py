@@ -164,7 +164,9 @@ def responder_of(own: Flow) -> Attention:
 
 def conserved(problem: Problem) -> str:
     """What heads have in which every sequence moves them alike."""
-    attention = problem.attention
+    attention, sharing = problem.attention, problem.attention.sharing
+    if sharing is not None and sharing.learned:
+        return "CᵀC/η_C − TTᵀ of mixing and bases, but for noise of a higher order"
     if attention.heads == 1 or attention.value != "known":
         return ""
     if attention.activation == "linear":

@@ -9,6 +9,7 @@ import plain_steps
 import pytest
 
 import orderparams as op
+from orderparams.errors import ConfigurationError
 from orderparams.models.interface import model_of
 from orderparams.models.parameters import packed
 from orderparams.run.innovations import innovations
@@ -293,17 +294,16 @@ def test_simulations_fluctuate_so(name):
     )
 
 
-@pytest.mark.parametrize("name", ["importance on a sphere", "shared"])
+@pytest.mark.parametrize("name", ["importance on a sphere", "mixed"])
 def test_innovations_are_those_of_what_moves_by_itself(name):
     """One replica at D = 1000 agrees, and does not with twice the learning rate."""
-    settings = {**SMALL, **RUNS.get(name, SPHERE | RUNS["importance"])}
-    asked = problem(name.partition(" ")[0], **settings)
+    start = RUNS["shared"] if name == "mixed" else SPHERE
+    asked = problem(name.partition(" ")[0], **{**SMALL, **RUNS["importance"], **start})
     plain = op.load(asked, {"simulation": {"dimension": 1000, "replicas": 1}})
     found = op.validate(plain, test="innovations", risks=False)
     heads = ["m_1,1", "m_2,1", "q_2,1", "p_1"]
-    bases = ["mb_1,1", "mb_2,1", "qb_1,1", "qb_2,1", "qb_2,2"]
-    bases += [f"C_{h},{j}" for h in (1, 2, 3) for j in (1, 2)]
-    assert found.parameter.tolist() == (bases if name == "shared" else heads)
+    bases = ["mb_1,1", "mb_2,1", "qb_1,1", "qb_2,1", "qb_2,2", "p_1", "p_2"]
+    assert found.parameter.tolist() == (bases if name == "mixed" else heads)
     assert found.least_pvalue > 0.01
     wrong = innovations(
         op.load(plain, {"training.learning_rate": 6.0}),
@@ -312,3 +312,8 @@ def test_innovations_are_those_of_what_moves_by_itself(name):
         found.simulation.records.parameters,
     )
     assert wrong.least_pvalue < 1e-4
+
+
+def test_a_mixing_that_is_learned_has_no_innovations():
+    with pytest.raises(ConfigurationError, match="CᵀC/η_C − TTᵀ"):
+        op.validate(problem("shared", **{"fluctuations.enabled": False}), test="innovations")

@@ -123,11 +123,9 @@ class VectorNoise:
         slope = np.array([along(here, unit) for unit in np.eye(seen)]).T
         slope = np.pad(slope, ((0, 0), (0, self.unseen.size)))
         entries = listed(parameters, moved(here, here))
-        free, resting = (
-            np.array([says(one.name, index) for one, index in entries])
-            for says in (lambda *entry: not flow.follows(*entry), flow.rests)
-        )
-        return View(slope, bent, free, free & ~resting)
+        free = np.array([not flow.follows(one.name, index) for one, index in entries])
+        moving = free & [not flow.rests(one.name, index) for one, index in entries]
+        return View(slope, bent, free, moving)
 
     def at(self, t: float, y: Array, pulse: Callable[[], None]) -> Local:
         """All of it at y of the flow and time t."""
