@@ -294,16 +294,29 @@ def test_simulations_fluctuate_so(name):
     )
 
 
-@pytest.mark.parametrize("name", ["importance on a sphere", "mixed"])
+JUDGED = {
+    "importance": ({**SPHERE, **RUNS["importance"]}, ["m_1,1", "m_2,1", "q_2,1", "p_1"]),
+    "mixed": (
+        {**RUNS["shared"], **RUNS["importance"]},
+        ["mb_1,1", "mb_2,1", "qb_1,1", "qb_2,1", "qb_2,2", "p_1", "p_2"],
+    ),
+    "plain": (
+        {"training.inertia": {"friction": 0.7, "gain": 0.5}},
+        ["m_1,1", "m_2,1", "q_1,1", "q_2,1", "q_2,2", "mp_1,1", "mp_2,1"]
+        + [f"qkp_{i},{j}" for i in (1, 2) for j in (1, 2)]
+        + ["qpp_1,1", "qpp_2,1", "qpp_2,2"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", JUDGED)
 def test_innovations_are_those_of_what_moves_by_itself(name):
     """One replica at D = 1000 agrees, and does not with twice the learning rate."""
-    start = RUNS["shared"] if name == "mixed" else SPHERE
-    asked = problem(name.partition(" ")[0], **{**SMALL, **RUNS["importance"], **start})
+    settings, parameters = JUDGED[name]
+    asked = problem(name, **{**SMALL, **settings})
     plain = op.load(asked, {"simulation": {"dimension": 1000, "replicas": 1}})
     found = op.validate(plain, test="innovations", risks=False)
-    heads = ["m_1,1", "m_2,1", "q_2,1", "p_1"]
-    bases = ["mb_1,1", "mb_2,1", "qb_1,1", "qb_2,1", "qb_2,2", "p_1", "p_2"]
-    assert found.parameter.tolist() == (bases if name == "mixed" else heads)
+    assert found.parameter.tolist() == parameters
     assert found.least_pvalue > 0.01
     wrong = innovations(
         op.load(plain, {"training.learning_rate": 6.0}),
