@@ -55,10 +55,10 @@ def rate_list(_: click.Context, __: click.Parameter, value: str | None) -> list[
 @click.option(
     "--test",
     type=click.Choice(["replicas", "innovations"]),
-    default="replicas",
-    show_default=True,
-    help="Compare means over replicas in two dimensions, or judge what SGD does between stored "
-    "times, which takes one replica and one dimension.",
+    default=None,
+    help="Judge what SGD does between stored times (innovations), which takes one replica and one "
+    "dimension, or compare means over replicas in two. Left out, innovations where the "
+    "fluctuations of SGD are known, unless what is given needs several dimensions.",
 )
 @click.option(
     "--dimensions",
@@ -89,7 +89,7 @@ def validate(
     force: bool,
     quiet: bool,
     workers: int,
-    test: str,
+    test: str | None,
     dimensions: list[int] | None,
     learning_rates: list[float] | None,
     start: str,
@@ -106,7 +106,7 @@ def validate(
       orderparams validate -s training.duration=50 --dimensions 250,1000
       orderparams validate flipped-spikes --rule gradient-flow -o check.h5
       orderparams validate in-context-pairs -s training.duration=20
-      orderparams validate finite-learning-rate --test innovations
+      orderparams validate finite-learning-rate --test replicas
     """
     idle.warned()
     chosen = {"dimensions": dimensions, "learning_rates": learning_rates}
@@ -119,8 +119,12 @@ def validate(
 
     from orderparams.progress import ProgressLine
     from orderparams.results.validation import Validation
+    from orderparams.run.one_dimension import fitting_test
     from orderparams.run.validate import validate
 
+    why = ""
+    if test is None:
+        test, why = fitting_test(problem, dimensions, learning_rates, start)
     interruption.advise("a validation is written when it is complete: nothing was kept")
     with ProgressLine(quiet=quiet) as line:
         result = validate(
@@ -130,7 +134,7 @@ def validate(
             start=start,
             rule=rule,
             false_alarm=false_alarm,
-            test=test,
+            test=None if why else test,
             workers=workers,
             progress=line,
         )
@@ -138,11 +142,23 @@ def validate(
     interruption.advise(f"{path} is complete")
     if not quiet:
         lines = summary(result) if isinstance(result, Validation) else innovation_table(result)
-        show([*lines, "", f"  written to {path}"])
+        show([*lines, *reasons(why, problem, result), "", f"  written to {path}"])
     elif result.verdict != "agree":
         reason = " ".join(result.reason.splitlines())
         click.echo(f"orderparams: {WORDS[result.verdict]}: {reason} Written to {path}.", err=True)
     return STATUS[result.verdict]
+
+
+def reasons(why: str, problem: Problem, result: Validation | Innovations) -> list[str]:
+    """Which test was taken and why, where none was asked for."""
+    if not why:
+        return []
+    asked, taken = problem.simulation.replicas, result.problem.simulation.replicas
+    if taken < asked:
+        why += f"; {taken} of {asked} replicas are judged, which is enough"
+    return textwrap.wrap(
+        f"test: {why}", 78, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+    )
 
 
 STATUS = {"agree": 0, "disagree": 4, "inconclusive": 7}
@@ -225,8 +241,27 @@ def innovation_table(result: Innovations) -> list[str]:
         f"  p-value of both              {result.least_pvalue:.2g}",
         f"  error that would be seen     {seen(result)}",
         "",
+        *score_table(result),
+        "",
         *decided(result, result.false_alarm),
+        *(f"    {line}" for line in textwrap.wrap(result.explanation, 76)),
     ]
+
+
+def score_table(result: Innovations) -> list[str]:
+    """What a fit says of each cause, in lines."""
+    from orderparams.results.causes import expected, named
+
+    lines = [f"  {'what could be wrong':29}{'theory':>8}{'fitted':>11}{'std. error':>12}{'z':>9}"]
+    for one in result.scores:
+        if math.isnan(one.z):
+            continue
+        value, error = (
+            shown(number, form) for number, form in ((one.value, ".4g"), (one.error, ".2g"))
+        )
+        theory = f"{expected(one.name, result.rule):g}"
+        lines.append(f"  {named(one.name):29}{theory:>8}{value:>11}{error:>12}{one.z:z9.2f}")
+    return lines
 
 
 def aside(result: Validation) -> list[str]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from orderparams.results.innovations import Innovations
 from orderparams.run.doubts import COARSE, FEWEST_STEPS
 from orderparams.run.whiteness import BOUNDS
 
 ENGINE = 1.0
 """Mean square that the errors of expectations may add to the statistic of the mean."""
+
+
+BEYOND = 25.0
+"""Times that mean square, an excess is no error of expectations: five standard deviations."""
 
 
 def doubt(found: Innovations, fewest: float) -> str:
@@ -52,6 +58,10 @@ def nonlinear(found: Innovations) -> str:
 def inexact(found: Innovations) -> str:
     """A deviation could be that of the expectations."""
     if not found.rejects or found.engine_share <= ENGINE:
+        return ""
+    means = found.mean_statistic
+    excesses = (found.chi2 - found.dof, float(np.square(means).sum()) - means.size)
+    if max(excesses) > BEYOND * found.engine_share:
         return ""
     return (
         "The innovations are beyond chance, but errors of the theory's own expectations can do "

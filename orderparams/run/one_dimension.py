@@ -15,20 +15,62 @@ from orderparams.config.unused import heed, ruled_out
 from orderparams.config.values import sequence
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models import registry
+from orderparams.models.interface import model_of
 from orderparams.results.innovations import Innovations
 from orderparams.results.validation import at_value, value_of
-from orderparams.run.innovations import innovations
+from orderparams.run.innovations import innovations, limit_of_dof
 from orderparams.run.restarts import with_fluctuations
 from orderparams.run.simulate import simulate
 
 Report = Callable[[float, str], None]
 
+LEAST_INTERVALS = 4
+"""For which replicas are left out where they are too many."""
+
+MOST_DRAWN = 1
+"""Replicas that begin apart, if the number is not asked for with the test."""
+
 SHARE = 0.3
 """Of the work that is simulation, about."""
 
 
-def in_one_dimension(problem: Any, chosen: Sequence[float] | None) -> Problem:
-    """The problem in the dimension that is ``chosen``, if one is.
+def fitting_test(
+    problem: Any,
+    dimensions: Sequence[float] | None = None,
+    learning_rates: Sequence[float] | None = None,
+    start: str = "replica",
+) -> tuple[str, str]:
+    """The test of a validation of which none is asked for, and why: that of innovations where
+    fluctuations are known, and nothing is asked for that needs several dimensions."""
+    known, reason = "", "innovations of SGD in one dimension, whose fluctuations are known"
+    if learning_rates is not None or (dimensions is not None and len(dimensions) != 1):
+        known = "several values were given"
+    elif start != "replica":
+        known = "the theory starts from the mean"
+    else:
+        try:
+            with_fluctuations(problem)
+        except ConfigurationError as error:
+            known = str(error).split(": ", 1)[-1]
+    return ("replicas", f"means over replicas, for {known}") if known else ("innovations", reason)
+
+
+def few_enough(problem: Any, size: int) -> Problem:
+    """The problem with no more replicas than can be judged in its dimension, of ``size`` order
+    parameters over LEAST_INTERVALS intervals; and than MOST_DRAWN where each has a start, and so
+    fluctuations, of its own."""
+    most = int(limit_of_dof(problem.simulation.dimension) / (size * LEAST_INTERVALS))
+    if problem.initial.kind == "random":
+        most = min(most, MOST_DRAWN)
+    replicas = min(problem.simulation.replicas, max(1, most))
+    simulation = dataclasses.replace(problem.simulation, replicas=replicas)
+    found: Problem = dataclasses.replace(problem, simulation=simulation)
+    return found
+
+
+def in_one_dimension(problem: Any, chosen: Sequence[float] | None, by_default: bool) -> Problem:
+    """The problem in the dimension that is ``chosen``, if one is, with few enough replicas where
+    the test is taken ``by_default``.
 
     :class:`ConfigurationError` for several.
     """
@@ -47,7 +89,15 @@ def in_one_dimension(problem: Any, chosen: Sequence[float] | None) -> Problem:
     size = chosen[0] if chosen else value_of(problem)
     simulation = dataclasses.replace(problem.simulation, dimension=size)
     found: Problem = dataclasses.replace(problem, simulation=simulation)
-    return found
+    return few_enough(found, entries_of(found)) if by_default else found
+
+
+def entries_of(problem: Any) -> int:
+    """How many numbers the order parameters of the start have."""
+    start = model_of(problem).flow(problem)
+    state = start.state(start.initial_state)
+    table = registry.configuration(problem.model).order_parameters(problem)
+    return sum(len(list(one.entries(state[one.name].shape))) for one in table)
 
 
 def judged_by_innovations(

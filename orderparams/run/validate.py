@@ -30,7 +30,7 @@ from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation, at_value, value_of
 from orderparams.run.compare import NEGLIGIBLE, compare, course_pvalue, without_bias
 from orderparams.run.doubts import Grounds, doubt, resolution
-from orderparams.run.one_dimension import in_one_dimension, judged_by_innovations
+from orderparams.run.one_dimension import fitting_test, in_one_dimension, judged_by_innovations
 from orderparams.run.simulate import simulate
 from orderparams.run.solve import solve
 from orderparams.run.spread import scaling
@@ -278,14 +278,15 @@ def validate(
     start: str = "replica",
     rule: str | None = None,
     false_alarm: float = FALSE_ALARM,
-    test: str = "replicas",
+    test: str | None = None,
     workers: int = 1,
     risks: bool = True,
     progress: Report | bool | None = None,
 ) -> Validation | Innovations:
-    """Simulate in two or more dimensions, solve the theory from the same starts, and compare.
+    """Simulate SGD, solve the theory from the same starts, and judge it.
 
-    Or simulate in one, be it one replica, and judge its innovations (docs/fluctuations.md).
+    By innovations in one dimension, be it of one replica (docs/fluctuations.md), or by means over
+    replicas in two or more dimensions (docs/validation.md).
 
     A model with a few numbers that learn tends to its theory at small learning rates, whatever the
     dimension: it is simulated at two or more learning rates instead.
@@ -309,7 +310,9 @@ def validate(
         Probability with which a right theory is rejected.
     test
         "replicas": means over replicas are compared; "innovations": what SGD does between stored
-        times, which takes one replica and one dimension.
+        times, which takes one replica and one dimension. Left out, innovations, of no more
+        replicas than can be judged in little time, where the fluctuations of SGD are known, unless
+        several ``dimensions`` or ``learning_rates``, or the ``start`` "mean" are given.
     workers
         Threads. The result does not depend on their number.
     risks
@@ -337,19 +340,22 @@ def validate(
     false_alarm = arguments.probability(false_alarm, "false_alarm")
     problem = load(source, settings=settings)
     choice("replica", "mean")(start, "start")
-    choice("replicas", "innovations")(test, "test")
+    choice("replicas", "innovations")(test or "replicas", "test")
     limit = registry.limit(problem.model)
     given = {"dimensions": dimensions, "learning_rates": learning_rates}
     check_given(problem, limit, {**given, "rule": rule})
     check_of("training.rule", type(problem))(rule or "sgd", "rule")
     training = dataclasses.replace(problem.training, rule=rule or "sgd")
     problem = dataclasses.replace(problem, training=training)
+    by_default = test is None
+    if by_default:
+        test, _ = fitting_test(problem, dimensions, learning_rates, start)
     if test == "innovations":
         if start != "replica":
             raise ConfigurationError(
                 "innovations begin with each replica's own state; leave it out", argument="start"
             )
-        problem = in_one_dimension(problem, dimensions)
+        problem = in_one_dimension(problem, dimensions, by_default)
         with heard(progress, lambda line: line) as told:
             return judged_by_innovations(problem, rule or "sgd", false_alarm, workers, risks, told)
     chosen = given[limit.argument]

@@ -16,7 +16,7 @@ import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.run import innovations as module
 from orderparams.run.decidable import doubt
-from orderparams.run.innovations import innovations, stops, whitened
+from orderparams.run.innovations import innovations, stops
 from orderparams.run.restarts import Restarts, Spread, with_fluctuations
 from orderparams.run.whiteness import (
     mean_pvalue,
@@ -25,6 +25,7 @@ from orderparams.run.whiteness import (
     spread_pvalue,
     waves,
 )
+from orderparams.run.whitening import whitened
 
 PRESET = "finite-learning-rate"
 ONE = {"simulation.dimension": 1000, "simulation.replicas": 1, "training.learning_rate": 2.0}
@@ -92,7 +93,9 @@ class Line:
 
     def spread(self, state, begin, end, hidden):
         none = np.zeros((2, 2))
-        return Spread(self.exact(end - begin)[1], np.array([3.0, -2.0]), 0.3, hidden, none)
+        return Spread(
+            self.exact(end - begin)[1], np.array([3.0, -2.0]), 0.3, hidden, none, np.zeros((3, 2))
+        )
 
 
 @pytest.mark.parametrize("shifted", [True, False])
@@ -155,7 +158,7 @@ def test_an_interval_is_that_of_a_run_with_fluctuations(jump):
     asked = with_fluctuations(problem)
     run = op.solve(asked)
     last = {name: values[-1] for name, values in run.parameters.items()}
-    restarts = Restarts(asked, last, "sgd", lambda t: None)
+    restarts = Restarts(asked, last, 1.0, lambda t: None)
     found = restarts.spread(run.state(0), 0.0, run.time[-1], restarts.start)
     expected = run.fluctuations
     np.testing.assert_allclose(found.covariance, expected.covariance[-1], rtol=2e-3, atol=1e-4)
@@ -216,7 +219,7 @@ def test_hidden_overlaps_of_the_scalar_target_go_on():
     }
     asked = with_fluctuations(op.load(PRESET, settings))
     run = op.simulate(op.load(PRESET, {**ONE, **settings, "output.points": 2}), risks=False)
-    restarts = Restarts(asked, run.end(0), "sgd", lambda t: None)
+    restarts = Restarts(asked, run.end(0), 1.0, lambda t: None)
     hidden = np.outer(restarts.unseen, restarts.unseen)
     np.testing.assert_allclose(restarts.start[hidden].reshape(2, 2), 0.3 * np.eye(2), atol=1e-12)
     state = {name: values[0, 0] for name, values in run.parameters.items()}
