@@ -76,8 +76,7 @@ def explained(
     and in words; ``found`` is what its theory leaves."""
     last = {name: values[0, -1] for name, values in measured.parameters.items()}
     some = np.unique(np.linspace(0, len(found) - 1, FEW).astype(int))
-    settings = dataclasses.replace(problem.fluctuations, bias=False)
-    plain = dataclasses.replace(problem, fluctuations=settings)
+    plain = dataclasses.replace(problem, fluctuations=problem.fluctuations.unshifted)
 
     def attempt(cause: Cause, theta: float, everything: bool) -> Tried:
         other, factor = altered(problem if everything else plain, cause, theta)
