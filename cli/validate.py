@@ -155,7 +155,7 @@ def reasons(why: str, problem: Problem, result: Validation | Innovations) -> lis
         return []
     asked, taken = problem.simulation.replicas, result.problem.simulation.replicas
     if taken < asked:
-        why += f"; {taken} of {asked} replicas are judged, which is enough"
+        why += f"; {taken} of {asked} replicas are judged"
     return textwrap.wrap(
         f"test: {why}", 78, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
     )
