@@ -119,7 +119,7 @@ class Restarts:
         self.kept: tuple[tuple[int, bytes, float, float], Path] | None = None
         self.again = model.flow(drawn_anew(self.problem))
         self.decaying = model.flow(with_decay(self.problem, 1.0))
-        self.rate = problem.training.learning_rate
+        self.rate = problem.training.effective_rate
         self.noise = noise_of(self.problem, self.flow, 2)
         known = registry.configuration(problem.model).order_parameters(self.problem)
         self.parameters = tuple(one for one in known if one.name in state)
@@ -221,7 +221,8 @@ class Restarts:
                 for one, own in zip(segments, sources, strict=True)
             ]
             times = np.array([first.knots[0], last.knots[-1]])
-            found.append(solved(bent, times, linear.covariance[0]).shift[-1])
+            still = np.zeros(self.noise.size)
+            found.append(solved(bent, times, linear.covariance[0], still).shift[-1])
         return np.array(found)
 
     def decay(self, y: Array) -> Array:
