@@ -30,17 +30,17 @@ from orderparams.results.comparison import FALSE_ALARM
 from orderparams.results.fluctuations import LARGE
 from orderparams.results.innovations import Innovations
 from orderparams.run.decidable import doubt, inexact
-from orderparams.run.doubts import FEWEST_STEPS
 from orderparams.run.explain import explained
+from orderparams.run.intervals import FINEST, Plan, parted
 from orderparams.run.restarts import Restarts, with_fluctuations
 from orderparams.run.scores import score_tests
 from orderparams.run.whiteness import mean_pvalue, resolution, spread_pvalue, waves
-from orderparams.run.whitening import Measured, Whitened, between, slopes_of
+from orderparams.run.whitening import Measured, Whitened, slopes_of
 
 Array = NDArray[np.float64]
 
 MOST = 20
-"""Intervals."""
+"""Intervals, where the flow is not unstable."""
 
 FINER = 4
 """Times the nodes of expectations, once, where their errors could be what is seen."""
@@ -60,23 +60,25 @@ def innovations(
     rule: str = "sgd",
     false_alarm: float = FALSE_ALARM,
     told: Callable[[float, str], None] | None = None,
+    intervals: int = MOST,
 ) -> Innovations:
     """Innovations of order parameters (R, T, …), by name, that were measured in dimension D at
     times (T,) which increase from the start of SGD on, and the verdict. Those that are zero in the
     flow, but not in SGD, are judged as well where they were measured.
 
     ``rule`` is that of the theory; "gradient-flow" leaves V out of the flow, not out of the noise.
+    There are so many ``intervals`` or less, and more where the flow is unstable.
 
     :class:`ConfigurationError` where the fluctuations of SGD are not known, for times that do not
     increase, and for order parameters that are not those of the problem, not finite, or of no
     vectors; :class:`SolverError` where a flow cannot be followed.
     """
-    found = judgement(problem, dimension, time, parameters, rule, false_alarm, told)
+    found = judgement(problem, dimension, time, parameters, rule, false_alarm, told, intervals)
     finer = with_more_nodes(problem)
     if not inexact(found) or finer is problem:
         return found
     with phase("innovations again, with more nodes for the expectations"):
-        again = judgement(finer, dimension, time, parameters, rule, false_alarm, told)
+        again = judgement(finer, dimension, time, parameters, rule, false_alarm, told, intervals)
     return dataclasses.replace(again, problem=problem)
 
 
@@ -99,6 +101,7 @@ def judgement(
     rule: str,
     false_alarm: float,
     told: Callable[[float, str], None] | None,
+    intervals: int,
 ) -> Innovations:
     """The innovations, with the expectations that the problem asks for."""
     asked = with_fluctuations(problem)
@@ -115,20 +118,15 @@ def judgement(
     x = restarts.packed(parameters)
     most = limit_of_dof(dimension) / (len(x) * x.shape[2])
     steps = schedule_of(problem).elapsed(time) * dimension / problem.training.effective_rate
-    ends = stops(steps, max(1, min(MOST, int(most))))
+    plan = Plan(steps, max(1, min(intervals, int(most))), min(FINEST * intervals, int(most)))
     labels = [
         one.label(index)
         for one in restarts.parameters
         for index in one.entries(parameters[one.name].shape[2:])
     ]
-    measured = Measured(
-        dimension,
-        time[ends],
-        {name: values[:, ends] for name, values in parameters.items()},
-        x[:, ends],
-        sizes(x, labels),
-    )
-    found = between(restarts, measured)
+    every = Measured(dimension, time, dict(parameters), x, sizes(x, labels))
+    ends, found = parted(restarts, every, plan)
+    measured = every.at(ends)
     result = judged(problem, measured, labels, found, rule, false_alarm)
     if result.verdict != "disagree":
         return result
@@ -157,20 +155,6 @@ def limit_of_dof(dimension: int) -> float:
     """Up to how many squares a relative error a/D of their mean is small beside what chance does:
     0.2 (D/a)²."""
     return 0.2 * (dimension / EXCESS) ** 2
-
-
-def stops(steps: Array, most: int) -> NDArray[np.int64]:
-    """Indices of measured times that part them into so many intervals, or less, of about as many
-    steps each, and FEWEST_STEPS or more; the first and the last among them."""
-    chosen = [0]
-    for target in np.linspace(steps[0], steps[-1], most + 1)[1:]:
-        place = int(np.argmin(np.abs(steps - target)))
-        if steps[place] - steps[chosen[-1]] >= FEWEST_STEPS - 0.5:
-            chosen.append(place)
-    last = len(steps) - 1
-    if chosen[-1] != last:
-        chosen[max(1, len(chosen) - 1) :] = [last]
-    return np.array(chosen)
 
 
 def sizes(x: Array, labels: list[str]) -> Array:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.config.plain import plain
-from orderparams.config.sections import check_of
+from orderparams.config.sections import OutputConfig, check_of
 from orderparams.config.unused import heed, ruled_out
 from orderparams.config.values import sequence
 from orderparams.errors import ConfigurationError, SolverError
@@ -20,8 +21,10 @@ from orderparams.results.innovations import Innovations
 from orderparams.results.validation import at_value, value_of
 from orderparams.run.innovations import innovations, limit_of_dof
 from orderparams.run.restarts import with_fluctuations
-from orderparams.run.simulate import simulate
+from orderparams.run.simulate import run as simulate
+from orderparams.run.times import output_times
 
+Array = NDArray[np.float64]
 Report = Callable[[float, str], None]
 
 LEAST_INTERVALS = 4
@@ -29,6 +32,12 @@ LEAST_INTERVALS = 4
 
 MOST_DRAWN = 1
 """Replicas that begin apart, if the number is not asked for with the test."""
+
+INTERVALS = 10
+"""Where the flow is not unstable."""
+
+EARLY = 100
+"""Times at which intervals may end that are not stored otherwise."""
 
 SHARE = 0.3
 """Of the work that is simulation, about."""
@@ -100,6 +109,14 @@ def entries_of(problem: Any) -> int:
     return sum(len(list(one.entries(state[one.name].shape))) for one in table)
 
 
+def all_times(problem: Any) -> Array:
+    """Those of the output, and EARLY in between, closer the earlier: what starts from little grows
+    fast at first, or after a time in which it grows slowly."""
+    duration = problem.training.duration
+    early = output_times(OutputConfig(points=EARLY + 1, spacing="log"), duration)
+    return np.union1d(early, output_times(problem.output, duration))
+
+
 def judged_by_innovations(
     problem: Any,
     rule: str,
@@ -122,7 +139,16 @@ def judged_by_innovations(
             told(SHARE + (1 - SHARE) * part, what)
 
     dimension = problem.simulation.dimension
-    run = simulate(at_value(problem, dimension), workers=workers, risks=risks, progress=simulated)
+    run = simulate(
+        at_value(problem, dimension),
+        workers,
+        risks,
+        simulated,
+        checkpoint=None,
+        interval=np.inf,
+        resume=None,
+        times=all_times(problem),
+    )
     if run.status == "interrupted":
         raise KeyboardInterrupt
     if run.status == "failed":
@@ -137,5 +163,6 @@ def judged_by_innovations(
         rule=rule,
         false_alarm=false_alarm,
         told=judged,
+        intervals=max(1, min(INTERVALS, problem.output.points - 1)),
     )
     return dataclasses.replace(found, simulation=run)

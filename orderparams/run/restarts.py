@@ -23,7 +23,7 @@ from orderparams.models import registry
 from orderparams.models.interface import Flow, Fluctuating, State, model_of
 from orderparams.models.schedule import schedule_of
 from orderparams.results.trajectory import Reached
-from orderparams.run.fluctuations import Linear, Segment, linearised, noise_of, solved
+from orderparams.run.fluctuations import Linear, Segment, looked_at, noise_of, shifted, solved
 from orderparams.run.path import Path
 from orderparams.run.record import Record
 from orderparams.run.solve import integrate
@@ -37,6 +37,19 @@ NODES = 4096
 KNOTS = 4
 """States along an interval, or a stretch of it without jumps, at which its flow is differentiated:
 over a time in which little grows all is smooth."""
+
+
+class Look(NamedTuple):
+    """At an interval between two ``times``, along the ``path`` of the flow from a state: the linear
+    equations in its knots, without the shift. Q (n, n), times D, and the largest ``growth`` rate of
+    the flow."""
+
+    times: Array
+    path: Path
+    segments: list[Segment]
+    linear: Linear
+    covariance: Array
+    growth: float
 
 
 class Spread(NamedTuple):
@@ -168,14 +181,14 @@ class Restarts:
         path = self.path(self.theory, state, begin, end)
         return self.packed(self.theory.state(path(end)))
 
-    def spread(self, state: State, begin: float, end: float, hidden: Array) -> Spread:
-        """What fluctuates over an interval, from the covariance (N, N) of what is not measured."""
+    def look(self, state: State, begin: float, end: float, hidden: Array) -> Look:
+        """At an interval, from the covariance (N, N) of what is not measured."""
         path = self.path(self.flow, state, begin, end)
         jumps = [t for t in sorted(self.schedule.changes) if begin < t < end]
         knots = [np.linspace(*ends, KNOTS) for ends in itertools.pairwise([begin, *jumps, end])]
         start = np.where(np.outer(self.unseen, self.unseen), hidden, 0.0)
         times = np.array([begin, end])
-        segments, linear = linearised(
+        segments, linear = looked_at(
             self.problem, self.noise, path, knots, times, start, self.pulse
         )
         back = np.linalg.pinv(self.view)
@@ -185,13 +198,20 @@ class Restarts:
             for local in segment.found
         ]
         covariance = self.view @ linear.covariance[-1] @ self.view.T
+        covariance = 0.5 * (covariance + covariance.T)
+        return Look(times, path, segments, linear, covariance, float(max(rates)))
+
+    def spread(self, look: Look) -> Spread:
+        """What fluctuates over an interval that was looked at."""
+        begin, end = look.times
+        segments, linear = shifted(self.problem, look.segments, look.linear, look.times)
         return Spread(
-            0.5 * (covariance + covariance.T),
+            look.covariance,
             self.view @ linear.shift[-1],
-            float(max(rates)),
+            look.growth,
             linear.covariance[-1],
-            (end - begin) ** 2 * self.error(path.states[0]),
-            self.slopes(path, segments, linear) @ self.view.T,
+            (end - begin) ** 2 * self.error(look.path.states[0]),
+            self.slopes(look.path, segments, linear) @ self.view.T,
         )
 
     def slopes(self, path: Path, segments: list[Segment], linear: Linear) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from orderparams.errors import SolverError
 from orderparams.models.interface import State
 from orderparams.phases import phase
-from orderparams.run.restarts import Restarts, Spread
+from orderparams.run.restarts import Look, Restarts, Spread
 
 Array = NDArray[np.float64]
 
@@ -37,6 +37,11 @@ class Measured(NamedTuple):
             for r in range(len(self.x))
         ]
 
+    def at(self, ends: NDArray[np.int64]) -> Measured:
+        """At some of the times alone."""
+        parameters = {name: values[:, ends] for name, values in self.parameters.items()}
+        return self._replace(time=self.time[ends], parameters=parameters, x=self.x[:, ends])
+
 
 class Whitened(NamedTuple):
     """ε, the motion of the flow (R, n) and its derivatives (R, 3, n) over an interval; where that
@@ -59,20 +64,9 @@ def between(
     found: list[Whitened] = []
     hidden = [restarts.start] * len(measured.x)
     for i in range(len(measured.time) - 1) if chosen is None else chosen:
-        states, both = measured.states(i), slice(i, i + 2)
-        begin, end = measured.time[both]
-        with phase(f"innovations from t = {begin:g} to {end:g}"):
-            one = whitened(
-                restarts,
-                states,
-                measured.x[:, both],
-                measured.time[both],
-                measured.dimension,
-                hidden,
-                measured.scale,
-            )
-        hidden = [spread.hidden for spread in one.spreads]
-        found.append(one)
+        looks = looks_at(restarts, measured, i, i + 1, hidden)
+        found.append(whitened(restarts, measured, i, i + 1, looks))
+        hidden = [spread.hidden for spread in found[-1].spreads]
     return found
 
 
@@ -81,31 +75,36 @@ def slopes_of(found: list[Whitened]) -> Array:
     return np.stack([one.slopes for one in found], axis=1)
 
 
-def whitened(
-    restarts: Restarts,
-    states: list[State],
-    x: Array,
-    ends: Array,
-    dimension: int,
-    hidden: list[Array],
-    scale: Array,
-) -> Whitened:
-    """Of the states of R replicas, X at both ends (R, 2, n), and what is hidden (N, N) of each.
-
-    Where replicas are close, what an interval adds is taken along the flow from their mean.
-    """
-    begin, end = map(float, ends)
-    before, after = x[:, 0], x[:, 1]
-    if np.abs((before - before.mean(axis=0)) / scale).max() < CLOSE:
+def looks_at(
+    restarts: Restarts, measured: Measured, first: int, last: int, hidden: list[Array]
+) -> list[Look]:
+    """At the interval between two times by their indices, of each replica, with what is hidden
+    (N, N) of it; or one, from their mean, where replicas are close."""
+    begin, end = map(float, measured.time[[first, last]])
+    states, before = measured.states(first), measured.x[:, first]
+    if np.abs((before - before.mean(axis=0)) / measured.scale).max() < CLOSE:
         mean = {name: np.mean([one[name] for one in states], axis=0) for name in states[0]}
-        own = restarts.spread(mean, begin, end, np.mean(hidden, axis=0))
-        spreads = [own] * len(states)
-    else:
-        spreads = [
-            restarts.spread(state, begin, end, unseen)
-            for state, unseen in zip(states, hidden, strict=True)
-        ]
-    flow = np.array([restarts.predicted(state, begin, end) for state in states])
+        states, hidden = [mean], [np.mean(hidden, axis=0)]
+    return [
+        restarts.look(state, begin, end, unseen)
+        for state, unseen in zip(states, hidden, strict=True)
+    ]
+
+
+def whitened(
+    restarts: Restarts, measured: Measured, first: int, last: int, looks: list[Look]
+) -> Whitened:
+    """An interval between two times by their indices, at which one has looked."""
+    begin, end = map(float, measured.time[[first, last]])
+    before, after = measured.x[:, first], measured.x[:, last]
+    dimension = measured.dimension
+    with phase(f"innovations from t = {begin:g} to {end:g}"):
+        spreads = [restarts.spread(look) for look in looks]
+        if len(looks) < len(before):
+            spreads *= len(before)
+        flow = np.array(
+            [restarts.predicted(state, begin, end) for state in measured.states(first)]
+        )
     predicted = flow + np.array([spread.shift for spread in spreads]) / dimension
     innovation, motion, slopes, share, volume = [], [], [], 0.0, 0.0
     for r, spread in enumerate(spreads):
