@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -119,12 +119,10 @@ def validate(
 
     from orderparams.progress import ProgressLine
     from orderparams.results.validation import Validation
-    from orderparams.run.one_dimension import fitting_test
+    from orderparams.run.fitting import fitting_test
     from orderparams.run.validate import validate
 
-    why = ""
-    if test is None:
-        test, why = fitting_test(problem, dimensions, learning_rates, start)
+    taken = test or fitting_test(problem, dimensions, learning_rates, start)
     interruption.advise("a validation is written when it is complete: nothing was kept")
     with ProgressLine(quiet=quiet) as line:
         result = validate(
@@ -134,7 +132,7 @@ def validate(
             start=start,
             rule=rule,
             false_alarm=false_alarm,
-            test=None if why else test,
+            test=taken,
             workers=workers,
             progress=line,
         )
@@ -142,20 +140,21 @@ def validate(
     interruption.advise(f"{path} is complete")
     if not quiet:
         lines = summary(result) if isinstance(result, Validation) else innovation_table(result)
-        show([*lines, *reasons(why, problem, result), "", f"  written to {path}"])
+        show([*lines, *reasons(taken, problem, result), "", f"  written to {path}"])
     elif result.verdict != "agree":
         reason = " ".join(result.reason.splitlines())
         click.echo(f"orderparams: {WORDS[result.verdict]}: {reason} Written to {path}.", err=True)
     return STATUS[result.verdict]
 
 
-def reasons(why: str, problem: Problem, result: Validation | Innovations) -> list[str]:
-    """Which test was taken and why, where none was asked for."""
-    if not why:
+def reasons(taken: Any, problem: Problem, result: Validation | Innovations) -> list[str]:
+    """Why a test was taken, where none was asked for."""
+    if isinstance(taken, str):
         return []
-    asked, taken = problem.simulation.replicas, result.problem.simulation.replicas
-    if taken < asked:
-        why += f"; {taken} of {asked} replicas are judged"
+    why = taken.why
+    asked, judged = problem.simulation.replicas, result.problem.simulation.replicas
+    if judged < asked:
+        why += f"; {judged} of {asked} replicas are judged"
     return textwrap.wrap(
         f"test: {why}", 78, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
     )

@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 NUMBERS = (
     *("pvalue_chi2", "pvalue_mean", "false_alarm", "limit_of_dof", "growth", "linear_dimension"),
-    *("engine_share", "resolution"),
+    *("engine_share", "sequence_share", "resolution"),
 )
 """Attributes of the group that are numbers of the same names here."""
 
@@ -47,11 +47,12 @@ class Innovations(Result):
     ``least_pvalue`` that of both. ``dof`` squares are summed, and up to ``limit_of_dof`` the sum
     can be trusted in dimension D. ``growth`` is the largest growth rate times its interval;
     ``linear_dimension`` the D above which linear theory holds over all intervals; ``engine_share``
-    the mean square that errors of expectations add to ``mean_statistic``; ``resolution`` the least
-    relative error of the motion that would have been seen. ``scores`` are tests along what a theory
-    can be wrong about (:class:`Score`), ``explanation`` says what is most likely wrong where theory
-    and data disagree. ``doubt`` says why the evidence cannot
-    decide and what would help; empty if it can. ``simulation`` is that which was judged, if it was
+    the mean square that errors of expectations add to ``mean_statistic``; ``sequence_share`` the
+    largest part that one sequence has in a variance, of those that were looked at; ``resolution``
+    the least relative error of the motion that would have been seen. ``scores`` are tests along
+    what a theory can be wrong about (:class:`Score`), ``explanation`` says what is most likely wrong
+    where theory and data disagree. ``doubt`` says why the evidence cannot decide and what would
+    help; empty if it can. ``simulation`` is that which was judged, if it was
     simulated for that, and ``origin`` where data of somebody else's came from.
 
     Examples
@@ -81,6 +82,7 @@ class Innovations(Result):
     growth: float
     linear_dimension: float
     engine_share: float
+    sequence_share: float
     resolution: float
     scores: tuple[Score, ...]
     rule: str = "sgd"

@@ -203,6 +203,7 @@ def judged(
         growth=max(growth),
         linear_dimension=float(np.linalg.eigvalsh(scaled)[:, -1].max()) / LARGE,
         engine_share=sum(one.share for one in found),
+        sequence_share=max(spread.share for own in spreads for spread in own),
         resolution=resolution(innovation, motion, false_alarm),
         scores=tuple(score_tests(innovation, slopes_of(found), rule)),
         rule=rule,

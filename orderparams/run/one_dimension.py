@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.config.plain import plain
-from orderparams.config.sections import OutputConfig, check_of
+from orderparams.config.sections import check_of
 from orderparams.config.unused import heed, ruled_out
 from orderparams.config.values import sequence
 from orderparams.errors import ConfigurationError, SolverError
@@ -19,8 +19,9 @@ from orderparams.models import registry
 from orderparams.models.interface import model_of
 from orderparams.results.innovations import Innovations
 from orderparams.results.validation import at_value, value_of
+from orderparams.run.doubts import FEWEST_STEPS
+from orderparams.run.fitting import check_fluctuating
 from orderparams.run.innovations import innovations, limit_of_dof
-from orderparams.run.restarts import with_fluctuations
 from orderparams.run.simulate import run as simulate
 from orderparams.run.times import output_times
 
@@ -43,27 +44,6 @@ SHARE = 0.3
 """Of the work that is simulation, about."""
 
 
-def fitting_test(
-    problem: Any,
-    dimensions: Sequence[float] | None = None,
-    learning_rates: Sequence[float] | None = None,
-    start: str = "replica",
-) -> tuple[str, str]:
-    """The test of a validation of which none is asked for, and why: that of innovations where
-    fluctuations are known, and nothing is asked for that needs several dimensions."""
-    known, reason = "", "innovations of SGD in one dimension, whose fluctuations are known"
-    if learning_rates is not None or (dimensions is not None and len(dimensions) != 1):
-        known = "several values were given"
-    elif start != "replica":
-        known = "the theory starts from the mean"
-    else:
-        try:
-            with_fluctuations(problem)
-        except ConfigurationError as error:
-            known = str(error).split(": ", 1)[-1]
-    return ("replicas", f"means over replicas, for {known}") if known else ("innovations", reason)
-
-
 def few_enough(problem: Any, size: int) -> Problem:
     """The problem with no more replicas than can be judged in its dimension, of ``size`` order
     parameters over LEAST_INTERVALS intervals; and than MOST_DRAWN where each has a start, and so
@@ -84,7 +64,7 @@ def in_one_dimension(problem: Any, chosen: Sequence[float] | None, by_default: b
     :class:`ConfigurationError` for several.
     """
     limit = registry.limit(problem.model)
-    with_fluctuations(problem)
+    check_fluctuating(problem)
     if chosen is not None:
         check = check_of(limit.key, type(problem))
         chosen = sequence(check, "list of dimensions")(plain(chosen), "dimensions")
@@ -110,11 +90,14 @@ def entries_of(problem: Any) -> int:
 
 
 def all_times(problem: Any) -> Array:
-    """Those of the output, and EARLY in between, closer the earlier: what starts from little grows
-    fast at first, or after a time in which it grows slowly."""
+    """Those of the output, and EARLY or less in between, closer the earlier: what starts from little
+    grows fast at first, or after a time in which it grows slowly."""
     duration = problem.training.duration
-    early = output_times(OutputConfig(points=EARLY + 1, spacing="log"), duration)
-    return np.union1d(early, output_times(problem.output, duration))
+    stored = output_times(problem.output, duration)
+    steps = problem.simulation.dimension / problem.training.effective_rate
+    early = np.geomspace(FEWEST_STEPS / steps, max(duration, FEWEST_STEPS / steps), EARLY)
+    found: Array = np.union1d(stored, early[early < duration])
+    return found
 
 
 def judged_by_innovations(

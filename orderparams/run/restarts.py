@@ -51,13 +51,18 @@ class Look(NamedTuple):
     covariance: Array
     growth: float
 
+    @property
+    def share(self) -> float:
+        """The largest share of one sequence in what fluctuates."""
+        return max(one.share for segment in self.segments for one in segment.found)
+
 
 class Spread(NamedTuple):
     """What an interval adds, times D: Q (n, n) and r (n,) of n order parameters; the largest
     ``growth`` rate of the flow; the covariance of what is not measured, at the end (N, N); what
     ``error`` of the expectations does to the flow's end, as mean squares (n, n), of which D is no
-    part; and the ``slopes`` (3, n), derivatives of X̂ by log t, by the strength of γV/B in the flow,
-    and by the weight decay."""
+    part; the ``slopes`` (3, n), derivatives of X̂ by log t, by the strength of γV/B in the flow, and
+    by the weight decay; and the largest ``share`` of one sequence in what fluctuates."""
 
     covariance: Array
     shift: Array
@@ -65,6 +70,7 @@ class Spread(NamedTuple):
     hidden: Array
     error: Array
     slopes: Array
+    share: float
 
 
 def with_fluctuations(problem: Any, otherwise: str = "use the test 'replicas'") -> Any:
@@ -212,6 +218,7 @@ class Restarts:
             linear.covariance[-1],
             (end - begin) ** 2 * self.error(look.path.states[0]),
             self.slopes(look.path, segments, linear) @ self.view.T,
+            look.share,
         )
 
     def slopes(self, path: Path, segments: list[Segment], linear: Linear) -> Array:

@@ -30,7 +30,8 @@ from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation, at_value, value_of
 from orderparams.run.compare import NEGLIGIBLE, compare, course_pvalue, without_bias
 from orderparams.run.doubts import Grounds, doubt, resolution
-from orderparams.run.one_dimension import fitting_test, in_one_dimension, judged_by_innovations
+from orderparams.run.fitting import Choice, fitting_test
+from orderparams.run.one_dimension import in_one_dimension, judged_by_innovations
 from orderparams.run.simulate import simulate
 from orderparams.run.solve import solve
 from orderparams.run.spread import scaling
@@ -278,7 +279,7 @@ def validate(
     start: str = "replica",
     rule: str | None = None,
     false_alarm: float = FALSE_ALARM,
-    test: str | None = None,
+    test: str | Choice | None = None,
     workers: int = 1,
     risks: bool = True,
     progress: Report | bool | None = None,
@@ -311,8 +312,9 @@ def validate(
     test
         "replicas": means over replicas are compared; "innovations": what SGD does between stored
         times, which takes one replica and one dimension. Left out, innovations, of no more
-        replicas than can be judged in little time, where the fluctuations of SGD are known, unless
-        several ``dimensions`` or ``learning_rates``, or the ``start`` "mean" are given.
+        replicas than can be judged in little time, where the fluctuations of SGD are known and are
+        not those of rare sequences, unless several ``dimensions`` or ``learning_rates``, or the
+        ``start`` "mean" are given.
     workers
         Threads. The result does not depend on their number.
     risks
@@ -340,17 +342,18 @@ def validate(
     false_alarm = arguments.probability(false_alarm, "false_alarm")
     problem = load(source, settings=settings)
     choice("replica", "mean")(start, "start")
-    choice("replicas", "innovations")(test or "replicas", "test")
+    if test is not None and not isinstance(test, Choice):
+        choice("replicas", "innovations")(test, "test")
     limit = registry.limit(problem.model)
     given = {"dimensions": dimensions, "learning_rates": learning_rates}
     check_given(problem, limit, {**given, "rule": rule})
     check_of("training.rule", type(problem))(rule or "sgd", "rule")
     training = dataclasses.replace(problem.training, rule=rule or "sgd")
     problem = dataclasses.replace(problem, training=training)
-    by_default = test is None
-    if by_default:
-        test, _ = fitting_test(problem, dimensions, learning_rates, start)
-    if test == "innovations":
+    if test is None:
+        test = fitting_test(problem, dimensions, learning_rates, start)
+    by_default = isinstance(test, Choice)
+    if (test.test if isinstance(test, Choice) else test) == "innovations":
         if start != "replica":
             raise ConfigurationError(
                 "innovations begin with each replica's own state; leave it out", argument="start"

@@ -102,9 +102,7 @@ def whitened(
         spreads = [restarts.spread(look) for look in looks]
         if len(looks) < len(before):
             spreads *= len(before)
-        flow = np.array(
-            [restarts.predicted(state, begin, end) for state in measured.states(first)]
-        )
+        flow = np.array([restarts.predicted(state, begin, end) for state in measured.states(first)])
     predicted = flow + np.array([spread.shift for spread in spreads]) / dimension
     innovation, motion, slopes, share, volume = [], [], [], 0.0, 0.0
     for r, spread in enumerate(spreads):

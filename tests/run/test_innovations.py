@@ -16,8 +16,9 @@ import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.run import innovations as module
 from orderparams.run.decidable import doubt
-from orderparams.run.innovations import innovations, stops
-from orderparams.run.restarts import Restarts, Spread, with_fluctuations
+from orderparams.run.innovations import innovations
+from orderparams.run.intervals import Plan, parted, stops
+from orderparams.run.restarts import Look, Restarts, Spread, with_fluctuations
 from orderparams.run.whiteness import (
     mean_pvalue,
     pvalue,
@@ -25,7 +26,7 @@ from orderparams.run.whiteness import (
     spread_pvalue,
     waves,
 )
-from orderparams.run.whitening import whitened
+from orderparams.run.whitening import Measured, between
 
 PRESET = "finite-learning-rate"
 ONE = {"simulation.dimension": 1000, "simulation.replicas": 1, "training.learning_rate": 2.0}
@@ -79,6 +80,7 @@ class Line:
 
     a = np.array([[0.3, 0.2], [0.0, -0.5]])
     noise = np.array([[1.0, 0.4], [0.4, 0.5]])
+    start = np.zeros((2, 2))
 
     @functools.cache  # noqa: B019
     def exact(self, length):
@@ -89,13 +91,22 @@ class Line:
         return scipy.linalg.expm(self.a * length), summed
 
     def predicted(self, state, begin, end):
-        return self.exact(end - begin)[0] @ state["x"]
+        return self.exact(round(end - begin, 9))[0] @ state["x"]
 
-    def spread(self, state, begin, end, hidden):
+    def look(self, state, begin, end, hidden):
+        covariance = self.exact(round(end - begin, 9))[1]
+        return Look(np.array([begin, end]), None, [], None, covariance, 0.3)
+
+    def spread(self, look):
         none = np.zeros((2, 2))
-        return Spread(
-            self.exact(end - begin)[1], np.array([3.0, -2.0]), 0.3, hidden, none, np.zeros((3, 2))
-        )
+        shift = np.array([3.0, -2.0])
+        return Spread(look.covariance, shift, look.growth, none, none, np.zeros((3, 2)), 0.1)
+
+
+def line_measured(x, dimension, scale=1e9):
+    """Of a line, at times 0, 0.7, 1.4, …; X is (R, T, 2)."""
+    time = 0.7 * np.arange(x.shape[1])
+    return Measured(dimension, time, {"x": x}, x, np.full(2, scale))
 
 
 @pytest.mark.parametrize("shifted", [True, False])
@@ -107,11 +118,8 @@ def test_a_gaussian_process_is_whitened(shifted):
     x = GENERATOR.normal(size=(1000, 2))
     after = x @ flow.T + GENERATOR.normal(size=x.shape) @ root.T
     after += shifted * np.array([3.0, -2.0]) / dimension
-    states = [{"x": one} for one in x]
-    both = np.stack([x, after], axis=1)
-    found = whitened(
-        line, states, both, np.array([0.0, length]), dimension, list(x), np.full(2, 1e9)
-    )
+    measured = line_measured(np.stack([x, after], axis=1), dimension)
+    (found,) = between(line, measured)
     ratio = np.cov(found.innovation.T) - np.eye(2)
     assert np.abs(ratio).max() < 5 / np.sqrt(len(x))
     error = found.innovation.mean(0) * np.sqrt(len(x))
@@ -127,16 +135,15 @@ def test_replicas_that_are_close_share_what_an_interval_adds():
     calls = []
 
     class Counted(Line):
-        def spread(self, *given):
+        def look(self, *given):
             calls.append(given[0]["x"])
-            return super().spread(*given)
+            return super().look(*given)
 
     x = np.array([[1.0, 0.0], [1.0, 0.1]])
-    both, hidden = np.stack([x, x], axis=1), [np.zeros((2, 2))] * 2
-    states = [{"x": one} for one in x]
-    whitened(Counted(), states, both, np.array([0.0, 1.0]), 50, hidden, np.ones(2))
+    both = np.stack([x, x], axis=1)
+    between(Counted(), line_measured(both, 50, 1.0))
     np.testing.assert_array_equal(calls, [[1.0, 0.05]])
-    whitened(Counted(), states, both, np.array([0.0, 1.0]), 50, hidden, np.full(2, 0.1))
+    between(Counted(), line_measured(both, 50, 0.1))
     np.testing.assert_array_equal(calls[1:], x)
 
 
@@ -149,6 +156,33 @@ def test_intervals_have_many_steps_and_are_few():
     assert stops(np.array([0.0, 30, 60]), 20).tolist() == [0, 2]
 
 
+class Unstable(Line):
+    """Grows as exp(2t), and as exp(-t/2)."""
+
+    a = np.diag([2.0, -0.5])
+
+    def look(self, *given):
+        return super().look(*given)._replace(growth=2.0)
+
+
+def test_intervals_are_shorter_where_the_flow_is_unstable():
+    """Of 14 time units at D = 1000: none grows by more than exp 2, and the rest is as meant."""
+    x = np.zeros((1, 21, 2))
+    measured, steps = line_measured(x, 1000, 1.0), 700.0 * np.arange(21)
+    ends, found = parted(Unstable(), measured, Plan(steps, 2, 40))
+    assert ends.tolist() == list(range(21))
+    assert [len(one.spreads) for one in found] == [1] * 20
+    ends, _ = parted(Unstable(), measured, Plan(steps, 2, 4))
+    assert ends[[0, -1]].tolist() == [0, 20]
+    assert len(ends) == 5
+    ends, _ = parted(Unstable(), measured, Plan(steps / 10, 2, 40))
+    assert np.diff(steps[ends] / 10).min() >= 100
+    stable = Unstable()
+    stable.look = Line().look
+    ends, _ = parted(stable, line_measured(x, 10**6, 1.0), Plan(steps, 2, 40))
+    assert ends.tolist() == [0, 10, 20]
+
+
 @pytest.mark.parametrize("jump", [False, True])
 def test_an_interval_is_that_of_a_run_with_fluctuations(jump):
     """Q and r from the start of a run to a time are its S and b there."""
@@ -159,7 +193,7 @@ def test_an_interval_is_that_of_a_run_with_fluctuations(jump):
     run = op.solve(asked)
     last = {name: values[-1] for name, values in run.parameters.items()}
     restarts = Restarts(asked, last, 1.0, lambda t: None)
-    found = restarts.spread(run.state(0), 0.0, run.time[-1], restarts.start)
+    found = restarts.spread(restarts.look(run.state(0), 0.0, run.time[-1], restarts.start))
     expected = run.fluctuations
     np.testing.assert_allclose(found.covariance, expected.covariance[-1], rtol=2e-3, atol=1e-4)
     np.testing.assert_allclose(found.shift, expected.shift[-1], rtol=0.02, atol=2e-3)
@@ -223,8 +257,10 @@ def test_hidden_overlaps_of_the_scalar_target_go_on():
     hidden = np.outer(restarts.unseen, restarts.unseen)
     np.testing.assert_allclose(restarts.start[hidden].reshape(2, 2), 0.3 * np.eye(2), atol=1e-12)
     state = {name: values[0, 0] for name, values in run.parameters.items()}
-    first = restarts.spread(state, 0.0, 0.5, restarts.start)
-    none = restarts.spread(state, 0.0, 0.5, 0 * restarts.start)
+    first, none = (
+        restarts.spread(restarts.look(state, 0.0, 0.5, known))
+        for known in (restarts.start, 0 * restarts.start)
+    )
     assert np.abs(first.shift - none.shift).max() > 0.01
     np.testing.assert_allclose(first.covariance, none.covariance, atol=1e-12)
     assert np.linalg.eigvalsh(first.hidden[hidden].reshape(2, 2))[0] > 0.1

@@ -14,8 +14,9 @@ import scipy.stats
 import orderparams as op
 from orderparams.results.causes import CAUSES, NAMES, Score, expected, meaning, uncertain
 from orderparams.run import innovations as module
+from orderparams.run.fitting import fitting_test
 from orderparams.run.innovations import innovations
-from orderparams.run.one_dimension import few_enough, fitting_test
+from orderparams.run.one_dimension import few_enough
 from orderparams.run.restarts import Restarts, with_decay, with_fluctuations
 from orderparams.run.scores import fitted, score_tests
 from orderparams.run.slips import slips
@@ -53,7 +54,8 @@ def test_slopes_are_differences_of_flows(more):
         return dataclasses.replace(asked, training=training)
 
     restarts = Restarts(asked, state, 1.0, lambda t: None)
-    slopes = restarts.spread(state, *ends.tolist(), restarts.start).slopes
+    look = restarts.look(state, *ends.tolist(), restarts.start)
+    slopes = restarts.spread(look).slopes
     by_time = flow(asked, 1 + step) - flow(asked, 1 - step)
     by_noise = flow(faster(1 + step)) - flow(faster(1 - step))
     by_decay = flow(with_decay(asked, step)) - flow(with_decay(asked, -step))
