@@ -84,8 +84,8 @@ def rare(found: Innovations) -> str:
         return ""
     return (
         "The innovations are beyond chance, but rare sequences make most of what some order "
-        f"parameters fluctuate by: {found.sequence_share:.0%} of a variance is that of a single one "
-        "of those that were looked at, so that it is not known. Compare means over replicas "
+        f"parameters fluctuate by: {found.sequence_share:.0%} of a variance is that of a single "
+        "one of those that were looked at, so that it is not known. Compare means over replicas "
         "(validate --test replicas), or a shorter time."
     )
 

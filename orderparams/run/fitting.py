@@ -31,8 +31,8 @@ def fitting_test(
     learning_rates: Sequence[float] | None = None,
     start: str = "replica",
 ) -> Choice:
-    """That of innovations where fluctuations are known and can decide, and nothing is asked for that
-    needs several dimensions."""
+    """That of innovations where fluctuations are known and can decide, and nothing is asked for
+    that needs several dimensions."""
     if learning_rates is not None or (dimensions is not None and len(dimensions) != 1):
         return by_replicas("several values were given")
     if start != "replica":

@@ -36,11 +36,11 @@ LONGER = 2.0
 
 
 class Plan(NamedTuple):
-    """Into about so many intervals by the numbers of ``steps`` (T,) at measured times, and no more
+    """By the numbers of ``steps`` (T,) at measured times: about so many ``intervals``, and no more
     than ``most``."""
 
     steps: Array
-    count: int
+    intervals: int
     most: int
 
 
@@ -49,8 +49,9 @@ def parted(
 ) -> tuple[NDArray[np.int64], list[Whitened]]:
     """Indices of times that part what was measured, the first and the last among them, and what
     happens in between."""
-    goals = stops(plan.steps, plan.count)
-    ends, found, farthest = [0], [], np.inf
+    goals = stops(plan.steps, plan.intervals)
+    ends, farthest = [0], np.inf
+    found: list[Whitened] = []
     hidden = [restarts.start] * len(measured.x)
     while ends[-1] < goals[-1]:
         first, left = ends[-1], goals[goals > ends[-1]]

@@ -37,7 +37,7 @@ MOST_DRAWN = 1
 INTERVALS = 10
 """Where the flow is not unstable."""
 
-EARLY = 100
+EARLY = 60
 """Times at which intervals may end that are not stored otherwise."""
 
 SHARE = 0.3
@@ -90,8 +90,8 @@ def entries_of(problem: Any) -> int:
 
 
 def all_times(problem: Any) -> Array:
-    """Those of the output, and EARLY or less in between, closer the earlier: what starts from little
-    grows fast at first, or after a time in which it grows slowly."""
+    """Those of the output, and EARLY or less in between, closer the earlier: what starts from
+    little grows fast at first, or after a time in which it grows slowly."""
     duration = problem.training.duration
     stored = output_times(problem.output, duration)
     steps = problem.simulation.dimension / problem.training.effective_rate
