@@ -51,9 +51,9 @@ class Innovations(Result):
     largest part that one sequence has in a variance, of those that were looked at; ``resolution``
     the least relative error of the motion that would have been seen. ``scores`` are tests along
     what a theory can be wrong about (:class:`Score`), ``explanation`` says what is most likely
-    wrong where theory and data disagree. ``doubt`` says why the evidence cannot decide and what would
-    help; empty if it can. ``simulation`` is that which was judged, if it was
-    simulated for that, and ``origin`` where data of somebody else's came from.
+    wrong where theory and data disagree. ``doubt`` says why the evidence cannot decide and what
+    would help; empty if it can. ``simulation`` is that which was judged, if it was simulated for
+    that, and ``origin`` where data of somebody else's came from.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,10 +10,14 @@ import numpy as np
 
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import model_of
+from orderparams.models.vectors.fluctuations.consistency import ASKED
 from orderparams.phases import phase
 from orderparams.run.decidable import RARE
 from orderparams.run.restarts import Restarts, with_fluctuations, with_strength
 from orderparams.run.solve import solve
+
+ROUGH = 1e-3
+"""Tolerances of the flow along which one looks."""
 
 LOOKS = (0.0, 0.25, 0.5, 1.0)
 """Parts of the duration at which one looks at what fluctuates."""
@@ -40,7 +45,8 @@ def fitting_test(
     try:
         check_fluctuating(problem)
     except ConfigurationError as error:
-        return by_replicas(str(error).split(": ", 1)[-1].split("; use the test", 1)[0])
+        known = str(error).split(": ", 1)[-1].split("; ", 1)[0]
+        return by_replicas(known.replace(ASKED, "what is known of fluctuations"))
     if is_rare(problem):
         return by_replicas("rare sequences make most of what some order parameters fluctuate by")
     return Choice(
@@ -68,12 +74,10 @@ def check_fluctuating(problem: Any) -> None:
 def is_rare(problem: Any) -> bool:
     """Whether on the flow the variance of some combination of order parameters is that of a single
     one of the sequences that are looked at: too few of them know it."""
-    asked = with_fluctuations(problem)
+    asked, times = with_fluctuations(problem), np.array(LOOKS) * problem.training.duration
     with phase("what fluctuates along the flow"):
         try:
-            run = solve(
-                with_strength(asked, 1.0), times=np.array(LOOKS) * problem.training.duration
-            )
+            run = solve(roughly(with_strength(asked, 1.0)), times=times)
             for index, time in enumerate(run.time):
                 restarts = Restarts(asked, run.state(index), 1.0, lambda _: None)
                 local = restarts.noise.at(time, restarts.flow.initial_state, lambda: None)
@@ -82,3 +86,10 @@ def is_rare(problem: Any) -> bool:
         except SolverError:
             pass
     return False
+
+
+def roughly(problem: Any) -> Any:
+    """The same problem, whose flow is followed less exactly."""
+    rtol, atol = (max(ROUGH, one) for one in (problem.integrator.rtol, problem.integrator.atol))
+    integrator = dataclasses.replace(problem.integrator, rtol=rtol, atol=atol)
+    return dataclasses.replace(problem, integrator=integrator)

@@ -56,8 +56,9 @@ def parted(
     while ends[-1] < goals[-1]:
         first, left = ends[-1], goals[goals > ends[-1]]
         goal = int(left[0])
-        last = nearest(plan.steps, first, goal, plan.steps[first] + farthest) or goal
         spare = plan.most - len(found) - len(left)
+        reach = plan.steps[first] + farthest if spare > 0 else np.inf
+        last = nearest(plan.steps, first, goal, reach) or goal
         last, looks = within(restarts, measured, plan.steps, first, last, hidden, spare)
         found.append(whitened(restarts, measured, first, last, looks))
         hidden = [spread.hidden for spread in found[-1].spreads]
