@@ -58,13 +58,15 @@ def rate_list(_: click.Context, __: click.Parameter, value: str | None) -> list[
     default=None,
     help="Judge what SGD does between stored times (innovations), which takes one replica and one "
     "dimension, or compare means over replicas in two. Left out, innovations where the "
-    "fluctuations of SGD are known, unless what is given needs several dimensions.",
+    "fluctuations of SGD are known, and not those of rare sequences, unless what is given needs "
+    "several dimensions.",
 )
 @click.option(
     "--dimensions",
     callback=dimension_list,
     metavar="D,D,...",
-    help="Dimensions to simulate; left out, a quarter of simulation.dimension and it.",
+    help="Dimensions to simulate; left out, simulation.dimension, and for means over replicas "
+    "a quarter of it as well.",
 )
 @click.option(
     "--learning-rates",

@@ -45,13 +45,19 @@ def fitting_test(
     try:
         check_fluctuating(problem)
     except ConfigurationError as error:
-        known = str(error).split(": ", 1)[-1].split("; ", 1)[0]
-        return by_replicas(known.replace(ASKED, "what is known of fluctuations"))
+        return by_replicas(first_reason(error))
     if is_rare(problem):
         return by_replicas("rare sequences make most of what some order parameters fluctuate by")
     return Choice(
         "innovations", "innovations of SGD in one dimension, whose fluctuations are known"
     )
+
+
+def first_reason(error: ConfigurationError) -> str:
+    """Why fluctuations are not known, without what could be done."""
+    whole, *each = str(error).splitlines()
+    known = each[0].strip() if each else whole.split(": ", 1)[-1]
+    return known.split("; ", 1)[0].replace(ASKED, "what is known of fluctuations")
 
 
 def by_replicas(why: str) -> Choice:

@@ -13,17 +13,18 @@ from scipy.interpolate import CubicSpline
 import orderparams as op
 from orderparams.errors import SolverError
 from orderparams.models.single_location.parameters import PARAMETERS
+from orderparams.run import from_starts
 from orderparams.run import validate as module
 from orderparams.run.compare import compare, course_pvalue, without_bias
-from orderparams.run.validate import (
+from orderparams.run.from_starts import (
     common_times,
     mean_risk,
     motion,
     refined,
     resolves,
     theory_of,
-    validate,
 )
+from orderparams.run.validate import validate
 
 TABLE = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0]}},
@@ -97,7 +98,7 @@ def stage(monkeypatch):
         return ""
 
     monkeypatch.setattr(module, "simulate", simulate)
-    monkeypatch.setattr(module, "solve", solve)
+    monkeypatch.setattr(from_starts, "solve", solve)
     monkeypatch.setattr(module, "doubt", doubt)
     for size in (100, 200, 400):
         noise = GENERATOR.standard_normal((2, REPLICAS, 4)) / np.sqrt(size)

@@ -11,14 +11,8 @@ import xarray
 import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.flow import Flow
-from orderparams.run.validate import (
-    default_values,
-    loss_deviation,
-    mean_risk,
-    refined,
-    resolves,
-    validate,
-)
+from orderparams.run.from_starts import loss_deviation, mean_risk, refined, resolves
+from orderparams.run.validate import default_values, validate
 
 SETTINGS = {
     "softmax": ["attention.activation=softmax", "training.learning_rate=2"],
