@@ -14,7 +14,6 @@ import scipy.stats
 import orderparams as op
 from orderparams.results.causes import CAUSES, NAMES, Score, expected, meaning, uncertain
 from orderparams.run import innovations as module
-from orderparams.run.fitting import fitting_test
 from orderparams.run.innovations import innovations
 from orderparams.run.one_dimension import few_enough
 from orderparams.run.restarts import Restarts, with_decay, with_fluctuations
@@ -194,23 +193,6 @@ def test_errors_of_expectations_ask_for_more_nodes(monkeypatch):
     assert taken == [16384, 65536]
     assert found.problem == problem
     assert found.verdict == "disagree"
-
-
-CHOICES = {
-    "innovations": (PRESET, {}),
-    "several values": (PRESET, {"dimensions": [100, 200]}),
-    "the mean": (PRESET, {"start": "mean"}),
-    "in-context": ("in-context-pairs", {}),
-}
-
-
-@pytest.mark.parametrize("words", CHOICES)
-def test_the_test_is_chosen_by_what_is_known(words):
-    source, given = CHOICES[words]
-    arguments = {"dimensions": None, "learning_rates": None, "start": "replica", **given}
-    test, why = fitting_test(op.load(source), **arguments)
-    assert test == ("innovations" if words == "innovations" else "replicas")
-    assert words in why
 
 
 def test_replicas_that_are_too_many_are_left_out():

@@ -253,7 +253,7 @@ def test_a_risk_that_falls_fast_is_solved_at_more_times_three_times_at_most(stag
         return theory(time=np.array(times), risk=np.exp(-50 * np.array(times)))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "solve", sharp)
+        patch.setattr(from_starts, "solve", sharp)
         theory_of(problem, run, "mean")
     assert (asked[:3], len(asked)) == ([4, 13, 49], 4)
 
