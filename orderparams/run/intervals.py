@@ -2,7 +2,8 @@
 
 Intervals are of about as many steps each, but shorter where the flow from what was measured is
 unstable: linear equations hold over a time in which little grows. The choice rests on the state in
-which an interval begins, not on what happens in it, so that innovations stay what they are.
+which an interval begins, and on the sizes of order parameters, not on what happens in it, so that
+innovations stay what they are.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ tenth or less there."""
 
 FINEST = 4
 """Times as many intervals as are meant, at most."""
-
 
 LONGER = 2.0
 """Times the last interval, where that was cut, the next is at most."""
