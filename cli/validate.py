@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -55,16 +55,18 @@ def rate_list(_: click.Context, __: click.Parameter, value: str | None) -> list[
 @click.option(
     "--test",
     type=click.Choice(["replicas", "innovations"]),
-    default="replicas",
-    show_default=True,
-    help="Compare means over replicas in two dimensions, or judge what SGD does between stored "
-    "times, which takes one replica and one dimension.",
+    default=None,
+    help="Judge what SGD does between stored times (innovations), which takes one replica and one "
+    "dimension, or compare means over replicas in two. Left out, innovations where the "
+    "fluctuations of SGD are known, and not those of rare sequences, unless what is given needs "
+    "several dimensions.",
 )
 @click.option(
     "--dimensions",
     callback=dimension_list,
     metavar="D,D,...",
-    help="Dimensions to simulate; left out, a quarter of simulation.dimension and it.",
+    help="Dimensions to simulate; left out, simulation.dimension, and for means over replicas "
+    "a quarter of it as well.",
 )
 @click.option(
     "--learning-rates",
@@ -89,7 +91,7 @@ def validate(
     force: bool,
     quiet: bool,
     workers: int,
-    test: str,
+    test: str | None,
     dimensions: list[int] | None,
     learning_rates: list[float] | None,
     start: str,
@@ -106,7 +108,7 @@ def validate(
       orderparams validate -s training.duration=50 --dimensions 250,1000
       orderparams validate flipped-spikes --rule gradient-flow -o check.h5
       orderparams validate in-context-pairs -s training.duration=20
-      orderparams validate finite-learning-rate --test innovations
+      orderparams validate finite-learning-rate --test replicas
     """
     idle.warned()
     chosen = {"dimensions": dimensions, "learning_rates": learning_rates}
@@ -119,8 +121,10 @@ def validate(
 
     from orderparams.progress import ProgressLine
     from orderparams.results.validation import Validation
+    from orderparams.run.fitting import fitting_test
     from orderparams.run.validate import validate
 
+    taken = test or fitting_test(problem, dimensions, learning_rates, start)
     interruption.advise("a validation is written when it is complete: nothing was kept")
     with ProgressLine(quiet=quiet) as line:
         result = validate(
@@ -130,7 +134,7 @@ def validate(
             start=start,
             rule=rule,
             false_alarm=false_alarm,
-            test=test,
+            test=taken,
             workers=workers,
             progress=line,
         )
@@ -138,11 +142,24 @@ def validate(
     interruption.advise(f"{path} is complete")
     if not quiet:
         lines = summary(result) if isinstance(result, Validation) else innovation_table(result)
-        show([*lines, "", f"  written to {path}"])
+        show([*lines, *reasons(taken, problem, result), "", f"  written to {path}"])
     elif result.verdict != "agree":
         reason = " ".join(result.reason.splitlines())
         click.echo(f"orderparams: {WORDS[result.verdict]}: {reason} Written to {path}.", err=True)
     return STATUS[result.verdict]
+
+
+def reasons(taken: Any, problem: Problem, result: Validation | Innovations) -> list[str]:
+    """Why a test was taken, where none was asked for."""
+    if isinstance(taken, str):
+        return []
+    why = taken.why
+    asked, judged = problem.simulation.replicas, result.problem.simulation.replicas
+    if judged < asked:
+        why += f"; {judged} of {asked} replicas are judged"
+    return textwrap.wrap(
+        f"test: {why}", 78, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+    )
 
 
 STATUS = {"agree": 0, "disagree": 4, "inconclusive": 7}
@@ -225,8 +242,27 @@ def innovation_table(result: Innovations) -> list[str]:
         f"  p-value of both              {result.least_pvalue:.2g}",
         f"  error that would be seen     {seen(result)}",
         "",
+        *score_table(result),
+        "",
         *decided(result, result.false_alarm),
+        *(f"    {line}" for line in textwrap.wrap(result.explanation, 76)),
     ]
+
+
+def score_table(result: Innovations) -> list[str]:
+    """What a fit says of each cause, in lines."""
+    from orderparams.results.causes import expected, named
+
+    lines = [f"  {'what could be wrong':29}{'theory':>8}{'fitted':>11}{'std. error':>12}{'z':>9}"]
+    for one in result.scores:
+        if math.isnan(one.z):
+            continue
+        value, error = (
+            shown(number, form) for number, form in ((one.value, ".4g"), (one.error, ".2g"))
+        )
+        theory = f"{expected(one.name, result.rule):g}"
+        lines.append(f"  {named(one.name):29}{theory:>8}{value:>11}{error:>12}{one.z:z9.2f}")
+    return lines
 
 
 def aside(result: Validation) -> list[str]:

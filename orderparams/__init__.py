@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from orderparams.outputs import report as report
     from orderparams.outputs import save as save
     from orderparams.results.analysis import Analysis as Analysis
+    from orderparams.results.causes import Score as Score
     from orderparams.results.evaluation import Evaluation as Evaluation
     from orderparams.results.evidence import Evidence as Evidence
     from orderparams.results.files import open_result as open
@@ -67,6 +68,7 @@ _HOMES = {
     "OwnModel": ("models.own.description", "OwnModel"),
     "Problem": ("config", "Problem"),
     "Scan": ("results.scan", "Scan"),
+    "Score": ("results.causes", "Score"),
     "SimulationRun": ("results.simulation", "SimulationRun"),
     "SolverError": ("errors", "SolverError"),
     "Trajectory": ("results.trajectory", "Trajectory"),
@@ -102,6 +104,7 @@ __all__ = [
     "OwnModel",
     "Problem",
     "Scan",
+    "Score",
     "SimulationRun",
     "SolverError",
     "Trajectory",

@@ -21,10 +21,11 @@ DIMENSION, REPLICAS = 1000, 200
 LEVEL = 0.01
 
 
-def shifts(run: Trajectory, theory: Problem, rule: str = "sgd") -> Array:
-    """How far a wrong theory ends from the right one (T−1, N) over each interval of the run."""
+def shifts(run: Trajectory, theory: Problem, strength: float = 1.0) -> Array:
+    """How far a wrong theory, with V of that strength, ends from the right one (T−1, N) over each
+    interval of the run."""
     states = [run.state(index) for index in range(len(run.time))]
-    wrong = Restarts(theory, states[-1], rule, lambda _: None)
+    wrong = Restarts(theory, states[-1], strength, lambda _: None)
     ends = [
         wrong.predicted(state, float(begin), float(end))
         for state, begin, end in zip(states, run.time, run.time[1:], strict=False)
@@ -49,7 +50,7 @@ def one_is_enough() -> Evidence:
         run = solved(training__learning_rate=rate)
         found[f"γ = {rate:g}: right"] = alarms(innovation := of(run))
         if rate == 0.5:
-            moved = innovation - off(run, shifts(run, run.problem, "gradient-flow"))
+            moved = innovation - off(run, shifts(run, run.problem, 0.0))
             found[f"γ = {rate:g}: no V"] = alarms(moved)
             for name, factor in (("twice", 2.0), ("half", 0.5)):
                 other = op.load(run.problem, {"training.learning_rate": factor * rate})

@@ -12,6 +12,7 @@ import orderparams as op
 from orderparams.claims.fluctuations import entries, replicas, solved, whitened
 from orderparams.claims.one_replica import DIMENSION, LEVEL, REPLICAS, alarms, off, shifts
 from orderparams.config import Problem
+from orderparams.results.causes import expected
 from orderparams.results.evidence import Evidence, Panel, above, below, close
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import at_value
@@ -44,7 +45,7 @@ class Replicas:
 
     def against(self, theory: Problem, rule: str = "sgd", variance: float = 1.0) -> Power:
         """How often a theory is rejected, of which fluctuations have so many times the variance."""
-        moved = self.innovation - off(self.run, shifts(self.run, theory, rule))
+        moved = self.innovation - off(self.run, shifts(self.run, theory, expected("drift", rule)))
         return Power(
             means_rejected(self.small, self.large, flow(theory, rule)),
             alarms(moved / variance**0.5),

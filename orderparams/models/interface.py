@@ -111,7 +111,8 @@ class Local:
     velocity f (N,), Jacobian J (N, N), covariance γC (N, N) of a step, the 1/D drift c (N,) of a
     step, ∂f/∂γ (N,), the ``lag`` (N,), times D, of what is behind a process without memory, of
     which all else is told; the derivatives of the risk (N,). ``curvature`` takes a covariance S
-    (N, N) to ½ Σ S_ij ∂_i∂_j of f and of the risk, (N+1,).
+    (N, N) to ½ Σ S_ij ∂_i∂_j of f and of the risk, (N+1,). One of the sequences that were looked at
+    has the ``share`` in the variance of some combination, none more.
     """
 
     velocity: Array
@@ -122,6 +123,7 @@ class Local:
     lag: Array
     gradient: Array
     curvature: Callable[[Array], Array]
+    share: float
 
 
 class View(NamedTuple):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from orderparams.config import Problem
 from orderparams.config.words import counted
+from orderparams.results.causes import Score
 from orderparams.results.result import Result, span
 from orderparams.results.schema import INNOVATIONS
 from orderparams.results.simulation import SimulationRun, read_simulation
@@ -24,9 +25,13 @@ Array = NDArray[np.float64]
 
 NUMBERS = (
     *("pvalue_chi2", "pvalue_mean", "false_alarm", "limit_of_dof", "growth", "linear_dimension"),
-    *("engine_share", "resolution"),
+    *("engine_share", "sequence_share", "resolution"),
 )
 """Attributes of the group that are numbers of the same names here."""
+
+
+SCORES = Score._fields[1:]
+ARRAYS = tuple(name for name in INNOVATIONS if not name.startswith("score_"))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,10 +47,13 @@ class Innovations(Result):
     ``least_pvalue`` that of both. ``dof`` squares are summed, and up to ``limit_of_dof`` the sum
     can be trusted in dimension D. ``growth`` is the largest growth rate times its interval;
     ``linear_dimension`` the D above which linear theory holds over all intervals; ``engine_share``
-    the mean square that errors of expectations add to ``mean_statistic``; ``resolution`` the least
-    relative error of the motion that would have been seen. ``doubt`` says why the evidence cannot
-    decide and what would help; empty if it can. ``simulation`` is that which was judged, if it was
-    simulated for that, and ``origin`` where data of somebody else's came from.
+    the mean square that errors of expectations add to ``mean_statistic``; ``sequence_share`` the
+    largest part that one sequence has in a variance, of those that were looked at; ``resolution``
+    the least relative error of the motion that would have been seen. ``scores`` are tests along
+    what a theory can be wrong about (:class:`Score`), ``explanation`` says what is most likely
+    wrong where theory and data disagree. ``doubt`` says why the evidence cannot decide and what
+    would help; empty if it can. ``simulation`` is that which was judged, if it was simulated for
+    that, and ``origin`` where data of somebody else's came from.
 
     Examples
     --------
@@ -74,10 +82,13 @@ class Innovations(Result):
     growth: float
     linear_dimension: float
     engine_share: float
+    sequence_share: float
     resolution: float
+    scores: tuple[Score, ...]
     rule: str = "sgd"
     doubt: str = ""
     origin: str = ""
+    explanation: str = ""
     simulation: SimulationRun | None = None
 
     @property
@@ -118,25 +129,31 @@ class Innovations(Result):
             return (
                 f"By chance alone the innovations would be improbable ({chance}): they scatter "
                 f"{scatter:.3g} times as much as they should, and their means have p = "
-                f"{self.pvalue_mean:.2g}."
+                f"{self.pvalue_mean:.2g}. {self.explanation}".strip()
             )
         error = f"an error of {100 * self.resolution:.2g} % of the theory's motion"
         return f"The innovations are not beyond chance ({chance}); {error} would have been seen."
 
     def tree(self) -> Tree:
         """The group /innovations."""
-        arrays = {name: getattr(self, name) for name in INNOVATIONS}
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        arrays |= {
+            f"score_{name}": np.array([getattr(one, name) for one in self.scores])
+            for name in SCORES
+        }
         return Tree(
             variables={name: (about, arrays[name]) for name, about in INNOVATIONS.items()},
             coordinates={
                 "time": self.time,
                 "parameter": self.parameter,
                 "wave": np.arange(len(self.mean_statistic)),
+                "cause": np.array([one.name for one in self.scores]),
             },
             axis_names=AXES,
             attributes={
                 "verdict": self.verdict,
                 "doubt": self.doubt,
+                "explanation": self.explanation,
                 "rule": self.rule,
                 "origin": self.origin,
                 "dimension": self.dimension,
@@ -173,7 +190,9 @@ def read_innovations(file: Node, problem: Problem) -> Innovations:
     run = None
     if "simulation" in file:
         run = read_simulation(file["simulation"], at_value(problem, dimension), "finished")
-    arrays: dict[str, Any] = {name: node.array(name) for name in INNOVATIONS}
+    arrays: dict[str, Any] = {name: node.array(name) for name in ARRAYS}
+    rows = zip(*(node.array(f"score_{name}").tolist() for name in SCORES), strict=True)
+    names = node.array("cause").tolist()
     numbers: dict[str, Any] = {name: float(node.attribute(name)) for name in NUMBERS}
     return Innovations(
         problem,
@@ -182,8 +201,10 @@ def read_innovations(file: Node, problem: Problem) -> Innovations:
         node.array("time"),
         **arrays,
         **numbers,
+        scores=tuple(Score(name, *row) for name, row in zip(names, rows, strict=True)),
         rule=str(node.attribute("rule")),
         doubt=str(node.attribute("doubt")),
         origin=str(node.attributes.get("origin", "")),
+        explanation=str(node.attribute("explanation")),
         simulation=run,
     )

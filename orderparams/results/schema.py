@@ -78,6 +78,11 @@ INNOVATIONS = {
     "mean_statistic": Variable(
         ("wave", "parameter"), "mean of the innovations along cosines in time: N(0, 1) by chance"
     ),
+    "score_value": Variable(("cause",), "fitted value of what the theory can be wrong about"),
+    "score_error": Variable(("cause",), "standard error of that value"),
+    "score_z": Variable(("cause",), "score test of the theory as it is: N(0, 1) by chance"),
+    "score_pvalue": Variable(("cause",), "p-value of the score test"),
+    "score_gain": Variable(("cause",), "what the fit adds to twice the log-likelihood"),
 }
 """What is stored of the innovations of measured order parameters."""
 

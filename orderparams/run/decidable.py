@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from orderparams.results.innovations import Innovations
 from orderparams.run.doubts import COARSE, FEWEST_STEPS
 from orderparams.run.whiteness import BOUNDS
@@ -10,10 +12,22 @@ ENGINE = 1.0
 """Mean square that the errors of expectations may add to the statistic of the mean."""
 
 
+BEYOND = 25.0
+"""Times that mean square, an excess is no error of expectations: five standard deviations."""
+
+
+RARE = 0.5
+"""Share of one sequence in what fluctuates, from which on its variance is not known: it would be
+another one with other sequences."""
+
+
 def doubt(found: Innovations, fewest: float) -> str:
     """Why the evidence cannot decide, and what would help, a line each; empty if it can. ``fewest``
     are the steps of the shortest interval."""
-    reasons = (few_steps(fewest), many(found), nonlinear(found), inexact(found), blind(found))
+    reasons = (
+        *(few_steps(fewest), many(found), nonlinear(found)),
+        *(inexact(found), rare(found), blind(found)),
+    )
     return "\n".join(filter(None, reasons))
 
 
@@ -53,10 +67,26 @@ def inexact(found: Innovations) -> str:
     """A deviation could be that of the expectations."""
     if not found.rejects or found.engine_share <= ENGINE:
         return ""
+    means = found.mean_statistic
+    excesses = (found.chi2 - found.dof, float(np.square(means).sum()) - means.size)
+    if max(excesses) > BEYOND * found.engine_share:
+        return ""
     return (
         "The innovations are beyond chance, but errors of the theory's own expectations can do "
         f"that: they add about {found.engine_share:.2g} to the squares of means. Raise "
         "expectation.samples, or lower expectation.tolerance."
+    )
+
+
+def rare(found: Innovations) -> str:
+    """A deviation could be that of a variance which too few sequences tell."""
+    if not found.rejects or found.sequence_share <= RARE:
+        return ""
+    return (
+        "The innovations are beyond chance, but rare sequences make most of what some order "
+        f"parameters fluctuate by: {found.sequence_share:.0%} of a variance is that of a single "
+        "one of those that were looked at, so that it is not known. Compare means over replicas "
+        "(validate --test replicas), or a shorter time."
     )
 
 

@@ -109,7 +109,21 @@ def linearised(
 ) -> tuple[list[Segment], Linear]:
     """The linear equations along a path, looked at in knots of each stretch of it, and solved at
     some times from a covariance at the first, where the shift is zero."""
-    settings, schedule = problem.fluctuations, schedule_of(problem)
+    segments, linear = looked_at(problem, noise, path, knots, times, spread, pulse)
+    return shifted(problem, segments, linear, times)
+
+
+def looked_at(
+    problem: Any,
+    noise: Noise,
+    path: Path,
+    knots: list[Array],
+    times: Array,
+    spread: Array,
+    pulse: Callable[[float], None],
+) -> tuple[list[Segment], Linear]:
+    """The same without sources of the shift."""
+    schedule = schedule_of(problem)
 
     def at(t: float, until: float) -> Local:
         before = min(t, float(np.nextafter(until, 0.0)))
@@ -121,14 +135,20 @@ def linearised(
         found = [at(t, own[-1]) for t in own]
         segments.append(Segment(own, found, np.zeros((len(own), noise.size + 1))))
     begin = np.zeros(noise.size) if times[0] == 0 else -segments[0].found[0].lag
-    linear = solved(segments, times, spread, begin)
-    if settings.shifted:
-        rate = problem.training.effective_rate
+    return segments, solved(segments, times, spread, begin)
+
+
+def shifted(
+    problem: Any, segments: list[Segment], linear: Linear, times: Array
+) -> tuple[list[Segment], Linear]:
+    """The same with these sources, if they are asked for."""
+    if problem.fluctuations.shifted:
+        schedule, rate = schedule_of(problem), problem.training.effective_rate
         segments = [
             bent(one, linear.covariance[np.searchsorted(linear.grid, one.knots)], schedule, rate)
             for one in segments
         ]
-        linear = solved(segments, times, spread, begin)
+        linear = solved(segments, times, linear.covariance[0], linear.shift[0])
     return segments, linear._replace(shift=linear.shift + lagging(segments, linear.grid))
 
 

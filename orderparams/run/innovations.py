@@ -12,51 +12,43 @@ interval starts from what was measured, no instability of the flow grows over mo
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams import interruption
 from orderparams.config import Problem
-from orderparams.errors import ConfigurationError, SolverError
+from orderparams.errors import ConfigurationError
 from orderparams.models import registry
 from orderparams.models.interface import State
 from orderparams.models.schedule import schedule_of
 from orderparams.phases import phase
+from orderparams.results.causes import expected
 from orderparams.results.comparison import FALSE_ALARM
 from orderparams.results.fluctuations import LARGE
 from orderparams.results.innovations import Innovations
-from orderparams.run.decidable import doubt
-from orderparams.run.doubts import FEWEST_STEPS
-from orderparams.run.restarts import Restarts, Spread, with_fluctuations
+from orderparams.run.decidable import doubt, inexact
+from orderparams.run.explain import explained
+from orderparams.run.intervals import FINEST, Plan, parted
+from orderparams.run.restarts import Restarts, with_fluctuations
+from orderparams.run.scores import score_tests
 from orderparams.run.whiteness import mean_pvalue, resolution, spread_pvalue, waves
+from orderparams.run.whitening import Measured, Whitened, slopes_of
 
 Array = NDArray[np.float64]
 
 MOST = 20
-"""Intervals."""
+"""Intervals, where the flow is not unstable."""
+
+FINER = 4
+"""Times the nodes of expectations, once, where their errors could be what is seen."""
+
+MOST_NODES = 2**18
 
 EXCESS = 5.0
 """a: the variance of innovations is off by a relative a/D or less."""
-
-CLOSE = 0.1
-"""How far replicas may be from their mean, in units of the largest order parameter of a kind, to
-share what an interval adds: that is off by the square of it, for it is right to first order."""
-
-
-class Whitened(NamedTuple):
-    """ε and the motion of the flow (R, n) over an interval, where it ends (R, n), what is added
-    on the average, and the mean square ``share`` that errors of expectations add to ε, over all
-    replicas."""
-
-    innovation: Array
-    motion: Array
-    predicted: Array
-    spreads: list[Spread]
-    share: float
 
 
 def innovations(
@@ -68,47 +60,79 @@ def innovations(
     rule: str = "sgd",
     false_alarm: float = FALSE_ALARM,
     told: Callable[[float, str], None] | None = None,
+    intervals: int = MOST,
 ) -> Innovations:
     """Innovations of order parameters (R, T, …), by name, that were measured in dimension D at
     times (T,) which increase from the start of SGD on, and the verdict. Those that are zero in the
     flow, but not in SGD, are judged as well where they were measured.
 
     ``rule`` is that of the theory; "gradient-flow" leaves V out of the flow, not out of the noise.
+    There are so many ``intervals`` or less, and more where the flow is unstable.
 
     :class:`ConfigurationError` where the fluctuations of SGD are not known, for times that do not
     increase, and for order parameters that are not those of the problem, not finite, or of no
     vectors; :class:`SolverError` where a flow cannot be followed.
     """
+    found = judgement(problem, dimension, time, parameters, rule, false_alarm, told, intervals)
+    finer = with_more_nodes(problem)
+    if not inexact(found) or finer is problem:
+        return found
+    with phase("innovations again, with more nodes for the expectations"):
+        again = judgement(finer, dimension, time, parameters, rule, false_alarm, told, intervals)
+    return dataclasses.replace(again, problem=problem)
+
+
+def with_more_nodes(problem: Any) -> Any:
+    """The same problem with FINER times the samples of expectations, unless they are very many."""
+    known: Any = getattr(problem, "expectation", None)
+    samples = getattr(known, "samples", None)
+    if samples is None or FINER * samples > MOST_NODES:
+        return problem
+    return dataclasses.replace(
+        problem, expectation=dataclasses.replace(known, samples=FINER * samples)
+    )
+
+
+def judgement(
+    problem: Problem,
+    dimension: int,
+    time: Array,
+    parameters: State,
+    rule: str,
+    false_alarm: float,
+    told: Callable[[float, str], None] | None,
+    intervals: int,
+) -> Innovations:
+    """The innovations, with the expectations that the problem asks for."""
     asked = with_fluctuations(problem)
     check_measured(asked, time, parameters)
-    last = {name: values[0, -1] for name, values in parameters.items()}
 
     def pulse(t: float) -> None:
         interruption.check()
         if told is not None:
-            told((t - time[0]) / (time[-1] - time[0]), "innovations")
+            part = (t - time[0]) / (time[-1] - time[0])
+            told(min(max(part, 0.0), 1.0), "innovations")
 
     with phase("the flow between measured times"):
-        restarts = Restarts(asked, last, rule, pulse)
+        restarts = Restarts(asked, last_of(parameters), expected("drift", rule), pulse)
     x = restarts.packed(parameters)
     most = limit_of_dof(dimension) / (len(x) * x.shape[2])
     steps = schedule_of(problem).elapsed(time) * dimension / problem.training.effective_rate
-    ends = stops(steps, max(1, min(MOST, int(most))))
+    plan = Plan(steps, max(1, min(intervals, int(most))), min(FINEST * intervals, int(most)))
     labels = restarts.labels
-    scale = sizes(x, labels)
-    found: list[Whitened] = []
-    hidden = [restarts.start] * len(x)
-    for i, j in itertools.pairwise(ends):
-        states: list[State] = [
-            {name: v[r, i] for name, v in parameters.items()} for r in range(len(x))
-        ]
-        with phase(f"innovations from t = {time[i]:g} to {time[j]:g}"):
-            one = whitened(restarts, states, x[:, [i, j]], time[[i, j]], dimension, hidden, scale)
-        hidden = [spread.hidden for spread in one.spreads]
-        found.append(one)
-    return judged(
-        problem, dimension, labels, time[ends], x[:, ends], found, scale, rule, false_alarm
-    )
+    every = Measured(dimension, time, dict(parameters), x, sizes(x, labels))
+    ends, found = parted(restarts, every, plan)
+    measured = every.at(ends)
+    result = judged(problem, measured, labels, found, rule, false_alarm)
+    if result.verdict != "disagree":
+        return result
+    with phase("what is wrong"):
+        return explained(result, asked, measured, found, pulse)
+
+
+def last_of(parameters: State) -> State:
+    """The last state of the first replica."""
+    return {name: values[0, -1] for name, values in parameters.items()}
 
 
 def check_measured(problem: Any, time: Array, parameters: State) -> None:
@@ -129,20 +153,6 @@ def limit_of_dof(dimension: int) -> float:
     return 0.2 * (dimension / EXCESS) ** 2
 
 
-def stops(steps: Array, most: int) -> NDArray[np.int64]:
-    """Indices of measured times that part them into so many intervals, or less, of about as many
-    steps each, and FEWEST_STEPS or more; the first and the last among them."""
-    chosen = [0]
-    for target in np.linspace(steps[0], steps[-1], most + 1)[1:]:
-        place = int(np.argmin(np.abs(steps - target)))
-        if steps[place] - steps[chosen[-1]] >= FEWEST_STEPS - 0.5:
-            chosen.append(place)
-    last = len(steps) - 1
-    if chosen[-1] != last:
-        chosen[max(1, len(chosen) - 1) :] = [last]
-    return np.array(chosen)
-
-
 def sizes(x: Array, labels: list[str]) -> Array:
     """Of each order parameter of X (R, T, n), the largest size that its kind has."""
     kinds = np.array([label.partition("_")[0] for label in labels])
@@ -152,67 +162,16 @@ def sizes(x: Array, labels: list[str]) -> Array:
     return scale
 
 
-def whitened(
-    restarts: Restarts,
-    states: list[State],
-    x: Array,
-    ends: Array,
-    dimension: int,
-    hidden: list[Array],
-    scale: Array,
-) -> Whitened:
-    """Of the states of R replicas, X at both ends (R, 2, n), and what is hidden (N, N) of each.
-
-    Where replicas are close, what an interval adds is taken along the flow from their mean.
-    """
-    begin, end = map(float, ends)
-    before, after = x[:, 0], x[:, 1]
-    if np.abs((before - before.mean(axis=0)) / scale).max() < CLOSE:
-        mean = {name: np.mean([one[name] for one in states], axis=0) for name in states[0]}
-        own = restarts.spread(mean, begin, end, np.mean(hidden, axis=0))
-        spreads = [own] * len(states)
-    else:
-        spreads = [
-            restarts.spread(state, begin, end, unseen)
-            for state, unseen in zip(states, hidden, strict=True)
-        ]
-    flow = np.array([restarts.predicted(state, begin, end) for state in states])
-    predicted = flow + np.array([spread.shift for spread in spreads]) / dimension
-    innovation, motion, share = [], [], 0.0
-    for r, spread in enumerate(spreads):
-        error = dimension * spread.error
-        factor = root(spread.covariance + error, begin, end)
-        far = np.array([after[r] - flow[r] - spread.shift / dimension, flow[r] - before[r]])
-        both = np.sqrt(dimension) * np.linalg.solve(factor, far.T).T
-        innovation.append(both[0])
-        motion.append(both[1])
-        share += float(np.trace(np.linalg.solve(spread.covariance, error)))
-    return Whitened(np.array(innovation), np.array(motion), predicted, spreads, share)
-
-
-def root(covariance: Array, begin: float, end: float) -> Array:
-    """The Cholesky factor; :class:`SolverError` if there is none."""
-    try:
-        return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        raise SolverError(
-            f"from t = {begin:g} to {end:g} some order parameters do not fluctuate at all, so that "
-            "there is no innovation; use the test 'replicas'"
-        ) from None
-
-
 def judged(
     problem: Problem,
-    dimension: int,
+    measured: Measured,
     labels: list[str],
-    time: Array,
-    x: Array,
     found: list[Whitened],
-    scale: Array,
     rule: str,
     false_alarm: float,
 ) -> Innovations:
-    """The verdict on the intervals between times (T+1,)."""
+    """The verdict on the intervals."""
+    dimension, time, scale = measured.dimension, measured.time, measured.scale
     innovation = np.stack([one.innovation for one in found], axis=1)
     motion = np.stack([one.motion for one in found], axis=1)
     spreads = [one.spreads for one in found]
@@ -227,7 +186,7 @@ def judged(
         dimension=dimension,
         parameter=np.array(labels),
         time=time,
-        measured=x,
+        measured=measured.x,
         innovation=innovation,
         motion=motion,
         predicted=np.stack([one.predicted for one in found], axis=1),
@@ -240,7 +199,9 @@ def judged(
         growth=max(growth),
         linear_dimension=float(np.linalg.eigvalsh(scaled)[:, -1].max()) / LARGE,
         engine_share=sum(one.share for one in found),
+        sequence_share=max(spread.share for own in spreads for spread in own),
         resolution=resolution(innovation, motion, false_alarm),
+        scores=tuple(score_tests(innovation, slopes_of(found), rule)),
         rule=rule,
     )
     steps = np.diff(schedule_of(problem).elapsed(time)) * dimension

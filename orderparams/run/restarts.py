@@ -24,7 +24,7 @@ from orderparams.models.interface import Flow, Fluctuating, State, model_of
 from orderparams.models.parameters import listed, packed
 from orderparams.models.schedule import schedule_of
 from orderparams.results.trajectory import Reached
-from orderparams.run.fluctuations import linearised, noise_of
+from orderparams.run.fluctuations import Linear, Segment, looked_at, noise_of, shifted, solved
 from orderparams.run.path import Path
 from orderparams.run.record import Record
 from orderparams.run.solve import integrate
@@ -40,17 +40,38 @@ KNOTS = 4
 over a time in which little grows all is smooth."""
 
 
+class Look(NamedTuple):
+    """At an interval between two ``times``, along the ``path`` of the flow from a state: the linear
+    equations in its knots, without the shift. Q (n, n), times D, and the largest ``growth`` rate of
+    the flow."""
+
+    times: Array
+    path: Path
+    segments: list[Segment]
+    linear: Linear
+    covariance: Array
+    growth: float
+
+    @property
+    def share(self) -> float:
+        """The largest share of one sequence in what fluctuates."""
+        return max(one.share for segment in self.segments for one in segment.found)
+
+
 class Spread(NamedTuple):
     """What an interval adds, times D: Q (n, n) and r (n,) of n order parameters; the largest
-    ``growth`` rate of the flow; the covariance of what is not measured, at the end (N, N); and what
+    ``growth`` rate of the flow; the covariance of what is not measured, at the end (N, N); what
     ``error`` of the expectations does to the flow's end, as mean squares (n, n), of which D is no
-    part."""
+    part; the ``slopes`` (3, n), derivatives of X̂ by log t, by the strength of γV/B in the flow, and
+    by the weight decay; and the largest ``share`` of one sequence in what fluctuates."""
 
     covariance: Array
     shift: Array
     growth: float
     hidden: Array
     error: Array
+    slopes: Array
+    share: float
 
 
 def with_fluctuations(problem: Any, otherwise: str = "use the test 'replicas'") -> Any:
@@ -84,24 +105,41 @@ def drawn_anew(problem: Any) -> Any:
     return dataclasses.replace(problem, expectation=expectation)
 
 
+def with_decay(problem: Any, more: float) -> Any:
+    """The same problem with so much more weight decay, which may become negative."""
+    decay = problem.training.weight_decay + more
+    training = dataclasses.replace(problem.training, weight_decay=decay)
+    return dataclasses.replace(problem, training=training)
+
+
+def with_strength(problem: Any, strength: float) -> Any:
+    """The same problem with so many times V in its flow, and no fluctuations."""
+    rate = problem.training.learning_rate * (strength if strength > 0 else 1.0)
+    rule = "sgd" if strength > 0 else "gradient-flow"
+    training = dataclasses.replace(problem.training, learning_rate=rate, rule=rule)
+    return dataclasses.replace(problem, training=training, fluctuations=None)
+
+
 class Restarts:
-    """Of a problem that asks for fluctuations: the flow of a ``rule``, and the scatter of SGD.
+    """Of a problem that asks for fluctuations: the flow with V of some ``strength``, 1 that of SGD
+    and 0 or less none, and the scatter of SGD.
 
     ``state`` is one in which no vectors are equal. ``pulse`` is called with the time that is worked
     on. :class:`SolverError` where a flow cannot be followed.
     """
 
     def __init__(
-        self, problem: Any, state: State, rule: str, pulse: Callable[[float], None]
+        self, problem: Any, state: State, strength: float, pulse: Callable[[float], None]
     ) -> None:
         model = model_of(problem)
         self.problem, self.pulse = model.starting_at(problem, state), pulse
         self.flow = self.theory = model.flow(self.problem)
-        if rule != "sgd":
-            training = dataclasses.replace(problem.training, rule=rule)
-            plain = dataclasses.replace(self.problem, training=training, fluctuations=None)
-            self.theory = model.flow(plain)
+        if strength != 1:
+            self.theory = model.flow(with_strength(self.problem, strength))
+        self.kept: tuple[tuple[int, bytes, float, float], Path] | None = None
         self.again = model.flow(drawn_anew(self.problem))
+        self.decaying = model.flow(with_decay(self.problem, 1.0))
+        self.rate = problem.training.effective_rate
         self.noise = noise_of(self.problem, self.flow, 2)
         known = registry.configuration(problem.model).order_parameters(self.problem)
         self.parameters = tuple(one for one in known if one.name in state)
@@ -126,8 +164,11 @@ class Restarts:
         return [one.label(index) for (one, index), moves in chosen if moves]
 
     def path(self, flow: Flow, state: State, begin: float, end: float) -> Path:
-        """A flow from a state at a time to another."""
+        """A flow from a state at a time to another; the last one is kept."""
         start = Reached(begin, flow.point(state))
+        asked = (id(flow), start.y.tobytes(), begin, end)
+        if self.kept is not None and self.kept[0] == asked:
+            return self.kept[1]
         settings = dataclasses.replace(self.problem.integrator, stop_at_rest=False)
         path = Path(start.y, begin)
         with Record(flow, None, start, path) as record:
@@ -143,6 +184,7 @@ class Restarts:
                     "compare over a shorter time",
                 )
             )
+        self.kept = asked, path
         return path
 
     def predicted(self, state: State, begin: float, end: float) -> Array:
@@ -150,14 +192,14 @@ class Restarts:
         path = self.path(self.theory, state, begin, end)
         return self.packed(self.theory.state(path(end)))
 
-    def spread(self, state: State, begin: float, end: float, hidden: Array) -> Spread:
-        """What fluctuates over an interval, from the covariance (N, N) of what is not measured."""
+    def look(self, state: State, begin: float, end: float, hidden: Array) -> Look:
+        """At an interval, from the covariance (N, N) of what is not measured."""
         path = self.path(self.flow, state, begin, end)
         jumps = [t for t in sorted(self.schedule.changes) if begin < t < end]
         knots = [np.linspace(*ends, KNOTS) for ends in itertools.pairwise([begin, *jumps, end])]
         start = np.where(np.outer(self.unseen, self.unseen), hidden, 0.0)
         times = np.array([begin, end])
-        segments, linear = linearised(
+        segments, linear = looked_at(
             self.problem, self.noise, path, knots, times, start, self.pulse
         )
         view = self.noise.view(self.parameters, path(end))
@@ -169,13 +211,62 @@ class Restarts:
             for local in segment.found
         ]
         covariance = slope @ linear.covariance[-1] @ slope.T
+        covariance = 0.5 * (covariance + covariance.T)
+        return Look(times, path, segments, linear, covariance, float(max(rates)))
+
+    def spread(self, look: Look) -> Spread:
+        """What fluctuates over an interval that was looked at."""
+        begin, end = look.times
+        segments, linear = shifted(self.problem, look.segments, look.linear, look.times)
+        view = self.noise.view(self.parameters, look.path(end))
+        slope = view.slope[self.moving]
         return Spread(
-            0.5 * (covariance + covariance.T),
+            look.covariance,
             slope @ linear.shift[-1] + view.bent(linear.covariance[-1])[self.moving],
-            float(max(rates)),
+            look.growth,
             linear.covariance[-1],
-            (end - begin) ** 2 * self.error(path.states[0]),
+            (end - begin) ** 2 * self.error(look.path.states[0]),
+            self.slopes(look.path, segments, linear) @ slope.T,
+            look.share,
         )
+
+    def slopes(self, path: Path, segments: list[Segment], linear: Linear) -> Array:
+        """Derivatives (3, N) of the end of SGD's flow by log t, γV/B and λ.
+
+        X̂ of times c·t moves by tẊ at the end, less Φ tẊ of the start; of λ and V, whose part of the
+        velocity is u, by r of the source u.
+        """
+        first, last = segments[0], segments[-1]
+        flow, noises = np.eye(self.noise.size), []
+        for one in linear.pieces.propagator:
+            flow = one @ flow
+        for segment in segments:
+            inside = segment.knots.copy()
+            inside[-1] = np.nextafter(inside[-1], 0.0)
+            noises.append(
+                [
+                    self.rate * self.schedule.share_at(t) * one.by_rate
+                    for t, one in zip(inside, segment.found, strict=True)
+                ]
+            )
+        before = first.knots[0] * (flow @ first.found[0].velocity)
+        found = [last.knots[-1] * last.found[-1].velocity - before]
+        for sources in (noises, [[self.decay(path(t)) for t in one.knots] for one in segments]):
+            bent = [
+                dataclasses.replace(one, bent=np.pad(own, ((0, 0), (0, 1))))
+                for one, own in zip(segments, sources, strict=True)
+            ]
+            times = np.array([first.knots[0], last.knots[-1]])
+            still = np.zeros(self.noise.size)
+            found.append(solved(bent, times, linear.covariance[0], still).shift[-1])
+        return np.array(found)
+
+    def decay(self, y: Array) -> Array:
+        """∂f/∂λ (N,); f is linear in λ."""
+        more, less = (self.packed(one.evaluate(y).velocity) for one in (self.decaying, self.flow))
+        slope = self.noise.view(self.parameters, y).slope[self.moving]
+        found: Array = np.linalg.pinv(slope) @ (more - less)
+        return found
 
     def error(self, y: Array) -> Array:
         """Mean squares (n, n) of the error of the velocity: what other random nodes change, and of

@@ -148,11 +148,13 @@ def run(
     checkpoint: Checkpoint | None,
     interval: float,
     resume: SimulationRun | None,
+    times: Array | None = None,
 ) -> SimulationRun:
-    """The same of a problem."""
+    """The same of a problem; at other ``times`` than those of its output, if they are given."""
     started, before = clock.monotonic(), 0.0
     model = model_of(problem)
-    times = output_times(problem.output, problem.training.duration)
+    if times is None:
+        times = output_times(problem.output, problem.training.duration)
     with phase("building the simulation"):
         replicas = model.simulator(problem, times)
     if resume is not None:

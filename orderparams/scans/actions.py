@@ -166,7 +166,7 @@ def validate(problem: Problem, start: State | None) -> Outcome:
     """Theory against SGD at finite dimension; every verdict is a result, none is a failure."""
     from orderparams.run.validate import validate
 
-    result = cast(Validation, validate(problem))
+    result = cast(Validation, validate(problem, test="replicas"))
     values = {
         "agreement": {"agree": 1.0, "disagree": 0.0}.get(result.verdict, np.nan),
         "least_pvalue": result.comparison.least_pvalue,

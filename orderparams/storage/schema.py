@@ -56,6 +56,7 @@ AXES = {
     "interval": "interval between two times, counted from 1",
     "escape": "state that is left, in the order of the means, counted from 1",
     "probability": "probability of the quantile",
+    "cause": "what the theory can be wrong about",
     "wave": "half periods of the cosine, from 0",
 }
 """Long names of axes that are not those of order parameters."""

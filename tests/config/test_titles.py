@@ -58,7 +58,7 @@ def heading(path):
 def test_figures_say_title_and_settings(tmp_path):
     op.solve(op.load(TABLE)).save(tmp_path / "run.h5")
     op.simulate(op.load(TABLE)).save(tmp_path / "simulation.h5")
-    op.validate(op.load(TABLE)).save(tmp_path / "validation.h5")
+    op.validate(op.load(TABLE), test="replicas").save(tmp_path / "validation.h5")
     task = "spikes signal, F = 2, L = 3, token target"
     both = [TABLE["title"], task, "2 heads, softmax, bias none, weights mean"]
     assert heading(tmp_path / "run.h5") == [*both, "gradient flow, to t = 1"]

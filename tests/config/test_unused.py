@@ -270,7 +270,7 @@ def simulate(problem):
 
 
 def validate(problem):
-    result = op.validate(problem)
+    result = op.validate(problem, test="replicas")
     parts = {}
     for size, run in result.simulations.items():
         kept = {"overlap": run["overlap"], "loss": run.records.loss, "risk": run.risk}

@@ -104,7 +104,7 @@ def test_errors_in_python_speak_python(tmp_path):
     with pytest.raises(op.ConfigurationError, match=r"settings=\{\"task.signal\":"):
         op.load("two-stage", settings={"task.signal.variances": [1, 2, 3]})
     with pytest.raises(op.ConfigurationError, match=r"dimensions=\[250, 1000\]"):
-        op.validate("single-head", dimensions=[100])
+        op.validate("single-head", dimensions=[100], test="replicas")
 
 
 def test_all_that_is_wrong_is_told_at_once(run, tmp_path):

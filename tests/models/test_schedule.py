@@ -185,6 +185,6 @@ def test_a_validation_with_a_schedule_agrees():
         "training.duration=3",
         "simulation={dimension=300, replicas=16}",
     ]
-    found = op.validate(op.load(SGD, settings))
+    found = op.validate(op.load(SGD, settings), test="replicas")
     assert found.verdict == "agree"
     assert found.loss_pvalue > 1e-3

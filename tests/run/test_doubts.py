@@ -132,7 +132,9 @@ def test_a_correction_exceeds_what_is_left_where_the_theory_is_right(course, tak
 
 @pytest.mark.slow
 def test_few_steps_are_inconclusive_and_the_loss_is_measured_all_the_same():
-    found = validate(op.load(TABLE, ["training.learning_rate=100", "output.points=200"]))
+    found = validate(
+        op.load(TABLE, ["training.learning_rate=100", "output.points=200"]), test="replicas"
+    )
     assert found.verdict == "inconclusive"
     assert "SGD made only 12 steps at D = 200, so that most of the 200 stored" in found.reason
     assert np.isfinite(found.loss_pvalue)
@@ -140,15 +142,17 @@ def test_few_steps_are_inconclusive_and_the_loss_is_measured_all_the_same():
 
 @pytest.mark.slow
 def test_two_replicas_are_inconclusive_and_eight_agree():
-    two = validate(op.load(TABLE, ["simulation.replicas=2"]))
+    two = validate(op.load(TABLE, ["simulation.replicas=2"]), test="replicas")
     assert two.verdict == two.comparison.verdict == "inconclusive"
     assert np.isnan(two.scaling.standard_error)
     assert "simulation.replicas" in two.reason
-    enough = validate(op.load(TABLE))
+    enough = validate(op.load(TABLE), test="replicas")
     assert enough.verdict == "agree"
     assert enough.comparison.resolution < 0.25
     assert "would have been seen" in enough.reason
-    wrong = validate(op.load(TABLE, ["training.learning_rate=6"]), rule="gradient-flow")
+    wrong = validate(
+        op.load(TABLE, ["training.learning_rate=6"]), test="replicas", rule="gradient-flow"
+    )
     assert wrong.verdict == "disagree"
 
 
@@ -164,7 +168,7 @@ def test_a_scan_tells_undecided_points_from_both_others(monkeypatch):
 
 @pytest.mark.slow
 def test_a_file_keeps_the_verdict_and_its_reason(tmp_path):
-    found = validate(op.load(TABLE, ["simulation={dimension=200, replicas=2}"]))
+    found = validate(op.load(TABLE, ["simulation={dimension=200, replicas=2}"]), test="replicas")
     found.save(tmp_path / "v.h5")
     again = op.open(tmp_path / "v.h5")
     assert (again.verdict, again.reason) == (found.verdict, found.reason)

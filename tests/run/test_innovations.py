@@ -16,8 +16,9 @@ import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.run import innovations as module
 from orderparams.run.decidable import doubt
-from orderparams.run.innovations import innovations, stops, whitened
-from orderparams.run.restarts import Restarts, Spread, with_fluctuations
+from orderparams.run.innovations import innovations
+from orderparams.run.intervals import Plan, parted, stops
+from orderparams.run.restarts import Look, Restarts, Spread, with_fluctuations
 from orderparams.run.whiteness import (
     mean_pvalue,
     pvalue,
@@ -25,6 +26,7 @@ from orderparams.run.whiteness import (
     spread_pvalue,
     waves,
 )
+from orderparams.run.whitening import Measured, between
 
 PRESET = "finite-learning-rate"
 ONE = {"simulation.dimension": 1000, "simulation.replicas": 1, "training.learning_rate": 2.0}
@@ -78,6 +80,7 @@ class Line:
 
     a = np.array([[0.3, 0.2], [0.0, -0.5]])
     noise = np.array([[1.0, 0.4], [0.4, 0.5]])
+    start = np.zeros((2, 2))
 
     @functools.cache  # noqa: B019
     def exact(self, length):
@@ -88,11 +91,22 @@ class Line:
         return scipy.linalg.expm(self.a * length), summed
 
     def predicted(self, state, begin, end):
-        return self.exact(end - begin)[0] @ state["x"]
+        return self.exact(round(end - begin, 9))[0] @ state["x"]
 
-    def spread(self, state, begin, end, hidden):
+    def look(self, state, begin, end, hidden):
+        covariance = self.exact(round(end - begin, 9))[1]
+        return Look(np.array([begin, end]), None, [], None, covariance, 0.3)
+
+    def spread(self, look):
         none = np.zeros((2, 2))
-        return Spread(self.exact(end - begin)[1], np.array([3.0, -2.0]), 0.3, hidden, none)
+        shift = np.array([3.0, -2.0])
+        return Spread(look.covariance, shift, look.growth, none, none, np.zeros((3, 2)), 0.1)
+
+
+def line_measured(x, dimension, scale=1e9):
+    """Of a line, at times 0, 0.7, 1.4, …; X is (R, T, 2)."""
+    time = 0.7 * np.arange(x.shape[1])
+    return Measured(dimension, time, {"x": x}, x, np.full(2, scale))
 
 
 @pytest.mark.parametrize("shifted", [True, False])
@@ -104,11 +118,8 @@ def test_a_gaussian_process_is_whitened(shifted):
     x = GENERATOR.normal(size=(1000, 2))
     after = x @ flow.T + GENERATOR.normal(size=x.shape) @ root.T
     after += shifted * np.array([3.0, -2.0]) / dimension
-    states = [{"x": one} for one in x]
-    both = np.stack([x, after], axis=1)
-    found = whitened(
-        line, states, both, np.array([0.0, length]), dimension, list(x), np.full(2, 1e9)
-    )
+    measured = line_measured(np.stack([x, after], axis=1), dimension)
+    (found,) = between(line, measured)
     ratio = np.cov(found.innovation.T) - np.eye(2)
     assert np.abs(ratio).max() < 5 / np.sqrt(len(x))
     error = found.innovation.mean(0) * np.sqrt(len(x))
@@ -124,16 +135,15 @@ def test_replicas_that_are_close_share_what_an_interval_adds():
     calls = []
 
     class Counted(Line):
-        def spread(self, *given):
+        def look(self, *given):
             calls.append(given[0]["x"])
-            return super().spread(*given)
+            return super().look(*given)
 
     x = np.array([[1.0, 0.0], [1.0, 0.1]])
-    both, hidden = np.stack([x, x], axis=1), [np.zeros((2, 2))] * 2
-    states = [{"x": one} for one in x]
-    whitened(Counted(), states, both, np.array([0.0, 1.0]), 50, hidden, np.ones(2))
+    both = np.stack([x, x], axis=1)
+    between(Counted(), line_measured(both, 50, 1.0))
     np.testing.assert_array_equal(calls, [[1.0, 0.05]])
-    whitened(Counted(), states, both, np.array([0.0, 1.0]), 50, hidden, np.full(2, 0.1))
+    between(Counted(), line_measured(both, 50, 0.1))
     np.testing.assert_array_equal(calls[1:], x)
 
 
@@ -146,6 +156,34 @@ def test_intervals_have_many_steps_and_are_few():
     assert stops(np.array([0.0, 30, 60]), 20).tolist() == [0, 2]
 
 
+class Unstable(Line):
+    """Grows as exp(2t), and as exp(-t/2)."""
+
+    a = np.diag([2.0, -0.5])
+
+    def look(self, *given):
+        return super().look(*given)._replace(growth=2.0)
+
+
+def test_intervals_are_shorter_where_the_flow_is_unstable():
+    """Of 14 units of time: none grows by more than exp 2, or is of less than 100 steps, and none is
+    shorter than was meant where nothing grows so much."""
+    x = np.zeros((1, 21, 2))
+    measured, steps = line_measured(x, 1000, 1.0), 700.0 * np.arange(21)
+    ends, found = parted(Unstable(), measured, Plan(steps, 2, 40))
+    assert ends.tolist() == list(range(21))
+    assert [len(one.spreads) for one in found] == [1] * 20
+    ends, _ = parted(Unstable(), measured, Plan(steps, 2, 4))
+    assert ends[[0, -1]].tolist() == [0, 20]
+    assert len(ends) == 5
+    ends, _ = parted(Unstable(), measured, Plan(steps / 10, 2, 40))
+    assert np.diff(steps[ends] / 10).min() >= 100
+    stable = Unstable()
+    stable.look = Line().look
+    ends, _ = parted(stable, line_measured(x, 10**6, 1.0), Plan(steps, 4, 40))
+    assert ends.tolist() == [0, 5, 10, 15, 20]
+
+
 @pytest.mark.parametrize("jump", [False, True])
 def test_an_interval_is_that_of_a_run_with_fluctuations(jump):
     """Q and r from the start of a run to a time are its S and b there."""
@@ -155,8 +193,8 @@ def test_an_interval_is_that_of_a_run_with_fluctuations(jump):
     asked = with_fluctuations(problem)
     run = op.solve(asked)
     last = {name: values[-1] for name, values in run.parameters.items()}
-    restarts = Restarts(asked, last, "sgd", lambda t: None)
-    found = restarts.spread(run.state(0), 0.0, run.time[-1], restarts.start)
+    restarts = Restarts(asked, last, 1.0, lambda t: None)
+    found = restarts.spread(restarts.look(run.state(0), 0.0, run.time[-1], restarts.start))
     expected = run.fluctuations
     np.testing.assert_allclose(found.covariance, expected.covariance[-1], rtol=2e-3, atol=1e-4)
     np.testing.assert_allclose(found.shift, expected.shift[-1], rtol=0.02, atol=2e-3)
@@ -216,12 +254,14 @@ def test_hidden_overlaps_of_the_scalar_target_go_on():
     }
     asked = with_fluctuations(op.load(PRESET, settings))
     run = op.simulate(op.load(PRESET, {**ONE, **settings, "output.points": 2}), risks=False)
-    restarts = Restarts(asked, run.end(0), "sgd", lambda t: None)
+    restarts = Restarts(asked, run.end(0), 1.0, lambda t: None)
     hidden = np.outer(restarts.unseen, restarts.unseen)
     np.testing.assert_allclose(restarts.start[hidden].reshape(2, 2), 0.3 * np.eye(2), atol=1e-12)
     state = {name: values[0, 0] for name, values in run.parameters.items()}
-    first = restarts.spread(state, 0.0, 0.5, restarts.start)
-    none = restarts.spread(state, 0.0, 0.5, 0 * restarts.start)
+    first, none = (
+        restarts.spread(restarts.look(state, 0.0, 0.5, known))
+        for known in (restarts.start, 0 * restarts.start)
+    )
     assert np.abs(first.shift - none.shift).max() > 0.01
     np.testing.assert_allclose(first.covariance, none.covariance, atol=1e-12)
     assert np.linalg.eigvalsh(first.hidden[hidden].reshape(2, 2))[0] > 0.1
@@ -244,8 +284,9 @@ def test_a_verdict_is_kept(found, tmp_path):
             np.testing.assert_array_equal(getattr(again, entry.name), getattr(found, entry.name))
     assert again.verdict == "agree"
     np.testing.assert_array_equal(again.simulation["overlap"], found.simulation["overlap"])
-    x = found.simulation.parameters
-    np.testing.assert_array_equal(found.measured[..., :2], x["overlap"][..., 0])
+    run = found.simulation
+    ends = np.isin(run.time, found.time)
+    np.testing.assert_array_equal(found.measured[..., :2], run["overlap"][..., 0][:, ends])
     first = (found.measured[:, 1:, 0] - found.predicted[..., 0]) / found.standard_deviation[..., 0]
     np.testing.assert_allclose(first, found.innovation[..., 0], rtol=1e-3)
     figure = found.plot()
@@ -264,6 +305,7 @@ DOUBTS = {
     "would see the next order": {"limit_of_dof": 14.0},
     "small for D above 2e": {"linear_dimension": 2e4},
     "expectation.samples": {"pvalue_mean": 1e-9, "engine_share": 3.0},
+    "60% of a variance": {"pvalue_mean": 1e-9, "sequence_share": 0.6},
     "Only an error of 40%": {"resolution": 0.4},
     "ten times the motion": {"resolution": np.inf},
 }
@@ -281,7 +323,7 @@ def test_few_steps_cannot_decide(found):
 
 
 def test_errors_of_expectations_do_not_hide_an_agreement(found):
-    assert not doubt(dataclasses.replace(found, engine_share=3.0), 100)
+    assert not doubt(dataclasses.replace(found, engine_share=3.0, sequence_share=0.6), 100)
 
 
 REFUSED = {
@@ -313,7 +355,10 @@ MEASURED = {
 
 @pytest.mark.parametrize("words", MEASURED)
 def test_what_was_not_measured_is_refused(found, words):
-    time, x = MEASURED[words](found.simulation.time, dict(found.simulation.parameters))
+    run = found.simulation
+    own = np.isin(run.time, found.time)
+    known = {name: values[:, own] for name, values in run.parameters.items()}
+    time, x = MEASURED[words](found.time, known)
     with pytest.raises(ConfigurationError, match=words):
         innovations(op.load(PRESET), 1000, time, x)
 
@@ -322,7 +367,9 @@ def test_no_engine_is_trusted_with_too_much(found, monkeypatch):
     """Many replicas in few dimensions: as many intervals as can be trusted, at least one."""
     monkeypatch.setattr(module, "EXCESS", 1000 / np.sqrt(5 * 10))
     run = found.simulation
-    again = innovations(found.problem, 1000, run.time, run.parameters)
+    own = np.isin(run.time, found.time)
+    x = {name: values[:, own] for name, values in run.parameters.items()}
+    again = innovations(found.problem, 1000, found.time, x)
     assert again.limit_of_dof == pytest.approx(10)
     assert again.innovation.shape == (1, 2, 5)
 

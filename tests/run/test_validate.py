@@ -13,17 +13,18 @@ from scipy.interpolate import CubicSpline
 import orderparams as op
 from orderparams.errors import SolverError
 from orderparams.models.single_location.parameters import PARAMETERS
+from orderparams.run import from_starts
 from orderparams.run import validate as module
 from orderparams.run.compare import compare, course_pvalue, without_bias
-from orderparams.run.validate import (
+from orderparams.run.from_starts import (
     common_times,
     mean_risk,
     motion,
     refined,
     resolves,
     theory_of,
-    validate,
 )
+from orderparams.run.validate import validate
 
 TABLE = {
     "task": {"length": 3, "signal": {"kind": "spikes", "strengths": [4.0]}},
@@ -97,7 +98,7 @@ def stage(monkeypatch):
         return ""
 
     monkeypatch.setattr(module, "simulate", simulate)
-    monkeypatch.setattr(module, "solve", solve)
+    monkeypatch.setattr(from_starts, "solve", solve)
     monkeypatch.setattr(module, "doubt", doubt)
     for size in (100, 200, 400):
         noise = GENERATOR.standard_normal((2, REPLICAS, 4)) / np.sqrt(size)
@@ -160,11 +161,11 @@ def test_what_is_least_probable_names_the_correction(stage, of):
 def test_a_part_that_does_not_finish_ends_it(stage, status, error):
     stage.flow = theory(status=status, message="why")
     with pytest.raises(error):
-        validate(op.load(TABLE))
+        validate(op.load(TABLE), test="replicas")
     stage.flow = theory()
     stage.runs[100] = dataclasses.replace(stage.runs[100], status=status, message="why")
     with pytest.raises(error):
-        validate(op.load(TABLE))
+        validate(op.load(TABLE), test="replicas")
 
 
 @pytest.mark.parametrize(
@@ -252,7 +253,7 @@ def test_a_risk_that_falls_fast_is_solved_at_more_times_three_times_at_most(stag
         return theory(time=np.array(times), risk=np.exp(-50 * np.array(times)))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "solve", sharp)
+        patch.setattr(from_starts, "solve", sharp)
         theory_of(problem, run, "mean")
     assert (asked[:3], len(asked)) == ([4, 13, 49], 4)
 

@@ -11,14 +11,8 @@ import xarray
 import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.flow import Flow
-from orderparams.run.validate import (
-    default_values,
-    loss_deviation,
-    mean_risk,
-    refined,
-    resolves,
-    validate,
-)
+from orderparams.run.from_starts import loss_deviation, mean_risk, refined, resolves
+from orderparams.run.validate import default_values, validate
 
 SETTINGS = {
     "softmax": ["attention.activation=softmax", "training.learning_rate=2"],
@@ -50,7 +44,7 @@ def problem(*assignments):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_theory_agrees_with_sgd(name):
     """Fixed seeds; by chance a right theory would fail with probability 0.01 for a new seed."""
-    result = validate(problem(*SETTINGS[name]), workers=2)
+    result = validate(problem(*SETTINGS[name]), test="replicas", workers=2)
     assert result.comparison.verdict == "agree"
     assert result.loss_pvalue > 0.01
     assert abs(result.scaling.exponent + 0.5) < 4 * result.scaling.standard_error
@@ -65,7 +59,7 @@ def test_a_factor_of_two_in_the_noise_term_is_caught(monkeypatch):
         self.rule = dataclasses.replace(self.rule, temperature=2 * self.rule.temperature)
 
     monkeypatch.setattr(Flow, "__init__", doubled)
-    assert validate(problem()).comparison.verdict == "disagree"
+    assert validate(problem(), test="replicas").comparison.verdict == "disagree"
 
 
 @pytest.mark.slow
@@ -73,14 +67,14 @@ def test_a_factor_of_two_in_the_drift_is_caught(monkeypatch):
     derivative = Flow.derivative
     monkeypatch.setattr(Flow, "derivative", lambda self, t, y: 2 * derivative(self, t, y))
     from_afar = ["initial.overlap=[[0.1, 0], [0, 0.1]]", "training.duration=20"]
-    result = validate(problem(*from_afar, "attention.activation=bayes-softmax"))
+    result = validate(problem(*from_afar, "attention.activation=bayes-softmax"), test="replicas")
     assert result.comparison.verdict == "disagree"
     assert result.loss_pvalue < 1e-3
 
 
 @pytest.mark.slow
 def test_gradient_flow_is_rejected_at_a_large_learning_rate():
-    result = validate(problem("training.learning_rate=5"), rule="gradient-flow")
+    result = validate(problem("training.learning_rate=5"), rule="gradient-flow", test="replicas")
     assert result.comparison.verdict == "disagree"
 
 
@@ -92,7 +86,7 @@ def test_random_starts_are_followed_replica_by_replica_or_from_their_mean():
         "training.duration=1",
         "output.points=3",
     )
-    each, mean = (validate(setting, start=start) for start in ("replica", "mean"))
+    each, mean = (validate(setting, start=start, test="replicas") for start in ("replica", "mean"))
     assert len(each.theory[400]) == 3
     assert len(mean.theory[400]) == 1
     for flow, overlap in zip(each.theory[400], each.simulations[400]["overlap"], strict=True):
@@ -142,12 +136,12 @@ def test_stored_risks_tell_their_mean_or_there_are_more_of_them():
 
 def test_refusals():
     with pytest.raises(ConfigurationError, match="at least 2 replicas"):
-        validate(problem("simulation.replicas=1"))
+        validate(problem("simulation.replicas=1"), test="replicas")
     with pytest.raises(ConfigurationError, match="two dimensions, not one"):
         validate(problem(), dimensions=[400, 400])
     assert default_values(problem()) == (200, 800)
     with pytest.raises(ConfigurationError, match=r"D = 1, a quarter of .* at least"):
-        validate(problem("simulation.dimension=5"))
+        validate(problem("simulation.dimension=5"), test="replicas")
     with pytest.raises(ConfigurationError, match="start: expected"):
         validate(problem(), start="first")
     with pytest.raises(ConfigurationError, match="rule: expected"):
@@ -156,7 +150,7 @@ def test_refusals():
 
 @pytest.mark.slow
 def test_the_command_and_its_file(run):
-    command = ["validate", "flipped-spikes", "-o", "v.h5"]
+    command = ["validate", "flipped-spikes", "--test", "replicas", "-o", "v.h5"]
     for assignment in (
         "training.duration=2",
         "output.points=4",

@@ -143,6 +143,11 @@ class VectorFlow:
         self._first, self._group = self.grouped(start)
         self._triangle = np.tril_indices(len(self._first))
 
+    @property
+    def merged(self) -> bool:
+        """Whether vectors start equal, and stay so."""
+        return len(self._first) < len(self._group)
+
     def grouped(self, start: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Indices of the distinct vectors, and for every vector which of them it equals."""
         return equal_vectors(start)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from orderparams.config import sections
 from orderparams.config.sections import Section, option
@@ -155,6 +155,11 @@ class FluctuationsConfig:
     def shifted(self) -> bool:
         """``bias``, by a name that is no order parameter's."""
         return self.bias
+
+    @property
+    def unshifted(self) -> Self:
+        """The same without the shift."""
+        return dataclasses.replace(self, bias=False)
 
     @property
     def taken(self) -> int:

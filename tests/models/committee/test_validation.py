@@ -60,14 +60,16 @@ SHORT = {
 
 @pytest.mark.parametrize("settings", RIGHT.values(), ids=RIGHT)
 def test_the_theory_agrees_with_sgd(settings):
-    result = op.validate("saad-solla", settings={**SHORT, **settings}, workers=2)
+    result = op.validate("saad-solla", settings={**SHORT, **settings}, test="replicas", workers=2)
     assert result.verdict == "agree", result.reason
     assert result.comparison.resolution < 0.1
     assert not result.loss_pvalue < 0.01
 
 
 def test_the_flow_without_noise_is_rejected():
-    result = op.validate("saad-solla", settings=SHORT, rule="gradient-flow", workers=2)
+    result = op.validate(
+        "saad-solla", settings=SHORT, rule="gradient-flow", test="replicas", workers=2
+    )
     assert result.verdict == "disagree"
 
 
@@ -83,4 +85,7 @@ def test_a_decay_of_q_at_the_rate_of_r_is_rejected(monkeypatch):
 
     monkeypatch.setattr(Flow, "rates", once)
     decay = {"training.weight_decay": 0.05, "training.duration": 20.0}
-    assert op.validate("saad-solla", settings={**SHORT, **decay}, workers=2).verdict == "disagree"
+    assert (
+        op.validate("saad-solla", settings={**SHORT, **decay}, test="replicas", workers=2).verdict
+        == "disagree"
+    )

@@ -58,6 +58,7 @@ class ValueNoise(VectorNoise):
             even(local.lag),
             even(local.gradient),
             curvature,
+            local.share,
         )
 
 

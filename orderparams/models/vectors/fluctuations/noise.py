@@ -165,6 +165,7 @@ class VectorNoise:
             memory.lag(velocity, here.noise[order]),
             np.concatenate([slope.gradient, own]),
             curvature,
+            here.share,
         )
 
     def remembered(self, memory: Momentum, vectors: Vectors, here: Step, rate: float) -> Array:

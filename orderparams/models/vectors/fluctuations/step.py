@@ -29,7 +29,8 @@ Array = NDArray[np.float64]
 class Step:
     """Of a step at some vectors: mean f (N,), covariance C (N, N) and drift c (N,), in coordinates
     that have the overlaps with all hidden directions; V where it drives them (N,); the mean loss;
-    the mean change Ā of the vectors (n, d+n), along hidden directions and own ones.
+    the mean change Ā of the vectors (n, d+n), along hidden directions and own ones; the largest
+    ``share`` of one node in the variance of any combination of coordinates.
     """
 
     mean: Array
@@ -38,6 +39,11 @@ class Step:
     noise: Array
     loss: float
     average: Array
+    share: float
+
+
+NONE = 1e-10
+"""Of the largest eigenvalue of correlations: what does not fluctuate."""
 
 
 def step_at(
@@ -75,4 +81,16 @@ def step_at(
         coordinates.pack(np.zeros((count, directions)), square, coordinates.still)
         for square in (rate * own, noise)
     )
-    return Step(mean, covariance / batch, drift, driven, float(mass @ found.loss), average)
+    share = largest_share(centered, mass, covariance)
+    return Step(mean, covariance / batch, drift, driven, float(mass @ found.loss), average, share)
+
+
+def largest_share(centered: Array, mass: Array, covariance: Array) -> float:
+    """max_a p_a y_a·C⁻¹y_a of deviations y (A, N) with masses p (A,), between 0 and 1: the part of
+    one of them in the variance of that combination in which it is largest."""
+    scale = np.sqrt(covariance.diagonal())
+    scale[scale == 0] = 1.0
+    sizes, axes = np.linalg.eigh(covariance / np.outer(scale, scale))
+    kept = sizes > NONE * sizes[-1]
+    white = (centered / scale) @ (axes[:, kept] / np.sqrt(sizes[kept]))
+    return float((mass * np.square(white).sum(axis=1)).max(initial=0.0))

@@ -1,0 +1,133 @@
+"""What SGD does between measured times beyond its flow, in units of what it does by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orderparams.errors import SolverError
+from orderparams.models.interface import State
+from orderparams.phases import phase
+from orderparams.run.restarts import Look, Restarts, Spread
+
+Array = NDArray[np.float64]
+
+CLOSE = 0.1
+"""How far replicas may be from their mean, in units of the largest order parameter of a kind, to
+share what an interval adds: that is off by the square of it, for it is right to first order."""
+
+
+class Measured(NamedTuple):
+    """In a ``dimension`` D, at times (T+1,), the ends of intervals: order parameters (R, T+1, …) by
+    name, the same as X (R, T+1, n), and the size of each kind (n,)."""
+
+    dimension: int
+    time: Array
+    parameters: State
+    x: Array
+    scale: Array
+
+    def states(self, index: int) -> list[State]:
+        """Of all replicas at one of the times."""
+        return [
+            {name: values[r, index] for name, values in self.parameters.items()}
+            for r in range(len(self.x))
+        ]
+
+    def at(self, ends: NDArray[np.int64]) -> Measured:
+        """At some of the times alone."""
+        parameters = {name: values[:, ends] for name, values in self.parameters.items()}
+        return self._replace(time=self.time[ends], parameters=parameters, x=self.x[:, ends])
+
+
+class Whitened(NamedTuple):
+    """ε, the motion of the flow (R, n) and its derivatives (R, 3, n) over an interval; where that
+    ends in the mean (R, n); what it adds on the average; and over all replicas the mean square
+    ``share`` that errors of expectations add to ε, and the ``volume`` log det chol(Q)."""
+
+    innovation: Array
+    motion: Array
+    slopes: Array
+    predicted: Array
+    spreads: list[Spread]
+    share: float
+    volume: float
+
+
+def between(
+    restarts: Restarts, measured: Measured, chosen: Iterable[int] | None = None
+) -> list[Whitened]:
+    """What happens in each interval, or in those that are chosen, in their order."""
+    found: list[Whitened] = []
+    hidden = [restarts.start] * len(measured.x)
+    for i in range(len(measured.time) - 1) if chosen is None else chosen:
+        looks = looks_at(restarts, measured, i, i + 1, hidden)
+        found.append(whitened(restarts, measured, i, i + 1, looks))
+        hidden = [spread.hidden for spread in found[-1].spreads]
+    return found
+
+
+def slopes_of(found: list[Whitened]) -> Array:
+    """Whitened derivatives (R, T, 3, n)."""
+    return np.stack([one.slopes for one in found], axis=1)
+
+
+def looks_at(
+    restarts: Restarts, measured: Measured, first: int, last: int, hidden: list[Array]
+) -> list[Look]:
+    """At the interval between two times by their indices, of each replica, with what is hidden
+    (N, N) of it; or one, from their mean, where replicas are close."""
+    begin, end = map(float, measured.time[[first, last]])
+    states, before = measured.states(first), measured.x[:, first]
+    if np.abs((before - before.mean(axis=0)) / measured.scale).max() < CLOSE:
+        mean = {name: np.mean([one[name] for one in states], axis=0) for name in states[0]}
+        states, hidden = [mean], [np.mean(hidden, axis=0)]
+    return [
+        restarts.look(state, begin, end, unseen)
+        for state, unseen in zip(states, hidden, strict=True)
+    ]
+
+
+def whitened(
+    restarts: Restarts, measured: Measured, first: int, last: int, looks: list[Look]
+) -> Whitened:
+    """An interval between two times by their indices, at which one has looked."""
+    begin, end = map(float, measured.time[[first, last]])
+    before, after = measured.x[:, first], measured.x[:, last]
+    dimension = measured.dimension
+    with phase(f"innovations from t = {begin:g} to {end:g}"):
+        spreads = [restarts.spread(look) for look in looks]
+        if len(looks) < len(before):
+            spreads *= len(before)
+        flow = np.array([restarts.predicted(state, begin, end) for state in measured.states(first)])
+    predicted = flow + np.array([spread.shift for spread in spreads]) / dimension
+    innovation, motion, slopes, share, volume = [], [], [], 0.0, 0.0
+    for r, spread in enumerate(spreads):
+        error = dimension * spread.error
+        factor = root(spread.covariance + error, begin, end)
+        far = np.vstack(
+            [after[r] - flow[r] - spread.shift / dimension, flow[r] - before[r], spread.slopes]
+        )
+        both = np.sqrt(dimension) * np.linalg.solve(factor, far.T).T
+        innovation.append(both[0])
+        motion.append(both[1])
+        slopes.append(both[2:])
+        volume += float(np.log(np.diag(factor)).sum())
+        share += float(np.trace(np.linalg.solve(spread.covariance, error)))
+    return Whitened(
+        np.array(innovation), np.array(motion), np.array(slopes), predicted, spreads, share, volume
+    )
+
+
+def root(covariance: Array, begin: float, end: float) -> Array:
+    """The Cholesky factor; :class:`SolverError` if there is none."""
+    try:
+        return np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        raise SolverError(
+            f"from t = {begin:g} to {end:g} some order parameters do not fluctuate at all, so that "
+            "there is no innovation; use the test 'replicas'"
+        ) from None

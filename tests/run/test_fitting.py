@@ -1,0 +1,55 @@
+"""Which test of a validation is taken by default, and why.
+
+Oracle of the largest share: the diagonal of the projector on the columns of weighted deviations.
+"""
+
+import numpy as np
+import pytest
+
+import orderparams as op
+from orderparams.models.vectors.fluctuations.step import largest_share
+from orderparams.run.fitting import fitting_test
+
+CHOICES = {
+    "are known": ("finite-learning-rate", {}),
+    "several values": ("finite-learning-rate", {"dimensions": [100, 200]}),
+    "the mean": ("finite-learning-rate", {"start": "mean"}),
+    "in-context": ("in-context-pairs", {}),
+    "stay equal": ("excursion", {}),
+    "rare sequences": ("dormant", {}),
+}
+
+
+@pytest.mark.parametrize("words", CHOICES)
+def test_the_test_is_chosen_by_what_is_known(words):
+    source, given = CHOICES[words]
+    test, why = fitting_test(op.load(source), **given)
+    assert test == ("innovations" if words == "are known" else "replicas")
+    assert words in why
+
+
+def test_errors_that_are_several_are_told_by_the_first():
+    _, why = fitting_test(op.load("erf-sphere"))
+    assert why.endswith("'sphere': lengths there do not scatter at all")
+
+
+def test_equal_vectors_have_no_innovations():
+    with pytest.raises(op.ConfigurationError, match="vectors that start equal stay equal"):
+        op.validate("excursion", test="innovations")
+
+
+@pytest.mark.parametrize("columns", [3, 4])
+def test_the_largest_share_is_that_of_the_projector(columns):
+    """Of masses and deviations, one of which is far; a fourth column repeats the first."""
+    generator = np.random.default_rng(5)
+    mass = generator.dirichlet(np.ones(40))
+    found = generator.normal(size=(40, 3))
+    found[7] *= 9
+    found = np.hstack([found, 2 * found[:, :1]])[:, :columns]
+    rows = np.sqrt(mass)[:, None] * found
+    projector = rows[:, :3] @ np.linalg.pinv(rows[:, :3])
+    share = largest_share(found, mass, rows.T @ rows)
+    assert share == pytest.approx(np.diag(projector).max(), rel=1e-6)
+    other = found * np.array([1e-3, 5.0, 1e4, 1.0])[:columns]
+    rows = np.sqrt(mass)[:, None] * other
+    assert largest_share(other, mass, rows.T @ rows) == pytest.approx(share, rel=1e-6)
