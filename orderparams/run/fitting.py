@@ -46,6 +46,8 @@ def fitting_test(
         check_fluctuating(problem)
     except ConfigurationError as error:
         return by_replicas(first_reason(error))
+    if flow_of(problem).costly:
+        return by_replicas("innovations would take longer")
     if is_rare(problem):
         return by_replicas("rare sequences make most of what some order parameters fluctuate by")
     return Choice(
@@ -69,12 +71,16 @@ def check_fluctuating(problem: Any) -> None:
     """:class:`ConfigurationError` unless all order parameters fluctuate from the start on, as is
     known."""
     with_fluctuations(problem)
-    flow: Any = model_of(problem).flow(problem)
-    if flow.merged:
+    if flow_of(problem).merged:
         raise ConfigurationError(
             "innovations need order parameters that all scatter: vectors that start equal stay "
             "equal; use the test 'replicas', or another start"
         )
+
+
+def flow_of(problem: Any) -> Any:
+    """The flow of a problem of vectors."""
+    return model_of(problem).flow(problem)
 
 
 def is_rare(problem: Any) -> bool:

@@ -232,6 +232,11 @@ class VectorFlow:
         return {"overlap": overlap, "self_overlap": state["self_overlap"]}
 
     @property
+    def costly(self) -> bool:
+        """Whether its fluctuations take longer than replicas, by which they can be judged."""
+        return False
+
+    @property
     def curved(self) -> bool:
         """Whether order parameters are other functions of m, q and learned numbers than linear."""
         return False

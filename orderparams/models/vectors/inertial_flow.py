@@ -58,6 +58,16 @@ class InertialFlow:
         self.recorded, self.penalties, self.at_end = inner.recorded, inner.penalties, inner.at_end
 
     @property
+    def merged(self) -> bool:
+        """Whether some vectors are equal, and so stay."""
+        return self.inner.merged
+
+    @property
+    def costly(self) -> bool:
+        """See :class:`VectorFlow`: velocities fluctuate beside vectors."""
+        return True
+
+    @property
     def engine_name(self) -> str:
         """That of the flow."""
         return self.inner.engine_name

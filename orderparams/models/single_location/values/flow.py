@@ -52,6 +52,11 @@ class ValueFlow(Flow):
         own = (np.arange(names.rows) < names.heads).astype(float)
         self.kept = super().pack(overlap, residual, dict.fromkeys(self.rule.rates, own)) > 0
 
+    @property
+    def costly(self) -> bool:
+        """V of values takes many samples."""
+        return True
+
     def scales_of(self, setup: Setup) -> State:
         """As of known values; v* has no signal."""
         found = dict(super().scales_of(setup))
