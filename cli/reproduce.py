@@ -183,10 +183,16 @@ Made by `orderparams reproduce`. Every line is a check that could fail.
 """
 
 
+def cell(text: str) -> str:
+    """Text in a table of Markdown."""
+    return text.replace("|", "\\|")
+
+
 def report(claim: Claim, evidence: Evidence) -> str:
     """A section of the report: the setting, and the table."""
     rows = [
-        f"| {check.what} | {check.expected} | {check.found} | {verdict(check.holds)} |"
+        f"| {cell(check.what)} | {cell(check.expected)} | {cell(check.found)} | "
+        f"{verdict(check.holds)} |"
         for check in evidence.checks
     ]
     heading = f"## {claim.name} {claim.title}: {verdict(evidence.holds)}"

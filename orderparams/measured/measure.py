@@ -52,6 +52,7 @@ def measured(written: Written, problem: Problem, dimension: int | None) -> Measu
     for name, values in clocks.items():
         rows.check_times(values, name, place, told_apart=labels)
     check_finite(state, problem, place)
+    rows.check_replicas(state, place)
     step = clocks["step"][0] if "step" in clocks else None
     time = time_of(clocks["time"][0] if "time" in clocks else None, step, problem, place)
     idle = f"{place}: not used: {', '.join(named.idle)}" if named.idle else ""

@@ -50,6 +50,19 @@ def distinct(clocks: Arrays, state: Arrays) -> tuple[Arrays, Arrays]:
     )
 
 
+def check_replicas(state: Arrays, place: str) -> None:
+    """:class:`ConfigurationError` where two replicas (R, T, …) are one: evidence counted twice."""
+    whole = np.concatenate([of.reshape(*of.shape[:2], -1) for of in state.values()], axis=2)
+    for number, own in enumerate(whole):
+        for other in range(number):
+            if np.array_equal(own, whole[other]):
+                raise ConfigurationError(
+                    f"{place}: replicas {other + 1} and {number + 1} are the same at all times; "
+                    "each is to have random numbers of its own: leave one out, or simulate it with "
+                    "another seed"
+                )
+
+
 def called(label: Any) -> str:
     """A replica as it was written; a number as short as it can be."""
     try:

@@ -89,7 +89,15 @@ NAMES = tuple(cause.name for cause in CAUSES)
 class Score(NamedTuple):
     """One cause: its fitted ``value``, the ``error`` of that (a standard deviation), z of the score
     test of the theory as it is (normal by chance) and its two-sided ``pvalue``, and the ``gain``,
-    by how much the fit raises twice the log-likelihood."""
+    by how much the fit raises twice the log-likelihood.
+
+    Examples
+    --------
+    >>> few = {"simulation.replicas": 1, "simulation.dimension": 500, "training.duration": 2}
+    >>> found = op.validate("finite-learning-rate", settings=few)
+    >>> [score.name for score in found.scores][:3]
+    ['time', 'gradient', 'learning_rate']
+    """
 
     name: str
     value: float

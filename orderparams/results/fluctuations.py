@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
+from orderparams.config.plain import plain
+from orderparams.config.values import number
 from orderparams.errors import ConfigurationError
 from orderparams.results.result import Result
 from orderparams.results.schema import FLUCTUATIONS, sizes
@@ -31,6 +33,11 @@ LARGE = 0.1
 
 HUGE = 1e6
 """Dimension beyond which it is of no use that linear theory holds."""
+
+
+def checked(dimension: float) -> float:
+    """A dimension; :class:`~orderparams.errors.ConfigurationError` for what is none."""
+    return number(0.0, above=True)(plain(dimension), "dimension")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,12 +92,12 @@ class Fluctuations(Result):
     def deviations(self, dimension: float) -> Array:
         """Standard deviations (T, N) of the order parameters in dimension D."""
         variances = np.diagonal(self.covariance, axis1=1, axis2=2)
-        deviations: Array = np.sqrt(np.maximum(variances, 0.0) / dimension)
+        deviations: Array = np.sqrt(np.maximum(variances, 0.0) / checked(dimension))
         return deviations
 
     def mean(self, dimension: float) -> Array:
         """Mean of the order parameters (T, N) in dimension D."""
-        mean: Array = self.flow + self.shift / dimension
+        mean: Array = self.flow + self.shift / checked(dimension)
         return mean
 
     def center(self, dimension: float) -> Array:
@@ -135,7 +142,7 @@ class Fluctuations(Result):
     def linear_until(self, dimension: float) -> float:
         """The last of the times up to which linear theory holds in dimension D; NaN if there is
         none."""
-        known = self.time[self.least_until <= dimension]
+        known = self.time[self.least_until <= checked(dimension)]
         return float(known[-1]) if len(known) else np.nan
 
     def linear(self, most: int = 6) -> dict[float, float]:

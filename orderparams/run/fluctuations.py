@@ -245,15 +245,19 @@ def shown(
     parameters = registry.configuration(problem.model).order_parameters(problem)
     states = [path(t) for t in times]
     views = [noise.view(parameters, y) for y in states]
-    slope, free, moving = np.array([view.slope for view in views]), views[0].free, views[0].moving
+    free, moving = views[0].free, views[0].moving
+    slope = np.array([view.slope for view in views])
+    resting = free & ~moving
+    slope[:, resting] = 0.0  # else with the rounding of what fluctuates
     place = np.searchsorted(linear.grid, times)
     covariance = linear.covariance[place]
     shift = np.array(
         [
-            view.slope @ b + view.bent(s)
-            for view, b, s in zip(views, linear.shift[place], covariance, strict=True)
+            own @ b + view.bent(s)
+            for own, view, b, s in zip(slope, views, linear.shift[place], covariance, strict=True)
         ]
     )
+    shift[:, resting] = 0.0
     flows, noises = joined(linear, times)
     across = np.zeros((len(flows), len(free), len(free)))
     across[:, :, free] = slope[1:] @ flows @ np.linalg.pinv(slope[:-1, free])

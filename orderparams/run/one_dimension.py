@@ -70,8 +70,8 @@ def in_one_dimension(problem: Any, chosen: Sequence[float] | None, by_default: b
         chosen = sequence(check, "list of dimensions")(plain(chosen), "dimensions")
         if len(chosen) != 1:
             raise ConfigurationError(
-                f"innovations are judged in one dimension, and these are {len(chosen)}; give one, "
-                "or use the test 'replicas'",
+                f"are {len(chosen)}, and innovations are judged in one; give one, or use the test "
+                "'replicas'",
                 argument="dimensions",
             )
     problem = heed(problem, "validate", ruled_out(limit, chosen), depth=4)

@@ -224,7 +224,9 @@ def validate(
     if (test.test if isinstance(test, Choice) else test) == "innovations":
         if start != "replica":
             raise ConfigurationError(
-                "innovations begin with each replica's own state; leave it out", argument="start"
+                "does not go with innovations, which begin with each replica's own state; leave it "
+                "out",
+                argument="start",
             )
         problem = in_one_dimension(problem, dimensions, by_default)
         with heard(progress, lambda line: line) as told:

@@ -370,6 +370,13 @@ def test_a_simulation_is_read_in_every_form(results, result_paths, tmp_path, to)
     assert (written.problem == run.problem) == (to in ("h5", "npz", "netcdf"))
 
 
+def test_one_replica_is_not_counted_twice():
+    twice = {name: np.concatenate([of, of]) for name, of in COLUMNS.items()}
+    twice["replica"] = np.repeat([0, 1], len(STEPS))
+    with pytest.raises(ConfigurationError, match="replicas 1 and 2 are the same"):
+        found(twice)
+
+
 REFUSED_PROBLEMS = {
     "not known of model = 'in-context-regression'": "in-context-pairs",
     "no sequence changes": "shared-keys",

@@ -102,13 +102,6 @@ APART = [
     {"weights", "bayes-softmax"},
     *({"inertia", word} for word in ("full", "manifold", "tied", "shared", "weights", "bias")),
     *({"inertia", word} for word in ("importance", "sphere", "momentum", "schedule")),
-    *({"fluctuations", word} for word in ("shared", "importance", "sphere", "inertia")),
-    *({"fluctuations", word} for word in ("signal noise", "correlated")),
-    *(
-        {"fluctuations", kind, word}
-        for kind in ("full", "manifold", "tied")
-        for word in ("momentum", "cosine", "gaussian", "erf", "softplus")
-    ),
 ]
 """What is refused."""
 

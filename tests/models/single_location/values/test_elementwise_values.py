@@ -452,7 +452,7 @@ def test_what_is_written_of_it(tmp_path):
     again = op.open(op.save(run, tmp_path / "run.h5"))
     np.testing.assert_array_equal(again["value_alignment"], run["value_alignment"])
     names = [of.name for of in op.analyze(run).chapters]
-    assert names == ["ends", "manifold", "stability", "values", "least", "removals"]
+    assert names == ["ends", "manifold", "stability", "values", "saddles", "least", "removals"]
 
 
 @pytest.mark.parametrize(
