@@ -38,7 +38,7 @@ def fitting_test(
 ) -> Choice:
     """That of innovations where fluctuations are known and can decide, and nothing is asked for
     that needs several dimensions."""
-    if learning_rates is not None or (dimensions is not None and len(dimensions) != 1):
+    if learning_rates is not None or (dimensions is not None and np.size(dimensions) != 1):
         return by_replicas("several values were given")
     if start != "replica":
         return by_replicas("the theory starts from the mean")
