@@ -107,11 +107,14 @@ def judgement(
     asked = with_fluctuations(problem)
     check_measured(asked, time, parameters)
 
+    farthest = 0.0
+
     def pulse(t: float) -> None:
+        nonlocal farthest
         interruption.check()
-        if told is not None:
-            part = (t - time[0]) / (time[-1] - time[0])
-            told(min(max(part, 0.0), 1.0), "innovations")
+        if told is not None:  # an interval is gone through more than once
+            farthest = min(max((t - time[0]) / (time[-1] - time[0]), farthest), 1.0)
+            told(farthest, "innovations")
 
     with phase("the flow between measured times"):
         restarts = Restarts(asked, last_of(parameters), expected("drift", rule), pulse)
