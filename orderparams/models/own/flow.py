@@ -150,6 +150,11 @@ class OwnFlow(VectorFlow):
         self.sampling = sampling
         super().__init__(start_of(problem), sampling, rule)
 
+    @property
+    def costly(self) -> bool:
+        """See :class:`VectorFlow`: expectations are sampled."""
+        return True
+
     def grouped(self, start: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Each is one."""
         every = np.arange(start.count)
