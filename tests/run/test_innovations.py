@@ -327,7 +327,7 @@ def test_errors_of_expectations_do_not_hide_an_agreement(found):
 
 
 REFUSED = {
-    "dimensions are 2, and innovations are judged in one": {"dimensions": [100, 200]},
+    "are 2, and innovations are judged in one": {"dimensions": [100, 200]},
     "start": {"start": "mean"},
     "of no use": {"learning_rates": [1.0, 2.0]},
     "test": {"test": "both"},
