@@ -89,7 +89,11 @@ def test_bands_end_where_linear_theory_does(run):
     dimension = 2 * int(found.least_dimension.max())
     assert found.linear_until(dimension) == found.time[-1]
     assert grown.linear_until(dimension) == found.time[2]
-    assert np.isnan(grown.linear_until(0.0)) or grown.linear_until(0.0) == found.time[0]
+    assert not grown.linear_until(1e-9) > found.time[0]
+    for wrong in (0, -1.0, "a", np.nan):
+        for read in (found.linear_until, found.mean, found.deviations):
+            with pytest.raises(op.ConfigurationError, match="dimension: expected a finite number"):
+                read(wrong)
     figure = plot_results(
         dataclasses.replace(run, fluctuations=grown), quantity=("overlap", "risk"), bands=dimension
     )
