@@ -94,23 +94,9 @@ def fluctuate(
     path = follow(noise.start)
     schedule = schedule_of(problem)
     knots = knots_of(path, times[-1], problem.fluctuations.points, schedule, flow)
-    segments, linear = linearised(problem, noise, path, knots, times, noise.spread, pulse)
+    looked = looked_at(problem, noise, path, knots, times, noise.spread, pulse)
+    segments, linear = shifted(problem, *looked, times)
     return shown(problem, flow, noise, path, segments, linear, times)
-
-
-def linearised(
-    problem: Any,
-    noise: Noise,
-    path: Path,
-    knots: list[Array],
-    times: Array,
-    spread: Array,
-    pulse: Callable[[float], None],
-) -> tuple[list[Segment], Linear]:
-    """The linear equations along a path, looked at in knots of each stretch of it, and solved at
-    some times from a covariance at the first, where the shift is zero."""
-    segments, linear = looked_at(problem, noise, path, knots, times, spread, pulse)
-    return shifted(problem, segments, linear, times)
 
 
 def looked_at(
@@ -122,7 +108,8 @@ def looked_at(
     spread: Array,
     pulse: Callable[[float], None],
 ) -> tuple[list[Segment], Linear]:
-    """The same without sources of the shift."""
+    """The linear equations along a path, looked at in knots of each stretch of it, and solved at
+    some times from a covariance at the first, without sources of the shift, which is zero there."""
     schedule = schedule_of(problem)
 
     def at(t: float, until: float) -> Local:
