@@ -51,7 +51,8 @@ def test_the_report_is_of_all_that_the_folder_has(run, monkeypatch, tmp_path):
     import orderparams as op
 
     def evidence(name):
-        return Evidence(op.load("single-head"), (close(f"of {name}", 1.0, 1.0, relative=0.1),))
+        check = close(f"of {name}", 1.0, 1.0, relative=0.1)
+        return Evidence(op.load("single-head"), (check, close("|ω|", 1.0, 1.0, relative=0.1)))
 
     monkeypatch.setattr(claims.Claim, "run", lambda self: evidence(self.name))
     monkeypatch.setattr("orderparams.cli.reproduce.write", without_figure)
@@ -61,6 +62,7 @@ def test_the_report_is_of_all_that_the_folder_has(run, monkeypatch, tmp_path):
     places = [report.index(f"| of {name} |") for name in ("C1", "C2", "X1")]
     assert places == sorted(places)
     assert report.count("# The claims, reproduced") == 1
+    assert report.count(r"| \|ω\| |") == 3
     status, _, err = run("reproduce", "C2")
     assert (status, "C2.h5" in err, "--force" in err) == (5, True, True)
     assert run("reproduce", "C2", "--force")[0] == 0

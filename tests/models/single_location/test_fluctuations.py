@@ -309,6 +309,17 @@ JUDGED = {
 }
 
 
+def test_lengths_on_spheres_have_no_rounding_of_the_rest():
+    """However large fluctuations of the rest become, of them alone."""
+    found = op.solve(problem("plain", **{**SMALL, **SPHERE, "training.learning_rate": 30.0}))
+    assert found.fluctuations is not None
+    rests = np.isin(found.fluctuations.parameter, ["q_1,1", "q_2,2"])
+    assert rests.sum() == 2
+    assert not found.fluctuations.covariance[:, rests].any()
+    assert not found.fluctuations.shift[:, rests].any()
+    assert found.fluctuations.covariance[-1].any()
+
+
 @pytest.mark.parametrize("name", JUDGED)
 def test_innovations_are_those_of_what_moves_by_itself(name):
     """One replica at D = 1000 agrees, and does not with twice the learning rate."""
