@@ -156,7 +156,7 @@ def reasons(taken: Any, problem: Problem, result: Validation | Innovations) -> l
     why = taken.why
     asked, judged = problem.simulation.replicas, result.problem.simulation.replicas
     if judged < asked:
-        why += f"; {judged} of {asked} replicas are judged"
+        why += f"; {judged} of {asked} replicas judged"
     return textwrap.wrap(
         f"test: {why}", 78, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
     )
@@ -202,7 +202,12 @@ def summary(result: Validation) -> list[str]:
         *aside(result),
         "",
     ]
-    return [*lines, *decided(result, comparison.false_alarm)]
+    lines += decided(result, comparison.false_alarm)
+    if result.verdict != "inconclusive":
+        lines += textwrap.wrap(
+            result.stretch, 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+        )
+    return lines
 
 
 def heading(problem: Problem) -> list[str]:
@@ -233,7 +238,7 @@ def innovation_table(result: Innovations) -> list[str]:
         *heading(result.problem),
         *([f"  data       {result.origin}"] if result.origin else []),
         f"  judged     innovations of {counted(replicas, 'replica')} at D = {result.dimension}, "
-        f"{counted(intervals, 'interval')}",
+        f"{counted(intervals, 'interval')} to t = {result.time[-1]:.4g}",
         "",
         f"  innovations squared          {result.chi2:.4g}, by chance {result.dof} +- "
         f"{math.sqrt(2 * result.dof):.2g}",

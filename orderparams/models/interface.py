@@ -169,6 +169,10 @@ class Noise(Protocol):
         """What there is to know at y of the flow and time t; ``pulse`` is called now and then."""
         ...
 
+    def share(self, t: float, y: Array) -> float:
+        """The largest share of one node in what fluctuates there, as :meth:`at` finds it."""
+        ...
+
 
 class Flow(Protocol):
     """The ordinary differential equation of a problem, dy/dt = derivative(t, y).

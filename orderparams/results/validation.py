@@ -44,7 +44,7 @@ class Validation(Named, Result):
     theory[D] has one trajectory a replica, or a single one for all. ``comparison`` judges the order
     parameters of the two nearest to the limit, extrapolated in 1/D, and with them the measured loss
     against the risk, whose own p-value is ``loss_pvalue``. ``scaling`` is the fall of the spread
-    with D.
+    with D. Where replicas drift apart, both are of the ``time`` (T,) before.
 
     Examples
     --------
@@ -80,6 +80,24 @@ class Validation(Named, Result):
         return self.theory[self.limit.nearest(self.theory)]
 
     @property
+    def time(self) -> Array:
+        """The times that were judged (T,): those of the simulations, until replicas drift apart."""
+        judged = next(iter(self.comparison.deviation.values()))
+        return self.nearest.time[: len(judged)]
+
+    @property
+    def stretch(self) -> str:
+        """Until when there is a verdict, and why not longer; empty of the whole time."""
+        whole, until = self.nearest.time[-1], self.time[-1]
+        if until == whole:
+            return ""
+        return (
+            f"Judged until t = {until:.4g} of {whole:.4g}: after that replicas drift apart, so "
+            f"that their spread does not fall as {self.limit.fall}. To judge longer, "
+            f"{self.limit.nearer}."
+        )
+
+    @property
     def verdict(self) -> str:
         """ "agree", "disagree" or "inconclusive"."""
         return self.comparison.verdict
@@ -89,7 +107,13 @@ class Validation(Named, Result):
         """What the verdict rests on, in a sentence or two."""
         comparison = self.comparison
         if comparison.doubt:
-            return comparison.doubt
+            return "\n".join(filter(None, (self.stretch, comparison.doubt)))
+        return " ".join(filter(None, (self.chance, self.stretch)))
+
+    @property
+    def chance(self) -> str:
+        """How probable the deviations are, in words."""
+        comparison = self.comparison
         chance = f"p = {comparison.least_pvalue:.2g}"
         if comparison.verdict == "disagree":
             return f"By chance alone the deviations would be improbable ({chance})."
@@ -126,7 +150,7 @@ class Validation(Named, Result):
         own = undimensioned(self.problem) | {limit.axis: limit.long_name}
         return Tree(
             variables=variables(comparison, self.order_parameters, limit.order) | spread,
-            coordinates={"time": self.nearest.time, limit.axis: fall.values},
+            coordinates={"time": self.time, limit.axis: fall.values},
             axis_names=axis_names(table(self.problem.model)) | own,
             attributes={
                 "verdict": comparison.verdict,

@@ -21,6 +21,7 @@ from orderparams.models.limit import Limit, Value
 from orderparams.models.parameters import OrderParameter
 from orderparams.results.comparison import Comparison, Scaling
 from orderparams.run.compare import course_pvalues, distinct
+from orderparams.run.spread import is_off
 
 Array = NDArray[np.float64]
 
@@ -29,12 +30,6 @@ COARSE = 0.25
 
 FEWEST_STEPS = 100
 """Steps of SGD in the coarser simulation below which its noise is not that of many small ones."""
-
-OFF = 0.2
-"""How far the spread's exponent may be from −1/2, or 1/2, before the limit counts as too far ..."""
-
-SURE = 3.0
-"""... if it is as many standard errors away."""
 
 BOUNDS = (1e-4, 10.0)
 """Resolutions that are told apart; beyond there is none."""
@@ -128,14 +123,12 @@ def few_steps(comparison: Comparison, grounds: Grounds) -> str:
 def other_spread(comparison: Comparison, grounds: Grounds) -> str:
     """The fluctuations are not those near the limit."""
     fall, limit = grounds.scaling, grounds.limit
-    off = abs(fall.exponent - 0.5 * limit.power)
-    if not (off > OFF and off > SURE * fall.standard_error):
+    if not is_off(fall, limit.power):
         return ""
     return (
         f"The spread over replicas goes as {limit.symbol}^({fall.exponent:z.2f} +- "
         f"{fall.standard_error:.2f}) where {limit.place} has {limit.fall}: the extrapolation in "
-        f"{limit.order} fails. Take {limit.several}, or stop before replicas drift apart "
-        "(training.duration)."
+        f"{limit.order} fails, and no shorter time has another spread. Take {limit.several}."
     )
 
 

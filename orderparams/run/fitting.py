@@ -13,21 +13,24 @@ from orderparams.models.interface import model_of
 from orderparams.models.vectors.fluctuations.consistency import ASKED
 from orderparams.phases import phase
 from orderparams.run.decidable import RARE
-from orderparams.run.restarts import Restarts, with_fluctuations, with_strength
+from orderparams.run.fluctuations import noise_of
+from orderparams.run.restarts import with_fluctuations, with_strength
 from orderparams.run.solve import solve
 
 ROUGH = 1e-3
 """Tolerances of the flow along which one looks."""
 
-LOOKS = (0.0, 0.25, 0.5, 1.0)
+LOOKS = np.append(0.0, np.geomspace(0.01, 1.0, 10))
 """Parts of the duration at which one looks at what fluctuates."""
 
 
 class Choice(NamedTuple):
-    """A test that was not asked for, and why it is taken."""
+    """A test that was not asked for, why it is taken, and the time ``until`` which SGD is judged by
+    it."""
 
     test: str
     why: str
+    until: float = np.inf
 
 
 def fitting_test(
@@ -48,11 +51,15 @@ def fitting_test(
         return by_replicas(first_reason(error))
     if flow_of(problem).costly:
         return by_replicas("innovations would take longer")
-    if is_rare(problem):
-        return by_replicas("rare sequences make most of what some order parameters fluctuate by")
-    return Choice(
-        "innovations", "innovations of SGD in one dimension, whose fluctuations are known"
-    )
+    until, duration = not_rare(problem), problem.training.duration
+    why = "innovations of SGD in one dimension, whose fluctuations are known"
+    rare = "rare sequences make most of what some order parameters fluctuate by"
+    if until == 0:
+        return by_replicas(rare)
+    if until == duration:
+        return Choice("innovations", why)
+    why = f"{why}; until t = {until:.4g} of {duration:g}: later {rare}"
+    return Choice("innovations", why, until)
 
 
 def first_reason(error: ConfigurationError) -> str:
@@ -83,21 +90,24 @@ def flow_of(problem: Any) -> Any:
     return model_of(problem).flow(problem)
 
 
-def is_rare(problem: Any) -> bool:
-    """Whether on the flow the variance of some combination of order parameters is that of a single
-    one of the sequences that are looked at: too few of them know it."""
-    asked, times = with_fluctuations(problem), np.array(LOOKS) * problem.training.duration
+def not_rare(problem: Any) -> float:
+    """The last time, of those looked at, before the variance of some combination of order
+    parameters is on the flow that of a single one of the sequences that are looked at: too few of
+    them know it."""
+    asked, times = with_fluctuations(problem), LOOKS * problem.training.duration
+    until = 0.0
     with phase("what fluctuates along the flow"):
         try:
             run = solve(roughly(with_strength(asked, 1.0)), times=times)
+            flow = flow_of(asked)
+            noise = noise_of(asked, flow, 2)
             for index, time in enumerate(run.time):
-                restarts = Restarts(asked, run.state(index), 1.0, lambda _: None)
-                local = restarts.noise.at(time, restarts.flow.initial_state, lambda: None)
-                if local.share > RARE:
-                    return True
+                if noise.share(time, flow.point(run.state(index))) > RARE:
+                    return until
+                until = float(time)
         except SolverError:
             pass
-    return False
+    return problem.training.duration
 
 
 def roughly(problem: Any) -> Any:

@@ -89,26 +89,29 @@ def entries_of(problem: Any) -> int:
     return sum(len(list(one.entries(state[one.name].shape))) for one in table)
 
 
-def all_times(problem: Any) -> Array:
-    """Those of the output, and EARLY or less in between, closer the earlier: what starts from
-    little grows fast at first, or after a time in which it grows slowly."""
+def all_times(problem: Any, until: float) -> Array:
+    """Those of the output ``until`` a time, and EARLY or less in between, closer the earlier: what
+    starts from little grows fast at first, or after a time in which it grows slowly."""
     duration = problem.training.duration
     stored = output_times(problem.output, duration)
-    steps = problem.simulation.dimension / problem.training.effective_rate
-    early = np.geomspace(FEWEST_STEPS / steps, max(duration, FEWEST_STEPS / steps), EARLY)
-    found: Array = np.union1d(stored, early[early < duration])
+    end = min(duration, until)
+    first = FEWEST_STEPS * problem.training.effective_rate / problem.simulation.dimension
+    early = np.geomspace(first, max(end, first), EARLY)
+    found: Array = np.union1d(stored[stored <= end], [*early[early < end], end])
     return found
 
 
 def judged_by_innovations(
     problem: Any,
+    until: float,
     rule: str,
     false_alarm: float,
     workers: int,
     risks: bool,
     told: Report | None,
 ) -> Innovations:
-    """The verdict on replicas that are simulated, in the dimension of the problem.
+    """The verdict on replicas that are simulated, in the dimension of the problem, ``until`` a
+    time.
 
     :class:`SolverError` where SGD diverges or the theory cannot be solved.
     """
@@ -130,7 +133,7 @@ def judged_by_innovations(
         checkpoint=None,
         interval=np.inf,
         resume=None,
-        times=all_times(problem),
+        times=all_times(problem, until),
     )
     if run.status == "interrupted":
         raise KeyboardInterrupt

@@ -24,6 +24,21 @@ Array = NDArray[np.float64]
 FEWEST_DEGREES = 4
 """Degrees of freedom, Σ_D (R_D − 1), below which the effective number cannot be told."""
 
+OFF = 0.2
+"""How far the exponent may be from −1/2, or 1/2, before the limit counts as too far ..."""
+
+SURE = 3.0
+"""... if it is as many standard errors away."""
+
+DOUBTFUL = 2.0
+"""Standard errors from which on a shorter stretch of time is judged, if there is one."""
+
+NEAR = 0.1
+"""How far it may be at the end of a stretch of time that is judged instead of the whole."""
+
+FEWEST_TIMES = 3
+"""Stored times, the start among them, below which there is no course to judge."""
+
 RAISE = 1.25
 """With it the exponent's error is right within about 10 % from 3 replicas on, for one pattern, a
 random walk, and independent numbers alike."""
@@ -44,6 +59,37 @@ def scaling(deviations: Mapping[Value, Mapping[str, Array]]) -> Scaling:
         error = 0.5 * np.sqrt(polygamma(1, 0.5 * degrees * independent))
         exponent = float(slope @ np.log(spread))
     return Scaling(values, spread, exponent, float(np.linalg.norm(slope * error)))
+
+
+def is_off(fall: Scaling, power: float, sure: float = SURE) -> bool:
+    """Whether the spread falls otherwise than as D^(power/2): D is too far from the limit."""
+    off = abs(fall.exponent - 0.5 * power)
+    return bool(off > OFF and off > sure * fall.standard_error)
+
+
+def near_the_limit(
+    deviations: Mapping[Value, Mapping[str, Array]], power: float, least: int
+) -> int:
+    """How many of the stored times T, from the first on, have a spread that falls as it should.
+
+    T unless the whole falls otherwise, or no shorter stretch of ``least`` times or more falls as it
+    should. The spread says nothing of the mean, so that a choice by it leaves p-values as they are.
+    """
+    times = min(values.shape[1] for side in deviations.values() for values in side.values())
+    if not is_off(scaling(deviations), power, DOUBTFUL):
+        return times
+    for end in range(times - 1, max(least, FEWEST_TIMES) - 1, -1):
+        if abs(scaling(until(end, deviations)).exponent - 0.5 * power) < NEAR:
+            return end
+    return times
+
+
+def until(end: int, values: Mapping[Value, Mapping[str, Array]]) -> dict[Value, dict[str, Array]]:
+    """Values name → (R, T, …) at the first times alone."""
+    return {
+        value: {name: rows[:, :end] for name, rows in side.items()}
+        for value, side in values.items()
+    }
 
 
 def centred(values: Mapping[str, Array]) -> Array:

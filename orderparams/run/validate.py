@@ -26,7 +26,7 @@ from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
 from orderparams.results.validation import Validation, at_value, value_of
 from orderparams.run.compare import NEGLIGIBLE, compare, course_pvalue, without_bias
-from orderparams.run.doubts import Grounds, doubt, resolution
+from orderparams.run.doubts import FEWEST_STEPS, Grounds, doubt, resolution
 from orderparams.run.fitting import Choice, fitting_test
 from orderparams.run.from_starts import (
     common_times,
@@ -42,7 +42,7 @@ from orderparams.run.from_starts import (
 from orderparams.run.nodes import moved_by_nodes
 from orderparams.run.one_dimension import in_one_dimension, judged_by_innovations
 from orderparams.run.simulate import simulate
-from orderparams.run.spread import scaling
+from orderparams.run.spread import near_the_limit, scaling, until
 from orderparams.sources import Source, load
 
 Array = NDArray[np.float64]
@@ -72,15 +72,20 @@ def judged(
     theory: dict[Value, list[Trajectory]],
     false_alarm: float,
 ) -> Validation:
-    """The two simulations nearest to the limit compared, and whether they can decide."""
+    """The two simulations nearest to the limit compared, until replicas drift apart where they do,
+    and whether they can decide."""
     limit = registry.limit(problem.model)
     parameters = {value: deviations(run, theory[value]) for value, run in simulations.items()}
-    fall = scaling(parameters)
     coarse, fine = limit.approached(simulations)[-2:]
+    steps = simulations[coarse].records.step
+    end = near_the_limit(parameters, limit.power, int((steps < FEWEST_STEPS).sum()) + 1)
+    parameters = until(end, parameters)
+    fall = scaling(parameters)
     small, large = limit.size(coarse), limit.size(fine)
     runs = {value: simulations[value] for value in (coarse, fine)}
     times = common_times(list(runs.values()))
-    moved = {value: motion(run, theory[value]) for value, run in runs.items()}
+    times = times[times < end]
+    moved = until(end, {value: motion(run, theory[value]) for value, run in runs.items()})
     measured = {value: loss_deviation(run, theory[value], times) for value, run in runs.items()}
     told = np.all(
         [resolves(measured[value], theory[value], run.time[times]) for value, run in runs.items()],
@@ -108,7 +113,7 @@ def judged(
     def read(flow: Trajectory) -> Array:
         if apart is losses:
             return mean_over_steps(flow, runs[fine].time[times])[told]
-        return np.asarray(courses([flow], runs[fine])[name][one][0], dtype=np.float64)
+        return np.asarray(courses([flow], runs[fine])[name][one][0, :end], dtype=np.float64)
 
     least = next(iter(extremes(found, table)), None)
     if least is not None and not least.pvalue > loss_pvalue:
@@ -127,8 +132,8 @@ def judged(
         correction=correction(first, small, second, large),
         scaling=fall,
         coarser=coarse,
-        steps=int(simulations[coarse].records.step[-1]),
-        times=len(simulations[fine].records.step),
+        steps=int(steps[end - 1]),
+        times=end,
         limit=limit,
         nodes=nodes,
     )
@@ -220,8 +225,10 @@ def validate(
     problem = dataclasses.replace(problem, training=training)
     if test is None:
         test = fitting_test(problem, dimensions, learning_rates, start)
-    by_default = isinstance(test, Choice)
-    if (test.test if isinstance(test, Choice) else test) == "innovations":
+    by_default, end = isinstance(test, Choice), np.inf
+    if isinstance(test, Choice):
+        test, _, end = test
+    if test == "innovations":
         if start != "replica":
             raise ConfigurationError(
                 "does not go with innovations, which begin with each replica's own state; leave it "
@@ -230,7 +237,9 @@ def validate(
             )
         problem = in_one_dimension(problem, dimensions, by_default)
         with heard(progress, lambda line: line) as told:
-            return judged_by_innovations(problem, rule or "sgd", false_alarm, workers, risks, told)
+            return judged_by_innovations(
+                problem, end, rule or "sgd", false_alarm, workers, risks, told
+            )
     chosen = given[limit.argument]
     if chosen is not None:
         words, check = limit.plural, check_of(limit.key, type(problem))

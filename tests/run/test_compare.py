@@ -15,7 +15,7 @@ from orderparams.models.parameters import OrderParameter
 from orderparams.models.single_location import model
 from orderparams.models.single_location import parameters as known
 from orderparams.run.compare import compare, course_pvalue, without_bias
-from orderparams.run.spread import scaling
+from orderparams.run.spread import near_the_limit, scaling, until
 from orderparams.run.times import output_times
 
 Array = NDArray[np.float64]
@@ -214,6 +214,45 @@ def test_scaling_finds_the_exponent_within_its_error(exponent: float):
     assert abs(exponents.mean() - exponent) < 3.3 * exponents.std() / 20
     stated = np.sqrt(np.mean([fit.standard_error**2 for fit in found]))
     np.testing.assert_allclose(stated, exponents.std(), rtol=0.2)
+
+
+@pytest.mark.parametrize("power", [-1, 1])
+def test_what_is_judged_ends_where_the_spread_falls_otherwise(power: int):
+    """From time 12 on a part that does not fall grows by a factor of two each time; a stretch is
+    not shorter than was asked, and the whole time where none falls as it should."""
+    generator = np.random.default_rng(11)
+
+    def drifting(value: float, part: float) -> np.ndarray:
+        course = np.sqrt(value**power) * generator.normal(size=(200, 20))
+        course[:, 12:] += part * 2.0 ** np.arange(8) * generator.normal(size=(200, 1))
+        return course
+
+    apart = {value: {"x": drifting(value, {-1: 1.0, 1: 100.0}[power])} for value in (100, 400)}
+    end = near_the_limit(apart, power, 3)
+    assert end == 12
+    assert until(end, apart)[400]["x"].shape == (200, end)
+    assert near_the_limit(apart, power, 15) == 20
+    good = {value: {"x": drifting(value, 0.0)} for value in (100, 400)}
+    assert near_the_limit(good, power, 3) == 20
+    assert near_the_limit(good, -power, 3) == 20
+
+
+def test_p_values_are_uniform_until_replicas_drift_apart():
+    """The stretch is chosen by the spread, which says nothing of the mean."""
+    generator = np.random.default_rng(12)
+    found, ends = [], []
+    for _ in range(400):
+        walks = {}
+        for value in (100, 400):
+            walk = np.cumsum(generator.normal(size=(8, 30, 20)), axis=1) / np.sqrt(value)
+            walk[:, 15:] += np.cumsum(generator.normal(size=(8, 15, 20)), axis=1)
+            walks[value] = {"x": walk}
+        ends.append(near_the_limit(walks, -1, 3))
+        short = until(ends[-1], walks)
+        both = without_bias(short[100], 100, short[400], 400)
+        found.append(course_pvalue(both["x"][..., 0]))
+    assert np.mean(np.array(ends) < 30) > 0.9
+    assert stats.kstest(found, "uniform").pvalue > 0.01
 
 
 def test_spread_is_the_root_mean_square_standard_deviation():

@@ -8,7 +8,7 @@ import pytest
 
 import orderparams as op
 from orderparams.models.vectors.fluctuations.step import largest_share
-from orderparams.run.fitting import first_reason, fitting_test
+from orderparams.run.fitting import Choice, first_reason, fitting_test
 
 CHOICES = {
     "are known": ("finite-learning-rate", {}),
@@ -16,7 +16,7 @@ CHOICES = {
     "the mean": ("finite-learning-rate", {"start": "mean"}),
     "in-context": ("in-context-pairs", {}),
     "stay equal": ("excursion", {}),
-    "rare sequences": ("softmax-1", {}),
+    "later rare sequences": ("softmax-1", {}),
     "longer": ("learned-values", {}),
 }
 
@@ -24,9 +24,30 @@ CHOICES = {
 @pytest.mark.parametrize("words", CHOICES)
 def test_the_test_is_chosen_by_what_is_known(words):
     source, given = CHOICES[words]
-    test, why = fitting_test(op.load(source), **given)
-    assert test == ("innovations" if words == "are known" else "replicas")
+    problem = op.load(source)
+    test, why, until = fitting_test(problem, **given)
+    known = words in ("are known", "later rare sequences")
+    assert test == ("innovations" if known else "replicas")
     assert words in why
+    assert (until < problem.training.duration) is words.startswith("later")
+
+
+def test_means_are_compared_where_sequences_are_rare_from_the_start():
+    """Keys as long as those with which softmax-1 ends."""
+    long = {"initial": {"kind": "explicit", "overlap": [[20.0]]}}
+    problem = op.load("single-head", long | {"attention.activation": "softmax-1"})
+    test, why, _ = fitting_test(problem)
+    assert test == "replicas"
+    assert "for rare sequences" in why
+
+
+def test_sgd_is_judged_until_sequences_are_rare():
+    """In a short time that says so; what is stored ends there."""
+    choice = Choice("innovations", "", 2.0)
+    short = {"training.duration": 4, "output.points": 9, "simulation.dimension": 400}
+    found = op.validate("single-head", settings=short, test=choice)
+    assert found.time[-1] == found.simulation.time[-1] == 2.0
+    assert "t = 0 to 2" in found.facts()["innovations"]
 
 
 def test_errors_that_are_several_are_told_by_the_first():

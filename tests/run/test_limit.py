@@ -87,8 +87,8 @@ SAID = {
         FOUND,
         {"scaling": dataclasses.replace(FALL, exponent=0.8)},
         "The spread over replicas goes as learning_rate^(0.80 +- 0.05) where a small learning rate "
-        "has learning_rate^(1/2): the extrapolation in learning_rate fails. Take learning rates "
-        "several times as small, or stop before replicas drift apart (training.duration).",
+        "has learning_rate^(1/2): the extrapolation in learning_rate fails, and no shorter time "
+        "has another spread. Take learning rates several times as small.",
     ),
     "far": (
         doubts.far,

@@ -39,7 +39,7 @@ def draw_deviations(axes: Axes, result: Validation, first: int = 0) -> None:
     """z(t) of every number, a colour for each order parameter, from the ``first`` that means
     nothing else in the figure, between the thresholds."""
     comparison = result.comparison
-    time = result.nearest.time
+    time = result.time
     limit = threshold(result)
     finite = [z[np.isfinite(z)] for z in comparison.z_score.values()]
     largest = max(limit, *(float(np.abs(z).max(initial=0.0)) for z in finite))

@@ -200,7 +200,7 @@ def of_validation(result: Validation) -> list[str]:
         "largest; the p-value is that of the whole course in time. The least probable come first."
     )
     return [
-        decided(result.verdict, comparison.doubt, facts),
+        decided(result.verdict, comparison.doubt, facts, result.stretch),
         section("Order parameters", paragraph(about), table(columns, rows), rest(len(judged))),
     ]
 

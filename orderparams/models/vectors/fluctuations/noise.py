@@ -137,8 +137,7 @@ class VectorNoise:
         def step(hidden: Array) -> Step:
             return self.step(vectors, hidden, rate)
 
-        none = np.zeros((self.seen.count, self.responder.directions - self.seen.directions))
-        here, seen = step(none), self.seen.size
+        here, seen = step(self.none), self.seen.size
         velocity = np.concatenate([slope.value[:-1], np.zeros(self.unseen.size)])
         memory = Momentum(self.momentum, rate, self.batch)
         jacobian, covariance = np.zeros((2, self.size, self.size))
@@ -168,6 +167,16 @@ class VectorNoise:
             here.share,
         )
 
+    def share(self, t: float, y: Array) -> float:
+        """That of :meth:`at`, without the rest."""
+        rate = self.rate * self.flow.rule.schedule.share_at(t)
+        return self.step(self.differences.vectors(self.point(y)), self.none, rate).share
+
+    @property
+    def none(self) -> Array:
+        """Overlaps with what the flow need not know, on the flow."""
+        return np.zeros((self.seen.count, self.responder.directions - self.seen.directions))
+
     def remembered(self, memory: Momentum, vectors: Vectors, here: Step, rate: float) -> Array:
         """The drift by momentum, in the coordinates of all overlaps (N,)."""
         count, directions = self.whole.count, self.whole.directions
@@ -177,9 +186,8 @@ class VectorNoise:
         if np.linalg.eigvalsh(residual)[0] < ROOM:
             residual += ROOM * np.eye(count)
         apart = self.flow.dressed(vectors.overlap, residual_factor(residual), vectors.numbers)
-        none = np.zeros((count, directions - self.seen.directions))
-        moved = self.step(apart, none, rate)
-        weights = np.hstack([apart.overlap, none, apart.residual])
+        moved = self.step(apart, self.none, rate)
+        weights = np.hstack([apart.overlap, self.none, apart.residual])
         pull = pull_of(moved.average, weights, directions)
         covariance = self.whole.unpack(here.noise)[1]
         gained = memory.drift(here.average, pull, covariance)
