@@ -20,6 +20,7 @@ KINDS = {
     "comparison": "a validation",
     "innovations": "a validation",
     "checks": "the evidence of a claim",
+    "plan": "a validation that was interrupted",
     "simulation": "a simulation",
     "analysis": "the analysis of a run",
     "trajectory": "a run",
@@ -38,6 +39,7 @@ DONE = {
 
 HINTS = {
     ("solve", "scan"): "orderparams scan {} runs the scan again",
+    ("validate", "plan"): "--resume goes on with it",
     ("simulate", "simulation"): "--resume goes on with one that did not finish",
     ("analyze", "simulation"): "without -s the simulation itself is analyzed",
     ("analyze", "trajectory"): "without -s the stored run itself is analyzed",

@@ -10,6 +10,8 @@ from orderparams.cli import given
 COLLECTS = "--collect runs no points"
 SHOWS = "--dry-run only shows the plan and estimates its whole time"
 GOES_ON = "--resume goes on with the file, and replaces it by the longer run"
+BEGUN = "--resume goes on with the validation as it was begun"
+BEGINS = ("test", "dimensions", "learning_rates", "start", "rule", "false_alarm")
 LISTS = "--list runs nothing and writes nothing"
 NEW = "without -o a new file gets a name of its own, and none is replaced"
 UNWRITTEN = "without -o nothing is written"
@@ -25,6 +27,8 @@ BESIDE = {
     ("scan", "force", "dry_run"): SHOWS,
     ("solve", "force", "resume"): GOES_ON,
     ("simulate", "force", "resume"): GOES_ON,
+    ("validate", "force", "resume"): GOES_ON,
+    **{("validate", name, "resume"): BEGUN for name in BEGINS},
     ("reproduce", "output", "only_list"): LISTS,
     ("reproduce", "force", "only_list"): LISTS,
 }

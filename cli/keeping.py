@@ -46,12 +46,14 @@ class OutputFile:
         options.save(run.save, self.path, force=self.replace)
         interruption.advise(f"{self.path} holds what was done")
 
-    def checkpoint(self, run: Run) -> None:
-        """Write a run so far; where that fails it goes on, and that is said once."""
+    def checkpoint(self, run: Run, go_on: str = "") -> None:
+        """Write a run so far; where that fails it goes on, and that is said once. ``go_on`` is the
+        command that goes on with it, if the message of an interruption is to say so."""
         try:
             run.save(self.path, force=self.replace, command=options.command_line())
             self.replace = True
-            interruption.advise(f"{self.path} holds the last checkpoint")
+            advice = f"; go on with: {go_on}" if go_on else ""
+            interruption.advise(f"{self.path} holds the last checkpoint{advice}")
         except FileError as error:
             if not self.told:
                 self.line.note(f"orderparams: no checkpoint: {error}; the run goes on")

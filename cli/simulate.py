@@ -60,10 +60,15 @@ def simulate(
     if not quiet:
         options.announce_compilation()
 
+    from orderparams.errors import ConfigurationError
     from orderparams.progress import ProgressLine
     from orderparams.results.files import open_group
     from orderparams.run.simulate import simulate
 
+    if resume and given.kind_of(str(path)) == "plan":
+        raise ConfigurationError(
+            f"{path} holds {given.KINDS['plan']}; go on with: orderparams validate {path} --resume"
+        )
     earlier = open_group(path, "simulation") if resume else None
     if earlier is not None and earlier.checkpoint is None and earlier.problem == problem:
         if not quiet:

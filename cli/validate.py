@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import textwrap
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from orderparams import interruption
-from orderparams.cli import given, idle, options
+from orderparams.cli import given, idle, keeping, options
 from orderparams.cli.screen import show
 from orderparams.cli.verbose import verbose
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from orderparams.config import Problem
     from orderparams.results.comparison import Comparison
     from orderparams.results.innovations import Innovations
+    from orderparams.results.unfinished import Plan, Unfinished
     from orderparams.results.validation import Validation
 
 
@@ -84,6 +86,12 @@ def rate_list(_: click.Context, __: click.Parameter, value: str | None) -> list[
 )
 @options.rule
 @options.false_alarm
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the unfinished validation in the output file, or in CONFIG.",
+)
+@keeping.interval
 def validate(
     config: str,
     assignments: tuple[str, ...],
@@ -97,11 +105,15 @@ def validate(
     start: str,
     rule: str | None,
     false_alarm: float,
+    resume: bool,
+    interval: float,
 ) -> int:
     """Judge the theory by SGD that is simulated.
 
     Both start from the same state. Exit status 4 if they disagree, 7 if
     the evidence cannot decide: the reason and a remedy are printed then.
+    Simulations are kept in the output file every minute and when the
+    command is interrupted; --resume goes on with them.
 
     \b
     Examples:
@@ -109,51 +121,81 @@ def validate(
       orderparams validate flipped-spikes --rule gradient-flow -o check.h5
       orderparams validate in-context-pairs -s training.duration=20
       orderparams validate finite-learning-rate --test replicas
+      orderparams validate single-head-validation.h5 --resume
     """
     idle.warned()
     chosen = {"dimensions": dimensions, "learning_rates": learning_rates}
+    begun = None
+    if resume:
+        output = keeping.file_to_resume(config, output)
+        if given.kind_of(str(output)) in ("comparison", "innovations"):
+            return was_complete(output, quiet)
+        begun = begun_in(output)
+        rule, chosen = begun.problem.training.rule, dict.fromkeys(chosen)
     problem, _ = given.load(
-        config, assignments, "validate", quiet=quiet, rule=rule or "sgd", chosen=chosen
+        config, assignments, "validate", quiet=quiet or resume, rule=rule or "sgd", chosen=chosen
     )
-    path = options.target(output, f"{options.base_name(config)}-validation", force=force)
+    name = f"{options.base_name(config)}-validation"
+    path = options.target(output, name, force=force or resume)
     if not quiet:
         options.announce_compilation()
 
     from orderparams.progress import ProgressLine
-    from orderparams.results.validation import Validation
-    from orderparams.run.fitting import fitting_test
-    from orderparams.run.validate import validate
+    from orderparams.results.unfinished import Unfinished
+    from orderparams.run.validate import planned, validate
 
-    taken = test or fitting_test(problem, dimensions, learning_rates, start)
-    interruption.advise("a validation is written when it is complete: nothing was kept")
-    with ProgressLine(quiet=quiet) as line:
+    if begun is None:
+        plan = planned(problem, {**chosen, "rule": rule}, start, false_alarm, test)
+        begun = Unfinished(problem, plan, {})
+    with interruption.keeping(command=True), ProgressLine(quiet=quiet) as line:
+        file = keeping.OutputFile(path, line, replace=resume or force, resumed=resume)
         result = validate(
             problem,
-            dimensions=dimensions,
-            learning_rates=learning_rates,
-            start=start,
-            rule=rule,
-            false_alarm=false_alarm,
-            test=taken,
             workers=workers,
             progress=line,
+            checkpoint=partial(file.checkpoint, go_on=f"orderparams validate {path} --resume"),
+            interval=interval,
+            resume=begun,
         )
-    options.save(result.save, path, force=force)
+        file.save(result)
     interruption.advise(f"{path} is complete")
     if not quiet:
-        lines = summary(result) if isinstance(result, Validation) else innovation_table(result)
-        show([*lines, *reasons(taken, problem, result), "", f"  written to {path}"])
+        show([*lines_of(result), *reasons(begun.plan, problem, result), "", f"  written to {path}"])
     elif result.verdict != "agree":
         reason = " ".join(result.reason.splitlines())
         click.echo(f"orderparams: {WORDS[result.verdict]}: {reason} Written to {path}.", err=True)
     return STATUS[result.verdict]
 
 
-def reasons(taken: Any, problem: Problem, result: Validation | Innovations) -> list[str]:
+def was_complete(path: Path, quiet: bool) -> int:
+    """Say so, and what the validation in a file found; returns the exit status."""
+    from orderparams.results.files import open_result
+
+    result = cast("Validation | Innovations", open_result(path))
+    if not quiet:
+        show([*lines_of(result), "", f"  {path} was complete: nothing is done"])
+    return STATUS[result.verdict]
+
+
+def lines_of(result: Validation | Innovations) -> list[str]:
+    """The verdict of either test, and what it rests on."""
+    from orderparams.results.validation import Validation
+
+    return summary(result) if isinstance(result, Validation) else innovation_table(result)
+
+
+def begun_in(path: Path) -> Unfinished:
+    """The validation to go on with in a file; :class:`FileError` if there is none."""
+    from orderparams.results.files import open_group
+
+    return cast("Unfinished", open_group(path, "plan"))
+
+
+def reasons(plan: Plan, problem: Problem, result: Validation | Innovations) -> list[str]:
     """Why a test was taken, where none was asked for."""
-    if isinstance(taken, str):
+    if not plan.why:
         return []
-    why = taken.why
+    why = plan.why
     asked, judged = problem.simulation.replicas, result.problem.simulation.replicas
     if judged < asked:
         why += f"; {judged} of {asked} replicas judged"

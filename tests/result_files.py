@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import pickle
@@ -16,6 +17,7 @@ from orderparams.results.analyzed.escapes import PROBABILITIES, Escape, Escaped
 from orderparams.results.analyzed.trees import of_stages
 from orderparams.results.evidence import Evidence, Panel, above
 from orderparams.results.scan import save_scan
+from orderparams.results.unfinished import Unfinished
 from orderparams.scans.collect import collect
 from orderparams.scans.folder import Folder
 from orderparams.scans.plan import make_plan
@@ -62,7 +64,7 @@ FLUCTUATING = {
 
 NAMES = (
     *("run", "simulation", "unfinished", "direct", "validation", "evaluation", "claim", "stages"),
-    *("analysis", "fluctuations", "innovations", *SCANS),
+    *("analysis", "fluctuations", "innovations", "begun", *SCANS),
 )
 
 
@@ -100,6 +102,19 @@ def analysis() -> op.Analysis:
     )
 
 
+def begun() -> Unfinished:
+    """A validation that is interrupted in its second dimension."""
+    kept: list[Unfinished] = []
+
+    def progress(fraction: float, words: str) -> None:
+        if words == "simulation, D = 100":
+            raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        op.validate(PROBLEM, dimensions=[50, 100], progress=progress, checkpoint=kept.append)
+    return kept[-1]
+
+
 def results() -> dict[str, Any]:
     """A result of every class, and an unfinished simulation of each backend."""
     direct = op.load(TABLE, [*LEARNED, "simulation={backend='direct', dimension=20, replicas=2}"])
@@ -116,6 +131,7 @@ def results() -> dict[str, Any]:
         "innovations": op.validate(
             PROBLEM, settings={"simulation.replicas": 1}, test="innovations"
         ),
+        "begun": begun(),
     }
 
 

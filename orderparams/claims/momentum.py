@@ -12,7 +12,7 @@ from orderparams.claims.sgd import FALSE_ALARM, replicas
 from orderparams.config import Problem
 from orderparams.results.evidence import Check, Evidence, Panel, above, below, close
 from orderparams.results.trajectory import Trajectory
-from orderparams.run.validate import against
+from orderparams.run.means import against
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from orderparams.processors import processors
 from orderparams.results.evidence import Check, Evidence, Panel, above, below, close
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.validation import at_value
-from orderparams.run.validate import against
+from orderparams.run.means import against
 
 ACTIVATIONS = ("softmax", "softmax-1", "bayes-softmax")
 LEARNING_RATES = (0.5, 2.0, 5.0)

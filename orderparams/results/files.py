@@ -23,6 +23,7 @@ from orderparams.results.innovations import Innovations, read_innovations
 from orderparams.results.scan import Scan, read_scan
 from orderparams.results.simulation import SimulationRun, read_checkpoint, read_simulation
 from orderparams.results.trajectory import Trajectory, read_run
+from orderparams.results.unfinished import Unfinished, read_last, read_unfinished
 from orderparams.results.validation import Validation, read_validation
 from orderparams.storage import hdf5
 from orderparams.storage.nodes import Node
@@ -38,6 +39,7 @@ AnyResult: TypeAlias = (
     | Evaluation
     | Analysis
     | Findings
+    | Unfinished
 )
 
 
@@ -47,7 +49,9 @@ def trajectory_in(file: Node, problem: Problem) -> Trajectory:
 
 
 def simulation_in(file: Node, problem: Problem) -> SimulationRun:
-    """The simulation in a file."""
+    """The simulation in a file; of a validation that was interrupted, its last."""
+    if "plan" in file:
+        return dataclasses.replace(read_last(file, problem), status="interrupted")
     run = read_simulation(file["simulation"], problem, str(file.attribute("status")))
     return dataclasses.replace(run, checkpoint=read_checkpoint(file))
 
@@ -64,13 +68,14 @@ READERS: dict[str, tuple[str, Callable[[Node, Problem], AnyResult]]] = {
     "innovations": ("validate", read_innovations),
     "checks": ("reproduce", read_evidence),
     "simulation": ("simulate", simulation_in),
+    "plan": ("validate", read_unfinished),
     "analysis": ("analyze", analysis_in),
     "trajectory": ("solve", trajectory_in),
     "evaluation": ("evaluate", read_evaluation),
 }
 """By the first of these groups that a file has: the command that makes it, and what reads it."""
 
-NAMES = {"checks": "claim"}
+NAMES = {"checks": "claim", "plan": "validation that was interrupted"}
 """What a group is called in messages, where not by its name."""
 
 

@@ -94,11 +94,11 @@ def not_rare(problem: Any) -> float:
     """The last time, of those looked at, before the variance of some combination of order
     parameters is on the flow that of a single one of the sequences that are looked at: too few of
     them know it."""
-    asked, times = with_fluctuations(problem), LOOKS * problem.training.duration
-    until = 0.0
+    asked, until = with_fluctuations(problem), 0.0
+    duration: float = problem.training.duration
     with phase("what fluctuates along the flow"):
         try:
-            run = solve(roughly(with_strength(asked, 1.0)), times=times)
+            run = solve(roughly(with_strength(asked, 1.0)), times=LOOKS * duration)
             flow = flow_of(asked)
             noise = noise_of(asked, flow, 2)
             for index, time in enumerate(run.time):
@@ -107,7 +107,7 @@ def not_rare(problem: Any) -> float:
                 until = float(time)
         except SolverError:
             pass
-    return problem.training.duration
+    return duration
 
 
 def roughly(problem: Any) -> Any:

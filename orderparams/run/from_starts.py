@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +30,14 @@ def theory_of(
     run: SimulationRun,
     start: str,
     earlier: Iterable[list[Trajectory]] = (),
+    report: Callable[[float], None] = lambda _: None,
 ) -> list[Trajectory]:
     """Flows from the overlaps with which the replicas started, at the simulation's times.
 
     start "replica": from each replica's own, or once where they are all the same; "mean": from
     their mean. Where the risk falls so fast that these times do not tell its mean, there are more.
-    Flows of other dimensions are taken where they are the same.
+    Flows of other dimensions are taken where they are the same. ``report`` is called with
+    the fraction of them that is done.
     """
     starts = {name: values[:, 0] for name, values in run.parameters.items()}
     if start == "mean" or all(np.ptp(values, axis=0).max() < 1e-12 for values in starts.values()):
@@ -43,13 +45,13 @@ def theory_of(
     own = common_times([run])
     times, ends = np.unique(run.time), run.time[own]
     known = (flows for flows in earlier if same_flows(flows, starts, times))
-    flows = next(known, None) or flows_from(problem, starts, times)
+    flows = next(known, None) or flows_from(problem, starts, times, report)
     for _ in range(REFINEMENTS):
         told = resolves(loss_deviation(run, flows, own), flows, ends)
         if told.all():
             break
         times = refined(times, ends, told)
-        flows = flows_from(problem, starts, times)
+        flows = flows_from(problem, starts, times, lambda _: None)
     return flows
 
 
@@ -71,11 +73,14 @@ def refined(times: Array, ends: Array, told: NDArray[np.bool_]) -> Array:
     return np.unique(np.concatenate([times, *(part[1:-1] for part in parts)]))
 
 
-def flows_from(problem: Problem, starts: dict[str, Array], times: Array) -> list[Trajectory]:
+def flows_from(
+    problem: Problem, starts: dict[str, Array], times: Array, report: Callable[[float], None]
+) -> list[Trajectory]:
     """Flows from given order parameters, name → (R, …); :class:`SolverError` if one fails."""
     model = model_of(problem)
-    flows = []
-    for replica in range(min(map(len, starts.values()))):
+    flows: list[Trajectory] = []
+    count = min(map(len, starts.values()))
+    for replica in range(count):
         own = {name: values[replica] for name, values in starts.items()}
         flow = solve(model.starting_at(problem, own), times=times)
         if flow.status == "interrupted":
@@ -83,6 +88,7 @@ def flows_from(problem: Problem, starts: dict[str, Array], times: Array) -> list
         if not flow.complete:
             raise SolverError(f"the theory could not be solved: {flow.message}")
         flows.append(flow)
+        report(len(flows) / count)
     return flows
 
 

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config import Problem
-from orderparams.config.plain import plain
-from orderparams.config.sections import check_of
-from orderparams.config.unused import heed, ruled_out
-from orderparams.config.values import sequence
-from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
 from orderparams.results.innovations import Innovations
-from orderparams.results.validation import at_value, value_of
+from orderparams.results.unfinished import Plan
 from orderparams.run.doubts import FEWEST_STEPS
-from orderparams.run.fitting import check_fluctuating
 from orderparams.run.innovations import innovations, limit_of_dof
-from orderparams.run.simulate import run as simulate
+from orderparams.run.kept import Kept
 from orderparams.run.times import output_times
 
 Array = NDArray[np.float64]
@@ -57,28 +51,12 @@ def few_enough(problem: Any, size: int) -> Problem:
     return found
 
 
-def in_one_dimension(problem: Any, chosen: Sequence[float] | None, by_default: bool) -> Problem:
-    """The problem in the dimension that is ``chosen``, if one is, with few enough replicas where
-    the test is taken ``by_default``.
-
-    :class:`ConfigurationError` for several.
-    """
-    limit = registry.limit(problem.model)
-    check_fluctuating(problem)
-    if chosen is not None:
-        check = check_of(limit.key, type(problem))
-        chosen = sequence(check, "list of dimensions")(plain(chosen), "dimensions")
-        if len(chosen) != 1:
-            raise ConfigurationError(
-                f"are {len(chosen)}, and innovations are judged in one; give one, or use the test "
-                "'replicas'",
-                argument="dimensions",
-            )
-    problem = heed(problem, "validate", ruled_out(limit, chosen), depth=4)
-    size = chosen[0] if chosen else value_of(problem)
-    simulation = dataclasses.replace(problem.simulation, dimension=size)
+def in_one_dimension(problem: Any, plan: Plan) -> Problem:
+    """The problem in the dimension of a plan, with few enough replicas where its test was not asked
+    for."""
+    simulation = dataclasses.replace(problem.simulation, dimension=plan.values[0])
     found: Problem = dataclasses.replace(problem, simulation=simulation)
-    return few_enough(found, entries_of(found)) if by_default else found
+    return few_enough(found, entries_of(found)) if plan.why else found
 
 
 def entries_of(problem: Any) -> int:
@@ -102,43 +80,25 @@ def all_times(problem: Any, until: float) -> Array:
 
 
 def judged_by_innovations(
-    problem: Any,
-    until: float,
-    rule: str,
-    false_alarm: float,
-    workers: int,
-    risks: bool,
-    told: Report | None,
+    kept: Kept, workers: int, risks: bool, told: Report | None
 ) -> Innovations:
-    """The verdict on replicas that are simulated, in the dimension of the problem, ``until`` a
-    time.
+    """The verdict on replicas that are simulated in the dimension of a plan, until its time.
 
     :class:`SolverError` where SGD diverges or the theory cannot be solved.
     """
 
-    def simulated(done: int, steps: int) -> None:
+    def simulated(part: float) -> None:
         if told is not None:
-            told(SHARE * done / steps, "simulation")
+            told(SHARE * part, "simulation")
 
     def judged(part: float, what: str) -> None:
         if told is not None:
             told(SHARE + (1 - SHARE) * part, what)
 
+    plan, problem = kept.plan, in_one_dimension(kept.problem, kept.plan)
     dimension = problem.simulation.dimension
-    run = simulate(
-        at_value(problem, dimension),
-        workers,
-        risks,
-        simulated,
-        checkpoint=None,
-        interval=np.inf,
-        resume=None,
-        times=all_times(problem, until),
-    )
-    if run.status == "interrupted":
-        raise KeyboardInterrupt
-    if run.status == "failed":
-        raise SolverError(run.message)
+    times = all_times(problem, plan.until)
+    run = kept.simulated(dimension, workers, risks, simulated, problem, times)
     _, own = np.unique(run.records.step, return_index=True)
     parameters = {name: values[:, own] for name, values in run.records.parameters.items()}
     found = innovations(
@@ -146,8 +106,8 @@ def judged_by_innovations(
         dimension,
         run.time[own],
         parameters,
-        rule=rule,
-        false_alarm=false_alarm,
+        rule=problem.training.rule,
+        false_alarm=plan.false_alarm,
         told=judged,
         intervals=max(1, min(INTERVALS, problem.output.points - 1)),
     )

@@ -75,7 +75,7 @@ def near_the_limit(
     T unless the whole falls otherwise, or no shorter stretch of ``least`` times or more falls as it
     should. The spread says nothing of the mean, so that a choice by it leaves p-values as they are.
     """
-    times = min(values.shape[1] for side in deviations.values() for values in side.values())
+    times: int = min(values.shape[1] for side in deviations.values() for values in side.values())
     if not is_off(scaling(deviations), power, DOUBTFUL):
         return times
     for end in range(times - 1, max(least, FEWEST_TIMES) - 1, -1):

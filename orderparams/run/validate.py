@@ -4,143 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from orderparams import arguments
+from orderparams import arguments, interruption
 from orderparams.config import Problem
 from orderparams.config.plain import plain
 from orderparams.config.sections import check_of
 from orderparams.config.toml import Settings
 from orderparams.config.unused import heed, ruled_out
 from orderparams.config.values import choice, sequence
-from orderparams.errors import ConfigurationError, SolverError
+from orderparams.errors import ConfigurationError
 from orderparams.models import registry
-from orderparams.models.limit import Limit, Value
-from orderparams.phases import phase
 from orderparams.progress import heard
-from orderparams.results.comparison import FALSE_ALARM, extremes
+from orderparams.results.comparison import FALSE_ALARM
 from orderparams.results.innovations import Innovations
-from orderparams.results.simulation import SimulationRun
-from orderparams.results.trajectory import Trajectory
-from orderparams.results.validation import Validation, at_value, value_of
-from orderparams.run.compare import NEGLIGIBLE, compare, course_pvalue, without_bias
-from orderparams.run.doubts import FEWEST_STEPS, Grounds, doubt, resolution
-from orderparams.run.fitting import Choice, fitting_test
-from orderparams.run.from_starts import (
-    common_times,
-    courses,
-    deviations,
-    integration_errors,
-    loss_deviation,
-    mean_over_steps,
-    motion,
-    resolves,
-    theory_of,
-)
-from orderparams.run.nodes import moved_by_nodes
-from orderparams.run.one_dimension import in_one_dimension, judged_by_innovations
-from orderparams.run.simulate import simulate
-from orderparams.run.spread import near_the_limit, scaling, until
+from orderparams.results.unfinished import Plan, Unfinished
+from orderparams.results.validation import Validation, value_of
+from orderparams.run.fitting import Choice, check_fluctuating, fitting_test
+from orderparams.run.kept import Checkpoint, Kept
+from orderparams.run.means import default_values, judged_by_means
+from orderparams.run.one_dimension import judged_by_innovations
 from orderparams.sources import Source, load
 
-Array = NDArray[np.float64]
 Report = Callable[[float, str], None]
-
-
-def default_values(problem: Problem) -> tuple[Value, Value]:
-    """The configuration's value of what leads to the limit, such as D, and a coarser one for the
-    bias of order 1/D."""
-    limit = registry.limit(problem.model)
-    value = value_of(problem)
-    return limit.coarser(value), value
-
-
-def correction(small: Array, size: Value, large: Array, other: Value) -> float:
-    """What the extrapolation takes from deviations (R, T) at the larger size, as a ratio to what it
-    leaves; both as root mean squares over time of the means over replicas."""
-    first, second = small.mean(0), large.mean(0)
-    taken = size * (first - second) / (other - size)
-    left = float(np.linalg.norm(second - taken))
-    return float(np.linalg.norm(taken)) / max(left, NEGLIGIBLE)
-
-
-def judged(
-    problem: Problem,
-    simulations: dict[Value, SimulationRun],
-    theory: dict[Value, list[Trajectory]],
-    false_alarm: float,
-) -> Validation:
-    """The two simulations nearest to the limit compared, until replicas drift apart where they do,
-    and whether they can decide."""
-    limit = registry.limit(problem.model)
-    parameters = {value: deviations(run, theory[value]) for value, run in simulations.items()}
-    coarse, fine = limit.approached(simulations)[-2:]
-    steps = simulations[coarse].records.step
-    end = near_the_limit(parameters, limit.power, int((steps < FEWEST_STEPS).sum()) + 1)
-    parameters = until(end, parameters)
-    fall = scaling(parameters)
-    small, large = limit.size(coarse), limit.size(fine)
-    runs = {value: simulations[value] for value in (coarse, fine)}
-    times = common_times(list(runs.values()))
-    times = times[times < end]
-    moved = until(end, {value: motion(run, theory[value]) for value, run in runs.items()})
-    measured = {value: loss_deviation(run, theory[value], times) for value, run in runs.items()}
-    told = np.all(
-        [resolves(measured[value], theory[value], run.time[times]) for value, run in runs.items()],
-        0,
-    )
-    losses = {value: {"loss": values[:, told]} for value, values in measured.items()}
-
-    def extrapolated(values: dict[Value, dict[str, Array]]) -> dict[str, Array]:
-        return without_bias(values[coarse], small, values[fine], large)
-
-    loss_pvalue = course_pvalue(extrapolated(losses)["loss"])
-    table = registry.configuration(problem.model).order_parameters(problem)
-    amplified = (large + small) / (large - small)
-    alike = {name: amplified * error for name, error in integration_errors(theory[fine]).items()}
-    found = compare(
-        extrapolated(parameters),
-        table,
-        besides=[loss_pvalue],
-        false_alarm=false_alarm,
-        alike=alike,
-    )
-    worst, apart, name = "the measured loss", losses, "loss"
-    one: tuple[slice | int, ...] = (slice(None), slice(None))
-
-    def read(flow: Trajectory) -> Array:
-        if apart is losses:
-            return mean_over_steps(flow, runs[fine].time[times])[told]
-        return np.asarray(courses([flow], runs[fine])[name][one][0, :end], dtype=np.float64)
-
-    least = next(iter(extremes(found, table)), None)
-    if least is not None and not least.pvalue > loss_pvalue:
-        worst, apart, name, one = least.name, parameters, least.parameter, (*one, *least.index)
-    first, second = (apart[value][name][one] for value in runs)
-    nodes = 0.0
-    if found.rejects:
-        deviation = extrapolated(apart)[name][one].mean(0)
-        nodes = moved_by_nodes(theory[fine][0], read, deviation)
-    grounds = Grounds(
-        parameters=table,
-        deviations=extrapolated(parameters),
-        motion=extrapolated(moved),
-        alike=alike,
-        worst=worst,
-        correction=correction(first, small, second, large),
-        scaling=fall,
-        coarser=coarse,
-        steps=int(steps[end - 1]),
-        times=end,
-        limit=limit,
-        nodes=nodes,
-    )
-    found = dataclasses.replace(found, resolution=resolution(found, grounds))
-    doubts = filter(None, (found.doubt, doubt(found, grounds)))
-    found = dataclasses.replace(found, doubt="\n".join(doubts))
-    return Validation(problem, simulations, theory, found, loss_pvalue, fall)
 
 
 def validate(
@@ -156,6 +42,9 @@ def validate(
     workers: int = 1,
     risks: bool = True,
     progress: Report | bool | None = None,
+    checkpoint: Checkpoint | None = None,
+    interval: float = 60.0,
+    resume: Unfinished | None = None,
 ) -> Validation | Innovations:
     """Simulate SGD, solve the theory from the same starts, and judge it.
 
@@ -196,6 +85,12 @@ def validate(
     progress
         True shows how far the work is. A function is called with the fraction done and what is
         being done.
+    checkpoint, interval
+        A function that is called every ``interval`` seconds of simulation, and before an interrupt
+        is raised, with the simulations so far.
+    resume
+        What a checkpoint got, of the same problem: its validation goes on as it was asked for, to
+        the bits of an uninterrupted one.
 
     Raises
     ------
@@ -211,58 +106,36 @@ def validate(
     >>> found.verdict in ("agree", "disagree", "inconclusive")
     True
     """
+    arguments.function(checkpoint, "checkpoint")
     workers = arguments.count(workers, "workers")
+    interval = arguments.seconds(interval, "interval")
     false_alarm = arguments.probability(false_alarm, "false_alarm")
     problem = load(source, settings=settings)
-    choice("replica", "mean")(start, "start")
-    if test is not None and not isinstance(test, Choice):
-        choice("replicas", "innovations")(test, "test")
-    limit = registry.limit(problem.model)
-    given = {"dimensions": dimensions, "learning_rates": learning_rates}
-    check_given(problem, limit, {**given, "rule": rule})
+    given = {"dimensions": dimensions, "learning_rates": learning_rates, "rule": rule}
+    if resume is not None:
+        check_begun(resume, problem, {**given, "test": test})
+        rule = resume.problem.training.rule
     check_of("training.rule", type(problem))(rule or "sgd", "rule")
     training = dataclasses.replace(problem.training, rule=rule or "sgd")
     problem = dataclasses.replace(problem, training=training)
-    if test is None:
-        test = fitting_test(problem, dimensions, learning_rates, start)
-    by_default, end = isinstance(test, Choice), np.inf
-    if isinstance(test, Choice):
-        test, _, end = test
-    if test == "innovations":
-        if start != "replica":
-            raise ConfigurationError(
-                "does not go with innovations, which begin with each replica's own state; leave it "
-                "out",
-                argument="start",
-            )
-        problem = in_one_dimension(problem, dimensions, by_default)
-        with heard(progress, lambda line: line) as told:
-            return judged_by_innovations(
-                problem, end, rule or "sgd", false_alarm, workers, risks, told
-            )
-    chosen = given[limit.argument]
-    if chosen is not None:
-        words, check = limit.plural, check_of(limit.key, type(problem))
-        chosen = sequence(check, f"list of {words}")(plain(chosen), limit.argument)
-    problem = heed(problem, "validate", ruled_out(limit, chosen))
-    values = limit.approached(chosen or default_values(problem))
-    if len(values) < 2:
-        raise ConfigurationError(
-            f"validation takes out the bias of order {limit.order} with two "
-            f"{limit.plural}, not one",
-            limit.argument,
-        )
-    if problem.simulation.replicas < 2:
-        raise ConfigurationError(
-            f"simulation.replicas = {problem.simulation.replicas}: a comparison needs at least 2 "
-            "replicas, for there is no spread without them"
-        )
-    with heard(progress, lambda line: line) as told:
-        return validated(problem, values, start, false_alarm, workers, risks, told, bool(chosen))
+    if resume is None:
+        resume = Unfinished(problem, planned(problem, given, start, false_alarm, test), {})
+    plan = resume.plan
+    problem = heed(problem, "validate", not_taken(problem, plan))
+    kept = Kept(problem, plan, resume.simulations, checkpoint, interval)
+    with heard(progress, lambda line: line) as told, interruption.keeping():
+        try:
+            if plan.test == "innovations":
+                return judged_by_innovations(kept, workers, risks, told)
+            return judged_by_means(kept, workers, risks, told)
+        except KeyboardInterrupt:
+            kept.interrupted()
+            raise
 
 
-def check_given(problem: Problem, limit: Limit, given: Mapping[str, object]) -> None:
+def check_given(problem: Problem, given: Mapping[str, object]) -> None:
     """:class:`ConfigurationError` for an argument that has no meaning for a model."""
+    limit = registry.limit(problem.model)
     where = f"SGD of model = {problem.model!r} tends to its theory {limit.when}"
     for name, value in given.items():
         if name != "rule" and name != limit.argument and value is not None:
@@ -274,54 +147,77 @@ def check_given(problem: Problem, limit: Limit, given: Mapping[str, object]) -> 
         )
 
 
-def validated(
+def planned(
     problem: Problem,
-    values: Sequence[Value],
+    given: Mapping[str, Any],
     start: str,
     false_alarm: float,
-    workers: int,
-    risks: bool,
-    told: Report | None,
-    chosen: bool,
-) -> Validation:
-    """The same of a problem at these values, ``chosen`` unless they are those of its own."""
-    limit = registry.limit(problem.model)
-    total = float(sum(map(limit.size, values)))
-    simulations: dict[Value, SimulationRun] = {}
-    theory: dict[Value, list[Trajectory]] = {}
-    for value in values:
-        size, finished = limit.size(value), sum(map(limit.size, simulations))
-        place = limit.at(value)
+    test: str | Choice | None,
+) -> Plan:
+    """How a problem is validated; :class:`ConfigurationError` where that has no meaning."""
+    check_given(problem, given)
+    choice("replica", "mean")(start, "start")
+    limit, chosen = registry.limit(problem.model), given[registry.limit(problem.model).argument]
+    if test is None:
+        test = fitting_test(problem, given["dimensions"], given["learning_rates"], start)
+    if not isinstance(test, Choice):
+        choice("replicas", "innovations")(test, "test")
+        test = Choice(test, "")
+    one = test.test == "innovations"
+    if one:
+        if start != "replica":
+            raise ConfigurationError(
+                "does not go with innovations, which begin with each replica's own state; leave it "
+                "out",
+                argument="start",
+            )
+        check_fluctuating(problem)
+    if chosen is not None:
+        check = check_of(limit.key, type(problem))
+        chosen = sequence(check, f"list of {limit.plural}")(plain(chosen), limit.argument)
+    own = [value_of(problem)] if one else default_values(problem)
+    values = tuple(limit.approached(chosen or own))
+    if one and len(values) != 1:
+        raise ConfigurationError(
+            f"are {len(values)}, and innovations are judged in one; give one, or use the test "
+            "'replicas'",
+            argument=limit.argument,
+        )
+    if not one and len(values) < 2:
+        raise ConfigurationError(
+            f"validation takes out the bias of order {limit.order} with two "
+            f"{limit.plural}, not one",
+            limit.argument,
+        )
+    if not one and problem.simulation.replicas < 2:
+        raise ConfigurationError(
+            f"simulation.replicas = {problem.simulation.replicas}: a comparison needs at least 2 "
+            "replicas, for there is no spread without them"
+        )
+    return Plan(*test, values, bool(chosen), start, false_alarm)
 
-        def progress(
-            done: int, steps: int, size: Value = size, before: Value = finished, place: str = place
-        ) -> None:
-            if told is not None:
-                told((before + size * done / steps) / total, f"simulation, {place}")
 
-        setting = at_value(problem, value)
-        try:
-            run = simulate(setting, workers=workers, risks=risks, progress=progress)
-        except ConfigurationError as error:
-            part = not chosen and value != value_of(problem)
-            raise error.within(f"validation at {place}{f', {limit.default}' * part}") from None
-        if run.status == "interrupted":
-            raise KeyboardInterrupt
-        if run.status == "failed":
-            raise SolverError(run.message)
-        simulations[value] = run
-        if told is not None:
-            told((finished + size) / total, f"theory, {place}")
-        with phase(f"theory from the starts at {place}"):
-            theory[value] = theory_of(problem, run, start, theory.values())
-    with phase("the verdict"):
-        return judged(problem, simulations, theory, false_alarm)
+def not_taken(problem: Problem, plan: Plan) -> Any:
+    """What the values of a plan stand for in a problem."""
+    return ruled_out(registry.limit(problem.model), plan.values if plan.chosen else None)
 
 
-def against(problem: Problem, simulations: dict[Value, SimulationRun]) -> Validation:
-    """The verdict on simulations that have been made, by what leads to the limit, and the theory of
-    a problem's rule from the starts of their replicas."""
-    theory: dict[Value, list[Trajectory]] = {}
-    for value, run in simulations.items():
-        theory[value] = theory_of(problem, run, "replica", theory.values())
-    return judged(problem, simulations, theory, FALSE_ALARM)
+def check_begun(begun: Unfinished, problem: Problem, given: Mapping[str, object]) -> None:
+    """:class:`ConfigurationError` unless a validation can go on with this problem, and nothing else
+    is asked for."""
+    if not isinstance(begun, Unfinished):
+        raise ConfigurationError(
+            f"resume: expected a validation that was interrupted, as a checkpoint gets it, got "
+            f"{begun!r}"
+        )
+    if several := [name for name, value in given.items() if value is not None]:
+        raise ConfigurationError(
+            f"{', '.join(several)}: of no use beside resume, which goes on with the validation as "
+            "it was begun; leave it out"
+        )
+    training = dataclasses.replace(problem.training, rule=begun.problem.training.rule)
+    if begun.problem != dataclasses.replace(problem, training=training):
+        raise ConfigurationError(
+            "the validation to resume was begun with another configuration; resume it with its "
+            "own, or start a new one"
+        )

@@ -70,7 +70,7 @@ TEXTS = {
 KINDS = {
     *("trajectory", "simulation", "theory", "comparison", "stages", "checks", "point", "scan"),
     *("evaluation", "analysis", "plateaus", "excursions", "directions", "targets", "rest"),
-    *("optimum", "pruning", "synergy", "fluctuations", "innovations", "escapes"),
+    *("optimum", "pruning", "synergy", "fluctuations", "innovations", "escapes", "plan"),
 }
 """Groups that hold results; after an underscore their names may go on, as in ``theory_250``."""
 
@@ -79,6 +79,7 @@ TEXT_ATTRIBUTES = {
     *("message", "engine", "hash", "verdict", "doubt", "action", "coordinates", "key", "start"),
     *("axis", "scales", "ticks", "units", "long_name", "weights", "rule", "origin"),
     *("predicted_order", "observed_order", "floor_name", "floor_words"),
+    *("test", "why", "values", "last"),
 }
 NUMBER_ATTRIBUTES = {
     *("schema_version", "seconds", "steps", "right_hand_sides", "jacobians"),
@@ -86,7 +87,7 @@ NUMBER_ATTRIBUTES = {
     *("dimension", "least_pvalue", "false_alarm", "degrees", "loss_pvalue"),
     *("judged", "resolution", "nodes", "learning_rate", "batch_size"),
     *("spread_exponent", "spread_exponent_error", "dof", "limit_of_dof", "pvalue_chi2"),
-    *("pvalue_mean", "growth", "linear_dimension", "engine_share"),
+    *("pvalue_mean", "growth", "linear_dimension", "engine_share", "until", "chosen"),
 }
 """Attributes of the file, its groups and its datasets, by what they are."""
 

@@ -10,8 +10,9 @@ from orderparams.models.limit import LARGE_DIMENSION
 from orderparams.models.single_location.parameters import PARAMETERS
 from orderparams.run.compare import compare, without_bias
 from orderparams.run.doubts import Grounds, doubt, resolution
+from orderparams.run.means import correction
 from orderparams.run.spread import Scaling, scaling
-from orderparams.run.validate import correction, validate
+from orderparams.run.validate import validate
 from orderparams.scans import actions
 
 TABLE = {

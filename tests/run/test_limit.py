@@ -17,7 +17,7 @@ from orderparams.results.validation import at_value, value_of
 from orderparams.run import doubts
 from orderparams.run.compare import without_bias
 from orderparams.run.doubts import Grounds
-from orderparams.run.validate import correction, default_values
+from orderparams.run.means import correction, default_values
 
 FALL = Scaling(np.array([0.08, 0.02]), np.array([0.2, 0.1]), 0.5, 0.05)
 GROUNDS = Grounds(

@@ -12,7 +12,8 @@ import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.flow import Flow
 from orderparams.run.from_starts import loss_deviation, mean_risk, refined, resolves
-from orderparams.run.validate import default_values, validate
+from orderparams.run.means import default_values
+from orderparams.run.validate import validate
 
 SETTINGS = {
     "softmax": ["attention.activation=softmax", "training.learning_rate=2"],
