@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -51,8 +52,25 @@ def theory_of(
         if told.all():
             break
         times = refined(times, ends, told)
-        flows = flows_from(problem, starts, times, lambda _: None)
+        last = ends[np.flatnonzero(~told)[-1] + 1]
+        finer = flows_from(problem, starts, times[times <= last], lambda _: None)
+        flows = [going_on(*both) for both in zip(finer, flows, strict=True)]
     return flows
+
+
+def going_on(first: Trajectory, whole: Trajectory) -> Trajectory:
+    """A flow that ends early, and from there on the whole of it."""
+    later = whole.time > first.time[-1]
+    return dataclasses.replace(
+        first,
+        time=np.concatenate([first.time, whole.time[later]]),
+        parameters={
+            name: np.concatenate([values, whole.parameters[name][later]])
+            for name, values in first.parameters.items()
+        },
+        risk=np.concatenate([first.risk, whole.risk[later]]),
+        observables={},
+    )
 
 
 def same_flows(flows: list[Trajectory], starts: dict[str, Array], times: Array) -> bool:

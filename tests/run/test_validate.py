@@ -46,6 +46,7 @@ class Numbers:
     records: object = None
     status: str = "finished"
     message: str = ""
+    observables: object = None
     problem: object = dataclasses.field(default_factory=lambda: op.load("single-head"))
 
     def __getitem__(self, name):
@@ -249,12 +250,42 @@ def test_a_risk_that_falls_fast_is_solved_at_more_times_three_times_at_most(stag
 
     def sharp(given, *, times):
         asked.append(len(times))
-        return theory(time=np.array(times), risk=np.exp(-50 * np.array(times)))
+        return course(np.array(times), np.exp(-50 * np.array(times)))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(from_starts, "solve", sharp)
         theory_of(problem, run, "mean")
     assert (asked[:3], len(asked)) == ([4, 13, 49], 4)
+
+
+def course(times, risk, mark=1.0):
+    """A flow whose overlaps are their times, and self-overlaps a mark."""
+    parameters = {
+        "overlap": times[:, None, None],
+        "self_overlap": np.full((len(times), 1, 1), mark),
+    }
+    return theory(time=times, risk=risk, parameters=parameters, observables={})
+
+
+def test_a_flow_is_solved_again_as_far_as_its_risk_falls_fast(stage):
+    """And goes on as it was: the third time until t = 1."""
+    run = stage.runs[100]
+    run.records.loss[:, 1:] = 1 + 0.03 * GENERATOR.standard_normal((REPLICAS, 3))
+    asked = []
+
+    def falling(given, *, times):
+        asked.append(times[-1])
+        return course(np.array(times), np.exp(-8 * np.array(times)), len(asked))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(from_starts, "solve", falling)
+        (flow,) = theory_of(op.load(TABLE), run, "mean")
+    assert asked == [3.0, 3.0, 1.0]
+    assert (np.diff(flow.time) > 0).all()
+    np.testing.assert_array_equal(flow["overlap"][:, 0, 0], flow.time)
+    known = np.where(flow.time > 1, 2, 3)
+    np.testing.assert_array_equal(flow["self_overlap"][:, 0, 0], known)
+    np.testing.assert_array_equal(flow.risk, np.exp(-8 * flow.time))
 
 
 def test_motion_is_counted_from_the_start():
