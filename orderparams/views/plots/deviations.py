@@ -60,6 +60,7 @@ def draw_deviations(axes: Axes, result: Validation, first: int = 0) -> None:
             linewidth=0.8 * width(),
             label=f"threshold ({chance})" if side > 0 else None,
         )
-    axes.set(ylabel="deviation z,\nin errors", title=VERDICTS[result.verdict])
+    until = f", until t = {time[-1]:.4g}" if result.stretch else ""
+    axes.set(ylabel="deviation z,\nin errors", title=f"{VERDICTS[result.verdict]}{until}")
     if limit > WIDE_RANGE:
         axes.set_yscale("symlog", linthresh=1.0)
