@@ -268,14 +268,6 @@ def check_importance(problem: Problem) -> Found:
                 f"{key}: only importances have it; set attention.head_weights = 'importance', or "
                 "leave it out"
             )
-    elif TABLE[attention.activation].module:
-        having = " and ".join(
-            name for name, facts in TABLE.items() if not (facts.module or facts.joint)
-        )
-        yield ConfigurationError(
-            f"attention.head_weights = 'importance' is served for {having}, not for "
-            f"{attention.activation}; use 'learned'"
-        )
     elif initial.importance is not None and min(initial.importance) <= 0:
         yield ConfigurationError(
             "initial.importance: a head without importance never gains any; give positive numbers"

@@ -14,8 +14,13 @@ from orderparams.compiled import kernel
 from orderparams.expectations.curves import curve
 from orderparams.expectations.sampling.curved import share_out
 from orderparams.models.single_location.attention import Activation
+from orderparams.models.single_location.importance import (
+    NO_IMPORTANCE,
+    Importance,
+    learn_head_weights,
+)
 from orderparams.models.single_location.setup import Heads
-from orderparams.models.single_location.sgd import build_model, draw
+from orderparams.models.single_location.sgd import Numbers, build_model, draw, recorded_numbers
 from orderparams.models.single_location.task import Task
 from orderparams.models.vectors.sgd import Sizes
 
@@ -25,8 +30,8 @@ Array = NDArray[np.float64]
 
 
 class CurvedRule(NamedTuple):
-    """One step of SGD: learning rate γ, batch size B, weight decay λ, and the learning rates of
-    numbers in units of γ, zero for what is not learned."""
+    """One step of SGD: learning rate γ, batch size B, weight decay λ, the learning rates of
+    numbers in units of γ, zero for what is not learned, and importances."""
 
     learning_rate: float
     batch_size: int = 1
@@ -35,6 +40,7 @@ class CurvedRule(NamedTuple):
     head_weight_rate: float = 0.0
     slope_rate: float = 0.0
     intercept_rate: float = 0.0
+    importance: Importance = NO_IMPORTANCE
 
 
 class Lines(NamedTuple):
@@ -61,6 +67,7 @@ class CurvedModel(NamedTuple):
     scalar: bool
     elementwise: bool
     kappa: float
+    importance_total: float
     curve: Any
 
     @property
@@ -82,19 +89,25 @@ class CurvedModel(NamedTuple):
 
     def records(self, overlap: Array, self_overlap: Array, numbers: Lines) -> dict[str, Array]:
         """What is recorded, by the names of the order parameters."""
-        return {
-            "overlap": overlap,
-            "self_overlap": self_overlap,
-            "bias": numbers.bias.copy(),
-            "head_weight": numbers.head_weights.copy(),
-            "logit_slope": numbers.slope.copy(),
-            "intercept": numbers.intercept.copy(),
-        }
+        known = recorded_lines(numbers, self.importance_total)
+        return {"overlap": overlap, "self_overlap": self_overlap, **known}
 
 
-def build_curved_model(task: Task, activation: Activation) -> CurvedModel:
-    """The model of a task and an activation with a curve."""
-    plain = build_model(task, activation)._asdict()
+def recorded_lines(numbers: Lines, importance_total: float) -> dict[str, Array]:
+    """Copies of the numbers and, where there are any, importances."""
+    plain = Numbers(numbers.bias, numbers.head_weights)
+    return {
+        **recorded_numbers(plain, importance_total),
+        "logit_slope": numbers.slope.copy(),
+        "intercept": numbers.intercept.copy(),
+    }
+
+
+def build_curved_model(
+    task: Task, activation: Activation, importance_total: float = 0.0
+) -> CurvedModel:
+    """The model of a task and an activation with a curve; zero as for :func:`build_model`."""
+    plain = build_model(task, activation, importance_total)._asdict()
     shared = {name: plain[name] for name in CurvedModel._fields if name in plain}
     return CurvedModel(**shared, elementwise=activation.elementwise, curve=activation.curve)
 
@@ -175,10 +188,10 @@ def learn(
     squares: Array,
     numbers: Lines,
 ) -> None:
-    """Update bias, head weights, slopes and intercepts, each (H,)."""
+    """Update bias, slopes, intercepts, and head weights or their importances, each (H,)."""
     bias, head_weights, slope, intercept = numbers
     for h in range(bias.size):
         bias[h] -= rate * rule.bias_rate * gradient[0, h]
-        head_weights[h] -= rate * rule.head_weight_rate * gradient[1, h]
         slope[h] -= rate * rule.slope_rate * gradient[2, h]
         intercept[h] -= rate * rule.intercept_rate * gradient[3, h]
+    learn_head_weights(rule, rate, gradient[1], head_weights)

@@ -40,7 +40,7 @@ class ElementwiseFlow(Flow):
             "logit_slope": weights * of_line,
             "intercept": weights * of_offset,
         }
-        return dataclasses.replace(found, numbers=numbers)
+        return self.scored(dataclasses.replace(found, numbers=numbers), heads)
 
     def risk_of(self, vectors: Vectors) -> float:
         """The risk without its gradients."""

@@ -220,12 +220,16 @@ class Flow(VectorFlow):
         moments = self.engine.evaluate(
             heads.weights, heads.bias, heads.head_weights, gradient_covariance=covariance
         )
-        found = self.gradient_of(moments)
+        return self.scored(self.gradient_of(moments), heads)
+
+    def scored(self, found: Gradient, heads: Heads) -> Gradient:
+        """The same with derivatives by the scores of importances, where there are any."""
         if not self.importance.total:
             return found
         by_importance = np.empty(self.heads)
         p = heads.head_weights / self.importance.total
-        by_scores(self.importance, p, moments.head_weight_gradient, by_importance)
+        by_weights = found.numbers["head_weight"][: self.heads]
+        by_scores(self.importance, p, by_weights, by_importance)
         numbers = {**found.numbers, "importance": self.of_rows(by_importance)}
         return dataclasses.replace(found, numbers=numbers)
 

@@ -8,7 +8,7 @@ unequal, with σ < 0 equal. The scores π learn at a rate η, in units of the he
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,3 +94,14 @@ def learn_importances(
         total += p[h]
     for h in range(p.size):
         head_weights[h] = importance.total * p[h] / total
+
+
+@kernel()
+def learn_head_weights(rule: Any, rate: float, by_weights: Array, head_weights: Array) -> None:
+    """A step of SGD on u (H,) in place, or on the scores of which it follows; by_weights (H,) of
+    all B sequences, rate = γ/(DB) of a sequence. The rule has what the weights learn by."""
+    for h in range(head_weights.size):
+        head_weights[h] -= rate * rule.head_weight_rate * by_weights[h]
+    if rule.importance.total > 0.0:
+        mean = by_weights / rule.batch_size
+        learn_importances(rule.importance, rate * rule.batch_size, mean, head_weights)

@@ -20,7 +20,7 @@ from orderparams.models.single_location.engines.auto import make_engine
 from orderparams.models.single_location.examples import attend_to_examples
 from orderparams.models.single_location.flow import Flow
 from orderparams.models.single_location.geometry import HeadGeometry
-from orderparams.models.single_location.importance import LEAST, importance_of
+from orderparams.models.single_location.importance import LEAST, Importance, importance_of
 from orderparams.models.single_location.parameters import (
     MOTION,
     OF_BASES,
@@ -128,7 +128,7 @@ def simulator(problem: Problem, time: ArrayLike) -> Ensemble:
         return shared_replicas(problem, build_shared(problem), update_rule(problem), time)
     setup = build(problem)
     if setup.activation.curve is not None:
-        curved = build_curved_model(setup.task, setup.activation)
+        curved = build_curved_model(setup.task, setup.activation, importance_of(problem).total)
         bent, frame = curved_rule(problem), setup.task.frame
         return replicas_of(problem, curved, bent, setup.start, time, motion=MOTION, frame=frame)
     total = importance_of(problem).total
@@ -183,10 +183,8 @@ def examples(problem: Problem, states: Sequence[State]) -> list[list[Example]]:
 
 
 def update_rule(problem: Problem) -> UpdateRule:
-    """The step of SGD that a configuration asks for. Steps of importances remember the gradients by
-    head weights; the penalty, which these have no part in, is scaled in their place."""
+    """The step of SGD that a configuration asks for."""
     training, attention = problem.training, problem.attention
-    importance = importance_of(problem)
     return UpdateRule(
         learning_rate=training.learning_rate,
         batch_size=training.batch_size,
@@ -194,8 +192,15 @@ def update_rule(problem: Problem) -> UpdateRule:
         norm_bias=attention.bias == "norm",
         bias_rate=training.bias_rate * (attention.bias == "learned"),
         head_weight_rate=training.head_weight_rate * (attention.head_weights == "learned"),
-        importance=importance._replace(penalty=importance.penalty / (1 - training.momentum)),
+        importance=stepped_importance(problem),
     )
+
+
+def stepped_importance(problem: Problem) -> Importance:
+    """Importances as steps have them. They remember the gradients by head weights; the penalty,
+    which these have no part in, is scaled in their place."""
+    own = importance_of(problem)
+    return own._replace(penalty=own.penalty / (1 - problem.training.momentum))
 
 
 def curved_rule(problem: Problem) -> CurvedRule:
@@ -209,6 +214,7 @@ def curved_rule(problem: Problem) -> CurvedRule:
         head_weight_rate=training.head_weight_rate * (attention.head_weights == "learned"),
         slope_rate=(training.slope_rate or 0.0) * (attention.slope == "learned"),
         intercept_rate=(training.intercept_rate or 0.0) * (attention.intercept == "learned"),
+        importance=stepped_importance(problem),
     )
 
 

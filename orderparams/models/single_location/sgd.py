@@ -15,7 +15,7 @@ from orderparams.models.single_location.attention import Activation, attend, bac
 from orderparams.models.single_location.importance import (
     NO_IMPORTANCE,
     Importance,
-    learn_importances,
+    learn_head_weights,
 )
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.task import Task
@@ -211,7 +211,4 @@ def learn(
             bias[h] = -0.5 * squares[h]
         else:
             bias[h] -= rate * rule.bias_rate * gradient[0, h]
-        head_weights[h] -= rate * rule.head_weight_rate * gradient[1, h]
-    if rule.importance.total > 0.0:
-        mean = gradient[1] / rule.batch_size
-        learn_importances(rule.importance, rate * rule.batch_size, mean, head_weights)
+    learn_head_weights(rule, rate, gradient[1], head_weights)

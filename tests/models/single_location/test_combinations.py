@@ -98,7 +98,7 @@ APART = [
     {"sphere", "momentum"},
     {"shared", "correlated"},
     {"linear", "bias"},
-    *({"importance", kind} for kind in ("linear", "erf", "softplus", "bayes-softmax")),
+    {"importance", "bayes-softmax"},
     {"weights", "bayes-softmax"},
     *({"inertia", word} for word in ("full", "manifold", "tied", "shared", "weights", "bias")),
     *({"inertia", word} for word in ("importance", "sphere", "momentum", "schedule")),

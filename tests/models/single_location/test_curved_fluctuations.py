@@ -38,15 +38,25 @@ CASES = {
     },
     "softplus": {"attention.bias": [0.3, -0.2], "training.learning_rate": 4.0},
 }
+IMPORTANT = {
+    "attention.head_weights": "importance",
+    "attention.importance_total": 1.4,
+    "initial.head_weights": None,
+    "initial.importance": [0.7, 0.3],
+    "training.importance_penalty": -0.3,
+    "training.importance_rate": 0.7,
+}
+CASES |= {f"{name} importances": CASES[name] | IMPORTANT for name in ("erf", "softplus")}
 
 
 def plain(found, dimension, steps, seed):
     """Changes of all order parameters in single steps, in the program's order."""
     initial, attention, training = found.initial, found.attention, found.training
     beta = initial.bias or attention.bias
+    total, p = attention.importance_total, np.array(initial.importance)
     numbers = [
         np.array(beta if isinstance(beta, tuple) else [0.0, 0.0]),
-        np.array(initial.head_weights),
+        np.array(initial.head_weights) if initial.head_weights else total * p,
         np.array(initial.slope or [1.0, 1.0]),
         np.array(initial.intercept or [0.0, 0.0]),
     ]
@@ -65,14 +75,18 @@ def plain(found, dimension, steps, seed):
         )
         if getattr(attention, key) == "learned"
     ]
+    if initial.importance:
+        pull = total * by_numbers[:, 2:4] + training.importance_penalty * (1 + np.log(p))
+        learned.append(training.importance_rate * p * (pull - (pull @ p)[:, None]))
     return np.hstack([moved, *learned])
 
 
-@pytest.mark.parametrize("activation", CASES)
-def test_a_step_is_so_at_any_dimension(activation):
+@pytest.mark.parametrize("name", CASES)
+def test_a_step_is_so_at_any_dimension(name):
     """Its mean is f + c/D at D = 12, not f; its covariance is C up to 1/D at D = 150."""
-    more = {"attention.activation": activation, **CASES[activation]}
-    found = op.load("finite-learning-rate", {**START, **more})
+    more = {**START, "attention.activation": name.split()[0], **CASES[name]}
+    given = {key: value for key, value in more.items() if value is not None}
+    found = op.load("finite-learning-rate", given)
     model = model_of(found)
     flow = model.flow(found)
     noise = model.noise(found, flow, 1)

@@ -19,6 +19,7 @@ from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.curved_sgd import CurvedRule, build_curved_model, draw
 from orderparams.models.single_location.engines.curved import CurvedSampling
 from orderparams.models.single_location.engines.elementwise import Elementwise
+from orderparams.models.single_location.importance import Importance
 from orderparams.models.single_location.model import simulator
 from orderparams.models.single_location.setup import Heads
 from orderparams.models.single_location.task import Signal, Task
@@ -38,6 +39,7 @@ PLACE = (
 )
 LINE = {"logit_slope": np.array([0.9, 1.2]), "intercept": np.array([0.2, -0.1])}
 LEARNED = CurvedRule(1.5, 2, 0.3, 0.7, 0.4, 0.6, 0.9)
+COMPETING = LEARNED._replace(head_weight_rate=0.0, importance=Importance(1.2, 0.3, 0.8))
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,18 @@ CASES = {
     "erf, scalar, all learned": Case("erf", LEARNED, target="scalar", noise=0.5),
     "linear, two lengths, all learned": Case("linear", LEARNED, lengths=(2, 4)),
     "softplus, kappa": Case("softplus", LEARNED, kappa=0.5),
+    "erf, importances": Case("erf", COMPETING),
     "softplus, scalar": Case("softplus", CurvedRule(2.0), target="scalar", noise=0.4),
 }
+
+
+def after_scores(rule, slopes, weights, dimension):
+    """Head weights after a step of the scores, with derivatives of the loss by weights."""
+    total, penalty, rate = rule.importance
+    p = weights / total
+    pull = total * slopes - penalty * (1 + np.log(p))
+    scores = np.log(p) - rule.learning_rate / dimension * rate * p * (pull - pull @ p)
+    return total * np.exp(scores) / np.exp(scores).sum()
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -110,13 +122,18 @@ def test_a_step_descends_the_gradient_of_the_loss(case):
     gradient = differences(lambda k: loss(k, *before), k)
     expected = k - rule.learning_rate * (gradient + rule.weight_decay / dimension * k)
     np.testing.assert_allclose(state.vectors, expected, rtol=0, atol=1e-8)
-    rates = rule[3:]
+    rates = rule[3:7]
     for i, (rate, after) in enumerate(zip(rates, state.numbers, strict=True)):
 
         def of_number(values, i=i) -> float:
             return loss(k, *before[:i], values, *before[i + 1 :])
 
-        step = rule.learning_rate / dimension * rate * differences(of_number, before[i])
+        slopes = differences(of_number, before[i])
+        if i == 1 and rule.importance.total:
+            expected = after_scores(rule, slopes, before[i], dimension)
+            np.testing.assert_allclose(after, expected, rtol=0, atol=1e-8)
+            continue
+        step = rule.learning_rate / dimension * rate * slopes
         np.testing.assert_allclose(after, before[i] - step, rtol=0, atol=1e-8)
     if model.scalar:
         np.testing.assert_allclose(state.loss, loss(k, *before), rtol=1e-12)

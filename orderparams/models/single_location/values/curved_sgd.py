@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
 from orderparams.expectations.sampling.curved import Form
-from orderparams.models.single_location.curved_sgd import CurvedRule, Lines, draw, learn
+from orderparams.models.single_location.curved_sgd import (
+    CurvedRule,
+    Lines,
+    draw,
+    learn,
+    recorded_lines,
+)
 from orderparams.models.single_location.values.curved import Slopes, curved_slopes
 from orderparams.models.single_location.values.heads import Names, ValuedHeads
 from orderparams.models.vectors.sgd import Sizes
@@ -35,6 +41,7 @@ class CurvedValueModel(NamedTuple):
     factors: Array
     noise: float
     kappa: float
+    importance_total: float
     value_rate: float
     tied: bool
     elementwise: bool
@@ -62,10 +69,7 @@ class CurvedValueModel(NamedTuple):
         names = Names("tied" if self.tied else "full", heads, overlap.shape[-1] - 1)
         return {
             **names.split(overlap, self_overlap),
-            "bias": numbers.bias.copy(),
-            "head_weight": numbers.head_weights.copy(),
-            "logit_slope": numbers.slope.copy(),
-            "intercept": numbers.intercept.copy(),
+            **recorded_lines(numbers, self.importance_total),
         }
 
 

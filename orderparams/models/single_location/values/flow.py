@@ -251,7 +251,7 @@ class ElementwiseValueFlow(ValueFlow):
             "logit_slope": self.of_rows(heads.head_weights * of_line),
             "intercept": self.of_rows(heads.head_weights * of_constant),
         }
-        return dataclasses.replace(found, numbers={**found.numbers, **line})
+        return self.scored(dataclasses.replace(found, numbers={**found.numbers, **line}), heads)
 
     def risk_of(self, vectors: Vectors) -> float:
         """The risk without its gradients."""

@@ -461,11 +461,10 @@ def test_what_is_written_of_it(tmp_path):
         ({"attention.bias": "norm"}, "has no meaning for erf"),
         ({"expectation.engine": "quadrature"}, "has no rule of V"),
         ({"attention.kappa": 1.0}, "normaliser, which erf has not"),
-        ({"attention.head_weights": "importance"}, "importance"),
         ({"initial.value_alignment": [0.0], "initial.value_overlap": [[0.0]],
           "initial.value_self_overlap": [[0.0]]}, "no direction"),
     ],
-    ids=["bias", "noise", "kappa", "importance", "sphere"],
+    ids=["bias", "noise", "kappa", "sphere"],
 )  # fmt: skip
 def test_what_cannot_be_is_said(settings, words):
     with pytest.raises(ConfigurationError, match=words):
