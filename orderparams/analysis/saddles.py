@@ -22,19 +22,28 @@ from orderparams.models.vectors.geometry import OfKinds, Vectors, distances_from
 from orderparams.models.vectors.inertia import inertia_of
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.ordered import ordered
-from orderparams.results.analyzed.rests import NEAR, StationaryPoint, growth
+from orderparams.results.analyzed.rests import CONVERGED, NEAR, StationaryPoint, growth
 from orderparams.results.analyzed.stages import Plateau
 from orderparams.results.trajectory import Trajectory
 
 Array = NDArray[np.float64]
 
 
+BALANCED = (
+    "These are points at rest of gradient flow. SGD rests where its noise balances the descent, "
+    "which can be far from them: solve with training.rule = 'gradient-flow' to see where it ends "
+    "without noise."
+)
+"""Why a run with noise ends beside points at rest."""
+
+
 class Passed(NamedTuple):
-    """The risk of a point at rest, NaN where none was found, and how near the run comes to it; how
-    many directions grow there, the fastest rate and where to, and the rate of the run along all of
-    them, NaN where none is seen."""
+    """The risk of a point at rest, NaN where none was found; the largest derivative where the
+    search ended; how near the run comes to the point; how many directions grow there, the fastest
+    rate and where to, and the rate of the run along all of them, NaN where none is seen."""
 
     risk: float
+    slope: float
     distance: float
     growing: int
     rate: float
@@ -65,6 +74,8 @@ def of_saddles(
         found.append(one)
         told(len(found) / len(spans), f"{len(found)} of {len(spans)}")
     said = [sentence(name, one) for name, one in zip(names, found, strict=True)]
+    if run.problem.training.rule == "sgd" and not found[-1].distance < NEAR:
+        said.append(BALANCED)
     return chapter(said, names, np.array([span.center for span in spans]), found)
 
 
@@ -75,14 +86,15 @@ def passed(
     index = int(np.searchsorted(run.time, span.center))
     landscape, point = point_near(everywhere, run, index, nearest_beside_lines)
     if not point.converged:
-        return Passed(np.nan, np.nan, 0, np.nan, "", np.nan)
+        return Passed(np.nan, point.residual, np.nan, 0, np.nan, "", np.nan)
     length = max(float(np.linalg.norm(course[-1].weights)), TINY)
     distance = distances_from(point.vectors, course) / length
     there = (span.start <= run.time) & (run.time <= span.end)
     fastest, growing, axes = growing_at(landscape, geometry, point)
     rate = np.nan if not growing else growth(fastest[0], inertia_of(run.problem))
     observed = observed_rate(landscape, point, run, course, distance, axes)
-    return Passed(point.risk, float(distance[there].min()), growing, rate, fastest[1], observed)
+    near = float(distance[there].min())
+    return Passed(point.risk, point.residual, near, growing, rate, fastest[1], observed)
 
 
 def growing_at(
@@ -134,7 +146,11 @@ def words(shares: dict[str, float]) -> str:
 def sentence(name: str, one: Passed) -> str:
     """What a point at rest explains."""
     if np.isnan(one.risk):
-        return f"Next to {name} no point at rest was found."
+        return (
+            f"Next to {name} no point at rest was found: a search by Newton's method from there "
+            f"ends at a slope of {one.slope:.1g} of the risk, and at rest it is below "
+            f"{CONVERGED:g}."
+        )
     kind = "a saddle" if one.growing else "a minimum"
     said = f"Next to {name} lies {kind} of the risk {one.risk:.6g}"
     if one.distance >= NEAR:

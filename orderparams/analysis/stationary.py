@@ -34,12 +34,16 @@ NEARLY_FLAT = 1e-2
 
 MOST_STEPS, MOST_HESSIANS = 24, 10
 
+ROUNDS = 4
+"""Searches on spheres, one from where the other ended."""
+
 PLATEAU = 1e3
 """Risk, above that at the start, of points outside the range of the expectations."""
 
 
 def point_at(landscape: Landscape, x: Array) -> StationaryPoint:
-    """The point with its residual, whatever that is."""
+    """The point with its residual, whatever that is; on spheres with the lengths of its vectors."""
+    x = landscape.normed(x)
     risk, gradient = landscape.risk_and_gradient(x)
     residual, there = float(np.abs(gradient).max()), landscape.vectors(x)
     vectors = there.with_residual(there.residual)  # as a file gives them, of no model
@@ -169,13 +173,24 @@ def descend(
 
 def nearest_stationary(landscape: Landscape, x: Array) -> StationaryPoint:
     """The stationary point that a second-order method reaches from x: a minimum or a saddle."""
-    return point_at(landscape, root(landscape.gradient, x, landscape.rough.gradient))
+    return point_at(landscape, searched(landscape, x))
+
+
+def searched(landscape: Landscape, x: Array, flat: float = FLAT) -> Array:
+    """Where the search of :func:`root` comes to from x; on spheres it begins again a few times,
+    with the lengths that it has left on the way."""
+    sphere, rough = landscape.flow.rule.sphere, landscape.rough.held_gradient
+    for _ in range(ROUNDS if sphere else 1):
+        x = landscape.normed(root(landscape.held_gradient, landscape.normed(x), rough, flat))
+        if sphere and np.abs(landscape.gradient(x)).max() < RESTS:
+            break
+    return x
 
 
 def nearest_beside_lines(landscape: Landscape, x: Array) -> StationaryPoint:
     """The same where stationary points form lines: one across which x is nearest, if there is one,
     for along a line noise would carry the search far away."""
-    across = root(landscape.gradient, x, landscape.rough.gradient, NEARLY_FLAT)
+    across = searched(landscape, x, NEARLY_FLAT)
     point = point_at(landscape, across)
     return point if point.converged else nearest_stationary(landscape, across)
 

@@ -432,3 +432,24 @@ def test_a_matrix_is_as_dark_as_its_theme(committee):
             axes.images[0] for axes in plot_results(committee, theme=theme).axes if axes.images
         )
         assert (sum(image.get_cmap()(0.5)[:3]) < 1) == dark
+
+
+@pytest.mark.parametrize("preset", ["single-head", "tied-values", "shared-keys", "saad-solla"])
+def test_what_is_offered_can_be_drawn(preset):
+    """In place of a figure that a run, a simulation or an analysis has not."""
+    short = {"training.duration": 0.1, "output.points": 3}
+    few = {"simulation.replicas": 2, "simulation.dimension": 30, "training.learning_rate": 0.1}
+    run = op.solve(preset, settings=short)
+    results = [run, op.simulate(preset, settings=short | few)]
+    if preset == "single-head":
+        results.append(op.analyze(run))
+    for result in results:
+        with pytest.raises(ConfigurationError, match="there is no figure") as told:
+            plot_results(result, kind="claim")
+        offered = str(told.value).rpartition("there is ")[2].split(", ")
+        assert offered[0] == "time"
+        for kind in offered:
+            plot_results(result, kind=kind)
+        for kind in set(KINDS) - set(offered):
+            with pytest.raises(ConfigurationError):
+                plot_results(result, kind=kind)

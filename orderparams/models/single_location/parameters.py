@@ -25,7 +25,7 @@ SELF_OVERLAP = OrderParameter(
     prominent=False,
 )
 KEY_TARGET_OVERLAP = OrderParameter(
-    "key_target_overlap", "kt", "key-target overlap kt = k_h . v* / D", (HEAD,), prominent=False
+    "key_target_overlap", "kt", "key-target overlap kt = k_h . v* / D", (HEAD,)
 )
 VALUE_ALIGNMENT = OrderParameter(
     "value_alignment", "mv", "value alignment mv = v_h . v* / D", (HEAD,)

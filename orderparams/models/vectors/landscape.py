@@ -121,6 +121,11 @@ class Landscape:
         stretch: Array = (self.lengths / np.linalg.norm(self.weights(x), axis=1))[:, None]
         return stretch
 
+    def normed(self, x: Array) -> Array:
+        """x of vectors in their lengths; x itself where they are free."""
+        weights = self.weights(x) * self.stretch(x)
+        return np.concatenate([weights.ravel(), x[self.size :]])
+
     @property
     def equal(self) -> Vectors:
         """Equal vectors at K = 0, or at the mean of the problem's start where there is no velocity
@@ -196,6 +201,16 @@ class Landscape:
     def gradient(self, x: Array) -> Array:
         """∇E(x)."""
         return self.value_and_gradient(x)[1]
+
+    def held_gradient(self, x: Array) -> Array:
+        """The same for a search on spheres, where E does not change with the lengths in x and falls
+        off with none: with that of ½ Σ_h (|x_h|/l_h − 1)², which is zero at the lengths l_h."""
+        gradient = self.gradient(x)
+        if self.flow.rule.sphere:
+            stretch = self.stretch(x)
+            pull = (1.0 - stretch) / self.lengths[:, None] ** 2 * self.weights(x)
+            gradient[: self.size] += pull.ravel()
+        return gradient
 
     def hessian(self, x: Array) -> Array:
         """∇²E(x), (n, n)."""

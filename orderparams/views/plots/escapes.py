@@ -3,7 +3,7 @@ they were simulated, and how its mean moves with the dimension while its scatter
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -55,12 +55,11 @@ BARS = 6
 
 def plot_escapes(analysis: Analysis, request: Request) -> Figure:
     """A row for each escape: densities of the times, and their mean over the dimension."""
-    found = (analysis.escapes or ())[:MOST_ESCAPES]
-    if not found or analysis.trajectory.fluctuations is None:
-        raise ConfigurationError(missing(analysis))
+    every = known_escapes(analysis)
+    found = every[:MOST_ESCAPES]
     rows = [Row((1.0, 1.0), HIGH, least=2.4)] * len(found)
     figure = blank(rows, request)
-    more = len(analysis.escapes or ()) - len(found)
+    more = len(every) - len(found)
     last = f"the first {len(found)} escapes; {more} more" if more else ""
     heading(figure, analysis.problem, title=request.title, last=last)
     for escape, (left, right) in zip(found, place(figure, rows), strict=True):
@@ -80,6 +79,13 @@ def plot_escapes(analysis: Analysis, request: Request) -> Figure:
         axes.set(xlabel="dimension D", ylabel="time T", title=f"growth rate {escape.rate:.4g}")
     legends.strip(figure)
     return fitted(figure, request)
+
+
+def known_escapes(analysis: Analysis) -> Sequence[Escape]:
+    """All escapes of an analysis; ConfigurationError where there are none."""
+    if not analysis.escapes or analysis.trajectory.fluctuations is None:
+        raise ConfigurationError(missing(analysis))
+    return analysis.escapes
 
 
 def missing(analysis: Analysis) -> str:

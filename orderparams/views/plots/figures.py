@@ -28,21 +28,22 @@ from orderparams.views.plots.bands import usual
 from orderparams.views.plots.claims import plot_evidence
 from orderparams.views.plots.courses import plot_courses
 from orderparams.views.plots.drawing import drawing
-from orderparams.views.plots.escapes import plot_escapes
+from orderparams.views.plots.escapes import known_escapes, plot_escapes
 from orderparams.views.plots.film import Film, save_film, writer_for
-from orderparams.views.plots.growth import plot_growth
+from orderparams.views.plots.growth import left_saddles, plot_growth
 from orderparams.views.plots.innovations import plot_innovations
 from orderparams.views.plots.layout import parse_size
 from orderparams.views.plots.modes import plot_modes
-from orderparams.views.plots.phase import film_phase, plot_phase
-from orderparams.views.plots.plane import plot_plane
-from orderparams.views.plots.pruning import plot_pruning
+from orderparams.views.plots.phase import film_phase, plot_phase, usual_plane
+from orderparams.views.plots.plane import both, plot_plane
+from orderparams.views.plots.pruning import check_removals, plot_pruning
 from orderparams.views.plots.request import ANY, LOGS, Request
 from orderparams.views.plots.scans import plot_scan
 from orderparams.views.plots.style import save_figure
-from orderparams.views.plots.tested import plot_tested
+from orderparams.views.plots.subject import run_of
+from orderparams.views.plots.tested import plot_tested, tested
 from orderparams.views.plots.themes import DEFAULT, first_line
-from orderparams.views.plots.weights import plot_weights
+from orderparams.views.plots.weights import attended, plot_weights
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,6 +57,7 @@ class Kind:
     settings of :class:`Request` that change the figure, beside title and size. ``film`` draws the
     same in time, where it can be. Of a model that analyzes its runs by itself there is none of what
     takes ``vectors`` against hidden directions, if it has no stages, or ``attention`` alone.
+    ``check`` raises :class:`ConfigurationError` for a result of which there is nothing to draw.
     """
 
     about: str
@@ -66,6 +68,15 @@ class Kind:
     film: Callable[[Sequence[Any], Request], Film] | None = None
     vectors: bool = False
     attention: bool = False
+    check: Callable[[Any], object] = id
+
+    def has(self, result: Any) -> bool:
+        """Whether there is anything to draw of a result that it is for."""
+        try:
+            self.check(course_of(result) if self.of == (Trajectory,) else result)
+        except ConfigurationError:
+            return False
+        return True
 
     def shows(self, problem: Any) -> bool:
         """Whether there are such figures of a problem."""
@@ -114,24 +125,28 @@ KINDS: dict[str, Kind] = {
         frozenset({"plane", "field"}),
         film=lambda results, request: film_phase(results[0], request),
         vectors=True,
+        check=usual_plane,
     ),
     "plane": Kind(
         "two order parameters of each head or unit against each other",
         lambda results, request: plot_plane(results[0], request),
         RUNS,
         frozenset({"plane", "field"}),
+        check=lambda result: both(run_of(result)),
     ),
     "tested": Kind(
         "what the last state does at other values of a key, such as lengths of prompts",
         lambda results, request: plot_tested(results[0], request),
         (Trajectory,),
         frozenset({"log"}),
+        check=tested,
     ),
     "weights": Kind(
         "attention to example sequences before and after",
         lambda results, request: plot_weights(results[0], request),
         RUNS,
         attention=True,
+        check=attended,
     ),
     "modes": Kind(
         "what moves in the modes at stationary points",
@@ -142,17 +157,20 @@ KINDS: dict[str, Kind] = {
         "the deviation from saddles, and the slope predicted",
         lambda results, request: plot_growth(results[0], request),
         (Analysis,),
+        check=left_saddles,
     ),
     "escapes": Kind(
         "when SGD leaves symmetric states, in law and as simulated",
         lambda results, request: plot_escapes(results[0], request),
         (Analysis,),
         frozenset({"bands"}),
+        check=known_escapes,
     ),
     "pruning": Kind(
         "the risk without some of what learns",
         lambda results, request: plot_pruning(results[0], request),
         (Analysis,),
+        check=check_removals,
     ),
 }
 """Figures by their names. Where none is asked for, the first one that shows the result is drawn."""
@@ -243,11 +261,18 @@ def chosen(result: Any, name: str, called: str) -> str:
             else f"the vectors of {model} are not drawn against hidden directions"
         )
         raise ConfigurationError(
-            f"there is no figure {name} of {called}: {why}; there is {listed(found)}"
+            f"there is no figure {name} of {called}: {why}; there is {offered(found, result)}"
         )
     if name and name not in found:
-        raise ConfigurationError(f"there is no figure {name} of {called}; there is {listed(found)}")
+        raise ConfigurationError(
+            f"there is no figure {name} of {called}; there is {offered(found, result)}"
+        )
     return name or found[0]
+
+
+def offered(names: Iterable[str], result: Any) -> str:
+    """Those of the kinds of which there is anything to draw."""
+    return listed(name for name in names if KINDS[name].has(result))
 
 
 def listed(names: Iterable[str]) -> str:

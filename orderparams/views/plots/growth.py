@@ -55,14 +55,7 @@ def plot_growth(analysis: Analysis, request: Request) -> Figure:
     """A panel for each saddle: amplitudes in time on a logarithmic axis."""
     from matplotlib.figure import Figure
 
-    found = [
-        (place, lines) for place in places_of(analysis) if (lines := lines_of(place, analysis))
-    ]
-    if not found:
-        raise ConfigurationError(
-            "there is no growth to draw: the run comes near no saddle with an unstable mode in the "
-            "hidden directions"
-        )
+    found = left_saddles(analysis)
     width, height = request.size or (3.4, None)
     columns = min(len(found), max(1, round(width / 3.4)))
     rows = -(-len(found) // columns)
@@ -71,6 +64,19 @@ def plot_growth(analysis: Analysis, request: Request) -> Figure:
         draw_saddle(figure.add_subplot(rows, columns, number), place, lines, analysis)
     heading(figure, analysis.problem, title=request.title)
     return figure
+
+
+def left_saddles(analysis: Analysis) -> list[tuple[Place, list[Line]]]:
+    """The saddles that a run leaves along modes; ConfigurationError where there are none."""
+    found = [
+        (place, lines) for place in places_of(analysis) if (lines := lines_of(place, analysis))
+    ]
+    if not found:
+        raise ConfigurationError(
+            "there is no growth to draw: the run comes near no saddle with an unstable mode in the "
+            "hidden directions"
+        )
+    return found
 
 
 def lines_of(place: Place, analysis: Analysis) -> list[Line]:

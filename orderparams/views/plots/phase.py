@@ -159,6 +159,12 @@ def copies_in(run: Trajectory) -> tuple[Groups, Sequence[int]]:
     return stages.groups, stages.dormant
 
 
+def usual_plane(result: Any) -> Plane:
+    """The plane that is drawn where none is chosen; ConfigurationError where there is none."""
+    run = run_of(result)
+    return plane_of(run.problem, run[overlaps_of(run).name][-1])
+
+
 def tighten(figure: Figure, axes: Axes) -> None:
     """Take away the height that a panel of its shape leaves free."""
     figure.draw_without_rendering()

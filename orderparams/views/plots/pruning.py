@@ -41,13 +41,18 @@ WIDE = 10
 """Ratio of the largest and the least from which on there is such an axis."""
 
 
+def check_removals(analysis: Analysis) -> None:
+    """ConfigurationError where there is nothing to remove."""
+    if len(analysis.pruning.removals) < 2:
+        raise ConfigurationError(f"there is one {analysis.geometry.word}, and none to remove")
+
+
 def plot_pruning(analysis: Analysis, request: Request) -> Figure:
     """The risk as it is and trained again; where this spans decades, also on a logarithmic axis how
     far it is above the least that can be."""
     from matplotlib.figure import Figure
 
-    if len(analysis.pruning.removals) < 2:
-        raise ConfigurationError(f"there is one {analysis.geometry.word}, and none to remove")
+    check_removals(analysis)
     floor = analysis.optimum.floor
     words = floor.words.removeprefix("the ")
     above = np.concatenate(list(risks_of(analysis).values())) - floor.value

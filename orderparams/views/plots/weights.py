@@ -39,17 +39,24 @@ class Scale(NamedTuple):
     beyond: str
 
 
-def plot_weights(result: Any, request: Request) -> Figure:
-    """Squares of heads against tokens: above at the start, below at the end of a run, a column for
-    each sequence; the last row is what the layer attends to."""
-    from matplotlib.figure import Figure
-
+def attended(result: Any) -> list[list[Example]]:
+    """The attention to example sequences at the start and at the end of a run; ConfigurationError
+    of a model that has none."""
     run = run_of(result)
     found = model_of(run.problem).examples(run.problem, [run.state(0), run.state(-1)])
     if found is None:
         raise ConfigurationError(
             f"the model {run.problem.model} has no attention whose weights could be drawn"
         )
+    return found
+
+
+def plot_weights(result: Any, request: Request) -> Figure:
+    """Squares of heads against tokens: above at the start, below at the end of a run, a column for
+    each sequence; the last row is what the layer attends to."""
+    from matplotlib.figure import Figure
+
+    run, found = run_of(result), attended(result)
     width, height = request.size or (7.0, None)
     found = [state[: round(width / EACH) or 1] for state in found]
     rows = len(found[0][0].shares) + 1

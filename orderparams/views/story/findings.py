@@ -19,7 +19,8 @@ def chapters(result: Findings) -> list[Chapter]:
 
 
 def blocks(found: Finding) -> list[Block]:
-    """Sentences, then the table: rows by their texts or numbers, as many tables as columns need."""
+    """Sentences, then the table: rows by their texts or numbers, as many tables as columns need;
+    a column in which nothing is known is left out."""
     told = sentences(*found.sentences)
     columns: dict[str, list[Any]] = {
         column.head: column.values.tolist() for column in found.columns.values()
@@ -30,7 +31,8 @@ def blocks(found: Finding) -> list[Block]:
     if not isinstance(values[0], str):
         columns = {found.axis: list(range(1, len(values) + 1)), **columns}
     texts = {head: [cell(value) for value in values] for head, values in columns.items()}
-    left = [head for head, values in columns.items() if isinstance(values[0], str)]
+    texts = {head: cells for head, cells in texts.items() if any(cells)}
+    left = [head for head in texts if isinstance(columns[head][0], str)]
     return [*told, *(Table(heads, rows_of(texts, heads), left) for heads in fitting(texts))]
 
 
