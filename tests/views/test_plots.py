@@ -283,6 +283,25 @@ def test_stages_plateaus_and_final_overlaps_are_drawn(tmp_path):
     np.testing.assert_array_equal(matrix.images[0].get_array(), overlap[-1])
 
 
+def test_what_a_story_tells_is_in_its_figure():
+    """Events and plateaus of a lone head, the target that tied values turn to, and what dormant
+    heads leave to nothing, if there are such heads."""
+    (overlap, risk) = op.solve("single-head", settings={"output.points": 101}).plot().axes
+    assert any(line.get_marker() == "^" for line in overlap.lines)
+    assert "plateaus" in {line.get_label() for line in risk.lines}
+
+    def titles(run):
+        return {axes.get_title() for axes in run.plot().axes}
+
+    short = {"training.duration": 1, "output.points": 3}
+    tied = titles(op.solve("tied-values", settings=short))
+    assert {"self-overlap", "key-target overlap"} <= tied
+    run = op.solve("dormant", settings=short)
+    assert "mass on nothing" not in titles(run)
+    run.observables["nothing"][-1, 2] = 0.9995
+    assert "mass on nothing" in titles(run)
+
+
 def test_the_file_of_a_claim_is_drawn_as_its_evidence_is(run_file, tmp_path):
     panel = Panel(
         "spectrum",

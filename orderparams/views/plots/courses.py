@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from orderparams.config.sections import to_table
 from orderparams.config.words import symbols
 from orderparams.errors import ConfigurationError
-from orderparams.models.parameters import OrderParameter
+from orderparams.models.parameters import Observable, OrderParameter
 from orderparams.results.fluctuations import Fluctuations
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -67,7 +67,8 @@ EXTRA = {"loss": "loss", "z_score": "z"}
 @dataclass(frozen=True, eq=False)
 class Courses:
     """A figure in time before it is drawn: what is drawn, how each part of it stands to the others,
-    the panels of order parameters, and the names of the rows below."""
+    the panels of order parameters, and the names of the rows below; what is shown at the end, and
+    what events are marked on, if they are."""
 
     results: tuple[Course, ...]
     sources: tuple[Source, ...]
@@ -75,6 +76,7 @@ class Courses:
     rows: tuple[tuple[Panel, ...], ...]
     below: tuple[str, ...]
     ends: tuple[OrderParameter, ...]
+    marked: OrderParameter | None
     request: Request
 
     @property
@@ -145,8 +147,10 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
     crossed = [one for one in parameters if one.crossed]
     alone = isinstance(results[0], Trajectory) and len(results) == 1
     ends: tuple[OrderParameter, ...] = ()
+    marked = None
     if alone and not request.quantity:
-        ends = matrices(crossed, results[0].parameters)
+        ends, marked = matrices(crossed, results[0].parameters), next(iter(crossed), None)
+        parameters += [one for one in aside.values() if striking(results[0], one)]
     rows = rows_of(parameters, sizes_of(source.problem for source in sources))
     if on_log_time(results, request):
         sources = [source.after_start() for source in sources]
@@ -155,7 +159,14 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
                 "there is no time after t = 0, for which a logarithmic axis has no place"
             )
     return Courses(
-        tuple(results), tuple(sources), parts, tuple(map(tuple, rows)), tuple(below), ends, request
+        tuple(results),
+        tuple(sources),
+        parts,
+        tuple(map(tuple, rows)),
+        tuple(below),
+        ends,
+        marked,
+        request,
     )
 
 
@@ -165,6 +176,13 @@ def besides_of(result: Course) -> Sequence[OrderParameter]:
     if isinstance(run, SimulationRun):
         return run.besides
     return [one for one in run.seen if not one.last]
+
+
+def striking(run: Course, one: OrderParameter) -> bool:
+    """Whether the story of a run tells of an observable, for what it is at the end."""
+    if not isinstance(one, Observable) or not isinstance(run, Trajectory):
+        return False
+    return bool(one.called) and bool((run.observables[one.name][-1] > one.beyond).any())
 
 
 def on_log_time(results: Sequence[Course], request: Request) -> bool:
@@ -317,7 +335,7 @@ def draw_panel(axes: Axes, drawn: Courses, panel: Panel) -> None:
         draw_lines(axes, source.time, on_axis(values, log=drawn.log_y), names, part)
         if drawn.bands is not None and panel.parameter in drawn.results[0].order_parameters:
             draw_bands(axes, drawn.bands, panel, drawn.request.bands, names.styles, log=drawn.log_y)
-    if drawn.ends and panel.parameter is drawn.ends[0]:
+    if panel.parameter is drawn.marked:
         draw_events(axes, drawn, panel)
 
 
@@ -354,7 +372,7 @@ def draw_risk_panel(axes: Axes, drawn: Courses) -> None:
         draw_risk_band(axes, drawn.bands, drawn.request.bands, below, log=log)
         if log:
             ticks.upright(axes)
-    if drawn.ends:
+    if drawn.marked:
         draw_plateaus(axes, drawn.sources[0], excess=excess)
 
 
