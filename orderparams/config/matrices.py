@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from orderparams.config.values import Matrix
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ DEPENDENT = 1e-8
 
 def check_positive_semidefinite(rows_: Matrix, size: int, path: str) -> Found:
     if {len(rows_), *map(len, rows_)} != {size}:
-        yield ConfigurationError(f"{path}: expected {size} rows of {size} numbers")
+        rows, numbers = counted(size, "row"), counted(size, "number")
+        yield ConfigurationError(f"{path}: expected {rows} of {numbers}")
         return
     values = array(rows_)
     scale = max(1.0, float(abs(values).max()))

@@ -9,6 +9,10 @@ from typing import TypeAlias
 Value: TypeAlias = int | float
 
 
+PARTS = 4
+"""How far apart the values are that are taken by default, as a factor."""
+
+
 @dataclass(frozen=True)
 class Limit:
     """Which key leads to the limit, and how deviations from it fall.
@@ -66,7 +70,7 @@ class Limit:
 
     def coarser(self, value: Value) -> Value:
         """A value with about a quarter of the steps."""
-        return max(1, int(value) // 4) if self.power == -1 else 4 * value
+        return max(1, int(value) // PARTS) if self.power == -1 else PARTS * value
 
     def at(self, *values: Value) -> str:
         """Values in words, such as D = 250, 1000."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.errors import ConfigurationError
 from orderparams.models import registry
-from orderparams.models.limit import Value
+from orderparams.models.limit import PARTS, Value
+from orderparams.models.vectors.replicas import ShortDimension
 from orderparams.phases import phase
 from orderparams.results.comparison import FALSE_ALARM, extremes
 from orderparams.results.simulation import SimulationRun
@@ -160,6 +161,8 @@ def judged_by_means(kept: Kept, workers: int, risks: bool, told: Report | None) 
         try:
             simulations[value] = kept.simulated(value, workers, risks, simulated)
         except ConfigurationError as error:
+            if isinstance(error, ShortDimension) and not plan.chosen:
+                raise error.of_part(PARTS, int(value_of(problem))) from None
             part = not plan.chosen and value != value_of(problem)
             raise error.within(f"validation at {place}{f', {limit.default}' * part}") from None
         finished += size

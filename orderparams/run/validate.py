@@ -183,7 +183,7 @@ def planned(
             "'replicas'",
             argument=limit.argument,
         )
-    if not one and len(values) < 2:
+    if chosen and not one and len(values) < 2:
         raise ConfigurationError(
             f"validation takes out the bias of order {limit.order} with two "
             f"{limit.plural}, not one",

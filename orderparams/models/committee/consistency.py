@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from orderparams.config.matrices import Found, array, check_positive_semidefinite
 from orderparams.config.values import Numbers
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.models.committee.sections import Problem, TaskConfig
 from orderparams.models.vectors import learning
@@ -60,7 +61,7 @@ def check_teachers(task: TaskConfig) -> Found:
 def check_length(values: str | Numbers, task: TaskConfig, key: str) -> Found:
     if isinstance(values, tuple) and len(values) != task.count:
         yield ConfigurationError(
-            f"{key}: expected {task.count} numbers, one a teacher, got {len(values)}"
+            f"{key}: expected {counted(task.count, 'number')}, one a teacher, got {len(values)}"
         )
 
 
@@ -68,8 +69,8 @@ def check_students(values: str | Numbers | None, problem: Problem, key: str) -> 
     students = problem.network.students
     if isinstance(values, tuple) and len(values) != students:
         yield ConfigurationError(
-            f"{key}: expected {students} numbers, one a student (network.students = {students}), "
-            f"got {len(values)}"
+            f"{key}: expected {counted(students, 'number')}, one a student (network.students = "
+            f"{students}), got {len(values)}"
         )
 
 
@@ -89,8 +90,9 @@ def check_random(problem: Problem) -> Found:
     students, teachers = problem.network.students, problem.task.count
     if initial.dimension < students + teachers:
         yield ConfigurationError(
-            f"initial.dimension = {initial.dimension} is too small; {teachers} teachers and "
-            f"{students} students need at least {students + teachers}"
+            f"initial.dimension = {initial.dimension} is too small; "
+            f"{counted(teachers, 'teacher')} and {counted(students, 'student')} need at least "
+            f"{students + teachers}"
         )
 
 

@@ -12,6 +12,7 @@ from orderparams.config.matrices import (
     least_eigenvalue,
 )
 from orderparams.config.values import Matrix, Numbers
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.sections import AttentionConfig, InitialConfig, Problem
@@ -134,8 +135,8 @@ def check_lengths(lists: SignalConfig | ComponentConfig, path: str, features: in
         given = getattr(lists, key, None)
         if given is not None and len(given) != features:
             yield ConfigurationError(
-                f"{path}.{key} has {len(given)} entries where the signal has {features} features; "
-                "the lists must have the same length"
+                f"{path}.{key} has length {len(given)} where the signal has "
+                f"{counted(features, 'feature')}; the lists must have the same length"
             )
     if lists.covariance is not None and len(lists.covariance) == features:
         yield from check_positive_semidefinite(lists.covariance, features, f"{path}.covariance")
@@ -161,7 +162,8 @@ def check_length(task: TaskConfig) -> Found:
     if isinstance(law, LengthLaw):
         if law.weights is not None and len(law.weights) != len(law.values):
             yield ConfigurationError(
-                f"task.length: {len(law.values)} values but {len(law.weights)} weights"
+                f"task.length: {counted(len(law.values), 'value')} but "
+                f"{counted(len(law.weights), 'weight')}"
             )
         if len(set(law.values)) != len(law.values):
             yield ConfigurationError("task.length.values: a length stands twice; add its weights")
@@ -280,8 +282,8 @@ def check_per_head(
     values = getattr(section, key)
     if isinstance(values, tuple) and len(values) != attention.heads:
         yield ConfigurationError(
-            f"{name}.{key}: expected {attention.heads} numbers, one a head (attention.heads = "
-            f"{attention.heads}), got {len(values)}"
+            f"{name}.{key}: expected {counted(attention.heads, 'number')}, one a head "
+            f"(attention.heads = {attention.heads}), got {len(values)}"
         )
 
 
@@ -294,15 +296,23 @@ def check_learned(attention: AttentionConfig, initial: InitialConfig, key: str) 
 
 
 def check_random(problem: Problem) -> Found:
-    initial = problem.initial
+    initial, value = problem.initial, problem.attention.value
     if initial.kind != "random":
         return
     learners, features = learners_of(problem), problem.task.signal.features
     yield from check_no_overlaps(initial, learners.prefix)
-    if initial.dimension < features + learners.count:
+    values = learners.count if value == "learned" else 0
+    least = features + (value != "known") + learners.count + values
+    if initial.dimension < least:
+        words = [
+            counted(features, "feature"),
+            *["v*"] * (value != "known"),
+            counted(learners.count, "key" if values else learners.word),
+            *[counted(values, "value")] * bool(values),
+        ]
         yield ConfigurationError(
-            f"initial.dimension = {initial.dimension} is too small; {features} features and "
-            f"{learners.count} {learners.word}s need at least {features + learners.count}"
+            f"initial.dimension = {initial.dimension} is too small; {', '.join(words[:-1])} and "
+            f"{words[-1]} need at least {least}"
         )
 
 

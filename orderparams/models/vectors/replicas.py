@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from orderparams import memory
 from orderparams.compiled import require_distinct
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.models import replicas as base
 from orderparams.models.interface import Records
@@ -31,6 +33,27 @@ STORED = {"vectors": "heads"}
 
 NOTHING = np.empty((0, 0))
 """An array of a backend that has no entries; checkpoints do not hold it."""
+
+
+class ShortDimension(ConfigurationError):
+    """A dimension below the ``least`` that a backend needs, by the names of backends; ``parts`` is
+    the factor by which it is to be larger still."""
+
+    def __init__(
+        self, dimension: int, words: str, backend: str, least: Mapping[str, int], parts: int = 1
+    ) -> None:
+        self.words, self.backend, self.least = words, backend, least
+        others = [name for name, one in least.items() if parts * one <= dimension]
+        remedy = f", or set simulation.backend = {others[0]!r}" if others else ""
+        why = ", as a quarter of it is simulated too" if parts > 1 else ""
+        super().__init__(
+            f"simulation.dimension = {dimension} is too small: these {words} need at least "
+            f"{parts * least[backend]} in the {backend} backend{why}; raise it{remedy}"
+        )
+
+    def of_part(self, parts: int, dimension: int) -> ShortDimension:
+        """The same of a whole dimension, of which a part was too small."""
+        return ShortDimension(dimension, self.words, self.backend, self.least, parts)
 
 
 class Ensemble(Replicas):
@@ -69,19 +92,17 @@ class Ensemble(Replicas):
         self.dimension = dimension
         self.manner, self.schedule, self.frame = step, schedule, frame
         self.motion = motion if step.measured else ()
+        count = len(begin.overlap)
+        least = {
+            name: one.least_dimension(model, rule, count, step) for name, one in BACKENDS.items()
+        }
+        if dimension < least[backend]:
+            raise ShortDimension(dimension, model.words, backend, least)
         rate = rule.learning_rate / (1 - step.momentum)
         marks = whole_steps(
             schedule.elapsed(np.asarray(time)) * dimension / rate,
             "training.duration · simulation.dimension / training.learning_rate",
         )
-        count = len(begin.overlap)
-        least = self.backend.least_dimension(model, rule, count, step)
-        if dimension < least:
-            remedy = ", or set simulation.backend = 'direct'" if backend == "gram" else ""
-            raise ConfigurationError(
-                f"simulation.dimension = {dimension} is too small: these {model.words} need at "
-                f"least {least} in the {backend} backend; raise it{remedy}"
-            )
         check_count(replicas)
         self.numbers = type(model.numbers(rule, begin, np.zeros(count)))
         square = np.zeros((count, count))
@@ -94,8 +115,8 @@ class Ensemble(Replicas):
         held, working = self.backend.size(model, count, dimension, step)
         memory.require(
             2 * replicas * (8 * (held + recorded) + OVERHEAD) + 8 * working,
-            f"{replicas} replicas with D = {dimension} and {len(marks)} times in the "
-            f"{backend} backend",
+            f"{counted(replicas, 'replica')} with D = {dimension} and "
+            f"{counted(len(marks), 'time')} in the {backend} backend",
             "lower simulation.replicas, simulation.dimension"
             + (", task.length" if model.sizes.longest > 1 else "")
             + " or output.points"

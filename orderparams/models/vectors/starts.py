@@ -13,6 +13,7 @@ from orderparams.config.matrices import (
     least_eigenvalue,
 )
 from orderparams.config.values import Matrix
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 
 OVERLAPS = ("overlap", "self_overlap")
@@ -84,8 +85,9 @@ def check_explicit(
     count, shape = learners.count, (len(overlap), len(overlap[0]))
     if shape != (count, directions):
         yield ConfigurationError(
-            f"{path}: expected {count} rows ({learners.key}) of {directions} numbers "
-            f"({key}), got {shape[0]} rows of {shape[1]}",
+            f"{path}: expected {counted(count, 'row')} ({learners.key}) of "
+            f"{counted(directions, 'number')} ({key}), got {counted(shape[0], 'row')} of "
+            f"{shape[1]}",
             "start",
         )
     if own is not None:

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.engines import Engine, Moments, OffsetEngine, Risk
 from orderparams.models.single_location.engines.curved import CurvedSampling
@@ -145,9 +146,9 @@ def make_engine(problem: Problem, setup: Setup) -> Engine:
     if settings.engine == "quadrature":
         raise ConfigurationError(
             "expectation.engine = 'quadrature' has no rule for the gradient covariance V of "
-            f"{activation.name} with {heads} heads and the {task.target} target, which "
-            "training.rule = 'sgd' needs; use 'auto' (V by sampling, the rest by quadrature) or "
-            "'sampling'"
+            f"{activation.name} with {counted(heads, 'head')} and the {task.target} target, "
+            "which training.rule = 'sgd' needs; use 'auto' (V by sampling, the rest by quadrature) "
+            "or 'sampling'"
         )
     sampled = sampling()
     if isinstance(quadrature, Elementwise):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orderparams.config.matrices import Found
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.activations.table import TABLE
 from orderparams.models.single_location.parameters import OF_BASES
@@ -66,8 +67,9 @@ def check_mixing(problem: Problem) -> Found:
         return
     if (len(rows), len(rows[0])) != (attention.heads, sharing.bases):
         yield ConfigurationError(
-            f"{path}.mixing: expected {attention.heads} rows (attention.heads) of {sharing.bases} "
-            f"numbers ({path}.bases), got {len(rows)} rows of {len(rows[0])}"
+            f"{path}.mixing: expected {counted(attention.heads, 'row')} (attention.heads) of "
+            f"{counted(sharing.bases, 'number')} ({path}.bases), got {counted(len(rows), 'row')} "
+            f"of {len(rows[0])}"
         )
     elif not sharing.learned:
         yield from left_out(rows, path)

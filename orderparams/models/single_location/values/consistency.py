@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from orderparams.config.matrices import Found, array, inside, least_eigenvalue
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.models.single_location.parameters import KEY_TARGET_OVERLAP, OF_VALUES
 from orderparams.models.single_location.sections import Problem
@@ -91,12 +92,6 @@ def check_meaning(problem: Problem) -> Found:
             f"{keys}: initial.kind = 'random'; set initial.kind = 'explicit' to start from there",
             "start",
         )
-    needed = problem.task.signal.features + 1 + 2 * problem.attention.heads
-    if value == "learned" and kind == "random" and problem.initial.dimension < needed:
-        yield ConfigurationError(
-            f"initial.dimension = {problem.initial.dimension} is too small; the features, v*, and "
-            f"a key and a value for each head need at least {needed}"
-        )
 
 
 def check_shapes(problem: Problem) -> Found:
@@ -112,12 +107,13 @@ def check_shapes(problem: Problem) -> Found:
         if len(one.axes) == 1:
             if len(given) != heads:
                 yield ConfigurationError(
-                    f"initial.{one.name}: expected {heads} numbers, one a head (attention.heads), "
-                    f"got {len(given)}"
+                    f"initial.{one.name}: expected {counted(heads, 'number')}, one a head "
+                    f"(attention.heads), got {len(given)}"
                 )
         elif len(given) != heads or {len(row) for row in given} != {columns}:
             yield ConfigurationError(
-                f"initial.{one.name}: expected {heads} rows (attention.heads) of {columns} numbers"
+                f"initial.{one.name}: expected {counted(heads, 'row')} (attention.heads) of "
+                f"{counted(columns, 'number')}"
             )
         elif one.symmetric and any(
             abs(given[i][j] - given[j][i]) > 1e-12 * max(1.0, abs(given[i][j]))
