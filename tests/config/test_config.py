@@ -123,7 +123,7 @@ BAD = [
     ("attention.heads='2'", "whole number"),
     ("attention=3", "expected a table"),
     ("task.length=1", "whole number from 2"),
-    ("task.length={values=[2,3],weights=[1]}", "2 values but 1 weight$"),
+    ("task.length={values=[2,3],weights=[1]}", "2 values but 1 weight"),
     ("task.length={values=[2,3],weights=[0,0]}", "sum to zero"),
     ("task.length={values=[2,3],weights=[-1,2]}", "at least 0"),
     ("task.length={values=[2,2]}", "stands twice"),

@@ -346,7 +346,7 @@ BAD = {
     "no values": ({"attention": {"heads": 1}}, "attention.value = 'known'"),
     "tied": ({"attention": {"heads": 1, "value": "tied"}}, "values are the keys"),
     "random": ({"initial": {"value_alignment": [0.1]}}, "initial.kind = 'random'"),
-    "number": (start(overlap=[[0.1]], value_alignment=[0.1, 0.2]), "expected 1 numbers"),
+    "number": (start(overlap=[[0.1]], value_alignment=[0.1, 0.2]), "expected 1 number, one a head"),
     "rows": (start(overlap=[[0.1]], value_overlap=[[0.1, 0.2]]), "expected 1 row .* of 1 number$"),
     "gram": (
         start(overlap=[[0.1]], value_alignment=[0.5], key_value_overlap=[[0.3]]),
