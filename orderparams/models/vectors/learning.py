@@ -132,11 +132,6 @@ def check_sphere(training: TrainingConfig, learners: Learners) -> Found:
             f"training.weight_decay = {training.weight_decay:g} has no effect on vectors that keep "
             "their lengths; leave it out, or set training.constraint = 'none'"
         )
-    if training.momentum:
-        yield ConfigurationError(
-            "training.momentum: vectors that are normed after each step have none; leave it out, "
-            "or set training.constraint = 'none'"
-        )
     if found := learners.at_origin:
         yield ConfigurationError(
             f"training.constraint: {learners.word} {found[1]} starts at the origin ({found[0]}), "

@@ -95,7 +95,6 @@ KEYS = {"head_weight": "head_weights", "logit_bias": "bias"}
 
 APART = [
     {"sphere", "decay"},
-    {"sphere", "momentum"},
     {"shared", "correlated"},
     {"linear", "bias"},
     {"importance", "bayes-softmax"},

@@ -221,6 +221,7 @@ def test_derivatives_at_the_edge():
             {"attention.head_weights": "importance", "training.momentum": 0.5},
             "training.momentum",
         ),
+        ({"training.constraint": "sphere", "training.momentum": 0.5}, "momentum on spheres"),
     ],
 )
 def test_what_is_not_served_is_refused(more, named):

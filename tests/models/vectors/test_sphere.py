@@ -63,10 +63,14 @@ def test_a_head_comes_into_the_span_of_the_hidden_directions():
 
 
 @pytest.mark.parametrize("backend", ["gram", "direct"])
-@pytest.mark.parametrize("bias", ["none", "norm"])
-def test_the_flow_follows_sgd(backend, bias):
+@pytest.mark.parametrize(
+    "more",
+    [["attention.bias='none'"], [], ["training.momentum=0.75", "training.learning_rate=0.375"]],
+    ids=["none", "norm", "momentum"],
+)
+def test_the_flow_follows_sgd(backend, more):
     """Means of replicas; a theory without the shrinkage by noise is rejected."""
-    settings = ["training.rule='sgd'", f"attention.bias='{bias}'"]
+    settings = ["training.rule='sgd'", *more]
     if backend == "direct":
         settings += ["simulation.backend='direct'", "training.duration=1.2", "output.points=3"]
     problem = op.load(HEADS, settings)
@@ -123,7 +127,6 @@ def test_students_keep_their_lengths():
     ("settings", "said"),
     [
         (["training.weight_decay=0.1"], "has no effect on vectors that keep their lengths"),
-        (["training.momentum=0.5"], "vectors that are normed after each step have none"),
         (["initial={kind='random', variance=0}"], "head 1 starts at the origin"),
     ],
 )

@@ -25,6 +25,10 @@ def check_fluctuations(problem: Any) -> Found:
         yield ConfigurationError(
             f"{asked}: gradient flow does not fluctuate; set training.rule = 'sgd', or leave it out"
         )
+    if training.constraint == "sphere" and training.momentum:
+        yield unserved(
+            "training.momentum on spheres", "steps that are remembered lead off the sphere of today"
+        )
     if problem.fluctuations.start == "random" and problem.initial.kind != "random":
         yield ConfigurationError(
             "fluctuations.start = 'random' is over starts that are drawn, and this one is given by "
