@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from scipy import stats
-from views import fake
+from views import analyses, fake
 
 import orderparams as op
 from orderparams.errors import ConfigurationError, FileError
@@ -355,3 +355,18 @@ def test_more_heads_than_colours_are_named_in_groups_of_copies():
     lines = [one for one in figure.axes[0].lines if len(one.get_ydata()) == 41]
     colours = [one.get_color() for one in lines]
     assert [len(set(colours[a:b])) for a, b in ((0, 5), (5, 9), (9, 12), (0, 12))] == [1, 1, 1, 3]
+
+
+def test_saddles_of_an_analysis_are_marked_at_their_risks():
+    """With values the chapter on points at rest has them, else the points that the run passes."""
+
+    def marks(result):
+        lines = [line for axes in result.plot().axes for line in axes.lines]
+        return [line.get_ydata() for line in lines if line.get_label() == "saddles"]
+
+    valued = op.analyze("learned-values")
+    assert marks(valued)[0] == pytest.approx([0.860135], abs=1e-6)
+    students = analyses.students()
+    passed = [rest.point.risk for rest in (students.unspecialized, *students.rests) if rest.passed]
+    assert marks(students)[0] == pytest.approx(passed, abs=1e-12)
+    assert marks(valued.trajectory) == marks(students.trajectory) == []

@@ -32,6 +32,7 @@ from orderparams.views.plots.risk import (
     check_excess,
     draw_plateaus,
     draw_risks,
+    draw_saddles,
     label_of,
     level,
     over_decades,
@@ -67,8 +68,8 @@ EXTRA = {"loss": "loss", "z_score": "z"}
 @dataclass(frozen=True, eq=False)
 class Courses:
     """A figure in time before it is drawn: what is drawn, how each part of it stands to the others,
-    the panels of order parameters, and the names of the rows below; what is shown at the end, and
-    what events are marked on, if they are."""
+    the panels of order parameters, and the names of the rows below; what is shown at the end,
+    what events are marked on, if they are, and times and risks of saddles."""
 
     results: tuple[Course, ...]
     sources: tuple[Source, ...]
@@ -77,6 +78,7 @@ class Courses:
     below: tuple[str, ...]
     ends: tuple[OrderParameter, ...]
     marked: OrderParameter | None
+    saddles: tuple[tuple[float, float], ...]
     request: Request
 
     @property
@@ -112,8 +114,13 @@ class Courses:
         return above + [Row(beside if name == "risk" else (1.0,), LOW) for name in self.below]
 
 
-def courses_of(results: Sequence[Course], request: Request, names: Sequence[str] = ()) -> Courses:
-    """The figure of runs, simulations or a validation that is asked for.
+def courses_of(
+    results: Sequence[Course],
+    request: Request,
+    names: Sequence[str] = (),
+    saddles: Sequence[tuple[float, float]] = (),
+) -> Courses:
+    """The figure of runs, simulations or a validation that is asked for, with the saddles of a run.
 
     :class:`ConfigurationError` if they do not go together, and for what there is not.
     """
@@ -166,6 +173,7 @@ def courses_of(results: Sequence[Course], request: Request, names: Sequence[str]
         tuple(below),
         ends,
         marked,
+        tuple(saddles),
         request,
     )
 
@@ -193,12 +201,15 @@ def on_log_time(results: Sequence[Course], request: Request) -> bool:
     return request.log in ("x", "both") or (alone and first.problem.output.spacing == "log")
 
 
-def plot_courses(*results: Course, request: Request = PLAIN) -> Figure:
+def plot_courses(
+    *results: Course, request: Request = PLAIN, saddles: Sequence[tuple[float, float]] = ()
+) -> Figure:
     """Order parameters and risk in time: lines for theory, and for simulation the replicas.
 
-    Of several results, ``request.labels`` are their names.
+    Of several results, ``request.labels`` are their names. ``saddles`` are times and risks of those
+    of a single run.
     """
-    drawn = courses_of(results, request, request.labels)
+    drawn = courses_of(results, request, request.labels, saddles)
     figure = blank(drawn.layout, request)
     draw_courses(figure, drawn)
     return fitted(figure, request)
@@ -374,6 +385,7 @@ def draw_risk_panel(axes: Axes, drawn: Courses) -> None:
             ticks.upright(axes)
     if drawn.marked:
         draw_plateaus(axes, drawn.sources[0], excess=excess)
+        draw_saddles(axes, drawn.saddles, level(drawn.sources[0], excess=excess))
 
 
 def draw_loss(axes: Axes, drawn: Courses) -> None:

@@ -40,7 +40,7 @@ from orderparams.views.plots.pruning import check_removals, plot_pruning
 from orderparams.views.plots.request import ANY, LOGS, Request
 from orderparams.views.plots.scans import plot_scan
 from orderparams.views.plots.style import save_figure
-from orderparams.views.plots.subject import run_of
+from orderparams.views.plots.subject import run_of, saddles_of
 from orderparams.views.plots.tested import plot_tested, tested
 from orderparams.views.plots.themes import DEFAULT, first_line
 from orderparams.views.plots.weights import attended, plot_weights
@@ -97,7 +97,11 @@ def course_of(result: Any) -> Any:
 KINDS: dict[str, Kind] = {
     "time": Kind(
         "order parameters and risk in time",
-        lambda results, request: plot_courses(*map(course_of, results), request=request),
+        lambda results, request: plot_courses(
+            *map(course_of, results),
+            request=request,
+            saddles=saddles_of(results[0]) if len(results) == 1 else (),
+        ),
         RUNS,
         frozenset({"quantity", "log", "excess", "labels", "bands"}),
         several=True,

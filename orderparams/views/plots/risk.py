@@ -162,3 +162,10 @@ def draw_plateaus(axes: Axes, source: Source, *, excess: bool) -> None:
             solid_capstyle="butt",
             label=None if number else "plateaus",
         )
+
+
+def draw_saddles(axes: Axes, saddles: Sequence[tuple[float, float]], below: float) -> None:
+    """The risks of saddles minus ``below``, at the times at which a run is next to them."""
+    if saddles:
+        times, risks = np.array(saddles).T
+        axes.plot(times, risks - below, "x", color=ink(), markersize=5, zorder=5, label="saddles")

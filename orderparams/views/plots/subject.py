@@ -6,6 +6,8 @@ from typing import Any
 
 from orderparams.analysis.simulated import replica_trajectory
 from orderparams.models.parameters import OrderParameter
+from orderparams.results.analysis import Analysis
+from orderparams.results.findings import Findings
 from orderparams.results.scan import Scan
 from orderparams.results.simulation import SimulationRun
 from orderparams.results.trajectory import Trajectory
@@ -32,3 +34,15 @@ def rule_of(result: Any) -> str | None:
 def overlaps_of(run: Trajectory) -> OrderParameter:
     """The order parameter that stages tell of."""
     return next(one for one in run.order_parameters if one.crossed)
+
+
+def saddles_of(result: Any) -> list[tuple[float, float]]:
+    """Time and risk of each saddle behind a plateau that an analysis of a run has found."""
+    if isinstance(result, Analysis):
+        rests = (result.unspecialized, *result.rests)
+        return [(rest.time, rest.point.risk) for rest in rests if rest.passed and rest.unstable]
+    if not isinstance(result, Findings) or "saddles" not in {one.name for one in result.chapters}:
+        return []
+    found = result.chapter("saddles")
+    known = zip(found["when"], found["risk_there"], found["growing"], strict=True)
+    return [(float(when), float(risk)) for when, risk, growing in known if growing]
