@@ -343,3 +343,13 @@ def test_the_excess_of_replicas_is_above_the_risk_of_their_own_point():
     )
     line = next(line for line in figure.axes[0].lines if len(line.get_ydata()) == 4)
     np.testing.assert_allclose(line.get_ydata(), 1.5)
+
+
+def test_what_is_kept_is_drawn_as_a_constant_and_far_bounds_no_decades():
+    """A length on a sphere, which moves by errors of the integrator; the bound 1e-10."""
+    few = {"training.rule": "gradient-flow", "output.points": 2}
+    scan = op.scan("erf-sphere", {"training.duration": [0.02, 0.2]}, settings=few)
+    panels = {axes.get_title(): axes for axes in scan.plot().axes}
+    assert panels["final self-overlap"].get_ylim() == pytest.approx((0.02, 0.06), abs=1e-6)
+    assert panels["final overlap, direction 1"].get_ylim()[1] < 0.16
+    assert panels["risk"].get_yscale() == "linear"

@@ -125,8 +125,13 @@ def over_decades(sources: Sequence[Source]) -> bool:
         return False
     risks = np.concatenate([source.risk.ravel() for source in sources])
     least = risks[np.isfinite(risks)].min(initial=np.inf)
-    near = [value for value in levels if not 0 < FAR * value < least]
+    near = [value for value in levels if not far_below(value, least)]
     return spread(np.concatenate([near, risks]))
+
+
+def far_below(level: float, least: float) -> bool:
+    """Whether a positive risk to compare with is so far below all risks that none comes near it."""
+    return bool(0 < FAR * level < least)
 
 
 def spread(values: Array) -> bool:

@@ -22,11 +22,11 @@ from orderparams.views.plots.lines import on_axis, width
 from orderparams.views.plots.maps import draw_maps, failures, maps_of, rows_of
 from orderparams.views.plots.quantities import Quantity, Reference, quantiles, quantities
 from orderparams.views.plots.request import PLAIN, Request
-from orderparams.views.plots.risk import spread
+from orderparams.views.plots.risk import far_below, spread
 from orderparams.views.plots.sources import floor_of
 from orderparams.views.plots.style import MARKERS, STYLES, colour, deep, heading, ink, line_style
 from orderparams.views.plots.subject import rule_of
-from orderparams.views.plots.ticks import label_axis, positions, upright
+from orderparams.views.plots.ticks import label_axis, positions, steady, upright
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,8 +126,7 @@ def draw_panels(
     for quantity, spot in zip(found, place(figure, rows)[0], strict=True):
         axes = figure.add_subplot(spot)
         level = choice.arrays[reference[0]] if quantity.title == "risk" and reference else None
-        wide = level is not None and spread(np.append(quantity.values, level))
-        scaled = quantity.logarithmic or log or wide
+        scaled = quantity.logarithmic or log or (level is not None and wide(quantity, level))
         draw_quantity(axes, choice, quantity, log=scaled)
         if quantity.title == "risk":
             draw_reference(axes, choice, reference)
@@ -135,6 +134,8 @@ def draw_panels(
             draw_alarm(axes)
         if choice.over[0].seed and quantity.values.shape[1] == 1:
             draw_medians(axes, choice, quantity, log=scaled)
+        if not scaled:
+            steady(axes, quantity.values)
         mark_failures(axes, choice)
         label_axis(axes.xaxis, choice.over[0])
         axes.margins(x=0.05 if choice.over[0].numeric else 0.2)
@@ -146,6 +147,14 @@ def draw_panels(
             upright(axes)
         if quantity.curves and not quantity.ranks:
             legends.above(axes)
+
+
+def wide(quantity: Quantity, level: Array) -> bool:
+    """Whether risks and those to compare with, but for those far below them, cover a decade."""
+    known = quantity.values[np.isfinite(quantity.values)]
+    least = known.min(initial=np.inf)
+    near = [one for one in np.ravel(level) if not far_below(one, least)]
+    return spread(np.append(known, near))
 
 
 def draw_quantity(axes: Axes, choice: Choice, quantity: Quantity, *, log: bool) -> None:

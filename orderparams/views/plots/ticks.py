@@ -23,6 +23,9 @@ DECADE, DECADES, MANY = 10, 50, 1e4
 """Ranges of a logarithmic axis from which on some round numbers are labelled, only powers of ten,
 and these as powers."""
 
+SAME, AROUND = 1e-6, 0.5
+"""Parts of the largest value: by which values are equal, and what is shown around equal ones."""
+
 LETTERS, ROOM = 18, 22
 """Letters of a line of words at an axis; those of all words beside each other that have room."""
 
@@ -103,3 +106,12 @@ def upright(*panels: Axes) -> None:
     values = np.concatenate([line[line > 0] for line in lines])
     if values.size:
         to_log(panels[0].yaxis, values.min(), values.max())
+
+
+def steady(axes: Axes, values: Array) -> None:
+    """An axis around values that are equal but for errors, as lengths that are kept, on which these
+    are not seen."""
+    known = values[np.isfinite(values)]
+    size = float(np.abs(known).max(initial=0.0))
+    if known.size and size > 0 and np.ptp(known) < SAME * size:
+        axes.set_ylim(known.min() - AROUND * size, known.max() + AROUND * size)
