@@ -50,17 +50,18 @@ LARGEST = 1e50
 
 @dataclass(frozen=True)
 class Real:
-    """A finite number in [low, high], or in (low, high] if ``above``."""
+    """A finite number in [low, high], without low if ``above``, without high if ``below``."""
 
     low: float = -math.inf
     high: float = math.inf
     above: bool = False
+    below: bool = False
 
     def bounds(self) -> list[str]:
         """Its bounds in words."""
         lower = f"greater than {self.low:g}" if self.above else f"at least {self.low:g}"
-        upper = [f"at most {self.high:g}"] * math.isfinite(self.high)
-        return [lower] * math.isfinite(self.low) + upper
+        upper = f"less than {self.high:g}" if self.below else f"at most {self.high:g}"
+        return [lower] * math.isfinite(self.low) + [upper] * math.isfinite(self.high)
 
     def __call__(self, value: Any, key: str) -> float:
         valid = isinstance(value, int | float) and not isinstance(value, bool)
@@ -69,16 +70,19 @@ class Real:
                 f"{key}: {shown(value)} is too large; numbers up to {LARGEST:g} in size are allowed"
             )
         inside = valid and self.low <= value <= self.high and not math.isinf(value)
-        if not inside or (self.above and value == self.low):
+        left_out = (self.above and value == self.low) or (self.below and value == self.high)
+        if not inside or left_out:
             bounds = self.bounds()
             expected = "a finite number" + (", " + " and ".join(bounds) if bounds else "")
             raise refusal(key, expected, value)
         return float(value)
 
 
-def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Real:
-    """A finite number in [low, high], or in (low, high] if ``above``."""
-    return Real(low, high, above)
+def number(
+    low: float = -math.inf, high: float = math.inf, *, above: bool = False, below: bool = False
+) -> Real:
+    """A finite number in [low, high], without low if ``above``, without high if ``below``."""
+    return Real(low, high, above, below)
 
 
 @dataclass(frozen=True)

@@ -86,11 +86,20 @@ def test_steps_come_faster_with_momentum():
         ("training.schedule.kind='inverse'", "training.schedule.time is missing"),
         ("training.schedule.time=3", "training.schedule.time has no meaning for kind = 'constant'"),
         ("training.schedule={kind='piecewise', times=[2, 1], factors=[1, 1]}", "must increase"),
-        ("training.schedule={kind='piecewise', times=[2], factors=[1, 1]}", "expected 1 numbers"),
+        (
+            "training.schedule={kind='piecewise', times=[2], factors=[1, 1]}",
+            "expected 1 number, one for each",
+        ),
         ("training.schedule={kind='piecewise', times=[2]}", "training.schedule.factors is missing"),
         ("training.schedule={kind='cosine', time=8}", "t, the sum of the learning rates / D, ends"),
-        ("training.momentum=1", "training.momentum = 1: steps would not fade"),
-        ("training.momentum=-1.0", "training.momentum = -1: steps would not fade"),
+        (
+            "training.momentum=1",
+            "greater than -1 and less than 1; got 1",
+        ),
+        (
+            "training.momentum=-1.0",
+            "greater than -1 and less than 1; got -1",
+        ),
         ("training.momentum=1.2", "training.momentum: expected a finite number"),
     ],
 )

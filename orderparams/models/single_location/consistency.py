@@ -270,10 +270,6 @@ def check_importance(problem: Problem) -> Found:
                 f"{key}: only importances have it; set attention.head_weights = 'importance', or "
                 "leave it out"
             )
-    elif initial.importance is not None and min(initial.importance) <= 0:
-        yield ConfigurationError(
-            "initial.importance: a head without importance never gains any; give positive numbers"
-        )
 
 
 def check_per_head(

@@ -26,8 +26,8 @@ from orderparams.config.values import (
     matrix,
     number,
     numbers,
+    sequence,
     text,
-    weights,
     words_or_numbers,
 )
 from orderparams.models.single_location.activations.table import TABLE
@@ -240,11 +240,11 @@ class InitialConfig(vectors.InitialConfig):
         left_out="0",
     )
     importance: Numbers | None = option(
-        weights,
+        sequence(number(low=0.0, above=True), "list of numbers"),
         None,
         meaning="where importances start, up to a factor",
         unit="1",
-        within="one number a head, all positive",
+        within="one number a head",
         left_out="1/H",
     )
     values: str = option(

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 from orderparams.config.matrices import Found
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.models.vectors.sections import SCHEDULE_KEYS, ScheduleConfig, TrainingConfig
 from orderparams.models.vectors.starts import Learners
@@ -14,7 +15,6 @@ from orderparams.models.vectors.starts import Learners
 def contradictions(training: TrainingConfig, learners: Learners) -> Iterator[Found]:
     """Every check of the learning rule that involves more than one key."""
     yield check_schedule(training)
-    yield check_momentum(training)
     yield check_inertia(training, learners)
     yield check_repulsion(training, learners)
     yield check_sphere(training, learners)
@@ -48,8 +48,8 @@ def check_pieces(schedule: ScheduleConfig) -> Found:
         return
     if len(times) != len(factors):
         yield ConfigurationError(
-            f"{path}.factors: expected {len(times)} numbers, one for each of {path}.times, got "
-            f"{len(factors)}"
+            f"{path}.factors: expected {counted(len(times), 'number')}, one for each of "
+            f"{path}.times, got {len(factors)}"
         )
     if any(later <= time for time, later in itertools.pairwise(times)):
         yield ConfigurationError(f"{path}.times must increase; sort them, and leave out doubles")
@@ -65,14 +65,6 @@ def check_end(training: TrainingConfig, schedule: ScheduleConfig) -> Found:
             f"training.duration = {training.duration:g}: with this schedule t, the sum of the "
             f"learning rates / D, ends at {last:g}, half of training.schedule.time; lower the "
             "duration, raise the time, or set training.schedule.final"
-        )
-
-
-def check_momentum(training: TrainingConfig) -> Found:
-    if abs(training.momentum) >= 1:
-        yield ConfigurationError(
-            f"training.momentum = {training.momentum:g}: steps would not fade; numbers between -1 "
-            "and 1 are allowed, such as 0.9"
         )
 
 

@@ -178,11 +178,10 @@ class TrainingConfig(sections.TrainingConfig):
         left_out="constant",
     )
     momentum: float = option(
-        number(low=-1.0, high=1.0),
+        number(low=-1.0, high=1.0, above=True, below=True),
         0.0,
         meaning="share of a step that the next one repeats; time runs faster by 1 / (1 - momentum)",
         unit="1",
-        within="neither -1 nor 1",
         later=True,
     )
 

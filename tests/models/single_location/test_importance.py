@@ -173,7 +173,7 @@ def test_a_validation_agrees():
     [
         (["attention.head_weights='mean'"], "only importances have it"),
         (["initial.importance=[1, 2]"], "expected 3 numbers"),
-        (["initial.importance=[1, 0, 2]"], "a head without importance never gains any"),
+        (["initial.importance=[1, 0, 2]"], "expected a finite number, greater than 0; got 0"),
         (["attention.activation='bayes-softmax'"], "bayes-softmax has no head weights"),
         (["initial.head_weights=[1, 1, 1]"], "initial.head_weights is where a learned"),
         (["attention.importance_total=0"], "attention.importance_total: expected a finite"),
