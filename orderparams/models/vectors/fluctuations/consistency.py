@@ -27,7 +27,7 @@ def check_fluctuations(problem: Any) -> Found:
         )
     if training.constraint == "sphere" and training.momentum:
         yield unserved(
-            "training.momentum on spheres", "steps that are remembered lead off the sphere of today"
+            "training.momentum on spheres", "the steps that are remembered lead off them"
         )
     if problem.fluctuations.start == "random" and problem.initial.kind != "random":
         yield ConfigurationError(
