@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from views import fake
+from views import analyses, fake
 
 from orderparams.models.vectors.geometry import Direction
 from orderparams.results.analyzed.stages import Event, Excursion, Plateau, Stages
@@ -150,6 +150,18 @@ def test_a_point_that_the_run_does_not_come_near_is_not_passed(results):
     far = dataclasses.replace(found.unspecialized, distance=0.48)
     told = opening(dataclasses.replace(found, unspecialized=far), words_of(found.order_parameters))
     assert "no nearer to it than 48%" in told[1] or not far.growth
+
+
+def test_a_saddle_without_an_observed_rate_says_so_and_has_no_empty_columns():
+    found = analyses.students()
+    rest = next(one for one in (found.unspecialized, *found.rests) if one.passed and one.growth)
+    seen = points.of_rest("Here", rest, found)
+    unseen = points.of_rest("Here", dataclasses.replace(rest, growth=(None, None)), found)
+    assert any(rest.growth)
+    assert seen[-1].columns == ("growth rate", "at the run", "observed", "mode")
+    assert unseen[-1].columns == ("growth rate", "mode")
+    assert "no rate of the run" in unseen[-2].text
+    assert "no rate of the run" not in seen[-2].text
 
 
 def test_every_story_begins_with_three_sentences(results):

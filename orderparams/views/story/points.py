@@ -61,6 +61,10 @@ def why(result: Analysis, words: Words) -> Chapter:
     return Chapter("Why", blocks)
 
 
+UNSEEN = "While it is near, its deviation is no clear exponential: no rate of the run is read off."
+"""Why a saddle that a run passes has no observed rate."""
+
+
 def of_rest(title: str, rest: Rest, result: Analysis) -> list[Block]:
     """A stationary point, how near the run came, and its unstable modes (or its two slowest)."""
     if not rest.point.converged:
@@ -68,8 +72,11 @@ def of_rest(title: str, rest: Rest, result: Analysis) -> list[Block]:
     kind = "saddle" if rest.growth else "minimum"
     what = f"risk {rest.point.risk:z.10f}, slope {rest.point.residual:.0e}"
     shown = rest.modes[: max(len(rest.growth), 2)][:MOST_MODES]
+    said = [f"{title}: a {kind}, {what}.", nearness(rest)]
+    if rest.passed and rest.growth and not any(rest.growth):
+        said.append(UNSEEN)
     return [
-        *sentences(f"{title}: a {kind}, {what}.", nearness(rest)),
+        *sentences(*said),
         mode_table(shown, rest.growth, result),
     ]
 
@@ -85,11 +92,20 @@ def nearness(rest: Rest) -> str:
 
 
 def mode_table(modes: Sequence[Mode], growth: Sequence[Growth | None], result: Analysis) -> Table:
-    """A mode a row: the rate there, what the Hessian at the run predicts, and what was seen."""
+    """A mode a row: the rate there, and where any was seen, what the Hessian at the run predicts,
+    and what was seen."""
+    if not any(growth):
+        plain = [(f"{mode.rate:z.6f}", named(mode, result)) for mode in modes]
+        return Table(("growth rate", "mode"), plain, left=("mode",))
     rows = []
     for i, mode in enumerate(modes):
         seen = growth[i] if i < len(growth) else None
         rates = ("", "") if seen is None else (f"{seen.local:z.6f}", f"{seen.rate:z.6f}")
-        count = f" (x{mode.multiplicity})" if mode.multiplicity > 1 else ""
-        rows.append((f"{mode.rate:z.6f}", *rates, f"{mode.describe(result.geometry)}{count}"))
+        rows.append((f"{mode.rate:z.6f}", *rates, named(mode, result)))
     return Table(("growth rate", "at the run", "observed", "mode"), rows, left=("mode",))
+
+
+def named(mode: Mode, result: Analysis) -> str:
+    """What moves in a mode, and how many there are of it."""
+    count = f" (x{mode.multiplicity})" if mode.multiplicity > 1 else ""
+    return f"{mode.describe(result.geometry)}{count}"
