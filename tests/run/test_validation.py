@@ -141,7 +141,9 @@ def test_refusals():
     with pytest.raises(ConfigurationError, match="two dimensions, not one"):
         validate(problem(), dimensions=[400, 400])
     assert default_values(problem()) == (200, 800)
-    with pytest.raises(ConfigurationError, match=r"D = 1, a quarter of .* at least"):
+    with pytest.raises(
+        ConfigurationError, match=r"dimension = 5 is too small: .* at least 32 .* a quarter of it"
+    ):
         validate(problem("simulation.dimension=5"), test="replicas")
     with pytest.raises(ConfigurationError, match="start: expected"):
         validate(problem(), start="first")
