@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import keyword
 import re
 from collections.abc import Callable, Mapping
@@ -11,13 +12,20 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core.dispatcher import Dispatcher
-from numba.core.errors import NumbaError
 
 from orderparams.errors import ConfigurationError
+from orderparams.models.own.calls import described
 from orderparams.models.own.sections import RESERVED, problem_of
+from orderparams.models.own.trial import Sizes, Trial
 from orderparams.models.registry import MODELS
 
 Setting = float | tuple[float, ...]
+
+ARGUMENTS = {
+    "loss": ("fields", "hidden", "random", "settings", "gradient"),
+    "means": ("random", "settings", "shift"),
+}
+"""What kernels are called with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +61,9 @@ class OwnModel:
     ------
     ConfigurationError
         If one of these makes no sense. What a kernel must not do is told when a problem is first
-        worked on: that it does not compile, returns no number, or is not finite at random fields.
+        worked on, at random fields: that it does not compile, returns no number, is not finite,
+        goes beyond its arguments or writes into others than the last, prints, says something else
+        when it is called again, or that the gradient is not that of the loss by differences.
 
     Examples
     --------
@@ -99,10 +109,16 @@ class OwnModel:
             kernel = getattr(self, what)
             if not isinstance(kernel, Dispatcher) and (what == "loss" or kernel is not None):
                 raise ConfigurationError(
-                    f"{where}: {what} is no kernel, but {shown(kernel)}; decorate the function "
+                    f"{where}: {what} is no kernel, but {described(kernel)}; decorate the function "
                     "with @numba.njit"
                 )
             if kernel is not None:
+                if kernel.targetoptions.get("forceobj"):
+                    raise ConfigurationError(
+                        f"{where}: {what} is in object mode, which kernels cannot call; decorate "
+                        "the function with @numba.njit"
+                    )
+                check_arguments(f"{where}: {what}", kernel.py_func, ARGUMENTS[what])
                 object.__setattr__(self, what, like_numpy(kernel))
         if not (isinstance(self.vector, str) and self.vector.isidentifier()):
             raise ConfigurationError(f"{where}: vector = {self.vector!r} is not one word")
@@ -128,59 +144,35 @@ class OwnModel:
             array = np.empty((0, 0))
         if array.ndim > 1 or not array.size or not np.isfinite(array).all():
             raise ConfigurationError(
-                f"{where}: {name} = {shown(value)}, but it is a finite number, or a list of such"
+                f"{where}: {name} = {described(value)}, but it is a finite number, or a list of "
+                "such"
             )
         return float(array) if array.ndim == 0 else tuple(map(float, array))
 
     def tried(self, settings: Any, vectors: int, hidden: int, tokens: int) -> None:
-        """Call the kernels once; :class:`ConfigurationError` for what they must not do."""
-        generator = np.random.default_rng(0)
-        where = f"model {self.name!r}"
-        random, shift = generator.standard_normal(self.random), np.zeros((hidden, tokens))
-        fields = generator.standard_normal((vectors, tokens))
-        known, gradient = generator.standard_normal((hidden, tokens)), np.zeros((vectors, tokens))
-        if self.means is not None:
-            call(f"{where}: means", self.means, random, settings, shift)
-            if not np.isfinite(shift).all():
-                raise ConfigurationError(f"{where}: means are not finite at random numbers")
-        value = call(f"{where}: loss", self.loss, fields, known, random, settings, gradient)
-        if not isinstance(value, float):
-            raise ConfigurationError(
-                f"{where}: loss returns {shown(value)}, but it is to return one number, the loss "
-                "of the sequence, and to fill gradient"
-            )
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
-            raise ConfigurationError(
-                f"{where}: loss or gradient is not finite at random fields; the loss is {value}"
-            )
+        """Call the kernels at random fields; :class:`ConfigurationError` for what they must not
+        do."""
+        sizes = Sizes(vectors, hidden, tokens, self.random)
+        Trial(f"model {self.name!r}", self.loss, self.means, settings, sizes).run()
+
+
+def check_arguments(what: str, function: Callable[..., Any], names: tuple[str, ...]) -> None:
+    """:class:`ConfigurationError` for a function of other arguments, or of another order."""
+    signature = inspect.signature(function)
+    own = tuple(signature.parameters)
+    moved = any(name in names and names.index(name) != at for at, name in enumerate(own))
+    try:
+        signature.bind(*names)
+    except TypeError:
+        moved = True
+    if moved:
+        raise ConfigurationError(
+            f"{what} takes ({', '.join(own)}), but it is called with ({', '.join(names)}), in this "
+            "order"
+        )
 
 
 def like_numpy(kernel: Any) -> Any:
-    """A kernel in which 1/0 is infinite, and that lets other threads work."""
-    options = kernel.targetoptions | {"error_model": "numpy", "nogil": True}
+    """A kernel in which 1/0 is infinite, that lets other threads work and starts none."""
+    options = kernel.targetoptions | {"error_model": "numpy", "nogil": True, "parallel": False}
     return numba.jit(**options)(kernel.py_func)
-
-
-def shown(value: Any) -> str:
-    """What a value is, and of one that is short what it says."""
-    text = repr(value)
-    short = len(text) < 40 and not isinstance(value, np.ndarray)
-    return f"{type(value).__name__} {text}" if short else type(value).__name__
-
-
-def call(what: str, kernel: Any, *arguments: Any) -> Any:
-    """What a kernel returns; what keeps it from compiling, or goes wrong in it, in one line."""
-    try:
-        return kernel(*arguments)
-    except NumbaError as error:
-        raise ConfigurationError(f"{what} does not compile: {first_line(str(error))}") from None
-    except Exception as error:
-        raise ConfigurationError(f"{what} fails: {type(error).__name__}: {error}") from None
-
-
-def first_line(text: str) -> str:
-    """The line of one of numba's messages that says what is wrong."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    lines = [line.strip() for line in plain.splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("Failed in", "During:", "File ", "<"))]
-    return (told or lines or ["no reason is told"])[0]

@@ -44,6 +44,7 @@ class Own:
 
     def __init__(self, model: OwnModel) -> None:
         self.model, self.Problem = model, model.Problem
+        self.tried: set[Any] = set()
         vector = Axis(model.vector, f"{model.vector}, counted from 1", model.vector)
         hidden = Axis("hidden", "hidden direction, counted from 1", "direction")
         self.PARAMETERS = (
@@ -121,7 +122,9 @@ class Own:
     def checked(self, task: Any) -> Any:
         """The model of a task as kernels see it, once it has been tried."""
         model = built(self.kernels, self.model, task)
-        self.model.tried(model.settings, task.vectors, task.hidden, task.tokens)
+        if task not in self.tried:
+            self.model.tried(model.settings, task.vectors, task.hidden, task.tokens)
+            self.tried.add(task)
         return model
 
     def simulator(self, problem: Any, time: ArrayLike) -> Ensemble:

@@ -256,7 +256,10 @@ def test_a_file_without_a_proper_model_is_refused_with_one_message(tmp_path, tex
 
 
 BAD = {
-    "no number": ("return g", "loss returns ndarray, but it is to return one number"),
+    "no number": (
+        "return g",
+        "loss returns ndarray, but it is to return one",
+    ),
     "not finite": ("return h[0, 0] / (r[0] - r[0])", "loss or gradient is not finite"),
     "no such setting": ("return s.width * 1.0", "does not compile: "),
     "outside": ("return f[0]", "loss returns ndarray"),
