@@ -19,6 +19,7 @@ from orderparams.models.limit import LARGE_DIMENSION
 from orderparams.models.own.building import Rule, built, kernels_of
 from orderparams.models.own.description import OwnModel
 from orderparams.models.own.flow import OwnFlow, Sampling, start_of
+from orderparams.models.own.geometry import OwnGeometry
 from orderparams.models.own.overlaps import of_overlaps
 from orderparams.models.own.responses import Answering
 from orderparams.models.own.sections import check_rule, check_start
@@ -45,6 +46,7 @@ class Own:
     def __init__(self, model: OwnModel) -> None:
         self.model, self.Problem = model, model.Problem
         self.tried: set[Any] = set()
+        self.WEIGHTS = (f"{model.vector}s", "directions")
         vector = Axis(model.vector, f"{model.vector}, counted from 1", model.vector)
         hidden = Axis("hidden", "hidden direction, counted from 1", "direction")
         self.PARAMETERS = (
@@ -137,6 +139,10 @@ class Own:
         """The fluctuations around a flow."""
         responder = Answering(self.kernels, own.sampling.model)
         return VectorNoise(problem, own, own, responder, workers)
+
+    def geometry(self, problem: Any) -> OwnGeometry:
+        """Where the vectors are, as far as one kernel tells."""
+        return OwnGeometry(problem, self.model.vector)
 
     def conserved(self, problem: Any) -> str:
         """Nothing is known to be."""
