@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,25 @@ FRACTION = 0.05
 ROUNDED = 1e-3
 """Relative difference up to which a time is that of its step."""
 
+CLOCKLIKE = {
+    *("t", "times", "n", "steps", "iteration", "iterations", "iter", "it", "i", "k"),
+    *("epoch", "epochs", "samples", "examples", "update", "updates", "tau", "alpha"),
+}
+"""What steps and times may be called elsewhere."""
+
 ALIKE = 0.01
 """Relative difference up to which a ratio has a name."""
 
 
-def time_of(time: Array | None, step: Array | None, problem: Problem, place: str) -> Array:
+def time_of(
+    time: Array | None,
+    step: Array | None,
+    problem: Problem,
+    place: str,
+    others: Iterable[str] = (),
+) -> Array:
     """Times (T,) of a problem in its dimension; steps say more than times, which may be rounded.
+    ``others`` are names in the data that nothing is made of.
 
     :class:`ConfigurationError` where both are missing or disagree, steps are not whole numbers, or
     times look like another scale.
@@ -43,10 +57,16 @@ def time_of(time: Array | None, step: Array | None, problem: Problem, place: str
     if time is None:
         raise ConfigurationError(
             f"{place}: neither time nor step is there; time is learning rate * steps / D, and step "
-            "counts the steps"
+            "counts the steps" + meant(others)
         )
     check_scale(time, problem, place)
     return time
+
+
+def meant(others: Iterable[str]) -> str:
+    """Which of some names may be that of time or step."""
+    close = next((name for name in others if name.strip().lower() in CLOCKLIKE), None)
+    return "" if close is None else f"; if {close!r} is one of the two, call it so"
 
 
 def whole(values: Array) -> bool:

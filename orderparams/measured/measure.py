@@ -13,7 +13,7 @@ from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.measured import rows
 from orderparams.measured.clock import time_of
-from orderparams.measured.names import Named, told_apart
+from orderparams.measured.names import Named, spelled, told_apart
 from orderparams.measured.scales import check_scales
 from orderparams.measured.tables import numbers
 from orderparams.measured.vectors import with_overlaps
@@ -53,10 +53,12 @@ def measured(written: Written, problem: Problem, dimension: int | None) -> Measu
         rows.check_times(values, name, place, told_apart=labels)
     check_finite(state, problem, place)
     rows.check_replicas(state, place)
+    rows.check_moves(state, place)
     step = clocks["step"][0] if "step" in clocks else None
-    time = time_of(clocks["time"][0] if "time" in clocks else None, step, problem, place)
+    given = clocks["time"][0] if "time" in clocks else None
+    time = time_of(given, step, problem, place, named.idle)
     idle = f"{place}: not used: {', '.join(named.idle)}" if named.idle else ""
-    told = [idle, check_scales(problem, time, state, place)]
+    told = [idle, rows.held(state, time, place), check_scales(problem, time, state, place)]
     stepped = step is not None
     return Measured(as_run(problem, time, state), time, stepped, state, list(filter(None, told)))
 
@@ -138,8 +140,9 @@ def check_finite(state: dict[str, Array], problem: Problem, place: str) -> None:
         bad = np.argwhere(~np.isfinite(state[one.name]))
         if len(bad):
             r, i, *entry = map(int, bad[0])
+            value = state[one.name][tuple(bad[0])]
             raise ConfigurationError(
-                f"{place}: {one.label(tuple(entry))} is {state[one.name][tuple(bad[0])]} at time "
-                f"{i + 1}{rows.of_replica(state[one.name], r)}; leave out times that were not "
-                "measured, or at which SGD had diverged"
+                f"{place}: {spelled(one, tuple(entry))} is {value} at time {i + 1}"
+                f"{rows.of_replica(state[one.name], r)}; leave out times that were not measured, "
+                "or at which SGD had diverged"
             )

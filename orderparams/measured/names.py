@@ -77,14 +77,19 @@ def told_apart(arrays: Mapping[str, NDArray[Any]], problem: Problem, place: str)
         else:
             check_unmoved(name, found[1] if found else name, problem, place)
             idle.append(name)
+    if not whole and not any(parts.values()):
+        raise none_known(known, lengths, list(arrays), place)
     for one in dict.fromkeys(known.values()):
         if one.name not in whole:
             whole[one.name] = assembled(one, parts[one.name], lengths, idle, place)
+        check_symmetric(one, whole[one.name], place)
     shapes = {
         one.name: whole[one.name].shape[: whole[one.name].ndim - len(one.axes)]
         for one in known.values()
     }
     (first, shape), *others = shapes.items()
+    if 0 in shape:
+        raise ConfigurationError(f"{place}: {first} has no times; there is nothing to judge")
     for name, other in others:
         if other != shape:
             raise ConfigurationError(
@@ -103,12 +108,55 @@ def in_shape(
     if leading < 1 and set(expected) == {1}:  # a single number, written without its axes
         values, leading = values.reshape(*values.shape, *expected), values.ndim
     if leading not in (1, 2) or values.shape[leading:] != expected:
-        words = ", ".join(axis.word for axis in one.axes)
+        words, own = ", ".join(axis.word for axis in one.axes), ", ".join(map(str, expected))
         raise ConfigurationError(
             f"{place}: {name} has the shape {values.shape}; by the configuration it is (times, "
-            f"*{expected}) or (replicas, times, *{expected}), the last axes those of {words}"
+            f"{own}) or (replicas, times, {own}), the last axes those of {words}"
+            + turned(values.shape, expected)
         )
     return values
+
+
+def turned(shape: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """What may have happened to the axes of an array that has another shape."""
+    count = len(expected)
+    if len(shape) in (count + 1, count + 2):
+        if shape[-count:] == expected[::-1]:
+            return "; the last axes are in the other order: swap them"
+        if shape[:count] == expected:
+            return "; times come before them: move the last axis to the front"
+    return ""
+
+
+def none_known(
+    known: Mapping[str, OrderParameter],
+    lengths: Mapping[str, int],
+    names: list[str],
+    place: str,
+) -> ConfigurationError:
+    """The error for data in which no name is one of an order parameter."""
+    like = [
+        spelled(one, next(iter(one.entries(shape_of(one, lengths)))))
+        for one in dict.fromkeys(known.values())
+    ]
+    some = ", ".join(map(repr, names[:MOST_NAMED])) + ", …" * (len(names) > MOST_NAMED)
+    close = nearest(like[0], names, 0.7)
+    return ConfigurationError(
+        f"{place}: no order parameter of the configuration, such as {', '.join(like)}, is there"
+        + (f", but {some}" if names else "")
+        + f"; is {close!r} what is meant?" * bool(close)
+    )
+
+
+def check_symmetric(one: OrderParameter, values: Array, place: str) -> None:
+    """:class:`ConfigurationError` for a matrix whose two halves are not equal."""
+    if not one.symmetric or np.allclose(
+        values, np.swapaxes(values, -1, -2), rtol=SAME, atol=SAME, equal_nan=True
+    ):
+        return
+    raise ConfigurationError(
+        f"{place}: {one.symbol} is not symmetric, and {one.words} is; fill both halves"
+    )
 
 
 def place_of(

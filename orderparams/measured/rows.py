@@ -63,6 +63,38 @@ def check_replicas(state: Arrays, place: str) -> None:
                 )
 
 
+def check_moves(state: Arrays, place: str) -> None:
+    """:class:`ConfigurationError` where a replica (R, T, …) stays exactly where it begins."""
+    for number, still in enumerate(stays(state).all(axis=1)):
+        if still:
+            raise ConfigurationError(
+                f"{place}: no order parameter changes at any time{of_replica(stays(state), number)}"
+                ", to the last digit, and SGD changes all of them at every step; was it run, and "
+                "was the state copied at each time (keys.copy())?"
+            )
+
+
+def held(state: Arrays, time: NDArray[np.float64], place: str) -> str:
+    """What is told of times at which a replica (R, T, …) is exactly where it was before, which a
+    step of SGD leaves nowhere; "" if there are none."""
+    still = stays(state)
+    if not still.any():
+        return ""
+    r, i = np.argwhere(still)[0]
+    return (
+        f"{place}: at t = {time[i + 1]:g}{of_replica(still, int(r))}, and {still.sum()} of "
+        f"{still.size} times, all order parameters are exactly those of the time before: if values "
+        "are repeated until the next measurement, leave the repeated ones out"
+    )
+
+
+def stays(state: Arrays) -> NDArray[np.bool_]:
+    """Whether nothing changes from one time to the next (R, T-1)."""
+    whole = np.concatenate([of.reshape(*of.shape[:2], -1) for of in state.values()], axis=2)
+    found: NDArray[np.bool_] = ~np.diff(whole, axis=1).any(axis=2)
+    return found
+
+
 def called(label: Any) -> str:
     """A replica as it was written; a number as short as it can be."""
     try:

@@ -58,6 +58,7 @@ def check_scales(problem: Any, time: Array, state: State, place: str) -> str:
     found = slips(problem, first, impossible=impossible) if begins(problem, time) else {}
     told = f"{place}: {slipped(found)}" if found else ""
     if impossible:
+        check_squares(state[own.name], own, place)
         text = f"{place}: {shorter(problem, time, least)}; "
         if found:
             raise ConfigurationError(text + slipped(found))
@@ -67,6 +68,24 @@ def check_scales(problem: Any, time: Array, state: State, place: str) -> str:
             f"{told}, or change initial in the configuration if it is meant so"
         )
     return told
+
+
+def check_squares(q: Array, own: OrderParameter, place: str) -> None:
+    """:class:`ConfigurationError` where self-overlaps (R, T, n, n) are not those of any vectors."""
+    least = np.linalg.eigvalsh(q)[..., 0]
+    if least.min() >= -BELOW * max(1.0, float(np.abs(q).max())):
+        return
+    word = own.axes[0].word
+    diagonal = np.einsum("...ii->...i", q)
+    none = (
+        f"; those of a {word} with itself are zero: {own.symbol}_1_1 is its square over D"
+        if not diagonal.any()
+        else ""
+    )
+    raise ConfigurationError(
+        f"{place}: {own.symbol} itself has the eigenvalue {least.min():.3g}, and scalar products "
+        f"of {word}s with each other, divided by D, have none below zero{none}"
+    )
 
 
 def shorter(problem: Problem, time: Array, least: Array) -> str:

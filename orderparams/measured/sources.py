@@ -34,6 +34,12 @@ LONGEST = 2**30
 """Bytes of the longest text that is read as a table."""
 
 SUFFIXES = (".csv", ".npz", ".h5", ".hdf5", ".nc")
+BINARY = {
+    ".npz": "npz archive",
+    **dict.fromkeys((".h5", ".hdf5", ".hdf", ".nc"), "HDF5 file"),
+}
+"""What files of such endings are."""
+
 ARCHIVES = ("an NPZ archive", "a ZIP archive")
 TEXTS = (TEXT, ENDINGS[".csv"])
 FORMS = "data are a CSV table, an npz archive or an HDF5 file"
@@ -66,6 +72,11 @@ def of_file(path: Path) -> Written:
     except OSError as error:
         raise FileError(f"{path} could not be read: {reason(error)}") from None
     LOG.info("reading %s", path)
+    if content and path.suffix.lower() in BINARY:
+        raise FileError(
+            f"{path} is a text, and no {BINARY[path.suffix.lower()]} as its name says; make it "
+            "again, or, if it is a table, call it .csv"
+        )
     if content:
         return of_text(content, str(path))
     if kind in ARCHIVES:
@@ -113,6 +124,11 @@ def of_export(
     prefix = f"{GROUP.strip('/')}/"
     own = {name.removeprefix(prefix): of for name, of in arrays.items() if name.startswith(prefix)}
     found = own or {name: of for name, of in arrays.items() if "/" not in name}
+    if arrays and not found:
+        raise ConfigurationError(
+            f"{place} has its arrays in groups, such as {next(iter(arrays))}, and those at its top "
+            "are read: write step, m, q, … there"
+        )
     problem = None
     if attributes.get("program") == PROGRAM and "config" in attributes:
         problem = parse(parse_toml(str(attributes["config"])))

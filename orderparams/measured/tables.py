@@ -4,6 +4,7 @@ row for each number."""
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,34 +23,81 @@ GROUP = "/simulation"
 TIDY = {"variable", "value"}
 """Columns of a table that has a row for each number."""
 
+COMMA = re.compile(r"[+-]?[\d,]*\d,\d[\d.]*(e[+-]?\d+)?", re.IGNORECASE)
+"""A number with a comma in it."""
+
 MOST_SHOWN = 20
 """Characters of a cell in a message."""
 
 
 def read_table(text: str, place: str) -> Written:
-    """The table in a text, whose first line has the names of the columns; :class:`FileError` if
-    there is none."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
+    """The table in a text, a line with the names of the columns above it; :class:`FileError` if
+    there is none. Lines that begin with # are comments, but for the last above a table that has no
+    other names."""
+    numbered = [(at, line) for at, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not numbered:
         raise FileError(f"{place} is empty; data are a table with a line of names above")
-    header = lines[0].removeprefix("#").strip()
-    delimiter = next((sign for sign in DELIMITERS if sign in header), "")
-    rows = (
-        list(csv.reader([header, *lines[1:]], delimiter=delimiter))
-        if delimiter
-        else [line.split() for line in (header, *lines[1:])]
-    )
-    names = [name.strip() for name in rows[0]]
+    body = [(at, line) for at, line in numbered if not line.lstrip().startswith("#")]
+    above = [line for at, line in numbered if not body or at < body[0][0]]
+    if above and (not body or has_numbers(body[0][1])):
+        header = above[-1].strip().removeprefix("#").strip()
+    else:
+        header = body.pop(0)[1].strip()
+    if has_numbers(header):
+        raise FileError(
+            f"{place} begins with numbers, {shortened(header)}: it has no line of names above, "
+            "such as step,m_1_1,q_1_1"
+        )
+    delimiter = delimiter_of(header)
+    names = cells_of(header, delimiter)
     if twice := [name for name in names if name and names.count(name) > 1]:
         raise FileError(f"{place} has two columns {twice[0]!r}; leave one out")
-    for number, row in enumerate(rows[1:], 2):
+    if len(names) == 1:
+        raise FileError(
+            f"{place} has one column only, {shortened(header)!r}; columns are parted by commas, "
+            "semicolons, tabs or blanks"
+        )
+    if not body:
+        raise FileError(f"{place} has a line of names and no numbers below it")
+    rows = [(at, cells_of(line, delimiter)) for at, line in body]
+    for at, row in rows:
         if len(row) != len(names):
+            commas = delimiter == "," and len(row) >= 2 * len(names) - 1
             raise FileError(
-                f"{place}: line {number} has {len(row)} cells, and the first line names "
-                f"{len(names)} columns"
+                f"{place}: line {at} has {len(row)} cells, and the line of names has {len(names)}"
+                + "; decimals are written with a point, not with a comma" * commas
             )
-    cells = np.array(rows[1:], dtype=str).reshape(-1, len(names))
+    cells = np.array([row for _, row in rows], dtype=str)
     return of_columns({name: cells[:, i] for i, name in enumerate(names) if name}, place)
+
+
+def has_numbers(line: str) -> bool:
+    """Whether a line has numbers in its cells, and not names."""
+    cells = [cell for cell in cells_of(line, delimiter_of(line)) if cell]
+    return any(map(str.isdigit, line)) and not any(map(named, cells))
+
+
+def named(cell: str) -> bool:
+    """Whether a cell begins as a name does, and is no number such as nan."""
+    return cell[0].isalpha() and not is_number(cell)
+
+
+def delimiter_of(line: str) -> str:
+    """What parts the cells of a line; "" for blanks."""
+    return next((sign for sign in DELIMITERS if sign in line), "")
+
+
+def cells_of(line: str, delimiter: str) -> list[str]:
+    """The cells of a line."""
+    if not delimiter:
+        return line.split()
+    (row,) = csv.reader([line], delimiter=delimiter)
+    return [cell.strip() for cell in row]
+
+
+def shortened(text: str) -> str:
+    """As much of a text as a message has room for."""
+    return text if len(text) <= 2 * MOST_SHOWN else f"{text[: 2 * MOST_SHOWN]}…"
 
 
 def of_columns(columns: Columns, place: str) -> Written:
@@ -125,8 +173,15 @@ def numbers(cells: NDArray[Any], name: str, place: str) -> NDArray[np.float64]:
         return np.asarray(cells).astype(np.float64)
     except (TypeError, ValueError):
         at, cell = next((i, cell) for i, cell in enumerate(cells.ravel()) if not is_number(cell))
+    if not str(cell).strip():
+        raise ConfigurationError(
+            f"{place}: {name} has an empty cell in row {at + 1}; leave out times that were not "
+            "measured"
+        )
+    comma = COMMA.fullmatch(str(cell).strip())
     raise ConfigurationError(
         f"{place}: {name} has {str(cell)[:MOST_SHOWN]!r} in row {at + 1}, which is no number"
+        + "; decimals are written with a point, and thousands without a comma" * bool(comma)
     )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from orderparams import memory
 from orderparams.config import Problem
+from orderparams.config.words import counted
 from orderparams.errors import ConfigurationError
 from orderparams.measured.tables import numbers
 from orderparams.models import registry
@@ -79,13 +80,14 @@ def check_shapes(
     """:class:`ConfigurationError` for shapes that do not fit to each other or to the problem."""
     one = next(p for p in schema.table(problem.model) if p.crossed)
     count, features = (schema.sizes(problem)[axis.name] for axis in one.axes)
-    rows, columns = (f"{count} {one.axes[0].word}s", f"{features} {one.axes[1].word}s")
+    rows, columns = counted(count, one.axes[0].word), counted(features, one.axes[1].word)
     if vectors.dtype.kind not in "fiu":
         raise ConfigurationError(f"{place}: {names[0]} are no numbers")
     if vectors.ndim not in (3, 4) or vectors.shape[-2] != count:
         raise ConfigurationError(
             f"{place}: {names[0]} have the shape {vectors.shape}; by the configuration it is "
             f"(times, {count}, D) or (replicas, times, {count}, D), of {rows}"
+            + ordered(vectors.shape, count)
         )
     dimension, replicas = vectors.shape[-1], vectors.shape[0] if vectors.ndim == 4 else 1
     fits = {(features, dimension)} | ({(replicas, features, dimension)} if replicas > 1 else set())
@@ -95,8 +97,25 @@ def check_shapes(
         raise ConfigurationError(
             f"{place}: {names[1]} have the shape {hidden.shape}; beside {names[0]} of the shape "
             f"{vectors.shape} it is ({features}, {dimension}), of {columns}, or has the replicas "
-            "before that"
+            "before that" + "; transpose it" * (hidden.T.shape in fits)
         )
+    for name, values in zip(names, (vectors, hidden), strict=True):
+        if not np.isfinite(values).all():
+            raise ConfigurationError(
+                f"{place}: {name} have numbers that are not finite; leave out times at which SGD "
+                "had diverged"
+            )
+
+
+def ordered(shape: tuple[int, ...], count: int) -> str:
+    """What may have happened to the axes of vectors that have another shape."""
+    if len(shape) == 2 and shape[0] == count:
+        return "; this is one time, and two or more are judged"
+    if len(shape) in (3, 4) and shape[-1] == count:
+        return "; the last two axes are in the other order: swap them"
+    if len(shape) == 3 and shape[0] == count:
+        return "; times come first: swap the first two axes"
+    return ""
 
 
 def check_hidden(hidden: NDArray[np.float64], problem: Problem, known: str, place: str) -> None:

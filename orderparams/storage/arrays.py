@@ -29,11 +29,26 @@ def read_npz(path: Path) -> Arrays:
             size = sum(entry.file_size for entry in archive.infolist())
         memory.require(2 * size, str(path), TOO_LARGE)
         with np.load(path, allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
-    except ConfigurationError:
+            return {name: array_in(found, name, path) for name in found.files}
+    except (ConfigurationError, FileError):
         raise
     except Exception as error:  # of zipfile, zlib, NumPy, or Python's own parser
         raise FileError(f"{path} cannot be read as an npz archive: {error}", "again") from None
+
+
+def array_in(archive: Any, name: str, path: Path) -> NDArray[Any]:
+    """An array of an archive; :class:`FileError` for one of Python objects, which reading them
+    could run."""
+    try:
+        found: NDArray[Any] = archive[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise FileError(
+            f"{path}: {name} is an array of Python objects, which are not read, for they could run "
+            "code; write numbers (of one shape, as float), or leave it out"
+        ) from None
+    return found
 
 
 def read_hdf5(path: Path) -> tuple[Arrays, dict[str, Any]]:

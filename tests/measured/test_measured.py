@@ -66,6 +66,41 @@ TEXTS = {
 }
 
 
+COMMENTS = {
+    "above": "# mine\n# gamma = 5, D = 1000\n" + text(COLUMNS),
+    "between": text(COLUMNS, mark="# ").replace("\n300", "\n# restarted\n300"),
+    "before savetxt's names": "# mine\n\n" + text(COLUMNS, mark="# "),
+}
+
+
+@pytest.mark.parametrize("name", COMMENTS)
+def test_comments_are_left_out(tmp_path, name):
+    (tmp_path / "sgd.csv").write_text(COMMENTS[name])
+    check(found(tmp_path / "sgd.csv"))
+
+
+def test_python_objects_are_not_read(tmp_path):
+    """They could run code."""
+    np.savez(tmp_path / "x.npz", **COLUMNS, note=np.array([{1: 2}], dtype=object))
+    with pytest.raises(FileError, match="note is an array of Python objects, which are not read"):
+        read_data(tmp_path / "x.npz")
+
+
+def test_arrays_in_groups_are_told(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["run/m"] = M
+    with pytest.raises(ConfigurationError, match="arrays in groups, such as run/m"):
+        read_data(tmp_path / "x.h5")
+
+
+def test_values_that_are_held_are_told():
+    """A row that repeats all but the time; the others are kept."""
+    again = {name: values[[0, 1, 1, 2, 3]] for name, values in COLUMNS.items()}
+    again["step"] = np.array([0.0, 300, 500, 700, 1000])
+    (told,) = found(again).warnings
+    assert "at t = 2.5, and 1 of 4 times, all order parameters are exactly those" in told
+
+
 def test_times_at_which_nothing_changed_are_left_out():
     rows = np.array([0, 0, 1, 2, 2, 3])
     check(found({name: values[rows] for name, values in COLUMNS.items()}))
@@ -197,8 +232,28 @@ REFUSED = {
     "m has the shape .4, 3, 1.; by the configuration it is": {**WHOLE, "m": np.ones((4, 3, 1))},
     "overlap is known of .4,. .* and self_overlap of .3,.": {**WHOLE, "q": WHOLE["q"][1:]},
     "step has the shape .4,., and .* 3 times": {**WHOLE, "m": M[1:, :, None], "q": WHOLE["q"][1:]},
+    "m has the shape .4, 1, 2.*the other order: swap them": {
+        **WHOLE,
+        "m": WHOLE["m"].swapaxes(1, 2),
+    },
+    "q has the shape .2, 2, 4.*move the last axis to the front": {
+        **WHOLE,
+        "q": np.moveaxis(WHOLE["q"], 0, -1),
+    },
+    "q is not symmetric, .*fill both halves": {**WHOLE, "q": np.triu(WHOLE["q"])},
+    "q itself has the eigenvalue .* with itself are zero: q_1_1 is its square": changed(
+        q_1_1=0 * STEPS, q_2_2=0 * STEPS
+    ),
+    "no order parameter .*, such as m_1_1, q_1_1, is there, but 'a', 'b'$": {"a": STEPS, "b": STEPS},
+    "overlap has no times": {name: values[:0] for name, values in COLUMNS.items()},
+    "no order parameter changes at any time, .*was the state copied": changed(
+        **{name: values[0] + 0 * STEPS for name, values in COLUMNS.items() if name != "step"}
+    ),
+    "if 'epoch' is one of the two, call it so": {"epoch": STEPS, **changed(step=None)},
+    "m_1_1 has an empty cell in row 2": changed(m_1_1=np.array(["1", "", "3", "4"])),
+    "m_1_1 has '1,5' .*written with a point": changed(m_1_1=np.array(["1,5"] * 4)),
     "m_2_1 has the shape .4,., and other entries .3": changed(m_1_1=M[1:, 0]),
-    "m_1,1 is nan at time 3": changed(m_1_1=np.where(STEPS == 700, np.nan, M[:, 0])),
+    "m_1_1 is nan at time 3": changed(m_1_1=np.where(STEPS == 700, np.nan, M[:, 0])),
     "m_1_1 has 'x' in row 2, which is no number": changed(m_1_1=np.array(["1", "x", "3", "4"])),
     "neither time nor step": changed(step=None),
     "step has one value only": {name: values[:1] for name, values in COLUMNS.items()},
@@ -267,6 +322,11 @@ OF_VECTORS = {
     "there are keys and no directions": {"directions": None},
     "there are directions and no keys": {"keys": None},
     "keys have the shape .2, 3, 1, 400.; .* of 2 heads": {"keys": KEYS[:, :, :1]},
+    "keys have the shape .*last two axes are in the other order": {"keys": KEYS.swapaxes(2, 3)},
+    "keys have the shape .*swap the first two axes": {"keys": KEYS[0].swapaxes(0, 1)},
+    "keys have the shape .*this is one time": {"keys": KEYS[0, 0]},
+    "keys have numbers that are not finite": {"keys": np.where(KEYS > 1, np.nan, KEYS)},
+    "directions have the shape .*; transpose it": {"directions": DIRECTIONS.T},
     "keys are no numbers": {"keys": KEYS.astype(str)},
     "directions have the shape .2, 400.* of 1 direction": {"directions": vectors(hidden=2)[1]},
     "directions have the shape .1, 300.": {"directions": DIRECTIONS[:, :300]},
@@ -309,7 +369,14 @@ def test_columns_that_nobody_knows_are_named():
 
 FILES = {
     "is empty": ("x.csv", ""),
-    "line 3 has 1 cells, and the first line names 2 columns": ("x.csv", "time,m_1_1\n0,1\n2\n"),
+    "begins with numbers, 0,1: it has no line of names above": ("x.csv", "0,1\n1,2\n"),
+    "begins with numbers, nan": ("x.csv", "nan 1\n1 2\n"),
+    "has one column only, 'time|m_1_1'; columns are parted": ("x.csv", "time|m_1_1\n0|1\n"),
+    "has a line of names and no numbers": ("x.csv", "# time,m_1_1\n"),
+    "decimals are written with a point, not": ("x.csv", "time,m_1_1\n0,0,0,5\n"),
+    "is a text, and no npz archive": ("x.npz", "time,m_1_1\n0,1\n"),
+    "is a text, and no HDF5 file": ("x.h5", "hello"),
+    "line 3 has 1 cells, and the line of names has 2": ("x.csv", "time,m_1_1\n0,1\n2\n"),
     "has two columns 'time'": ("x.csv", "time,time\n0,1\n"),
     "is a Python program; data are": ("x.py", "x = 1"),
     "cannot be read as an npz archive": ("x.npz", "PK\x03\x04 nothing"),

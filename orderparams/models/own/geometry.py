@@ -1,4 +1,4 @@
-"""Where the vectors of a model of one's own are: what measured order parameters are held against."""
+"""Where the vectors of a model of one's own are, against what is hidden."""
 
 from __future__ import annotations
 
