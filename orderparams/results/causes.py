@@ -79,9 +79,17 @@ CAUSES = (
         False,
         "the data have a weight decay of {value} more than the theory",
     ),
+    Cause(
+        "dimension",
+        "dimension that steps are over",
+        (-1, 0, 0),
+        -2,
+        True,
+        "steps are those of a dimension {value} times that of the theory",
+    ),
 )
 """Of t alone; of t and γ, as by a longer gradient; of γ/B at the right time; of γV/B in the flow
-alone; of the scatter alone; of λ."""
+alone; of the scatter alone; of λ; of D where steps tell the time: 1/t, and the scatter."""
 
 NAMES = tuple(cause.name for cause in CAUSES)
 

@@ -19,7 +19,7 @@ from orderparams.results.causes import CAUSES, NAMES, Cause, Score, expected, me
 from orderparams.results.innovations import Innovations
 from orderparams.run.restarts import Restarts, with_decay
 from orderparams.run.scores import derivative_of, fitted, shown
-from orderparams.run.slips import slips
+from orderparams.run.slips import known, number, slips
 from orderparams.run.whiteness import pvalue
 from orderparams.run.whitening import Measured, Whitened, between, slopes_of
 
@@ -40,11 +40,23 @@ FEW = 3
 FIRST = 0.7
 """|θ| of a factor at first, where the linear fit is not told."""
 
+DOUBLED = ("time", "gradient", "learning_rate", "dimension")
+"""Causes that are tried at twice and half as well ..."""
+
+FARTHEST_START = 4.0
+"""... and |log| of a factor up to which any is."""
+
 FARTHEST = 1.2
 """By how much θ changes at most from one flow to the next."""
 
 MOST = 0.5
 """Part of the excess that the likeliest cause takes away, if it is named as the cause."""
+
+MOST_ALIKE = 3
+"""Causes that are fitted to all that was measured."""
+
+ALL = 0.9995
+"""The same, from where on it is nearly all."""
 
 ALIKE = 6.0
 """Twice the logarithm of a likelihood below which two causes are not told apart."""
@@ -71,6 +83,8 @@ def explained(
     measured: Measured,
     found: list[Whitened],
     pulse: Callable[[float], None],
+    *,
+    stepped: bool = False,
 ) -> Innovations:
     """The innovations of a problem that asks for fluctuations, with the cause that is most likely
     and in words; ``found`` is what its theory leaves."""
@@ -81,6 +95,8 @@ def explained(
     def attempt(cause: Cause, theta: float, everything: bool) -> Tried:
         other, factor = altered(problem if everything else plain, cause, theta)
         own = measured._replace(time=factor * measured.time)
+        if cause.name == "dimension":
+            own = own._replace(dimension=measured.dimension * math.exp(theta))
         if not everything:
             first = {name: values[:FEW] for name, values in own.parameters.items()}
             own = own._replace(parameters=first, x=own.x[:FEW])
@@ -88,14 +104,39 @@ def explained(
         restarts = Restarts(other, last, strength, lambda t: pulse(t / factor))
         return tried(cause, theta, between(restarts, own, None if everything else some))
 
-    fits = []
+    few = [part(found[i]) for i in some]
     most = max(score.gain for score in result.scores)
+    fits = []
     for score in (one for one in result.scores if one.gain > LEAST * most):
         cause = CAUSES[NAMES.index(score.name)]
-        none = tried(cause, 0.0, [part(found[i]) for i in some])
-        fits.append(refined(none, start_of(score, cause, result.rule), attempt))
+        fits.append(refined(tried(cause, 0.0, few), start_of(score, cause, result.rule), attempt))
+    moved_by = [one for one in fits if one.cause.name not in LINEAR]
+    if all(pvalue(one.innovation) < result.false_alarm for one in moved_by):
+        fits += farther(result, few, attempt)
     fits.sort(key=lambda one: one.deviance)
-    return told_of(result, fits, attempt, found)
+    return told_of(result, fits, attempt, found, stepped=stepped)
+
+
+def farther(result: Innovations, few: list[Whitened], attempt: Try) -> list[Tried]:
+    """The fit from the best of the factors that slips have, to which linear fits need not lead."""
+    training = result.problem.training
+    asked = {score.name for score in result.scores if not math.isnan(score.z)}
+    slips_known = known(training.learning_rate, training.batch_size, result.dimension)
+    factors = [(slip.cause, math.log(slip.factor)) for slip in slips_known]
+    factors += [(name, side * math.log(2)) for name in DOUBLED for side in (1, -1)]
+    best = None
+    for name, theta in dict.fromkeys(one for one in factors if one[0] in asked):
+        if abs(theta) > FARTHEST_START:
+            continue
+        try:
+            here = attempt(CAUSES[NAMES.index(name)], theta, False)
+        except SolverError:
+            continue
+        if best is None or here.deviance < best.deviance:
+            best = here
+    if best is None or best.theta == 0:
+        return []
+    return [refined(tried(best.cause, 0.0, few), best.theta, attempt)]
 
 
 def part(found: Whitened) -> Whitened:
@@ -127,6 +168,8 @@ def altered(problem: Any, cause: Cause, theta: float) -> tuple[Any, float]:
         problem = dataclasses.replace(problem, training=training)
     if cause.name == "weight_decay":
         problem = with_decay(problem, theta)
+    if cause.name == "dimension":
+        return problem, 1 / factor
     return problem, factor if cause.name in ("gradient", "time") else 1.0
 
 
@@ -136,6 +179,8 @@ def tried(cause: Cause, theta: float, found: list[Whitened]) -> Tried:
     derivative = derivative_of(cause, slopes_of(found))
     volume = sum(one.volume for one in found)
     deviance = float(np.square(innovation).sum()) + 2 * volume
+    if cause.name == "dimension":  # of the covariance over D
+        deviance -= theta * innovation.size
     return Tried(cause, theta, innovation, derivative, deviance)
 
 
@@ -179,28 +224,56 @@ def step_from(here: Tried) -> tuple[float, float]:
 
 
 def told_of(
-    result: Innovations, fits: list[Tried], attempt: Try, found: list[Whitened]
+    result: Innovations,
+    fits: list[Tried],
+    attempt: Try,
+    found: list[Whitened],
+    *,
+    stepped: bool,
 ) -> Innovations:
     """The innovations with the first of some fits, on all that was measured, in words."""
-    first = fits[0]
-    before = after = tried(first.cause, 0.0, found)
-    if first.theta and first.cause.name not in LINEAR:
-        after = attempt(first.cause, first.theta, True)
-    after = moved(after, step_from(after)[0])
-    error = fitted(after.innovation, after.derivative, first.cause.power).error
-    value, error = shown(first.cause, after.theta, error, result.rule)
-    own = next(one for one in result.scores if one.name == first.cause.name)
+    alike = [one for one in fits if one.deviance - fits[0].deviance < ALIKE][:MOST_ALIKE]
+    whole = sorted((on_all(one, attempt, found) for one in alike), key=lambda one: one.deviance)
+    first, after = whole[0].cause, whole[0]
+    before = tried(first, 0.0, found)
+    error = fitted(after.innovation, after.derivative, first.power).error
+    value, error = shown(first, after.theta, error, result.rule)
+    own = next(one for one in result.scores if one.name == first.name)
     own = own._replace(value=value, error=error, gain=before.deviance - after.deviance)
     scores = tuple(own if one.name == own.name else one for one in result.scores)
     volume = after.deviance - float(np.square(after.innovation).sum())
     excess = before.deviance - volume - after.innovation.size
     rest = pvalue(after.innovation)
-    alike = [one.cause.name for one in fits[1:] if one.deviance - first.deviance < ALIKE]
-    words = in_words(result, own, own.gain / excess, rest, alike)
+    others = [as_likely(result, one) for one in whole[1:] if one.deviance - after.deviance < ALIKE]
+    words = in_words(result, own, own.gain / excess, rest, others, stepped=stepped)
     return dataclasses.replace(result, scores=scores, explanation=words)
 
 
-def in_words(result: Innovations, score: Score, part: float, rest: float, alike: list[str]) -> str:
+def on_all(one: Tried, attempt: Try, found: list[Whitened]) -> Tried:
+    """A fit on all that was measured."""
+    if not one.theta or one.cause.name in LINEAR:
+        whole = tried(one.cause, 0.0, found)
+    else:
+        whole = attempt(one.cause, one.theta, True)
+    return moved(whole, step_from(whole)[0])
+
+
+def as_likely(result: Innovations, one: Tried) -> str:
+    """What a cause says at the value that was fitted."""
+    error = fitted(one.innovation, one.derivative, one.cause.power).error
+    value, error = shown(one.cause, one.theta, error, result.rule)
+    return meaning(Score(one.cause.name, value, error, 0.0, 0.0, 0.0), result.rule)
+
+
+def in_words(
+    result: Innovations,
+    score: Score,
+    part: float,
+    rest: float,
+    alike: list[str],
+    *,
+    stepped: bool,
+) -> str:
     """What is most likely wrong, whether anything remains, and what would mend it."""
     within = rest >= result.false_alarm
     cause = meaning(score, result.rule)
@@ -213,14 +286,16 @@ def in_words(result: Innovations, score: Score, part: float, rest: float, alike:
     if within:
         lines.append(f"What remains is within chance (p = {rest:.2g}).")
     else:
+        most = f"{part:.1%}" if part < ALL else "nearly all"
         lines.append(
-            f"That takes away {part:.1%} of the excess; what remains is beyond chance "
+            f"That takes away {most} of the excess; what remains is beyond chance "
             f"(p = {rest:.2g}): something else is wrong, too."
         )
     training = result.problem.training
-    found = slips(score, training.learning_rate, training.batch_size, result.dimension)
-    if found:
-        lines.append(f"Perhaps {', or '.join(found)}.")
+    told = slips(score, training.learning_rate, training.batch_size, result.dimension)
+    told.append(number(score, training.learning_rate, result.dimension, stepped=stepped))
+    if told := list(filter(None, told)):
+        lines.append(f"Perhaps {', or '.join(told)}.")
     if alike:
-        lines.append(f"As likely: {', '.join(alike)}.")
+        lines.append(f"These data do not tell this from other causes: {'; '.join(alike)}.")
     return " ".join(lines)

@@ -39,6 +39,9 @@ from orderparams.run.whitening import Measured, Whitened, slopes_of
 
 Array = NDArray[np.float64]
 
+Recognise = Callable[[Innovations], str]
+"""What is said of a rejection; "" where there is nothing to say."""
+
 MOST = 20
 """Intervals, where the flow is not unstable."""
 
@@ -61,24 +64,29 @@ def innovations(
     false_alarm: float = FALSE_ALARM,
     told: Callable[[float, str], None] | None = None,
     intervals: int = MOST,
+    stepped: bool = False,
+    recognised: Recognise | None = None,
 ) -> Innovations:
     """Innovations of order parameters (R, T, …), by name, that were measured in dimension D at
     times (T,) which increase from the start of SGD on, and the verdict. Those that are zero in the
     flow, but not in SGD, are judged as well where they were measured.
 
     ``rule`` is that of the theory; "gradient-flow" leaves V out of the flow, not out of the noise.
-    There are so many ``intervals`` or less, and more where the flow is unstable.
+    There are so many ``intervals`` or less, and more where the flow is unstable. ``stepped`` says
+    that steps in this dimension have told the times. What is wrong, where the theory is rejected,
+    is what ``recognised`` says of the verdict, or the likeliest cause if that is "".
 
     :class:`ConfigurationError` where the fluctuations of SGD are not known, for times that do not
     increase, and for order parameters that are not those of the problem, not finite, or of no
     vectors; :class:`SolverError` where a flow cannot be followed.
     """
-    found = judgement(problem, dimension, time, parameters, rule, false_alarm, told, intervals)
+    given = (dimension, time, parameters, rule, false_alarm, told, intervals, stepped, recognised)
+    found = judgement(problem, *given)
     finer = with_more_nodes(problem)
     if not inexact(found) or finer is problem:
         return found
     with phase("innovations again, with more nodes for the expectations"):
-        again = judgement(finer, dimension, time, parameters, rule, false_alarm, told, intervals)
+        again = judgement(finer, *given)
     return dataclasses.replace(again, problem=problem)
 
 
@@ -102,6 +110,8 @@ def judgement(
     false_alarm: float,
     told: Callable[[float, str], None] | None,
     intervals: int,
+    stepped: bool,
+    recognised: Recognise | None,
 ) -> Innovations:
     """The innovations, with the expectations that the problem asks for."""
     asked = with_fluctuations(problem)
@@ -126,11 +136,13 @@ def judgement(
     every = Measured(dimension, time, dict(parameters), x, sizes(x, labels))
     ends, found = parted(restarts, every, plan)
     measured = every.at(ends)
-    result = judged(problem, measured, labels, found, rule, false_alarm)
+    result = judged(problem, measured, labels, found, rule, false_alarm, stepped=stepped)
     if result.verdict != "disagree":
         return result
     with phase("what is wrong"):
-        return explained(result, asked, measured, found, pulse)
+        if recognised is not None and (words := recognised(result)):
+            return dataclasses.replace(result, explanation=words)
+        return explained(result, asked, measured, found, pulse, stepped=stepped)
 
 
 def last_of(parameters: State) -> State:
@@ -172,6 +184,8 @@ def judged(
     found: list[Whitened],
     rule: str,
     false_alarm: float,
+    *,
+    stepped: bool,
 ) -> Innovations:
     """The verdict on the intervals."""
     dimension, time, scale = measured.dimension, measured.time, measured.scale
@@ -204,7 +218,7 @@ def judged(
         engine_share=sum(one.share for one in found),
         sequence_share=max(spread.share for own in spreads for spread in own),
         resolution=resolution(innovation, motion, false_alarm),
-        scores=tuple(score_tests(innovation, slopes_of(found), rule)),
+        scores=tuple(score_tests(innovation, slopes_of(found), rule, stepped=stepped)),
         rule=rule,
     )
     steps = np.diff(schedule_of(problem).elapsed(time)) * dimension

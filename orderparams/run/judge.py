@@ -6,9 +6,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from orderparams import arguments
 from orderparams.config import Problem
 from orderparams.config.plain import plain
@@ -20,17 +17,19 @@ from orderparams.errors import ConfigurationError, SolverError
 from orderparams.measured.measure import Measured, measured
 from orderparams.measured.sources import Data, read_data
 from orderparams.measured.written import Written
-from orderparams.models.schedule import CONSTANT, schedule_of
 from orderparams.phases import phase
 from orderparams.progress import heard
 from orderparams.results.comparison import FALSE_ALARM
 from orderparams.results.innovations import Innovations
 from orderparams.run.innovations import innovations
+from orderparams.run.recognised import recognised
 from orderparams.run.restarts import with_fluctuations
 from orderparams.sources import Source, load
 
-Array = NDArray[np.float64]
 Report = Callable[[float, str], None]
+
+NOTHING = "-"
+"""What is said of a rejection where nobody asks."""
 
 LARGEST = 2**53
 """Of dimensions."""
@@ -124,37 +123,58 @@ def judged(
     with_fluctuations(problem, "compare with orderparams validate, which simulates by itself")
     with phase("the order parameters of the data"):
         found = measured(written, problem, dimension)
-    result = held_against(found, found.time, rule, false_alarm, told)
-    warnings = found.warnings
-    if result.verdict == "disagree" and is_of_steps(found, rule, false_alarm, told):
-        rate = f"{found.problem.training.effective_rate:g}"
-        warnings.append(
-            f"{written.place}: time looks like step/D; with time multiplied by the learning rate "
-            f"{rate}, theory and simulation agree"
-        )
-    return dataclasses.replace(result, origin=written.place), warnings
+    try:
+        result = held_against(found, rule, false_alarm, told)
+    except SolverError as error:
+        if words := recognised(found, lambda one: plainly(one, rule, false_alarm), scaled=True):
+            raise SolverError(f"{error}. {words}") from None
+        raise
+    return dataclasses.replace(result, origin=written.place), found.warnings
 
 
 def held_against(
-    found: Measured, time: Array, rule: str, false_alarm: float, told: Report | None
+    found: Measured, rule: str, false_alarm: float, told: Report | None
 ) -> Innovations:
-    """The verdict on what was measured at these times."""
+    """The verdict on what was measured, and what is wrong."""
+
+    def plain_verdict(other: Measured) -> Innovations:
+        return plainly(other, rule, false_alarm)
+
+    def slipped(result: Innovations) -> str:
+        return recognised(found, plain_verdict)
+
+    result = compared(found, rule, false_alarm, told, slipped)
+    if result.verdict == "inconclusive" and result.linear_dimension > result.dimension:
+        words = recognised(found, plain_verdict, scaled=True)
+        result = dataclasses.replace(result, doubt="\n".join(filter(None, (result.doubt, words))))
+    return result
+
+
+def plainly(found: Measured, rule: str, false_alarm: float) -> Innovations:
+    """The verdict alone."""
+    return compared(found, rule, false_alarm, None, lambda _: NOTHING)
+
+
+def compared(
+    found: Measured,
+    rule: str,
+    false_alarm: float,
+    told: Report | None,
+    recognise: Callable[[Innovations], str],
+) -> Innovations:
+    """The innovations of what was measured."""
     problem: Any = found.problem
-    size = problem.simulation.dimension
     return innovations(
-        problem, size, time, found.parameters, rule=rule, false_alarm=false_alarm, told=told
+        problem,
+        problem.simulation.dimension,
+        found.time,
+        found.parameters,
+        rule=rule,
+        false_alarm=false_alarm,
+        told=told,
+        stepped=found.stepped,
+        recognised=recognise,
     )
-
-
-def is_of_steps(found: Measured, rule: str, false_alarm: float, told: Report | None) -> bool:
-    """Whether times that no steps have told are steps over D: then the theory agrees."""
-    rate = found.problem.training.effective_rate
-    if found.stepped or rate == 1 or schedule_of(found.problem) is not CONSTANT:
-        return False
-    try:
-        return held_against(found, rate * found.time, rule, false_alarm, told).verdict == "agree"
-    except SolverError:
-        return False
 
 
 def by_rule(problem: Any, rule: str) -> Problem:

@@ -74,12 +74,15 @@ def derivative_of(cause: Cause, slopes: Array) -> Array:
     return found
 
 
-def scored(cause: Cause, innovation: Array, slopes: Array, rule: str) -> Score:
-    """The score test of one cause; NaN where it moves nothing, and of V in a theory
-    without it."""
+def scored(
+    cause: Cause, innovation: Array, slopes: Array, rule: str, *, stepped: bool = False
+) -> Score:
+    """The score test of one cause; NaN where it moves nothing, of V in a theory without it, and of
+    the dimension where times are not ``stepped``, told by steps."""
     derivative = derivative_of(cause, slopes)
     information = float(np.square(derivative).sum()) + 0.5 * cause.power**2 * innovation.size
     unknown = rule != "sgd" and cause.name in ("gradient", "learning_rate")
+    unknown = unknown or (cause.name == "dimension" and not stepped)
     if information <= 0 or unknown:
         return Score(cause.name, math.nan, math.nan, math.nan, math.nan, 0.0)
     score = float(np.vdot(derivative, innovation))
@@ -99,6 +102,8 @@ def shown(cause: Cause, theta: float, error: float, rule: str) -> tuple[float, f
     return expected(cause.name, rule) + theta, error
 
 
-def score_tests(innovation: Array, slopes: Array, rule: str) -> list[Score]:
+def score_tests(
+    innovation: Array, slopes: Array, rule: str, *, stepped: bool = False
+) -> list[Score]:
     """Of every cause, in their order."""
-    return [scored(cause, innovation, slopes, rule) for cause in CAUSES]
+    return [scored(cause, innovation, slopes, rule, stepped=stepped) for cause in CAUSES]

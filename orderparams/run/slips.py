@@ -15,6 +15,15 @@ ERRORS = 3.0
 BROAD = 0.25
 
 
+STRANGE = 10.0
+"""A factor of the scatter beyond which no number of SGD is looked for in it."""
+
+STRANGELY = (
+    "the data are not a course of this SGD: are rows in the order of time, vectors and directions "
+    "in one order in all columns, and the settings those of the data"
+)
+
+
 class Slip(NamedTuple):
     """What a factor other than 1 of a ``cause`` comes from, and what would mend it."""
 
@@ -54,3 +63,22 @@ def slips(score: Score, learning_rate: float, batch: int, dimension: int) -> lis
         if one.cause == score.name and not trivial and abs(score.value / one.factor - 1) < room:
             found.append(one.words)
     return found
+
+
+def number(score: Score, learning_rate: float, dimension: int, *, stepped: bool) -> str:
+    """What a fitted factor makes of the number that it stands beside; "" where there is none."""
+    value = score.value
+    if not value > 0:
+        return ""
+    if score.name == "dimension":
+        return f"the dimension is {dimension * value:.4g}, not {dimension}"
+    if score.name == "gradient":
+        return f"the learning rate is {learning_rate * value:.4g}, not {learning_rate:g}"
+    if score.name == "time":
+        return f"{'step' if stepped else 'time'} has to be multiplied by {value:.4g}"
+    if score.name != "noise":
+        return ""
+    if not 1 / STRANGE < value < STRANGE:
+        return STRANGELY
+    means = "" if value > 1 else f", or the data are means over {1 / value:.2g} replicas"
+    return f"the dimension is {dimension / value:.4g}, not {dimension}, at the right times{means}"

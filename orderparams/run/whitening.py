@@ -24,7 +24,7 @@ class Measured(NamedTuple):
     """In a ``dimension`` D, at times (T+1,), the ends of intervals: order parameters (R, T+1, …) by
     name, the same as X (R, T+1, n), and the size of each kind (n,)."""
 
-    dimension: int
+    dimension: float
     time: Array
     parameters: State
     x: Array
