@@ -62,7 +62,8 @@ def check_scales(problem: Any, time: Array, state: State, place: str) -> str:
         text = f"{place}: {shorter(problem, time, least)}; "
         if found:
             raise ConfigurationError(text + slipped(found))
-        raise ConfigurationError(text + mended(problem, rounded=least.min() > -DIGITS * scale))
+        rounded, large = least.min() > -DIGITS * scale, scale > problem.simulation.dimension**0.5
+        raise ConfigurationError(text + mended(problem, rounded=rounded, large=large))
     if told and (problem.initial.kind != "random" or 1.0 in map(abs, found.values())):
         raise ConfigurationError(
             f"{told}, or change initial in the configuration if it is meant so"
@@ -99,12 +100,36 @@ def shorter(problem: Problem, time: Array, least: Array) -> str:
     )
 
 
-def mended(problem: Problem, *, rounded: bool) -> str:
+def mended(problem: Problem, *, rounded: bool, large: bool) -> str:
     """What is to be done where the start does not tell."""
     if rounded:
         return "it may be rounded: write all digits"
     crossed, own = tabled(problem)
-    return f"both are scalar products over D ({crossed.long_name}, {own.long_name}): divide by D"
+    told = f"both are scalar products over D ({crossed.long_name}, {own.long_name})"
+    if large:
+        return f"{told}: divide by D"
+    m, q = crossed.symbol, own.symbol
+    return f"{told}: {m} is no cosine, and {q} neither a length nor {q} - {m} {m}ᵀ"
+
+
+def elsewhere(problem: Any, time: Array, state: State) -> str:
+    """What is told of order parameters (R, T, …), at times (T,), that do not begin where the
+    configuration does; "" where they do, or where nobody knows."""
+    if problem.initial.kind == "random" or not begins(problem, time):
+        return ""
+    start = start_of(problem)
+    for one in tabled(problem):
+        first = state[one.name][:, 0]
+        off = np.abs(first - start[one.name])
+        if off.max() > CLOSE * np.abs(start[one.name]).max():
+            r, *entry = map(int, np.unravel_index(np.argmax(off), off.shape))
+            label = "_".join([one.symbol, *(str(i + 1) for i in entry)])
+            return (
+                f"The data begin with {label} = {first[(r, *entry)]:.4g} where the configuration "
+                f"begins with {start[one.name][tuple(entry)]:.4g}; if that is not meant so, "
+                "vectors or directions have other lengths in the data."
+            )
+    return ""
 
 
 def slipped(found: Mapping[str, float]) -> str:

@@ -244,7 +244,8 @@ def told_of(
     volume = after.deviance - float(np.square(after.innovation).sum())
     excess = before.deviance - volume - after.innovation.size
     rest = pvalue(after.innovation)
-    others = [as_likely(result, one) for one in whole[1:] if one.deviance - after.deviance < ALIKE]
+    near = [one for one in whole[1:] if one.deviance - after.deviance < ALIKE]
+    others = [as_likely(result, one, stepped=stepped) for one in near]
     words = in_words(result, own, own.gain / excess, rest, others, stepped=stepped)
     return dataclasses.replace(result, scores=scores, explanation=words)
 
@@ -258,11 +259,14 @@ def on_all(one: Tried, attempt: Try, found: list[Whitened]) -> Tried:
     return moved(whole, step_from(whole)[0])
 
 
-def as_likely(result: Innovations, one: Tried) -> str:
+def as_likely(result: Innovations, one: Tried, *, stepped: bool) -> str:
     """What a cause says at the value that was fitted."""
     error = fitted(one.innovation, one.derivative, one.cause.power).error
     value, error = shown(one.cause, one.theta, error, result.rule)
-    return meaning(Score(one.cause.name, value, error, 0.0, 0.0, 0.0), result.rule)
+    score = Score(one.cause.name, value, error, 0.0, 0.0, 0.0)
+    rate = result.problem.training.learning_rate
+    what = number(score, rate, result.dimension, stepped=stepped)
+    return meaning(score, result.rule) + f" ({what})" * bool(what)
 
 
 def in_words(

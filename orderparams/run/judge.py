@@ -15,6 +15,7 @@ from orderparams.config.unused import heed, warn
 from orderparams.config.values import integer
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.measured.measure import Measured, measured
+from orderparams.measured.scales import elsewhere
 from orderparams.measured.sources import Data, read_data
 from orderparams.measured.written import Written
 from orderparams.phases import phase
@@ -144,6 +145,9 @@ def held_against(
         return recognised(found, plain_verdict)
 
     result = compared(found, rule, false_alarm, told, slipped)
+    if result.verdict == "disagree":
+        begun = elsewhere(found.problem, found.time, found.parameters)
+        result = dataclasses.replace(result, explanation=f"{result.explanation} {begun}".strip())
     if result.verdict == "inconclusive" and result.linear_dimension > result.dimension:
         words = recognised(found, plain_verdict, scaled=True)
         result = dataclasses.replace(result, doubt="\n".join(filter(None, (result.doubt, words))))

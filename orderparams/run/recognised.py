@@ -90,7 +90,8 @@ def slips(found: Measured) -> Iterator[Taken]:
         for order in orders(count):
             places = ", ".join(str(i + 1) for i in order)
             yield taken(
-                f"{crossed.symbol} has the {name}s in the order {places}", np.take(m, order, axis)
+                f"{name}s of {crossed.symbol} are put in the order {places}",
+                np.take(m, order, axis),
             )
 
 

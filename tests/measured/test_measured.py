@@ -14,6 +14,7 @@ import pytest
 import orderparams as op
 from orderparams.errors import ConfigurationError, FileError
 from orderparams.measured.measure import measured
+from orderparams.measured.scales import elsewhere
 from orderparams.measured.sources import read_data
 from orderparams.run.judge import judged
 
@@ -244,7 +245,10 @@ REFUSED = {
     "q itself has the eigenvalue .* with itself are zero: q_1_1 is its square": changed(
         q_1_1=0 * STEPS, q_2_2=0 * STEPS
     ),
-    "no order parameter .*, such as m_1_1, q_1_1, is there, but 'a', 'b'$": {"a": STEPS, "b": STEPS},
+    "no order parameter .*, such as m_1_1, q_1_1, is there, but 'a', 'b'$": {
+        "a": STEPS,
+        "b": STEPS,
+    },
     "overlap has no times": {name: values[:0] for name, values in COLUMNS.items()},
     "no order parameter changes at any time, .*was the state copied": changed(
         **{name: values[0] + 0 * STEPS for name, values in COLUMNS.items() if name != "step"}
@@ -280,6 +284,9 @@ REFUSED = {
     "have q about D times .*: divide q by D, or change initial": scaled(1, D),
     "m about 1/√D times .*: multiply m by √D": scaled(D**-0.5, 1),
     "q about √D times.* m about 1/D times": scaled(1 / D, D**0.5),
+    "both are scalar products over D .*: m is no cosine, and q neither a length": changed(
+        m_1_1=M[:, 0] / Q[:, 0] ** 0.5, m_2_1=M[:, 1] / Q[:, 2] ** 0.5
+    ),
     "both are scalar products over D .*: divide by D": {
         **scaled(D, D),
         "step": STEPS + 100,
@@ -302,6 +309,15 @@ def test_a_start_that_is_another_is_no_slip():
     assert not found({"keys": keys, "directions": directions, "step": [0, 100, 200]}, None).warnings
     random = {"kind": "random", "variance": 0.35}
     found(COLUMNS, problem=op.load(PRESET, {"initial": random}))
+
+
+def test_another_start_is_told_where_somebody_asks():
+    result = found(changed(m_1_1=0.5 * M[:, 0]))
+    told = elsewhere(result.problem, result.time, result.parameters)
+    assert "begin with m_1_1 = 0.25 where the configuration begins with 0.5" in told
+    assert elsewhere(PROBLEM, result.time + 1, result.parameters) == ""
+    right = found(COLUMNS)
+    assert elsewhere(right.problem, right.time, right.parameters) == ""
 
 
 def test_random_starts_have_a_size():

@@ -36,7 +36,9 @@ def alone(learning_rate):
     innovation = np.stack([one.innovation for one in found], axis=1)
     slopes = slopes_of(found)
     own = [slice(r, r + 1) for r in range(REPLICAS)]
-    scores = [[s.z for s in score_tests(innovation[r], slopes[r], "sgd")] for r in own]
+    scores = [
+        [s.z for s in score_tests(innovation[r], slopes[r], "sgd", stepped=True)] for r in own
+    ]
     return np.array([pvalue(innovation[r]) for r in own]), np.array(scores)
 
 

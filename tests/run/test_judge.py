@@ -72,9 +72,20 @@ def test_a_wrong_theory_disagrees(replica, table, name):
 
 def test_times_that_are_steps_over_d_are_recognised(table):
     data = {"time": table["step"] / 800, **{key: table[key] for key in table if key != "step"}}
-    with pytest.warns(op.IgnoredSettingWarning, match="time looks like step/D"):
-        found = op.judge(data, PRESET, dimension=800)
+    found = op.judge(data, PRESET, dimension=800)
     assert found.verdict == "disagree"
+    assert "agree if time is multiplied by the learning rate 5 (it looks like s" in found.reason
+
+
+def test_the_dimension_is_named_where_steps_are_over_another(table):
+    """By its number, and no other cause."""
+    found = op.judge(table, PRESET, dimension=400)
+    own = found.scores[-1]
+    assert own.name == "dimension"
+    assert abs(own.value - 2) < 4 * own.error < 0.4
+    assert "steps are those of a dimension" in found.explanation
+    assert f"the dimension is {400 * own.value:.4g}, not 400" in found.explanation
+    assert "do not tell" not in found.explanation
 
 
 def test_weight_decay_that_the_theory_has_not_disagrees():

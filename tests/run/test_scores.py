@@ -18,7 +18,7 @@ from orderparams.run.innovations import innovations
 from orderparams.run.one_dimension import few_enough
 from orderparams.run.restarts import Restarts, with_decay, with_fluctuations
 from orderparams.run.scores import fitted, score_tests
-from orderparams.run.slips import slips
+from orderparams.run.slips import number, slips
 
 PRESET = "finite-learning-rate"
 ONE = {
@@ -85,7 +85,9 @@ def test_a_planted_parameter_is_fitted(power):
 def test_scores_of_normal_numbers_are_normal():
     slopes = GENERATOR.normal(size=(3, 4, 3, 5))
     drawn = GENERATOR.normal(size=(1500, 3, 4, 5))
-    found = np.array([[one.z for one in score_tests(own, slopes, "sgd")] for own in drawn])
+    found = np.array(
+        [[one.z for one in score_tests(own, slopes, "sgd", stepped=True)] for own in drawn]
+    )
     for row in found.T:
         assert abs(row.mean()) < 4 / np.sqrt(len(drawn))
         assert row.std() == pytest.approx(1, abs=4 / np.sqrt(2 * len(drawn)))
@@ -97,7 +99,7 @@ def test_without_v_its_scale_has_no_score():
     slopes = GENERATOR.normal(size=(1, 4, 3, 5))
     found = score_tests(GENERATOR.normal(size=(1, 4, 5)), slopes, "gradient-flow")
     none = {one.name for one in found if np.isnan(one.z)}
-    assert none == {"gradient", "learning_rate"}
+    assert none == {"gradient", "learning_rate", "dimension"}
     assert expected("drift", "gradient-flow") == 0
     assert expected("drift", "sgd") == 1
 
@@ -164,6 +166,33 @@ def test_slips_are_recognised(words):
     (found,) = slips(score, 5.0, 4, 900)
     assert words in found
     assert found not in slips(score._replace(value=1.3 * value), 5.0, 4, 900)
+
+
+NUMBERS = {
+    "the dimension is 450, not 900": ("dimension", 0.5, True),
+    "the learning rate is 10, not 5": ("gradient", 2.0, True),
+    "time has to be multiplied by 0.4": ("time", 0.4, False),
+    "step has to be multiplied by 0.4": ("time", 0.4, True),
+    "the dimension is 450, not 900, at the right times": ("noise", 2.0, False),
+    "the dimension is 3600, not 900, at the right times, or the data are means over 4 replicas": (
+        "noise",
+        0.25,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("words", NUMBERS)
+def test_a_factor_is_told_as_the_number_that_it_makes(words):
+    """Of the scatter, whose variance goes as 1/D, and as one over the replicas of a mean."""
+    name, value, stepped = NUMBERS[words]
+    score = Score(name, value, 0.01, 9.0, 0.0, 80.0)
+    assert number(score, 5.0, 900, stepped=stepped) == words
+
+
+def test_a_scatter_beyond_all_sgd_asks_for_the_order_of_rows():
+    score = Score("noise", 200.0, 9.0, 9.0, 0.0, 80.0)
+    assert "are rows in the order of time" in number(score, 5.0, 900, stepped=True)
 
 
 def test_nothing_is_a_slip_where_it_changes_nothing():
