@@ -300,8 +300,9 @@ def unknown_key(key: str, kind: type[Any]) -> ConfigurationError:
     others = (other for other in registry.names() if other != kind.model)
     if owners := [other for other in others if key in known_keys(problem_type(other))]:
         models = " or ".join(map(repr, owners))
+        own = ", or one of your own," if key in known_keys(registry.own_problem()) else ""
         return ConfigurationError(
-            f"{key}: only model = {models} has it; set model, or leave it out"
+            f"{key}: only model = {models}{own} has it; set model, or leave it out"
         )
     sections = ", ".join(name for name in known_keys(kind) if "." not in name)
     hint = (

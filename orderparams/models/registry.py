@@ -72,6 +72,12 @@ def configuration(name: str) -> Any:
     return module(MODELS[name], "config")
 
 
+def own_problem() -> type[Any]:
+    """The kind of problem that every model of a user has, whatever its own settings are."""
+    found: type[Any] = module("own", "sections").plain_problem()
+    return found
+
+
 def limit(name: str) -> Limit:
     """Where SGD of a model follows its theory."""
     found: Limit = configuration(name).LIMIT

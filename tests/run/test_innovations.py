@@ -14,6 +14,7 @@ import scipy.stats
 
 import orderparams as op
 from orderparams.errors import ConfigurationError
+from orderparams.results.causes import uncertain
 from orderparams.run import innovations as module
 from orderparams.run.decidable import doubt
 from orderparams.run.innovations import innovations
@@ -290,8 +291,14 @@ def test_a_verdict_is_kept(found, tmp_path):
     first = (found.measured[:, 1:, 0] - found.predicted[..., 0]) / found.standard_deviation[..., 0]
     np.testing.assert_allclose(first, found.innovation[..., 0], rtol=1e-3)
     figure = found.plot()
-    *panels, last = figure.axes
+    *panels, last, words, causes = figure.axes
     assert len(last.lines) == 5 + 3
+    shown = [one for one in found.scores if one.name != "dimension"]
+    np.testing.assert_array_equal(causes.lines[0].get_xdata(), [one.z for one in shown])
+    told = [text.get_text() for text in words.texts]
+    assert told[0] == "scale of time, 1 in theory"
+    assert told[1] == uncertain(shown[0].value, shown[0].error).replace("+-", "±")
+    assert len(told) == 2 * len(shown)
     for axes, names in zip(panels, (("m", 2), ("q", 3)), strict=True):
         assert axes.get_ylabel().endswith(names[0])
         assert len(axes.collections) == names[1] * 3

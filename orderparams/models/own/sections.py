@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from orderparams.config import sections
@@ -110,6 +111,12 @@ def problem_of(model: Any) -> type[Any]:
     return dataclasses.make_dataclass(
         "Problem", fields, bases=(sections.Problem,), frozen=True, namespace={"model": model.name}
     )
+
+
+def plain_problem() -> type[Any]:
+    """The kind of problem of a model that has no settings of its own."""
+    sizes = {"vectors": 1, "hidden": 1, "tokens": 1}
+    return problem_of(SimpleNamespace(name="own", vector="vector", settings={}, **sizes))
 
 
 def check_rule(training: vectors.TrainingConfig) -> Found:

@@ -279,6 +279,12 @@ def test_a_kernel_that_does_what_it_must_not_is_refused(tmp_path, body, message)
     assert len(str(caught.value)) < 300
 
 
+def test_what_models_of_ones_own_have_is_told_with_them():
+    registry.OWN.clear()
+    with pytest.raises(ConfigurationError, match="'committee', or one of your own, has it; set m"):
+        op.load("in-context-pairs", {"fluctuations.enabled": True})
+
+
 def test_starts_are_checked_and_files_must_exist(tmp_path):
     with pytest.raises(ConfigurationError, match=r"expected 2 rows \(task.vectors\) of 2 numbers"):
         op.load({**OWN["my-committee"], "initial": {"kind": "explicit", "overlap": [[1.0]]}})

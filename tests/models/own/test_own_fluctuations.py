@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import orderparams as op
+from orderparams.errors import ConfigurationError
 from orderparams.models import registry
 from orderparams.models.interface import model_of
 from orderparams.run.innovations import innovations
@@ -143,3 +144,32 @@ def test_replicas_in_one_dimension_are_judged():
     assert innovations(problem, 1000, times, measured).verdict == "agree"
     wrong = op.load(settings, {"training.learning_rate": 1.0})
     assert innovations(wrong, 1000, times, measured).verdict == "disagree"
+
+
+def own_sgd(dimension, rate, steps, every):
+    """Steps, vectors (T, 1, D) and the hidden direction of linear regression by SGD on whole
+    vectors, with labels of noise 1/2."""
+    generator = np.random.default_rng(2)
+    hidden, outside = np.linalg.qr(generator.standard_normal((dimension, 2)))[0].T * dimension**0.5
+    vector, kept = 0.3 * hidden + 0.71**0.5 * outside, []
+    for step in range(steps + 1):
+        if step % every == 0:
+            kept.append(vector.copy())
+        x = generator.standard_normal(dimension)
+        error = (vector - hidden) @ x / dimension**0.5 - 0.5 * generator.standard_normal()
+        vector -= rate * error * x / dimension**0.5
+    return np.arange(0, steps + 1, every), np.array(kept)[:, None], hidden[None]
+
+
+def test_data_of_somebody_elses_code_are_judged():
+    """By vectors and columns alike; not what no vectors can be."""
+    step, vectors, hidden = own_sgd(600, 0.5, 2400, 400)
+    settings = {"model": "linear-regression", "training": {"learning_rate": 0.5}}
+    found = op.judge({"step": step, "vectors": vectors, "directions": hidden}, settings)
+    assert found.verdict == "agree", found.reason
+    m, q = vectors[:, 0] @ hidden[0] / 600, np.square(vectors[:, 0]).sum(axis=1) / 600
+    data = {"step": step, "m_1_1": m, "q_1_1": q}
+    again = op.judge(data, settings, dimension=600)
+    np.testing.assert_allclose(again.innovation, found.innovation, rtol=1e-6)
+    with pytest.raises(ConfigurationError, match="no vector is shorter than its overlaps"):
+        op.judge({**data, "q_1_1": 0.5 * m**2}, settings, dimension=600)
