@@ -65,12 +65,13 @@ def check_replicas(state: Arrays, place: str) -> None:
 
 def check_moves(state: Arrays, place: str) -> None:
     """:class:`ConfigurationError` where a replica (R, T, …) stays exactly where it begins."""
-    for number, still in enumerate(stays(state).all(axis=1)):
-        if still:
+    still = stays(state)
+    for number, own in enumerate(still):
+        if own.all():
             raise ConfigurationError(
-                f"{place}: no order parameter changes at any time{of_replica(stays(state), number)}"
-                ", to the last digit, and SGD changes all of them at every step; was it run, and "
-                "was the state copied at each time (keys.copy())?"
+                f"{place}: no order parameter changes at any time{of_replica(still, number)}, to "
+                "the last digit, and SGD changes all of them at every step; was it run, and was "
+                "the state copied at each time (keys.copy())?"
             )
 
 
@@ -91,8 +92,7 @@ def held(state: Arrays, time: NDArray[np.float64], place: str) -> str:
 def stays(state: Arrays) -> NDArray[np.bool_]:
     """Whether nothing changes from one time to the next (R, T-1)."""
     whole = np.concatenate([of.reshape(*of.shape[:2], -1) for of in state.values()], axis=2)
-    found: NDArray[np.bool_] = ~np.diff(whole, axis=1).any(axis=2)
-    return found
+    return np.asarray(~(np.diff(whole, axis=1) != 0).any(axis=2))
 
 
 def called(label: Any) -> str:

@@ -188,7 +188,7 @@ def judged(
     stepped: bool,
 ) -> Innovations:
     """The verdict on the intervals."""
-    dimension, time, scale = measured.dimension, measured.time, measured.scale
+    dimension, time, scale = int(measured.dimension), measured.time, measured.scale
     innovation = np.stack([one.innovation for one in found], axis=1)
     motion = np.stack([one.motion for one in found], axis=1)
     spreads = [one.spreads for one in found]
