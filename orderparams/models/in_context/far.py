@@ -15,6 +15,9 @@ FARTHEST = 12.0
 """Largest standard deviation of scores that are taken so: a pair takes 2 ms at 4.5, and its time
 grows as the cube."""
 
+FARTHEST_ALONE = 140.0
+"""The same of a lone head, whose best strength is searched: the farthest radii need few digits."""
+
 MISSED = 1e-9
 """What a radius may miss by its error times its weight, within the errors that are aimed at."""
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from orderparams.errors import SolverError
 from orderparams.models.in_context.assembly import assembled, pairs_of
-from orderparams.models.in_context.far import FARTHEST, Direct, errors_at
+from orderparams.models.in_context.far import FARTHEST, FARTHEST_ALONE, Direct, errors_at
 from orderparams.models.in_context.found import Found
 from orderparams.models.in_context.quadrature import reach_of_quadrature
 from orderparams.models.in_context.radii import LEAST, RADII, radii_rule
@@ -18,6 +18,9 @@ from orderparams.models.in_context.setup import Prompts
 from orderparams.models.in_context.tables import LIGHT, PAIRED, RANGES, Table, built
 
 Array = NDArray[np.float64]
+
+Rule = tuple[Array, Array, float]
+"""Radii (R, B), their weights (R,), and what is left out."""
 
 
 def by_tables(
@@ -45,14 +48,23 @@ def by_tables(
     if len(prompts.blocks) > MOST_BLOCKS:
         raise SolverError(f"more than {MOST_BLOCKS} blocks, of which there are no tables")
     count = RADII[len(prompts.blocks)] if radii is None else radii
-    at = prompts, key_query, output
-    found = interpolated(*at, count, beyond=beyond)
+    rule = radii_rule(prompts.sizes, count, LEAST)
     if not error:
-        return found
-    shorter = interpolated(*at, count, shorter=True, beyond=beyond)
-    fewer = interpolated(*at, max(1, (3 * count) // 4), origin=True, beyond=beyond)
-    missed = found.distance(shorter) + found.distance(fewer)
-    bound = entries_error(*at, count, beyond=beyond)
+        return interpolated(prompts, key_query, output, rule, beyond=beyond)
+    other = radii_rule(prompts.sizes, max(1, (3 * count) // 4), LEAST, origin=True)
+    return by_rules(prompts, key_query, output, (rule, other), beyond=beyond)
+
+
+def by_rules(
+    prompts: Prompts, key_query: Array, output: Array, rules: tuple[Rule, Rule], *, beyond: bool
+) -> Found:
+    """The same by a rule of the radii, with the error that another one tells."""
+    at = prompts, key_query, output
+    found = interpolated(*at, rules[0], beyond=beyond)
+    shorter = interpolated(*at, rules[0], shorter=True, beyond=beyond)
+    other = interpolated(*at, rules[1], beyond=beyond)
+    missed = found.distance(shorter) + found.distance(other)
+    bound = entries_error(*at, rules[0], beyond=beyond)
     return Found(found.risk, found.key_query, found.output, missed + bound)
 
 
@@ -60,14 +72,12 @@ def interpolated(
     prompts: Prompts,
     key_query: Array,
     output: Array,
-    count: int,
+    rule: Rule,
     *,
     shorter: bool = False,
-    origin: bool = False,
     beyond: bool = False,
 ) -> Found:
-    """Risk and gradient with so many nodes of each radius."""
-    *rule, _ = radii_rule(prompts.sizes, count, LEAST, origin=origin)
+    """Risk and gradient by a rule of the radii."""
     keys = key_query * rule[0][:, None, :]
     singles = np.zeros((*keys.shape[:2], 3, 3))
     pairs = np.zeros((len(keys), pairs_of(keys.shape[1]), 4, 6))
@@ -77,10 +87,10 @@ def interpolated(
 
 
 def entries_error(
-    prompts: Prompts, key_query: Array, output: Array, count: int, *, beyond: bool = False
+    prompts: Prompts, key_query: Array, output: Array, rule: Rule, *, beyond: bool = False
 ) -> float:
     """A bound of what errors of the entries do to risk and gradient: all of one sign."""
-    radii, shares, lost = radii_rule(prompts.sizes, count, LEAST)
+    radii, shares, lost = rule
     key_query, output = np.abs(key_query), np.abs(output)
     keys = key_query * radii[:, None, :]
     alone, pairs = (
@@ -104,8 +114,9 @@ def tables_of(
     sizes = np.sqrt((keys**2).sum(2).max(1))
     line, pairs = keys.shape[2] == 1, keys.shape[1] > 1
     check_reach(float(sizes.max(initial=0.0)), pairs=pairs, beyond=beyond)
-    rungs, weights = np.searchsorted(RANGES, sizes), shares * (1.0 + (radii**2).sum(1))
-    far = (rungs >= PAIRED) & pairs
+    weights = np.abs(shares) * (1.0 + (radii**2).sum(1))
+    rungs = np.searchsorted(RANGES, sizes)
+    far = rungs >= (PAIRED if pairs else len(RANGES))
     for rung in np.unique(rungs[~far]):
         at = rungs == rung
         light = weights[at].sum() < LIGHT[line]
@@ -134,5 +145,5 @@ def check_reach(largest: float, *, pairs: bool, beyond: bool) -> None:
 def reach_of(*, pairs: bool, beyond: bool) -> float:
     """Largest standard deviation of scores that can be had."""
     if not pairs:
-        return RANGES[-1]
+        return FARTHEST_ALONE if beyond else RANGES[-1]
     return FARTHEST if beyond else RANGES[PAIRED - 1]

@@ -16,18 +16,23 @@ from orderparams.models.in_context.chapters import chapters
 from orderparams.models.in_context.config import NO_VECTORS
 from orderparams.models.in_context.flow import Flow, engine_of
 from orderparams.models.in_context.interpolation import reach_of
+from orderparams.models.in_context.linear import by_closed_form
+from orderparams.models.in_context.lone import by_even_radii
 from orderparams.models.in_context.minima import Told, least
 from orderparams.models.in_context.quadrature import OWN, reach_of_quadrature
 from orderparams.models.in_context.radii import LEAST, RADII, radii_rule
 from orderparams.models.in_context.references import references as known_risks
 from orderparams.models.in_context.replicas import Heads
-from orderparams.models.in_context.sections import MOST_BLOCKS, ExpectationConfig, Problem
+from orderparams.models.in_context.sections import MOST_BLOCKS, Problem
 from orderparams.models.in_context.setup import prompts_of
 from orderparams.models.in_context.single_head import best
 from orderparams.models.interface import Reference, State
 
-ROUGH, EXACT = 1e-4, 1e-6
-"""Tolerances of the search for the best single head, and of its risk."""
+LEADING = {1: 14.0, 2: 9.0, 3: 7.0}
+"""Digits (natural logarithms) of the search for the best single head, by number of blocks."""
+
+LAST = {1: 22.0, 2: 16.0, 3: 12.0}
+"""The same of its risk."""
 
 
 def references(problem: Problem) -> Mapping[str, Reference]:
@@ -42,36 +47,24 @@ def compared(problem: Problem) -> Mapping[str, Reference]:
 
 
 def single_head(problem: Problem) -> Reference:
-    """The least risk of one head; NaN where it is out of range.
-
-    Tables of heads alone lead the search, or a rough rule where they do not reach.
-    """
-    if problem.attention.activation == "linear":
-        return searched(*[alone(problem, problem.expectation)] * 2)
-    if len(problem.task.blocks) > MOST_BLOCKS:
+    """The least risk of one head; NaN where it is out of range."""
+    blocks = len(problem.task.blocks)
+    if problem.attention.activation == "softmax" and blocks > MOST_BLOCKS:
         why = f"it is searched by quadrature, which takes at most {MOST_BLOCKS} blocks"
         return Reference(np.nan, np.nan, why)
-    tables = ExpectationConfig(engine="tables")
-    rough = ExpectationConfig(engine="quadrature", tolerance=ROUGH, radii=radii_of(problem))
-    exact = ExpectationConfig(engine="quadrature", tolerance=EXACT)
-    for leading in [tables] * (not problem.task.query_in_softmax) + [rough]:
-        found = searched(*(alone(problem, expectation) for expectation in (leading, exact)))
-        if np.isfinite(found.value):
-            break
-    return found
-
-
-def alone(problem: Problem, expectation: ExpectationConfig) -> Problem:
-    """All that the best single head depends on."""
-    return Problem(task=problem.task, attention=problem.attention, expectation=expectation)
+    return searched(Problem(task=problem.task, attention=problem.attention))
 
 
 @functools.lru_cache(64)
-def searched(rough: Problem, exact: Problem) -> Reference:
+def searched(problem: Problem) -> Reference:
     """The same, once for all runs of a task."""
-    leading = Flow(rough)
+    prompts, blocks = prompts_of(problem), len(problem.task.blocks)
+    leading = last = functools.partial(by_closed_form, prompts)
+    if problem.attention.activation == "softmax":
+        leading = functools.partial(by_even_radii, prompts, digits=LEADING[blocks])
+        last = functools.partial(by_even_radii, prompts, digits=LAST[blocks], error=True)
     try:
-        found, *_ = best(leading.at, leading.prompts, Flow(exact).at)
+        found, *_ = best(leading, prompts, last)
     except SolverError as error:
         return Reference(np.nan, np.nan, str(error))
     return Reference(float(found.risk.sum()), len(found.risk) * found.error)

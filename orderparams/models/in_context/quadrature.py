@@ -175,9 +175,24 @@ def integrated(
 ) -> Found:
     """Risk and gradient by one rule, without what different heads do together if not ``pairs``;
     the error is that of the radii that are left out, alone."""
-    radii, shares, lost = radii_rule(prompts.sizes, count, least, origin=origin)
+    rule = radii_rule(prompts.sizes, count, least, origin=origin)
+    return summed(prompts, key_query, output, digits, rule, pairs=pairs)
+
+
+def summed(
+    prompts: Prompts,
+    key_query: Array,
+    output: Array,
+    digits: float,
+    rule: tuple[Array, Array, float],
+    *,
+    pairs: bool = True,
+) -> Found:
+    """The same by a rule of radii (R, B), of weights (R,), and of what it leaves out."""
+    radii, shares, lost = rule
     keys = key_query * radii[:, None, :]
-    needed = np.maximum(digits + np.log(shares * (1.0 + (radii**2).sum(1))), LEAST_DIGITS)
+    sizes = np.maximum(np.abs(shares) * (1.0 + (radii**2).sum(1)), np.exp(-digits))
+    needed = np.maximum(digits + np.log(sizes), LEAST_DIGITS)
     own = queries(prompts, radii, keys)
     expectations = expected(prompts.length, keys, own, needed, pairs=pairs)
     found = assembled(prompts, (radii, shares), key_query, output, expectations)
