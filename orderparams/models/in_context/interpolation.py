@@ -64,7 +64,7 @@ def by_rules(
     shorter = interpolated(*at, rules[0], shorter=True, beyond=beyond)
     other = interpolated(*at, rules[1], beyond=beyond)
     missed = found.distance(shorter) + found.distance(other)
-    bound = entries_error(*at, rules[0], beyond=beyond)
+    bound = max(entries_errors(*at, rules[0], beyond=beyond))
     return Found(found.risk, found.key_query, found.output, missed + bound)
 
 
@@ -86,10 +86,10 @@ def interpolated(
     return assembled(prompts, (rule[0], rule[1]), key_query, output, (singles, pairs))
 
 
-def entries_error(
+def entries_errors(
     prompts: Prompts, key_query: Array, output: Array, rule: Rule, *, beyond: bool = False
-) -> float:
-    """A bound of what errors of the entries do to risk and gradient: all of one sign."""
+) -> tuple[float, float]:
+    """Bounds of what errors of the entries do to the risk and to its gradient: all of one sign."""
     radii, shares, lost = rule
     key_query, output = np.abs(key_query), np.abs(output)
     keys = key_query * radii[:, None, :]
@@ -103,8 +103,9 @@ def entries_error(
     bound = assembled(prompts, (radii, shares), key_query, output, (alone, pairs))
     size = max(1.0, float(output.sum(0).max()) ** 2, float(keys.max(initial=0.0)))
     risk = np.abs(bound.risk - prompts.strengths.sum(1)).max()
-    parts = risk, np.abs(bound.key_query).max(), np.abs(bound.output).max()
-    return float(max(parts)) + lost * size * float(prompts.labels.max())
+    slope = max(np.abs(bound.key_query).max(), np.abs(bound.output).max())
+    missed = lost * size * float(prompts.labels.max())
+    return float(risk) + missed, float(slope) + missed
 
 
 def tables_of(
@@ -119,8 +120,9 @@ def tables_of(
     far = rungs >= (PAIRED if pairs else len(RANGES))
     for rung in np.unique(rungs[~far]):
         at = rungs == rung
-        light = weights[at].sum() < LIGHT[line]
-        yield at, built(length, int(rung), line, bool(light), pairs)
+        fine = beyond and not pairs  # they are cheap
+        light = not fine and weights[at].sum() < LIGHT[line]
+        yield at, built(length, int(rung), line or fine, bool(light), pairs)
     if far.any():
         errors = errors_at(weights)
         for error in np.unique(errors[far]):

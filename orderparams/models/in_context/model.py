@@ -17,7 +17,7 @@ from orderparams.models.in_context.config import NO_VECTORS
 from orderparams.models.in_context.flow import Flow, engine_of
 from orderparams.models.in_context.interpolation import reach_of
 from orderparams.models.in_context.linear import by_closed_form
-from orderparams.models.in_context.lone import by_even_radii
+from orderparams.models.in_context.lone import LoneHead
 from orderparams.models.in_context.minima import Told, least
 from orderparams.models.in_context.quadrature import OWN, reach_of_quadrature
 from orderparams.models.in_context.radii import LEAST, RADII, radii_rule
@@ -28,11 +28,8 @@ from orderparams.models.in_context.setup import prompts_of
 from orderparams.models.in_context.single_head import best
 from orderparams.models.interface import Reference, State
 
-LEADING = {1: 14.0, 2: 9.0, 3: 7.0}
+DIGITS = {1: 14.0, 2: 9.0, 3: 6.0}
 """Digits (natural logarithms) of the search for the best single head, by number of blocks."""
-
-LAST = {1: 22.0, 2: 16.0, 3: 12.0}
-"""The same of its risk."""
 
 
 def references(problem: Problem) -> Mapping[str, Reference]:
@@ -58,13 +55,13 @@ def single_head(problem: Problem) -> Reference:
 @functools.lru_cache(64)
 def searched(problem: Problem) -> Reference:
     """The same, once for all runs of a task."""
-    prompts, blocks = prompts_of(problem), len(problem.task.blocks)
-    leading = last = functools.partial(by_closed_form, prompts)
-    if problem.attention.activation == "softmax":
-        leading = functools.partial(by_even_radii, prompts, digits=LEADING[blocks])
-        last = functools.partial(by_even_radii, prompts, digits=LAST[blocks], error=True)
+    prompts = prompts_of(problem)
     try:
-        found, *_ = best(leading, prompts, last)
+        if problem.attention.activation == "linear":
+            found, *_ = best(functools.partial(by_closed_form, prompts), prompts)
+        else:
+            head = LoneHead(prompts, DIGITS[len(prompts.blocks)])
+            found, *_ = best(head, prompts, head.with_error)
     except SolverError as error:
         return Reference(np.nan, np.nan, str(error))
     return Reference(float(found.risk.sum()), len(found.risk) * found.error)

@@ -175,30 +175,20 @@ def integrated(
 ) -> Found:
     """Risk and gradient by one rule, without what different heads do together if not ``pairs``;
     the error is that of the radii that are left out, alone."""
-    rule = radii_rule(prompts.sizes, count, least, origin=origin)
-    return summed(prompts, key_query, output, digits, rule, pairs=pairs)
-
-
-def summed(
-    prompts: Prompts,
-    key_query: Array,
-    output: Array,
-    digits: float,
-    rule: tuple[Array, Array, float],
-    *,
-    pairs: bool = True,
-) -> Found:
-    """The same by a rule of radii (R, B), of weights (R,), and of what it leaves out."""
-    radii, shares, lost = rule
-    keys = key_query * radii[:, None, :]
-    sizes = np.maximum(np.abs(shares) * (1.0 + (radii**2).sum(1)), np.exp(-digits))
-    needed = np.maximum(digits + np.log(sizes), LEAST_DIGITS)
+    radii, shares, lost = radii_rule(prompts.sizes, count, least, origin=origin)
+    keys, needed = key_query * radii[:, None, :], digits_at(radii, shares, digits)
     own = queries(prompts, radii, keys)
     expectations = expected(prompts.length, keys, own, needed, pairs=pairs)
     found = assembled(prompts, (radii, shares), key_query, output, expectations)
     size = max(1.0, float(np.abs(output).sum(0).max()) ** 2, float(np.abs(keys).max(initial=0.0)))
     error = lost * size * float(prompts.labels.max())
     return Found(found.risk, found.key_query, found.output, error)
+
+
+def digits_at(radii: Array, shares: Array, digits: float) -> Array:
+    """What radii (R, B) of these weights (R,) need, for so many digits of their sum."""
+    sizes = np.maximum(np.abs(shares) * (1.0 + (radii**2).sum(1)), np.exp(-digits))
+    return np.asarray(np.maximum(digits + np.log(sizes), LEAST_DIGITS), np.float64)
 
 
 def expected(

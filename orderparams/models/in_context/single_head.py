@@ -26,7 +26,7 @@ def best(at: At, prompts: Prompts, exact: At | None = None) -> tuple[Found, Arra
     """Where the least risk, summed over tasks, was found: at ω (1, B) and μ (1, J).
 
     An ``exact`` engine takes the risk where the search by another one ends: what it misses of ω
-    matters in second order. :class:`SolverError` where the search ends at the edge of what
+    and μ matters in second order. :class:`SolverError` where the search ends at the edge of what
     expectations can be had of.
     """
     from scipy.optimize import minimize  # slow to import
@@ -49,9 +49,9 @@ def best(at: At, prompts: Prompts, exact: At | None = None) -> tuple[Found, Arra
     lowest = min(ends, key=lambda end: float(end.fun))
     if np.abs(lowest.jac).max() > FLAT * nothing.sum():
         raise SolverError("the best single head is beyond the range of the expectations")
-    key_query, last = (lowest.x / units)[None], exact or at
-    output = outputs(last, key_query, nothing)
-    return last(key_query, output), key_query, output
+    key_query = (lowest.x / units)[None]
+    output = outputs(at, key_query, nothing)
+    return (exact or at)(key_query, output), key_query, output
 
 
 def outputs(at: At, key_query: Array, nothing: Array) -> Array:
@@ -65,10 +65,11 @@ def outputs(at: At, key_query: Array, nothing: Array) -> Array:
 
 def starts(prompts: Prompts) -> Array:
     """√d ω (…, B) of unit length where searches begin: towards each task, what tasks share, and
-    all of them together."""
+    all of them together. With the query in the softmax negative ones, which give it less weight:
+    the minima at positive ω are higher."""
     drive = prompts.strengths / np.sqrt(prompts.blocks)
     rows = np.concatenate([drive, drive.sum(axis=0)[None], np.linalg.svd(drive)[2]])
     rows /= np.abs(rows).max(axis=1, keepdims=True)  # squares of the least numbers are 0
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     rows *= np.where(rows[np.arange(len(rows)), np.abs(rows).argmax(1)] < 0, -1, 1)[:, None]
-    return np.unique(rows.round(6), axis=0)
+    return np.unique(rows.round(6), axis=0) * (-1.0 if prompts.query_in_softmax else 1.0)
