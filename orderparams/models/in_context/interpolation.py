@@ -48,24 +48,30 @@ def by_tables(
     if len(prompts.blocks) > MOST_BLOCKS:
         raise SolverError(f"more than {MOST_BLOCKS} blocks, of which there are no tables")
     count = RADII[len(prompts.blocks)] if radii is None else radii
-    rule = radii_rule(prompts.sizes, count, LEAST)
-    if not error:
-        return interpolated(prompts, key_query, output, rule, beyond=beyond)
-    other = radii_rule(prompts.sizes, max(1, (3 * count) // 4), LEAST, origin=True)
-    return by_rules(prompts, key_query, output, (rule, other), beyond=beyond)
-
-
-def by_rules(
-    prompts: Prompts, key_query: Array, output: Array, rules: tuple[Rule, Rule], *, beyond: bool
-) -> Found:
-    """The same by a rule of the radii, with the error that another one tells."""
+    rule, fewer = rules_of(prompts.sizes, count)
     at = prompts, key_query, output
-    found = interpolated(*at, rules[0], beyond=beyond)
-    shorter = interpolated(*at, rules[0], shorter=True, beyond=beyond)
-    other = interpolated(*at, rules[1], beyond=beyond)
-    missed = found.distance(shorter) + found.distance(other)
-    bound = max(entries_errors(*at, rules[0], beyond=beyond))
+    if not error:
+        return interpolated(*at, rule, beyond=beyond)
+    for radii, *_ in (rule, fewer):  # before any table is made
+        check_reach(largest_score(key_query, radii), pairs=len(key_query) > 1, beyond=beyond)
+    found = interpolated(*at, rule, beyond=beyond)
+    shorter = interpolated(*at, rule, shorter=True, beyond=beyond)
+    missed = found.distance(shorter)
+    missed += found.distance(interpolated(*at, fewer, beyond=beyond))
+    bound = max(entries_errors(*at, rule, beyond=beyond))
     return Found(found.risk, found.key_query, found.output, missed + bound)
+
+
+def rules_of(sizes: tuple[int, ...], count: int) -> tuple[Rule, Rule]:
+    """The rule of so many nodes of each radius, and one with r = 0 among fewer that tells its
+    error; of the two this may reach farther, as heavier radii are left out of it."""
+    other = radii_rule(sizes, max(1, (3 * count) // 4), LEAST, origin=True)
+    return radii_rule(sizes, count, LEAST), other
+
+
+def largest_score(key_query: Array, radii: Array) -> float:
+    """Standard deviation of the scores of a head of ω (H, B) at radii (R, B), the largest."""
+    return float(np.linalg.norm(key_query * radii[:, None, :], axis=2).max(initial=0.0))
 
 
 def interpolated(

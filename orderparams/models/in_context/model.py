@@ -15,12 +15,12 @@ from orderparams.models.findings import Course, Finding
 from orderparams.models.in_context.chapters import chapters
 from orderparams.models.in_context.config import NO_VECTORS
 from orderparams.models.in_context.flow import Flow, engine_of
-from orderparams.models.in_context.interpolation import reach_of
+from orderparams.models.in_context.interpolation import reach_of, rules_of
 from orderparams.models.in_context.linear import by_closed_form
 from orderparams.models.in_context.lone import LoneHead
 from orderparams.models.in_context.minima import Told, least
 from orderparams.models.in_context.quadrature import OWN, reach_of_quadrature
-from orderparams.models.in_context.radii import LEAST, RADII, radii_rule
+from orderparams.models.in_context.radii import RADII
 from orderparams.models.in_context.references import references as known_risks
 from orderparams.models.in_context.replicas import Heads
 from orderparams.models.in_context.sections import MOST_BLOCKS, Problem
@@ -131,12 +131,13 @@ def bound(problem: Problem) -> str:
     if engine not in ("tables", "quadrature"):
         return ""
     count = problem.expectation.radii or radii_of(problem)
-    far = np.linalg.norm(radii_rule(blocks, count, LEAST)[0], axis=1).max()
+    rules = rules_of(blocks, count)[: 1 if engine == "quadrature" else 2]
+    far = max(np.linalg.norm(radii, axis=1).max() for radii, *_ in rules)
     pairs, auto = problem.attention.heads > 1, problem.expectation.engine == "auto"
     if engine == "quadrature":
         reach = reach_of_quadrature(pairs=pairs, quick=auto)
     else:
-        reach = reach_of(pairs=pairs, beyond=auto)
+        reach = reach_of(pairs=pairs, beyond=auto and pairs)
     most = reach / far
     if problem.task.query_in_softmax:
         most = min(most, OWN / far**2)

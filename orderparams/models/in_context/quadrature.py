@@ -25,12 +25,14 @@ Array = NDArray[np.float64]
 MOST_RADII = {1: 64, 2: 24, 3: 10}
 """Nodes of each radius beyond which the error is told as it is."""
 
-PAIRED, ALONE = 40.0, 400.0
+PAIRED, ALONE = 40.0, 72.0
 """Largest standard deviation of scores that are taken, of several heads and of one: a pair takes a
-second at each radius there, and its time grows as the cube."""
+second at each radius there, and its time grows as the cube; of one head larger ones would leave the
+range of exponentials."""
 
-QUICK, QUICK_ALONE = 12.0, 72.0
-"""The same of what engine = "auto" takes, in seconds: as without the query in the softmax."""
+QUICK = 12.0
+"""The same of several heads with engine = "auto", in seconds: as without the query in the
+softmax."""
 
 OWN = 400.0
 """Largest score Σ_b ω_hb r_b² of a query in the softmax: its exponential must not overflow at
@@ -139,7 +141,7 @@ def check_scores(prompts: Prompts, key_query: Array, count: int, *, quick: bool 
     largest, reach = np.sqrt((keys**2).sum(2).max()), reach_of_quadrature(pairs=pairs, quick=quick)
     if largest > reach:
         what, other = "quadrature", "'sampling'"
-        if quick:
+        if quick and len(key_query) > 1:
             what += " in seconds"
             if largest <= reach_of_quadrature(pairs=pairs):
                 other = "'quadrature' (minutes) or 'sampling'"
@@ -157,9 +159,9 @@ def check_scores(prompts: Prompts, key_query: Array, count: int, *, quick: bool 
 
 def reach_of_quadrature(*, pairs: bool, quick: bool = False) -> float:
     """Largest standard deviation of scores that it takes."""
-    if quick:
-        return QUICK if pairs else QUICK_ALONE
-    return PAIRED if pairs else ALONE
+    if not pairs:
+        return ALONE
+    return QUICK if quick else PAIRED
 
 
 def integrated(

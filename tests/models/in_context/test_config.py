@@ -1,6 +1,5 @@
 """The configuration of in-context regression: what it refuses, ignores, and how it is put."""
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,9 @@ import orderparams as op
 from orderparams.config import parse, to_table
 from orderparams.config.sections import known_keys, problem_type
 from orderparams.config.words import describe
-from orderparams.models.in_context import interpolation
+from orderparams.models.in_context import interpolation, quadrature
 from orderparams.models.in_context.flow import Flow
 from orderparams.models.in_context.model import remedy
-from orderparams.models.in_context.quadrature import check_scores
-from orderparams.models.in_context.radii import RADII
-from orderparams.models.in_context.setup import prompts_of
 from orderparams.models.in_context.unused import unused
 
 PAGE = Path(__file__).parents[3] / "docs" / "in-context.md"
@@ -111,63 +107,42 @@ def test_a_start_beyond_the_tables():
         op.evaluate(table(attention={"heads": 2}, initial=start))
 
 
-@pytest.mark.parametrize(
-    ("heads", "engine", "reach"), [(1, "auto", 72.0), (2, "auto", 12.0), (2, "tables", 4.5)]
-)
-@pytest.mark.parametrize("blocks", [[1], [5], [2, 7]])
-def test_the_largest_strengths_that_are_taken(blocks, heads, engine, reach, monkeypatch):
-    """What the message says is in range is the most that is, to a thousandth."""
-    strengths = [[1.0] * len(blocks)]
-    setting = parse(
-        table(
-            task={"length": 40, "blocks": blocks, "strengths": strengths},
-            attention={"heads": heads},
-            expectation={"engine": engine},
-        )
-    )
-    most = float(remedy(setting, start=True).split("up to ")[1].split()[0])
-    radii = [keys for *_, keys in looked_up(setting, most, monkeypatch)]
-    assert np.linalg.norm(radii[0], axis=2).max() == pytest.approx(reach, abs=0.01)
-    with pytest.raises(op.SolverError, match="beyond the tables"):
-        looked_up(setting, most + 0.001, monkeypatch)
+ENGINES = [
+    ("auto", False), ("tables", False), ("quadrature", False), ("auto", True), ("quadrature", True)
+]  # fmt: skip
 
 
+class Nothing:
+    """Expectations that are all zero, of any heads, and without work."""
+
+    error = 0.0
+
+    def __init__(self, *_):
+        self.shorter = self
+
+    def at(self, keys):
+        heads = keys.shape[1]
+        pairs = np.zeros((len(keys), heads * (heads - 1) // 2, 4, 6))
+        return np.zeros((len(keys), heads, 3, 3)), pairs
+
+
+@pytest.mark.parametrize(("engine", "inside"), ENGINES)
 @pytest.mark.parametrize("heads", [1, 2])
-@pytest.mark.parametrize("inside", [False, True])
-def test_the_largest_strengths_of_quadrature(inside, heads):
-    """The query in the softmax has no tables, and a score of its own, which must not overflow."""
-    engine = "auto" if inside else "quadrature"
-    task = {"length": 40, "blocks": [5], "query_in_softmax": inside}
+@pytest.mark.parametrize("blocks", [[1], [5], [2, 7], [5, 5], [1, 5, 20]])
+def test_the_largest_strengths_that_are_taken(blocks, heads, engine, inside, monkeypatch):
+    """What the message says is in range is the most that is, to a thousandth, with its error."""
+    strengths = [[1.0] * len(blocks)]
+    task = {"length": 40, "blocks": blocks, "strengths": strengths, "query_in_softmax": inside}
     setting = parse(table(task=task, attention={"heads": heads}, expectation={"engine": engine}))
     most = float(remedy(setting, start=True).split("up to ")[1].split()[0])
-    check_scores(prompts_of(setting), np.full((heads, 1), most), RADII[1], quick=inside)
-    with pytest.raises(op.SolverError, match="beyond quadrature"):
-        check_scores(prompts_of(setting), np.full((heads, 1), most + 0.001), RADII[1], quick=inside)
-
-
-def looked_up(setting, strength, monkeypatch):
-    """What is asked of tables by a head of this strength on all blocks."""
-    asked, check = [], interpolation.tables_of
-
-    def first(*arguments, **options):
-        asked.append(arguments)
-        next(check(*arguments, **options))
-        raise Stopped
-
-    monkeypatch.setattr(interpolation, "built", lambda *_: None)
-    monkeypatch.setattr(interpolation, "tables_of", first)
-    prompts = prompts_of(setting)
-    with contextlib.suppress(Stopped):
-        heads, blocks = setting.attention.heads, len(prompts.blocks)
-        state = np.full((heads, blocks), strength), np.ones((heads, 1))
-        beyond = setting.expectation.engine == "auto"
-        interpolation.interpolated(prompts, *state, RADII[blocks], beyond=beyond)
-    monkeypatch.undo()
-    return asked
-
-
-class Stopped(Exception):
-    """No table is made."""
+    monkeypatch.setattr(interpolation, "built", Nothing)
+    monkeypatch.setattr(interpolation, "Direct", Nothing)
+    monkeypatch.setattr(quadrature, "expected", lambda _, keys, *__, **___: Nothing().at(keys))
+    flow = Flow(setting)
+    for weights in (np.ones(len(blocks)), -np.ones(len(blocks)) / 2):
+        flow.at(most * np.array([weights] * heads), np.ones((heads, 1)), error=True)
+    with pytest.raises(op.SolverError, match=r"beyond .* reach"):
+        flow.at(np.full((heads, len(blocks)), most + 0.001), np.ones((heads, 1)), error=True)
 
 
 @pytest.mark.parametrize("value", [1e200, np.nan, np.inf])

@@ -47,7 +47,7 @@ def test_two_examples_by_plain_quadrature(covariance):
     assert_allclose(found[:, 0], expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("deviation", [0.3, 3.0, 50.0])
+@pytest.mark.parametrize("deviation", [0.3, 3.0, 72.0])
 def test_a_lone_head_of_two_examples(deviation):
     """Oracle: the trapezoidal rule over the difference of two scores."""
 
@@ -235,7 +235,7 @@ def test_more_than_three_blocks():
         by_quadrature(prompts, np.zeros((1, 4)), np.zeros((1, 1)))
 
 
-@pytest.mark.parametrize(("heads", "reach"), [(1, 400), (2, 40)])
+@pytest.mark.parametrize(("heads", "reach"), [(1, 72), (2, 40)])
 def test_scores_that_would_take_all_day(heads, reach):
     """They are refused at once, with what takes them."""
     key_query, output = np.full((heads, 1), 1e3), np.ones((heads, 1))
@@ -243,13 +243,12 @@ def test_scores_that_would_take_all_day(heads, reach):
         by_quadrature(one_task(), key_query, output)
 
 
-@pytest.mark.parametrize(("heads", "reach"), [(1, 72), (2, 12)])
-def test_scores_that_would_take_minutes(heads, reach):
+def test_scores_that_would_take_minutes():
     """engine = "auto" refuses them, with both that take them; larger ones are for sampling."""
-    key_query, output = np.full((heads, 1), 1.2 * reach / 7), np.ones((heads, 1))
-    with pytest.raises(SolverError, match=f"reaches {reach}; .* = 'quadrature' .* or 'sampling'$"):
+    key_query, output = np.full((2, 1), 2.0), np.ones((2, 1))
+    with pytest.raises(SolverError, match=r"reaches 12; .* = 'quadrature' .* or 'sampling'$"):
         by_quadrature(one_task(2, inside=True), key_query, output, quick=True)
-    with pytest.raises(SolverError, match=f"reaches {reach}; .* = 'sampling'$"):
+    with pytest.raises(SolverError, match=r"reaches 12; .* = 'sampling'$"):
         by_quadrature(one_task(2, inside=True), 50 * key_query, output, quick=True)
 
 
@@ -273,4 +272,4 @@ def test_the_largest_score_of_the_query(tolerance):
     found = by_quadrature(prompts, np.array([[most]]), np.array([[1.0]]), tolerance)
     assert np.isfinite(found.risk).all()
     with pytest.raises(SolverError, match=r"score .* of the query in the softmax is beyond"):
-        by_quadrature(prompts, np.array([[2 * most]]), np.array([[1.0]]), tolerance)
+        by_quadrature(prompts, np.array([[1.1 * most]]), np.array([[1.0]]), tolerance)
