@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from orderparams.cli import given, options
+from orderparams.cli.compared import compared
 from orderparams.cli.screen import show
 from orderparams.cli.verbose import verbose
-from orderparams.models import registry
 from orderparams.results.schema import coordinates, noise_of
 from orderparams.views.tables import state_table
 
@@ -51,17 +51,22 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     if result.tolerance is not None and result.error_estimate > result.tolerance:
         lines += [f"             expectation.tolerance = {result.tolerance:g} was not reached"]
     risk = f"{result.risk:z.{decimals(result.error_estimate)}f}"
-    lines += ["", f"  risk        {risk}", *references(result)]
+    lines += ["", f"  risk        {risk}", *compared(result.problem.model, result.known)]
     for title, state in (
         ("order parameters", result.parameters),
         ("gradient of the risk", result.gradient),
         ("velocity", result.velocity),
     ):
-        table = state_table(result.order_parameters, state, "--json has all")
+        most = {} if title == "order parameters" else result.decimals
+        table = state_table(result.order_parameters, state, "--json has all", decimals=most)
         lines += ["", f"  {title}", *table]
         if title == "order parameters" and result.seen:
             values = state_table(
-                result.seen, result.observables, "--json has all", coordinates(problem)
+                result.seen,
+                result.observables,
+                "--json has all",
+                coordinates(problem),
+                result.decimals,
             )
             lines += ["", *values]
     show([*lines, *covariance(result)])
@@ -74,21 +79,3 @@ def covariance(result: Evaluation) -> list[str]:
     noise = noise_of(result.problem)
     table = state_table([noise], {noise.name: result.noise}, "--json has all")
     return ["", f"  {noise.long_name}", *table]
-
-
-def references(result: Evaluation) -> list[str]:
-    """Risks to compare with, with their errors where sampling had to serve."""
-    from orderparams.results.evaluation import decimals
-
-    names = registry.configuration(result.problem.model).REFERENCES
-    limits = registry.asymptotic(result.problem.model)
-    lines = []
-    for name, known in result.known.items():
-        error = f" ± {known.error:.1e}" if known.error > 1e-8 else ""
-        text = f"{known.value:z.{decimals(known.error)}f}{error}"
-        if known.value != known.value:
-            text = f"not known: {known.why or 'it takes more memory than there is'}"
-        elif name in limits:
-            text += f" {limits[name]}"
-        lines.append(f"  {names[name]:<11} {text}")
-    return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,9 @@ import click
 
 from orderparams import interruption
 from orderparams.cli import given, idle, keeping, options
+from orderparams.cli.compared import compared
 from orderparams.cli.screen import note, show
 from orderparams.cli.verbose import verbose
-from orderparams.models import registry
 from orderparams.results.schema import coordinates
 from orderparams.views.tables import fluctuation_table, state_table
 
@@ -168,14 +167,7 @@ def summary(trajectory: Trajectory) -> list[str]:
     if trajectory.status == "at rest":
         lines += [f"              {trajectory.message}"]
     when = "final order parameters" if trajectory.complete else f"order parameters at t = {end:g}"
-    names = registry.configuration(problem.model).REFERENCES
-    limits = registry.asymptotic(problem.model)
-    lines += [
-        f"  {names[name]:<11} not known; evaluate says why"
-        if math.isnan(value)
-        else f"  {names[name]:<11} {value:z.8f} {limits.get(name, '')}".rstrip()
-        for name, value in trajectory.references.items()
-    ]
+    lines += compared(problem.model, trajectory.known, 8, "evaluate says why")
     lines += ["", f"  {when}"]
     lines += state_table(trajectory.order_parameters, trajectory.state(-1))
     if seen := trajectory.seen:

@@ -86,6 +86,13 @@ class Evaluation(Measured):
         """Risks to compare with."""
         return {name: reference.value for name, reference in self.known.items()}
 
+    @property
+    def decimals(self) -> dict[str, int]:
+        """How many decimals the error of the expectations leaves, by what is not exact."""
+        count = decimals(self.error_estimate)
+        risks = (name for name in self.observables if name.endswith("risk"))
+        return dict.fromkeys(risks, count) | dict.fromkeys(self.gradient, count)
+
     def groups(self) -> dict[str, Tree]:
         """All of it as one group."""
         model = self.problem.model

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from orderparams.config import Problem
 from orderparams.errors import FileError
 from orderparams.models import registry
-from orderparams.models.interface import State
+from orderparams.models.interface import Reference, State
 from orderparams.results.fluctuations import Fluctuations, read_fluctuations
 from orderparams.results.result import Measured, shapes, span
 from orderparams.results.schema import (
@@ -57,7 +57,8 @@ class Trajectory(Measured):
     time (T,); ``parameters`` the order parameters that move (T, …), which can be read as items,
     ``run["overlap"]``; risk (T,). ``observables`` are what else the model says of these states
     (T, …), and of the last one alone (…); they can be read likewise. ``references`` are risks to
-    compare with, such as ``bayes_risk`` (NaN where it was not computed). ``status`` is "finished",
+    compare with, such as ``bayes_risk`` (NaN where it was not computed), and ``reference_errors``
+    their errors, by the same names, of those that are known. ``status`` is "finished",
     "at rest" (from some time on the state no longer moves, and is stored at all times), "failed" or
     "interrupted"; of a run that stopped early the times that were reached are kept, the last of
     them where it stopped.
@@ -92,6 +93,13 @@ class Trajectory(Measured):
     reached: Reached | None = None
     observables: State = field(default_factory=dict)
     fluctuations: Fluctuations | None = None
+    reference_errors: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def known(self) -> dict[str, Reference]:
+        """The references with their errors, 0 where they were not stored."""
+        errors = self.reference_errors
+        return {name: Reference(at, errors.get(name, 0.0)) for name, at in self.references.items()}
 
     @property
     def complete(self) -> bool:
@@ -134,6 +142,7 @@ class Trajectory(Measured):
             axis_names=axis_names(all_of(self.problem.model)) | undimensioned(self.problem),
             attributes={
                 **self.references,
+                **{f"{name}_error": error for name, error in self.reference_errors.items()},
                 "engine": self.engine,
                 "message": self.message,
                 "seconds": self.seconds,
@@ -267,6 +276,11 @@ def read_trajectory(node: Node, problem: Problem, status: str) -> Trajectory:
     attributes = node.attributes
     references = registry.configuration(problem.model).REFERENCES
     own: dict[str, Any] = {name: attributes.pop(name) for name in ("engine", "message", "seconds")}
+    errors = {
+        name: float(attributes.pop(f"{name}_error"))
+        for name in references
+        if f"{name}_error" in attributes
+    }
     return Trajectory(
         problem,
         time,
@@ -276,5 +290,6 @@ def read_trajectory(node: Node, problem: Problem, status: str) -> Trajectory:
         status,
         statistics=attributes,
         observables=seen,
+        reference_errors=errors,
         **own,
     )

@@ -248,10 +248,10 @@ def run(
             return resume
         resume = dataclasses.replace(resume, problem=problem, status="finished", message="")
         return with_fluctuations(resume, flow, noise, None, pulse)
-    references = {} if resume is None else resume.references
-    if not references or any(map(np.isnan, references.values())):
+    known = {} if resume is None else resume.known
+    if not known or any(np.isnan(one.value) for one in known.values()):
         with phase("risks to compare with"):
-            references = {name: known.value for name, known in model.references(problem).items()}
+            known = dict(model.references(problem))
     with phase("the velocity at the start"):
         prepare(flow, state.y)
     saved = clock.monotonic()
@@ -266,7 +266,8 @@ def run(
         return Trajectory(
             problem=problem,
             **arrays,
-            references=references,
+            references={name: one.value for name, one in known.items()},
+            reference_errors={name: one.error for name, one in known.items()},
             status=ending.status,
             message=ending.message,
             engine=flow.engine_name,

@@ -85,17 +85,23 @@ def state_table(
     state: Mapping[str, Any],
     all_of_it: str = "the file has all",
     along: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+    decimals: Mapping[str, int] = MappingProxyType({}),
 ) -> list[str]:
     """Order parameters for a screen; where not all of them fit, ``all_of_it`` says what has all.
-    Rows are counted, or named by the values ``along`` an axis."""
+    Rows are counted, or named by the values ``along`` an axis. Those that are not exact have
+    ``decimals`` at most."""
     lines = []
     for word, groups in tables(parameters, state).items():
-        lines += screen_table(word, groups, all_of_it, along.get(word, ()))
+        lines += screen_table(word, groups, all_of_it, along.get(word, ()), decimals)
     return lines
 
 
 def screen_table(
-    word: str, groups: Sequence[Sequence[Column]], all_of_it: str, names: Sequence[Any] = ()
+    word: str,
+    groups: Sequence[Sequence[Column]],
+    all_of_it: str,
+    names: Sequence[Any] = (),
+    decimals: Mapping[str, int] = MappingProxyType({}),
 ) -> list[str]:
     """One table. Of many columns those go first of which an order parameter has most."""
     import numpy as np
@@ -103,7 +109,10 @@ def screen_table(
     rows = len(groups[0][0].values)
     numbers = [np.array([column.values for column in group]) for group in groups]
     scale = max(map(size, numbers))
-    forms = [style(values, scale) for values in numbers]
+    most = [decimals.get(group[0].parameter.name) for group in groups]
+    forms = [
+        limited(style(values, scale), limit) for values, limit in zip(numbers, most, strict=True)
+    ]
     texts = [
         [cells(column, form) for column in group] for group, form in zip(groups, forms, strict=True)
     ]
@@ -149,24 +158,33 @@ def page_tables(
     parameters: Iterable[OrderParameter],
     state: Mapping[str, Any],
     along: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+    decimals: Mapping[str, int] = MappingProxyType({}),
 ) -> list[tuple[list[str], list[list[str]]]]:
     """Order parameters for a page: columns and rows of a table for each kind of row, which are
-    counted, or named by the values ``along`` an axis."""
+    counted, or named by the values ``along`` an axis. Those that are not exact have ``decimals`` at
+    most."""
     found = []
     for word, groups in tables(parameters, state).items():
         columns = [column for group in groups for column in group]
         rows = [
             [f"{along[word][i] if word in along else i + 1}"] * bool(word)
-            + [known(float(one.values[i])) for one in columns]
+            + [known(float(one.values[i]), decimals.get(one.parameter.name)) for one in columns]
             for i in range(len(columns[0].values))
         ]
         found.append(([word] * bool(word) + [one.sign for one in columns], rows))
     return found
 
 
-def known(value: float) -> str:
-    """A number with four decimals; nothing where there is none."""
-    return f"{value:z.4f}" if math.isfinite(value) else ""
+def known(value: float, most: int | None = None) -> str:
+    """A number with four decimals, or at most so many; nothing where there is none."""
+    return f"{value:z{limited('.4f', most)}}" if math.isfinite(value) else ""
+
+
+def limited(form: str, most: int | None) -> str:
+    """A format with so many decimals at most; one with a power of ten has few as it is."""
+    if most is None or not form.endswith("f"):
+        return form
+    return f".{min(most, int(form[1:-1]))}f"
 
 
 def fitting(groups: Sequence[Sequence[T]], room: int) -> list[Sequence[T]]:

@@ -8,6 +8,8 @@ is gradient flow of the whole matrices, which do not leave the manifold of these
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,8 +32,31 @@ ENGINES = {
 """Engines in words."""
 
 
+GROWTH = 1.2
+"""Factor of the largest ω or μ of a run at which the error is looked at again."""
+
 LARGEST = 1e100
 """Size of ω and μ from which on a run has diverged: their squares would overflow."""
+
+
+class Worst:
+    """The largest error that was met, and the largest |ω| and |μ| where it was looked at."""
+
+    def __init__(self) -> None:
+        self.error, self.strength = 0.0, 0.0
+        self.sizes = 0.0, 0.0
+
+    def exceeded(self, sizes: tuple[float, float]) -> bool:
+        """Whether |ω| or |μ| have grown by a factor, so that errors may have."""
+        return any(size > GROWTH * most for size, most in zip(sizes, self.sizes, strict=True))
+
+    def heed(self, error: float, sizes: tuple[float, float]) -> None:
+        """An error, NaN where it is not known, at a state of these sizes."""
+        if np.isnan(error):
+            return
+        self.sizes = max(self.sizes[0], sizes[0]), max(self.sizes[1], sizes[1])
+        if error > self.error:
+            self.error, self.strength = error, sizes[0]
 
 
 class Flow:
@@ -54,11 +79,23 @@ class Flow:
         self.beyond = beyond and self.expectation.engine == "auto" and not alone
         self.long_work = self.engine in ("quadrature", "sampling")
         self.tolerance = np.inf if self.engine == "sampling" else self.expectation.tolerance
+        self.worst = Worst()
+
+    @property
+    def words(self) -> str:
+        """How the expectations are taken."""
+        return ENGINES["auto" if self.engine == "tables" and self.beyond else self.engine]
 
     @property
     def engine_name(self) -> str:
-        """How the expectations are taken."""
-        return ENGINES["auto" if self.engine == "tables" and self.beyond else self.engine]
+        """The same, and whether what was recorded ever missed the tolerance asked for."""
+        if self.worst.error <= self.tolerance:
+            return self.words
+        way = "" if self.engine == "quadrature" else "; engine = 'quadrature' can do better"
+        return (
+            f"{self.words} (tolerance {self.tolerance:g} not reached, errors up to "
+            f"{self.worst.error:.1e}, at |omega| = {self.worst.strength:.3g}{way})"
+        )
 
     @property
     def initial_state(self) -> Array:
@@ -143,13 +180,26 @@ class Flow:
     def recorded(self, state: State) -> tuple[float, State]:
         """The risk, and risks, gains and sums of outputs of the tasks."""
         key_query, output = state["key_query"], state["output"]
-        risks = self.at(key_query, output).risk
         gain = output.T @ key_query
+        risks = self.measured(key_query, output).risk
         return float(risks.sum()), {
             "task_risk": risks,
             "output_sum": output.sum(0),
             "gain": gain,
         }
+
+    def measured(self, key_query: Array, output: Array) -> Found:
+        """Risk and gradient; their error is kept, if it is the largest, but for states of tables
+        that are no larger than those before."""
+        sizes = float(np.abs(key_query).max()), float(np.abs(output).max())
+        if self.worst.exceeded(sizes):
+            with contextlib.suppress(SolverError):  # the rule that tells the error reaches less far
+                found = self.at(key_query, output, error=True)
+                self.worst.heed(found.error, sizes)
+                return found
+        found = self.at(key_query, output)
+        self.worst.heed(found.error, sizes)
+        return found
 
     def penalties(self, state: State) -> State:
         """None."""
@@ -184,7 +234,7 @@ class Flow:
             noise=None,
             error=found.error,
             noise_error=None,
-            engine=self.engine_name,
+            engine=self.words,
         )
 
     def check_rates(self, duration: float, longest: float) -> None:

@@ -52,8 +52,8 @@ def by_tables(
     at = prompts, key_query, output
     if not error:
         return interpolated(*at, rule, beyond=beyond)
-    for radii, *_ in (rule, fewer):  # before any table is made
-        check_reach(largest_score(key_query, radii), pairs=len(key_query) > 1, beyond=beyond)
+    for one in (rule, fewer):  # before any table is made
+        check_reach(largest_score(key_query, one[0]), pairs=len(key_query) > 1, beyond=beyond)
     found = interpolated(*at, rule, beyond=beyond)
     shorter = interpolated(*at, rule, shorter=True, beyond=beyond)
     missed = found.distance(shorter)

@@ -54,11 +54,13 @@ def state(
     parameters: Iterable[OrderParameter],
     values: Mapping[str, Any],
     along: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+    decimals: Mapping[str, int] = MappingProxyType({}),
 ) -> list[str]:
-    """Order parameters in tables, one for each kind of row, by the values ``along`` an axis."""
+    """Order parameters in tables, one for each kind of row, by the values ``along`` an axis; with
+    ``decimals`` at most of those that are not exact."""
     return [
         table(columns, [[minus(cell) for cell in row] for row in rows])
-        for columns, rows in page_tables(parameters, values, along)
+        for columns, rows in page_tables(parameters, values, along, decimals)
     ]
 
 

@@ -68,9 +68,12 @@ def of_run(run: Trajectory) -> list[str]:
         "risk at the end": number(run.risk[-1]),
     }
     names = registry.configuration(run.problem.model).REFERENCES
-    for name, level in run.references.items():
-        called = names[name]
-        facts |= {called: number(level), f"above the {called}": number(run.risk[-1] - level)}
+    for name, one in run.known.items():
+        called, form = names[name], f".{min(6, decimals(one.error))}f"
+        facts |= {
+            called: number(one.value, form),
+            f"above the {called}": number(run.risk[-1] - one.value, form),
+        }
     return [
         section("Result", verdict(words, good=run.complete), terms(facts, "facts")),
         *stages(run),
@@ -94,7 +97,8 @@ def observed(result: Trajectory | Evaluation) -> list[str]:
         return []
     values = result.observed_last if isinstance(result, Trajectory) else result.observables
     along = schema.coordinates(result.problem)
-    return [section("Read off the state", *state(result.seen, values, along))]
+    most = {} if isinstance(result, Trajectory) else result.decimals
+    return [section("Read off the state", *state(result.seen, values, along, most))]
 
 
 def of_analysis(result: Analysis | Findings) -> list[str]:
@@ -115,13 +119,13 @@ def of_evaluation(result: Evaluation) -> list[str]:
     facts |= {"error estimate": number(result.error_estimate, ".1e"), "engine": result.engine}
     if result.noise_error is not None:
         facts["error of V"] = number(result.noise_error, ".1e")
-    parameters = result.order_parameters
+    parameters, most = result.order_parameters, result.decimals
     sections = [
         section("Result", terms(facts, "facts")),
         section("Order parameters", *state(parameters, result.parameters)),
         *observed(result),
-        section("Gradient of the risk", *state(parameters, result.gradient)),
-        section("Velocity", *state(parameters, result.velocity)),
+        section("Gradient of the risk", *state(parameters, result.gradient, decimals=most)),
+        section("Velocity", *state(parameters, result.velocity, decimals=most)),
     ]
     if result.noise is None:
         return sections
