@@ -95,10 +95,13 @@ def of_simulated_steps(training: Any) -> Words:
 
 
 def of_backend(problem: Problem) -> str:
-    """The backend, and the dimension where SGD has one to be chosen."""
+    """The backend, the dimension where SGD has one to be chosen, and an end of its own."""
     settings = problem.simulation
-    dimension = getattr(settings, "dimension", None)
-    return f"{settings.backend}" + f", D = {dimension}" * (dimension is not None)
+    dimension, end = getattr(settings, "dimension", None), getattr(settings, "duration", None)
+    words = f"{settings.backend}" + f", D = {dimension}" * (dimension is not None)
+    if end is None or end >= problem.training.duration:
+        return words
+    return f"{words}, to t = {end:g}"
 
 
 def counted(count: int, word: str) -> str:

@@ -22,7 +22,7 @@ from orderparams.phases import phase
 from orderparams.progress import heard, steps_on
 from orderparams.results.simulation import SimulationRun
 from orderparams.run.evaluate import start_in_range
-from orderparams.run.times import output_times
+from orderparams.run.times import output_times, simulated_time
 from orderparams.sources import Source, load
 
 Array = NDArray[np.float64]
@@ -154,7 +154,7 @@ def run(
     started, before = clock.monotonic(), 0.0
     model = model_of(problem)
     if times is None:
-        times = output_times(problem.output, problem.training.duration)
+        times = output_times(problem.output, simulated_time(problem))
     with phase("building the simulation"):
         replicas = model.simulator(problem, times)
     if resume is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orderparams.config import Problem
 from orderparams.config.sections import OutputConfig
 from orderparams.errors import ConfigurationError
 
@@ -32,6 +33,13 @@ def output_times(output: OutputConfig, duration: float) -> Array:
             "different times: raise the one or lower the other"
         )
     return times
+
+
+def simulated_time(problem: Problem) -> float:
+    """The last time of a simulation."""
+    whole = problem.training.duration
+    own = getattr(problem.simulation, "duration", None)
+    return whole if own is None else min(own, whole)
 
 
 def checked_times(times: ArrayLike) -> Array:

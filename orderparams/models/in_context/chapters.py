@@ -11,7 +11,7 @@ from orderparams.models.findings import Column, Course, Finding, texts
 from orderparams.models.in_context import growth, half_times
 from orderparams.models.in_context.flow import Flow
 from orderparams.models.in_context.groups import Group, groups_of, of_one_sign, spread
-from orderparams.models.in_context.minima import Curved, Landscape, Told, curved, searched
+from orderparams.models.in_context.minima import Curved, Landscape, Told, coarse, curved, searched
 from orderparams.models.in_context.references import references
 from orderparams.models.in_context.sections import Problem
 
@@ -36,7 +36,7 @@ MOST_MODES = 8
 def chapters(problem: Problem, run: Course, told: Told) -> list[Finding]:
     """All chapters."""
     flow = Flow(problem)
-    landscape = Landscape(flow)
+    landscape = Landscape(Flow(problem, search=True))
     state = run.parameters["key_query"], run.parameters["output"]
     last = state[0][-1], state[1][-1]
     groups, dummies = groups_of(last[0] * flow.prompts.blocks**0.5)
@@ -46,9 +46,10 @@ def chapters(problem: Problem, run: Course, told: Told) -> list[Finding]:
     end = landscape.point(*last)
     told(0.3, "the end")
     risk, x = landscape.below(end)
-    near = Landscape(Flow(problem, beyond=False))
+    near = Landscape(Flow(coarse(problem), beyond=False, search=True))
     starts = near.starts(problem.initial.seed, SEARCHES)
     others = searched(near, starts, lambda done, what: told(0.4 + 0.6 * done, what))
+    others = [(landscape.value_and_gradient(other)[0], other) for _, other in others]
     found = sorted([landscape.below(x), *others], key=lambda one: one[0])
     return [
         *begin,
@@ -206,8 +207,10 @@ def of_growth(flow: Flow, run: Course) -> Finding:
 def of_stages(flow: Flow, run: Course, groups: Sequence[Group]) -> Finding:
     """Half-times of tasks, and of the gains of groups of heads."""
     key_query, output = run.parameters["key_query"], run.parameters["output"]
-    known = [flow.at(*state).risk for state in zip(key_query, output, strict=True)]
-    risks = np.array(known)
+    risks = run.risk[:, None]  # that of the only task
+    if output.shape[2] > 1:
+        states = zip(key_query, output, strict=True)
+        risks = np.array([flow.at(*state).risk for state in states])
     strengths = flow.prompts.strengths.sum(axis=1)
     rows = [
         half_times.of_task(run.time, risk, strength)

@@ -63,10 +63,11 @@ class Flow:
     """The ordinary differential equation of a problem; y is ω, then μ.
 
     Where engine = "auto" has tables, scores beyond them are taken by quadrature, or with
-    ``beyond=False`` refused: there searches turn back, which would be slow.
+    ``beyond=False`` refused: there searches turn back, which would be slow. Those of a ``search``
+    by quadrature are taken by one rule, whose error is not looked at.
     """
 
-    def __init__(self, problem: Problem, *, beyond: bool = True) -> None:
+    def __init__(self, problem: Problem, *, beyond: bool = True, search: bool = False) -> None:
         self.prompts = prompts_of(problem)
         self.start = start_of(problem)
         self.metric = problem.training.metric
@@ -79,6 +80,7 @@ class Flow:
         self.beyond = beyond and self.expectation.engine == "auto" and not alone
         self.long_work = self.engine in ("quadrature", "sampling")
         self.tolerance = np.inf if self.engine == "sampling" else self.expectation.tolerance
+        self.search = search
         self.worst = Worst()
 
     @property
@@ -141,7 +143,11 @@ class Flow:
             found = by_sampling(*at, chosen.samples, chosen.seed)
         elif self.engine == "quadrature":
             found = by_quadrature(
-                *at, chosen.tolerance, chosen.radii, quick=chosen.engine == "auto"
+                *at,
+                chosen.tolerance,
+                chosen.radii,
+                error=error or not self.search,
+                quick=chosen.engine == "auto",
             )
         else:
             found = by_tables(*at, chosen.radii, error=error, beyond=self.beyond)

@@ -6,7 +6,7 @@ A point x holds √d ω and μ of all heads, in which the matrix metric is steep
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,9 @@ SEARCHES = 4
 """Random starts of an optimum that is searched for by itself."""
 
 ITERATIONS = 200
+
+SEARCHED = 1e-6
+"""Tolerance of searches from random starts; the risk at their ends has that of the problem."""
 
 CAREFUL = 0.02
 """Length of the first step of a descent, which shall not leave the valley where it begins."""
@@ -181,6 +184,13 @@ def searched(landscape: Landscape, starts: list[Array], told: Told) -> list[tupl
         finally:
             told((number + 1) / len(starts), f"{number + 1} of {len(starts)}")
     return sorted(found, key=lambda one: one[0])
+
+
+def coarse(problem: Problem) -> Problem:
+    """The same with the tolerance of a search, where what it misses matters in second order."""
+    expectation = problem.expectation
+    tolerance = max(expectation.tolerance, SEARCHED)
+    return replace(problem, expectation=replace(expectation, tolerance=tolerance))
 
 
 def least(problem: Problem, start: State | None) -> tuple[float, State, float]:

@@ -59,13 +59,15 @@ def by_quadrature(
     tolerance: float = 1e-8,
     radii: int | None = None,
     *,
+    error: bool = True,
     quick: bool = False,
 ) -> Found:
     """Risk and gradient at ω (H, B) and μ (H, J), to an absolute tolerance.
 
     The error is the difference from coarser rules, over the radii and over scores and τ. Where it
     stays above the tolerance it is told as it is, by a rule of the radii that has r = 0 among its
-    nodes; with ``radii`` nodes given, these are kept. ``quick`` keeps to scores that take seconds.
+    nodes; with ``radii`` nodes given, these are kept. Without ``error`` several heads take as many
+    as they need by themselves, and no other rule. ``quick`` keeps to scores that take seconds.
 
     Raises
     ------
@@ -88,6 +90,8 @@ def by_quadrature(
     if len(key_query) > 1 and count < most:  # heads by themselves need about as many, and cost less
         alone = functools.partial(at, pairs=False)
         count = refined(alone, digits, (count, most), tolerance)[0]
+        if not error:
+            return at(digits, count)
     together = functools.cache(at)
     found = together(digits, count)
     error = 2.0 * found.distance(together(COARSER * digits, fewer_than(count)))

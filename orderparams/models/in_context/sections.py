@@ -229,6 +229,14 @@ class SimulationConfig:
     )
     replicas: int = option(integer(1, 1_000_000), 8, meaning="independent runs of SGD", unit="runs")
     seed: int = option(seed, 0, meaning="seed of the replicas, of their prompts")
+    duration: float | None = option(
+        number(low=0.0, above=True),
+        None,
+        meaning="the time at which SGD ends, if that of the flow is not earlier",
+        unit=STEPS_TIME,
+        left_out="training.duration",
+        later=True,
+    )
 
 
 @dataclass(frozen=True)
