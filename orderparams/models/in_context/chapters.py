@@ -45,6 +45,8 @@ def chapters(problem: Problem, run: Course, told: Told) -> list[Finding]:
     begin.append(of_stages(flow, run, groups))
     end = landscape.point(*last)
     told(0.3, "the end")
+    if flow.engine == "quadrature":
+        end = Landscape(Flow(coarse(problem), search=True)).below(end)[1]
     risk, x = landscape.below(end)
     near = Landscape(Flow(coarse(problem), beyond=False, search=True))
     starts = near.starts(problem.initial.seed, SEARCHES)

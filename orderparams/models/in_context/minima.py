@@ -36,8 +36,8 @@ SEARCHES = 4
 
 ITERATIONS = 200
 
-SEARCHED = 1e-6
-"""Tolerance of searches from random starts; the risk at their ends has that of the problem."""
+SEARCHED = 1e-5
+"""Tolerance of searches by quadrature; the risk at their ends has that of the problem."""
 
 CAREFUL = 0.02
 """Length of the first step of a descent, which shall not leave the valley where it begins."""
@@ -51,6 +51,7 @@ class Landscape:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
+        self.noise = flow.tolerance if flow.engine == "quadrature" else 0.0
         self.blocks = len(flow.prompts.blocks)
         self.shape = (len(flow.start[0]), self.blocks + len(flow.prompts.strengths))
         ones = np.ones(self.shape[1] - self.blocks)
@@ -104,7 +105,12 @@ class Landscape:
             jac=True,
             method="L-BFGS-B",
             bounds=Bounds(-most, most),
-            options={"maxiter": ITERATIONS, "ftol": 1e-13, "gtol": 1e-9, "maxcor": 20},
+            options={
+                "maxiter": ITERATIONS,
+                "ftol": max(1e-13, 1e-3 * self.noise),
+                "gtol": max(1e-9, self.noise),
+                "maxcor": 20,
+            },
         )
         return float(found.fun), np.asarray(CAREFUL * found.x)
 
