@@ -11,7 +11,7 @@ from orderparams.models import registry
 if TYPE_CHECKING:
     from orderparams.models.interface import Reference
 
-UNKNOWN = "it takes more memory than there is"
+UNKNOWN = "not known: it takes more memory than there is"
 
 
 def compared(
@@ -27,7 +27,7 @@ def compared(
         error = f" ± {one.error:.1e}" if one.error > 1e-8 else ""
         text = f"{one.value:z.{min(most, decimals(one.error))}f}{error}"
         if math.isnan(one.value):
-            text = f"not known: {one.why or unknown}"
+            text = f"not known: {one.why}" if one.why else unknown
         elif name in limits:
             text += f" {limits[name]}"
         lines.append(f"  {names[name]:<11} {text}")

@@ -167,7 +167,7 @@ def summary(trajectory: Trajectory) -> list[str]:
     if trajectory.status == "at rest":
         lines += [f"              {trajectory.message}"]
     when = "final order parameters" if trajectory.complete else f"order parameters at t = {end:g}"
-    lines += compared(problem.model, trajectory.known, 8, "evaluate says why")
+    lines += compared(problem.model, trajectory.known, 8, "not known; evaluate says why")
     lines += ["", f"  {when}"]
     lines += state_table(trajectory.order_parameters, trajectory.state(-1))
     if seen := trajectory.seen:

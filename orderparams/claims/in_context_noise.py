@@ -39,7 +39,7 @@ def replicas(backend: str, learning_rate: float, count: int = REPLICAS) -> Simul
     """Replicas of SGD."""
     more = (
         f"training={{learning_rate={learning_rate}, batch_size={BATCH}, duration=60}}",
-        f"simulation={{backend='{backend}', replicas={count}}}",
+        f"simulation={{backend='{backend}', replicas={count}, duration=60}}",
     )
     return op.simulate(op.load(PRESET, [*SETTINGS, *more]))
 

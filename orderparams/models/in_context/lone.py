@@ -75,8 +75,7 @@ class LoneHead:
     def with_error(self, key_query: Array, output: Array) -> Found:
         """The same by finer rules, with the error of the risk: the difference from one that is
         coarser. They become finer until it is below ENOUGH, radii are too many or too far."""
-        head, found = self, self(key_query, output)
-        missed = difference(found, LoneHead(self.prompts, head.digits / FINER)(key_query, output))
+        head, found, missed = self, self(key_query, output), np.inf
         while missed > ENOUGH * self.prompts.strengths.sum():
             finer = LoneHead(self.prompts, FINER * head.digits)
             if len(finer.rule(key_query)[0]) > MOST[self.tables]:
@@ -86,6 +85,9 @@ class LoneHead:
             except SolverError:
                 break
             head, found, missed = finer, better, difference(better, found)
+        if head is self:
+            coarse = LoneHead(self.prompts, self.digits / FINER)
+            missed = difference(found, coarse(key_query, output))
         entries = 0.0
         if self.tables:
             at = self.prompts, key_query, output, head.rule(key_query)

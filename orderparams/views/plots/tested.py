@@ -62,7 +62,8 @@ def plot_tested(run: Trajectory, request: Request) -> Figure:
         draw_points(axes, at, course, MARKERS[number % len(MARKERS)], colour(number), name)
     if several:
         draw_points(axes, at, values.sum(1), "*", ink(), f"all {others[0].word}s")
-    draw_known(axes, run.problem, axis.usual, at)
+    whole = f" of all {others[0].word}s" if several else ""
+    draw_known(axes, run.problem, axis.usual, at, whole)
     if wide(at) or request.log in ("x", "both"):
         to_log(axes.xaxis, at.min(), at.max())
     if len(at) <= MOST_TICKS:
@@ -106,9 +107,10 @@ def draw_points(axes: Axes, at: Array, values: Array, marker: str, own: Any, nam
     axes.plot(at, values, linestyle="none", marker=marker, markersize=5, color=own, label=name)
 
 
-def draw_known(axes: Axes, problem: Problem, key: str, at: Array) -> None:
+def draw_known(axes: Axes, problem: Problem, key: str, at: Array, whole: str) -> None:
     """The risks to compare with at each value, a line for one that is the same at all; those that
-    are equal have one sign."""
+    are equal have one sign. Their names say that they are those of the ``whole``, if it has parts.
+    """
     called = registry.configuration(problem.model).REFERENCES
     model = cast(Tested, model_of(problem))
     known = [model.compared(with_value(problem, key, int(value))) for value in at]
@@ -120,7 +122,7 @@ def draw_known(axes: Axes, problem: Problem, key: str, at: Array) -> None:
         named.setdefault(alike, []).append(called[name])
         levels[alike] = course
     for number, (alike, names) in enumerate(named.items()):
-        name, level = ", ".join(names), np.array(levels[alike])
+        name, level = ", ".join(names) + whole, np.array(levels[alike])
         if len(set(alike)) == 1 < len(alike):
             axes.axhline(level[0], color=quiet(), linestyle=STYLES[3], linewidth=1, label=name)
         else:

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from numpy.polynomial.legendre import leggauss
 from numpy.testing import assert_allclose
-from scipy.special import gammaln
+from two_examples import two_examples
 
 from orderparams.errors import SolverError
 from orderparams.models.in_context.far import Direct, errors_at
@@ -151,23 +150,6 @@ def test_what_a_radius_aims_at():
     missed = [abs(one.at(keys)[1][..., :4] - exact).max() for one in (direct, direct.shorter)]
     assert missed[0] < 1e-6
     assert 3 < missed[1] / missed[0] < 30
-
-
-def two_examples(size, key, noise):
-    """The risk of a lone head of μ = 1 on two examples by plain rules, Gauss and Legendre's over
-    the radius of the query."""
-    nodes, weights = leggauss(400)
-    top = size**0.5 + 9
-    r = 0.5 * top * (nodes + 1)
-    density = (size - 1) * np.log(r) - r**2 / 2 - (size / 2 - 1) * np.log(2) - gammaln(size / 2)
-    g = np.linspace(-8.5, 8.5, 4001)
-    normal = np.exp(-(g**2) / 2) / np.sqrt(2 * np.pi) * (g[1] - g[0])
-    apart = 2**0.5 * g
-    turned = np.tanh(key * r[:, None] * apart / 2)
-    rest = (size - 1) / size + noise**2
-    risks = (r[:, None] - turned * apart / 2) ** 2 / size + turned**2 / 2 * rest
-    given = risks @ normal + 0.5 * (1 / size + rest)
-    return 0.5 * top * weights @ (np.exp(density) * given)
 
 
 @pytest.mark.parametrize("size", [1, 2])

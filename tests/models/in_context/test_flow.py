@@ -1,10 +1,13 @@
 """The flow of key-query strengths and outputs: growth, metrics, end points."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 import orderparams as op
+from orderparams.models.in_context.flow import Flow
 from orderparams.models.in_context.model import flow
 from orderparams.sources import load
 
@@ -50,7 +53,25 @@ def test_other_metrics_go_beyond_the_tables(metric, risk):
     last = {name: run[name][-1].tolist() for name in ("key_query", "output")}
     start = {"initial": {"kind": "explicit", **last}, "expectation.engine": "quadrature"}
     assert_allclose(op.evaluate("in-context-pairs", settings=start).risk, risk, atol=1e-7)
-    assert run.engine == "tables of Laplace integrals, quadrature beyond them"
+    assert run.engine.startswith("tables of Laplace integrals, quadrature beyond them (tolerance")
+
+
+def test_a_run_tells_where_its_engine_missed_the_tolerance(tmp_path):
+    """Oracle: the error of the state where it is largest, by the engine itself."""
+    run = op.solve("in-context-pairs", settings=FEW | {"training.duration": 20.0})
+    (told,) = re.findall(r"errors up to (\S+), at \|omega\| = (\S+);", run.engine)
+    states = [(run["key_query"][i], run["output"][i]) for i in range(len(run.time))]
+    largest = max(states, key=lambda state: abs(state[0]).max())
+    error = Flow(run.problem).at(*largest, error=True).error
+    assert 0.3 * error < float(told[0]) < 1.01 * max(error, 3e-7)
+    assert float(told[1]) > 0.8 * abs(largest[0]).max()
+    op.save(run, tmp_path / "run.h5")
+    again = op.open(tmp_path / "run.h5")
+    assert again.engine == run.engine
+    assert again.known == run.known
+    assert again.known["bayes_risk"].error > 1e-6
+    easy = op.solve("in-context-pairs", settings=FEW | {"expectation.tolerance": 1e-5})
+    assert easy.engine == "tables of Laplace integrals, quadrature beyond them"
 
 
 def test_tables_alone_end_where_they_do(tmp_path):

@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from two_examples import two_examples
 
 import orderparams as op
 from orderparams.errors import SolverError
 from orderparams.models.in_context import linear, single_head
 from orderparams.models.in_context import references as module
 from orderparams.models.in_context.found import Found
+from orderparams.models.in_context.lone import LoneHead
 from orderparams.models.in_context.model import flow
 from orderparams.models.in_context.model import single_head as single_head_risk
+from orderparams.models.in_context.quadrature import by_quadrature, integrated
 from orderparams.models.in_context.references import bayes, debiased, references
 from orderparams.models.in_context.setup import Prompts
 
@@ -183,6 +186,52 @@ def test_single_heads_of_other_prompts(length, size, risk):
         op.load("in-context-pairs", [f"task.length={length}", f"task.blocks=[{size}]"])
     )
     assert_allclose(found.value, risk, atol=3e-8)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "inside"), [((1,), False), ((5,), True), ((1, 7), False), ((1, 3), True)]
+)
+def test_a_lone_head_by_even_radii(sizes, inside):
+    """Oracle: Gauss's rule of the radii with many nodes, where scores are moderate."""
+    task = prompts(40, sizes, [[1.0] * len(sizes)])._replace(query_in_softmax=inside)
+    at = np.full((1, len(sizes)), -0.3), np.array([[-1.2]])
+    found = LoneHead(task, 14.0).with_error(*at)
+    exact = integrated(task, *at, 34.0, 48 if len(sizes) == 1 else 24, 1e-15)
+    assert abs(found.risk[0] - exact.risk[0]) < found.error < 1e-6
+    slope = LoneHead(task, 20.0)(*at).key_query
+    assert_allclose(slope, exact.key_query, atol=1e-5)
+
+
+@pytest.mark.parametrize("key", [2.0, 14.0])
+def test_a_lone_head_of_two_examples_and_one_coordinate(key):
+    """Oracle: plain rules. Gauss's rules of the radii miss 0.01 here."""
+    found = LoneHead(prompts(2, (1,)), 14.0).with_error(np.array([[key]]), np.ones((1, 1)))
+    assert found.error < 1e-7
+    assert abs(found.risk[0] - two_examples(1, key, 0.1**0.5)) < found.error + 1e-7
+
+
+def test_the_best_single_head_where_scores_are_large():
+    """Oracle: the risk of two examples by plain rules, at its best output, on a grid of ω."""
+    settings = {"task.length": 2, "task.blocks": [1], "attention.heads": 1}
+    found = single_head_risk(op.load("in-context-pairs", settings=settings))
+    lowest = 1.0
+    for key in np.geomspace(8.0, 22.0, 9):
+        one, half = (two_examples(1, key, 0.1**0.5, output) for output in (1.0, 0.5))
+        square = 2 * (one - 1) - 4 * (half - 1)
+        lowest = min(lowest, 1 - (square - one + 1) ** 2 / (4 * square))
+    assert found.error < 1e-7
+    assert found.value - 1e-6 < lowest < found.value + 1e-4
+
+
+def test_with_the_query_in_the_softmax_negative_strengths_are_better():
+    """Oracle: quadrature at points near the minima of both signs, of another descent."""
+    task = prompts(20)._replace(query_in_softmax=True)
+    known = op.load("in-context-pairs", ["task.length=20", "task.query_in_softmax=true"])
+    best = single_head_risk(known).value
+    low = by_quadrature(task, np.array([[-0.6425657]]), np.array([[-1.1024979]])).risk[0]
+    high = by_quadrature(task, np.array([[0.3993419]]), np.array([[1.8167972]])).risk[0]
+    assert_allclose(best, low, atol=1e-6)
+    assert low < high - 0.1
 
 
 def test_what_is_said_of_asymptotic_references(run):
