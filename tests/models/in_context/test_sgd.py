@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from simulation_oracles import differences
 
+import orderparams as op
 from orderparams.config import parse
+from orderparams.config.words import of_backend
 from orderparams.models.in_context import drawing, matrices, sgd
 from orderparams.models.in_context.flow import Flow
 from orderparams.models.in_context.replicas import Heads
@@ -385,3 +387,13 @@ def test_fluctuations_are_of_the_order_of_the_root_of_the_learning_rate():
         ends = Heads(setting, [0.0, 8.0]).run(2)["key_query"][:, -1, :, 0]
         spread.append(ends.std(0).mean() / np.sqrt(rate))
     np.testing.assert_allclose(spread, [0.137, 0.129], rtol=0.12)
+
+
+def test_sgd_can_end_before_its_flow():
+    """Oracle: the last time; a bound beyond the flow's own end is none."""
+    few = {"output.points": 3, "simulation.replicas": 1, "training.batch_size": 1}
+    for end, last in ((0.4, 0.4), (5.0, 0.8)):
+        settings = few | {"simulation.duration": end, "training.duration": 0.8}
+        run = op.simulate("in-context-pairs", settings=settings)
+        assert run.time[-1] == pytest.approx(last)
+        assert (of_backend(run.problem) == "reduced, to t = 0.4") == (end < 0.8)
