@@ -92,7 +92,9 @@ def test_steps_that_only_simulations_take_are_said_where_they_are_no_defaults():
     assert describe(problem)["training"] == f"gradient flow, {told}, to t = 60"
     told = "learning rate 0.1, batch size 1, momentum 0.5"
     assert describe(problem, "sgd")["training"] == f"SGD, {told}, to t = 60"
-    assert describe(op.load("in-context-pairs"))["training"] == "gradient flow, to t = 10000"
+    assert describe(op.load("in-context-pairs", ["training.batch_size=64"]))["training"] == (
+        "gradient flow, to t = 10000"
+    )
 
 
 def test_lines_that_are_too_wide_break_after_commas_and_then_between_words():

@@ -94,10 +94,10 @@ def by_quadrature(
             return at(digits, count)
     together = functools.cache(at)
     found = together(digits, count)
-    error = 2.0 * found.distance(together(COARSER * digits, fewer_than(count)))
-    if error > 0.5 * tolerance or tolerance > SURE:
-        found, error = told_apart(together, digits, (count, most), tolerance)
-    return replace(found, error=error + found.error + 2e-15 * size)
+    missed = 2.0 * found.distance(together(COARSER * digits, fewer_than(count)))
+    if missed > 0.5 * tolerance or tolerance > SURE:
+        found, missed = told_apart(together, digits, (count, most), tolerance)
+    return replace(found, error=missed + found.error + 2e-15 * size)
 
 
 def told_apart(
