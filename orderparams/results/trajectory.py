@@ -101,6 +101,11 @@ class Trajectory(Measured):
         errors = self.reference_errors
         return {name: Reference(at, errors.get(name, 0.0)) for name, at in self.references.items()}
 
+    def compared(self) -> dict[str, float]:
+        """The references and their errors as a file names them."""
+        errors = {f"{name}_error": error for name, error in self.reference_errors.items()}
+        return {**self.references, **errors}
+
     @property
     def complete(self) -> bool:
         """Whether all times of the run are known."""
@@ -141,8 +146,7 @@ class Trajectory(Measured):
             coordinates={"time": self.time} | coordinates(self.problem),
             axis_names=axis_names(all_of(self.problem.model)) | undimensioned(self.problem),
             attributes={
-                **self.references,
-                **{f"{name}_error": error for name, error in self.reference_errors.items()},
+                **self.compared(),
                 "engine": self.engine,
                 "message": self.message,
                 "seconds": self.seconds,
@@ -274,22 +278,28 @@ def read_trajectory(node: Node, problem: Problem, status: str) -> Trajectory:
     seen = {name: arrays.pop(name) for name in observables(problem.model) if name in arrays}
     check_course(time, *arrays.values())
     attributes = node.attributes
-    references = registry.configuration(problem.model).REFERENCES
     own: dict[str, Any] = {name: attributes.pop(name) for name in ("engine", "message", "seconds")}
-    errors = {
-        name: float(attributes.pop(f"{name}_error"))
-        for name in references
-        if f"{name}_error" in attributes
-    }
+    known, errors = read_compared(attributes, problem)
+    names = {*known, *(f"{name}_error" for name in errors)}
     return Trajectory(
         problem,
         time,
         arrays,
         risk,
-        {name: float(attributes.pop(name)) for name in references if name in attributes},
+        known,
         status,
-        statistics=attributes,
+        statistics={name: value for name, value in attributes.items() if name not in names},
         observables=seen,
         reference_errors=errors,
         **own,
     )
+
+
+def read_compared(
+    attributes: Mapping[str, Any], problem: Problem
+) -> tuple[dict[str, float], dict[str, float]]:
+    """References and their errors among the attributes of a group, of those that are there."""
+    names = registry.configuration(problem.model).REFERENCES
+    known = {name: float(attributes[name]) for name in names if name in attributes}
+    errors = {name: attributes.get(f"{name}_error") for name in known}
+    return known, {name: float(error) for name, error in errors.items() if error is not None}

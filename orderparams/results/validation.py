@@ -24,7 +24,7 @@ from orderparams.results.comparison import (
 from orderparams.results.result import Result
 from orderparams.results.schema import axis_names, replicas, table, undimensioned
 from orderparams.results.simulation import SimulationRun, read_simulation
-from orderparams.results.trajectory import Trajectory, read_courses
+from orderparams.results.trajectory import Trajectory, read_compared, read_courses
 from orderparams.storage.schema import Variable
 from orderparams.storage.tree import Tree
 
@@ -205,7 +205,7 @@ def theory_tree(flows: list[Trajectory]) -> Tree:
         variables={name: (known[name], values) for name, values in arrays.items()},
         coordinates={"time": first.time},
         axis_names=axis_names(table(first.problem.model)) | undimensioned(first.problem),
-        attributes={**first.references, "engine": first.engine},
+        attributes={**first.compared(), "engine": first.engine},
     )
 
 
@@ -240,7 +240,7 @@ def read_theory(node: Node, problem: Problem) -> list[Trajectory]:
     """The flows of a group /theory, each with its start as the initial condition."""
     time, arrays = read_courses(node, problem)
     risk, attributes = arrays.pop("risk"), node.attributes
-    references = registry.configuration(problem.model).REFERENCES
+    known, errors = read_compared(attributes, problem)
     model = model_of(problem)
     flows = []
     for replica in range(len(risk)):
@@ -252,8 +252,9 @@ def read_theory(node: Node, problem: Problem) -> list[Trajectory]:
                 time,
                 own,
                 risk[replica],
-                {name: float(attributes[name]) for name in references if name in attributes},
+                known,
                 engine=str(attributes["engine"]),
+                reference_errors=errors,
             )
         )
     return flows

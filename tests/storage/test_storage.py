@@ -87,7 +87,7 @@ def flows(validation):
 
 def stored(flow):
     """What the file of a validation keeps of a flow bit by bit."""
-    names = ("time", "parameters", "risk", "references", "engine", "status")
+    names = ("time", "parameters", "risk", "references", "reference_errors", "engine", "status")
     return {name: getattr(flow, name) for name in names}
 
 
