@@ -18,6 +18,7 @@ sampling        from prompts drawn
 linear          of linear attention
 risk            all engines
 references      risks to compare with
+lone            the risk of a lone head at any strength
 single_head     the best single head
 growth          rates at the origin: closed forms, the exact flow's, a run's
 groups          heads that attend alike

@@ -199,7 +199,7 @@ class Flow:
         that are no larger than those before."""
         sizes = float(np.abs(key_query).max()), float(np.abs(output).max())
         if self.worst.exceeded(sizes):
-            with contextlib.suppress(SolverError):  # the rule that tells the error reaches less far
+            with contextlib.suppress(SolverError):  # the rule that tells it has farther radii
                 found = self.at(key_query, output, error=True)
                 self.worst.heed(found.error, sizes)
                 return found

@@ -67,11 +67,6 @@ def searched(problem: Problem) -> Reference:
     return Reference(float(found.risk.sum()), len(found.risk) * found.error)
 
 
-def radii_of(problem: Problem) -> int:
-    """Nodes of each radius that are enough to lead a search."""
-    return RADII[len(problem.task.blocks)]
-
-
 def flow(problem: Problem) -> Flow:
     """The flow of a problem."""
     return Flow(problem)
@@ -130,7 +125,7 @@ def bound(problem: Problem) -> str:
     blocks, engine = problem.task.blocks, engine_of(problem)
     if engine not in ("tables", "quadrature"):
         return ""
-    count = problem.expectation.radii or radii_of(problem)
+    count = problem.expectation.radii or RADII[len(blocks)]
     rules = rules_of(blocks, count)[: 1 if engine == "quadrature" else 2]
     far = max(np.linalg.norm(radii, axis=1).max() for radii, *_ in rules)
     pairs, auto = problem.attention.heads > 1, problem.expectation.engine == "auto"
