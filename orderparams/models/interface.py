@@ -104,6 +104,19 @@ class Example:
     other_attention: float
 
 
+class Memory(NamedTuple):
+    """Of steps that repeat a ``share`` μ of those before: a process z without memory is ahead of
+    the N order parameters by the sum of two parts, which fade by μ and μ² in a step.
+
+    Before that, z and the parts are pushed: the parts by a ``mean`` (2, N), times D, and all three
+    with a ``covariance`` (3, 3, N, N), times D².
+    """
+
+    share: float
+    mean: Array
+    covariance: Array
+
+
 @dataclass(frozen=True, eq=False)
 class Local:
     """SGD around a state of its flow, to leading order in 1/D, in N coordinates.
@@ -112,7 +125,8 @@ class Local:
     step, ∂f/∂γ (N,), the ``lag`` (N,), times D, of what is behind a process without memory, of
     which all else is told; the derivatives of the risk (N,). ``curvature`` takes a covariance S
     (N, N) to ½ Σ S_ij ∂_i∂_j of f and of the risk, (N+1,). One of the sequences that were looked at
-    has the ``share`` in the variance of some combination, none more.
+    has the ``share`` in the variance of some combination, none more. ``memory`` is of steps that
+    have one.
     """
 
     velocity: Array
@@ -124,6 +138,7 @@ class Local:
     gradient: Array
     curvature: Callable[[Array], Array]
     share: float
+    memory: Memory | None = None
 
 
 class View(NamedTuple):

@@ -17,7 +17,7 @@ from orderparams.errors import SolverError
 from orderparams.results.fluctuations import LARGE
 from orderparams.run.doubts import FEWEST_STEPS
 from orderparams.run.restarts import Look, Restarts
-from orderparams.run.whitening import Measured, Whitened, looks_at, whitened
+from orderparams.run.whitening import Hidden, Measured, Whitened, looks_at, whitened
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def parted(
     goals = stops(plan.steps, plan.intervals)
     ends, farthest = [0], np.inf
     found: list[Whitened] = []
-    hidden = [restarts.start] * len(measured.x)
+    hidden = [Hidden(restarts.start)] * len(measured.x)
     while ends[-1] < goals[-1]:
         first, left = ends[-1], goals[goals > ends[-1]]
         goal = int(left[0])
@@ -60,8 +60,8 @@ def parted(
         reach = plan.steps[first] + farthest if spare > 0 else np.inf
         last = nearest(plan.steps, first, goal, reach) or goal
         last, looks = within(restarts, measured, plan.steps, first, last, hidden, spare)
-        found.append(whitened(restarts, measured, first, last, looks))
-        hidden = [spread.hidden for spread in found[-1].spreads]
+        found.append(whitened(restarts, measured, first, last, looks, hidden))
+        hidden = found[-1].hidden
         ends.append(last)
         farthest = np.inf if last == goal else LONGER * (plan.steps[last] - plan.steps[first])
     return np.array(ends), found
@@ -73,7 +73,7 @@ def within(
     steps: Array,
     first: int,
     last: int,
-    hidden: list[Array],
+    hidden: list[Hidden],
     spare: int,
 ) -> tuple[int, list[Look]]:
     """The end of an interval up to a time by its index, or nearer and nearer while it is too long

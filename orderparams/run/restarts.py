@@ -24,10 +24,19 @@ from orderparams.models.interface import Flow, Fluctuating, State, model_of
 from orderparams.models.parameters import listed, packed
 from orderparams.models.schedule import schedule_of
 from orderparams.results.trajectory import Reached
-from orderparams.run.fluctuations import Linear, Segment, looked_at, noise_of, shifted, solved
+from orderparams.run.fluctuations import (
+    Linear,
+    Segment,
+    joined,
+    looked_at,
+    noise_of,
+    shifted,
+    solved,
+)
 from orderparams.run.path import Path
 from orderparams.run.record import Record
 from orderparams.run.solve import integrate
+from orderparams.run.velocities import Remembered
 from orderparams.sources import load
 
 Array = NDArray[np.float64]
@@ -63,7 +72,8 @@ class Spread(NamedTuple):
     ``growth`` rate of the flow; the covariance of what is not measured, at the end (N, N); what
     ``error`` of the expectations does to the flow's end, as mean squares (n, n), of which D is no
     part; the ``slopes`` (3, n), derivatives of X̂ by log t, by the strength of γV/B in the flow, and
-    by the weight decay; and the largest ``share`` of one sequence in what fluctuates."""
+    by the weight decay; the largest ``share`` of one sequence in what fluctuates; and what steps
+    have ``remembered``, if they do."""
 
     covariance: Array
     shift: Array
@@ -72,6 +82,7 @@ class Spread(NamedTuple):
     error: Array
     slopes: Array
     share: float
+    remembered: Remembered | None = None
 
 
 def with_fluctuations(problem: Any, otherwise: str = "use the test 'replicas'") -> Any:
@@ -228,6 +239,22 @@ class Restarts:
             (end - begin) ** 2 * self.error(look.path.states[0]),
             self.slopes(look.path, segments, linear) @ slope.T,
             look.share,
+            self.remembered(look, slope),
+        )
+
+    def remembered(self, look: Look, slope: Array) -> Remembered | None:
+        """What steps with memory have in motion."""
+        first, last = (look.segments[i].found[i].memory for i in (0, -1))
+        if first is None or last is None:
+            return None
+        return Remembered(
+            joined(look.linear, look.times)[0][0],
+            slope,
+            first,
+            last,
+            float(np.diff(self.schedule.elapsed(look.times))[0]) / self.rate,
+            bool(look.times[0] == 0),
+            look.linear.covariance[-1],
         )
 
     def slopes(self, path: Path, segments: list[Segment], linear: Linear) -> Array:
@@ -237,9 +264,8 @@ class Restarts:
         velocity is u, by r of the source u.
         """
         first, last = segments[0], segments[-1]
-        flow, noises = np.eye(self.noise.size), []
-        for one in linear.pieces.propagator:
-            flow = one @ flow
+        times = np.array([first.knots[0], last.knots[-1]])
+        flow, noises = joined(linear, times)[0][0], []
         for segment in segments:
             inside = segment.knots.copy()
             inside[-1] = np.nextafter(inside[-1], 0.0)
@@ -256,7 +282,6 @@ class Restarts:
                 dataclasses.replace(one, bent=np.pad(own, ((0, 0), (0, 1))))
                 for one, own in zip(segments, sources, strict=True)
             ]
-            times = np.array([first.knots[0], last.knots[-1]])
             still = np.zeros(self.noise.size)
             found.append(solved(bent, times, linear.covariance[0], still).shift[-1])
         return np.array(found)

@@ -12,6 +12,7 @@ from orderparams.errors import SolverError
 from orderparams.models.interface import State
 from orderparams.phases import phase
 from orderparams.run.restarts import Look, Restarts, Spread
+from orderparams.run.velocities import Velocities
 
 Array = NDArray[np.float64]
 
@@ -43,16 +44,27 @@ class Measured(NamedTuple):
         return self._replace(time=self.time[ends], parameters=parameters, x=self.x[:, ends])
 
 
+class Hidden(NamedTuple):
+    """What is not measured of a replica when an interval begins: overlaps, of which the
+    ``covariance`` (N, N) is known, times D, and what is known of the ``velocities`` of steps with
+    memory, None where nothing was measured before."""
+
+    covariance: Array
+    velocities: Velocities | None = None
+
+
 class Whitened(NamedTuple):
     """ε, the motion of the flow (R, n) and its derivatives (R, 3, n) over an interval; where that
-    ends in the mean (R, n); what it adds on the average; and over all replicas the mean square
-    ``share`` that errors of expectations add to ε, and the ``volume`` log det chol(Q)."""
+    ends in the mean (R, n); what it adds on the average, and what is ``hidden`` at its end, of each
+    replica; and over all replicas the mean square ``share`` that errors of expectations add to ε,
+    and the ``volume`` log det chol(Q)."""
 
     innovation: Array
     motion: Array
     slopes: Array
     predicted: Array
     spreads: list[Spread]
+    hidden: list[Hidden]
     share: float
     volume: float
 
@@ -62,11 +74,13 @@ def between(
 ) -> list[Whitened]:
     """What happens in each interval, or in those that are chosen, in their order."""
     found: list[Whitened] = []
-    hidden = [restarts.start] * len(measured.x)
+    hidden, before = [Hidden(restarts.start)] * len(measured.x), 0
     for i in range(len(measured.time) - 1) if chosen is None else chosen:
+        if i > before:
+            hidden = [Hidden(one.covariance) for one in hidden]
         looks = looks_at(restarts, measured, i, i + 1, hidden)
-        found.append(whitened(restarts, measured, i, i + 1, looks))
-        hidden = [spread.hidden for spread in found[-1].spreads]
+        found.append(whitened(restarts, measured, i, i + 1, looks, hidden))
+        hidden, before = found[-1].hidden, i + 1
     return found
 
 
@@ -76,25 +90,32 @@ def slopes_of(found: list[Whitened]) -> Array:
 
 
 def looks_at(
-    restarts: Restarts, measured: Measured, first: int, last: int, hidden: list[Array]
+    restarts: Restarts, measured: Measured, first: int, last: int, hidden: list[Hidden]
 ) -> list[Look]:
-    """At the interval between two times by their indices, of each replica, with what is hidden
-    (N, N) of it; or one, from their mean, where replicas are close."""
+    """At the interval between two times by their indices, of each replica, with what is hidden of
+    it; or one, from their mean, where replicas are close."""
     begin, end = map(float, measured.time[[first, last]])
     states, before = measured.states(first), measured.x[:, first]
+    unseen = [one.covariance for one in hidden]
     if np.abs((before - before.mean(axis=0)) / measured.scale).max() < CLOSE:
         mean = {name: np.mean([one[name] for one in states], axis=0) for name in states[0]}
-        states, hidden = [mean], [np.mean(hidden, axis=0)]
+        states, unseen = [mean], [np.mean(unseen, axis=0)]
     return [
-        restarts.look(state, begin, end, unseen)
-        for state, unseen in zip(states, hidden, strict=True)
+        restarts.look(state, begin, end, covariance)
+        for state, covariance in zip(states, unseen, strict=True)
     ]
 
 
 def whitened(
-    restarts: Restarts, measured: Measured, first: int, last: int, looks: list[Look]
+    restarts: Restarts,
+    measured: Measured,
+    first: int,
+    last: int,
+    looks: list[Look],
+    hidden: list[Hidden],
 ) -> Whitened:
-    """An interval between two times by their indices, at which one has looked."""
+    """An interval between two times by their indices, at which one has looked, with what was hidden
+    when it began."""
     begin, end = map(float, measured.time[[first, last]])
     before, after = measured.x[:, first], measured.x[:, last]
     dimension = measured.dimension
@@ -103,22 +124,33 @@ def whitened(
         if len(looks) < len(before):
             spreads *= len(before)
         flow = np.array([restarts.predicted(state, begin, end) for state in measured.states(first)])
-    predicted = flow + np.array([spread.shift for spread in spreads]) / dimension
-    innovation, motion, slopes, share, volume = [], [], [], 0.0, 0.0
+    predicted, both, known, share, volume = [], [], [], 0.0, 0.0
     for r, spread in enumerate(spreads):
-        error = dimension * spread.error
+        error, velocities = dimension * spread.error, None
+        moved = spread.shift / dimension
+        off = np.vstack([after[r] - flow[r] - moved, flow[r] - before[r], spread.slopes])
+        if spread.remembered is not None:
+            start = hidden[r].velocities or spread.remembered.at_start(len(off), dimension)
+            plain = off[0]
+            off, covariance, velocities = spread.remembered.through(start, off, error, dimension)
+            moved = moved + plain - off[0]
+            spreads[r] = spread = spread._replace(covariance=covariance - error)
         factor = root(spread.covariance + error, begin, end)
-        far = np.vstack(
-            [after[r] - flow[r] - spread.shift / dimension, flow[r] - before[r], spread.slopes]
-        )
-        both = np.sqrt(dimension) * np.linalg.solve(factor, far.T).T
-        innovation.append(both[0])
-        motion.append(both[1])
-        slopes.append(both[2:])
+        predicted.append(flow[r] + moved)
+        both.append(np.sqrt(dimension) * np.linalg.solve(factor, off.T).T)
+        known.append(Hidden(spread.hidden, velocities))
         volume += float(np.log(np.diag(factor)).sum())
         share += float(np.trace(np.linalg.solve(spread.covariance, error)))
+    white = np.array(both)
     return Whitened(
-        np.array(innovation), np.array(motion), np.array(slopes), predicted, spreads, share, volume
+        white[:, 0],
+        white[:, 1],
+        white[:, 2:],
+        np.array(predicted),
+        spreads,
+        known,
+        share,
+        volume,
     )
 
 

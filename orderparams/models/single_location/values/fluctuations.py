@@ -49,6 +49,10 @@ class ValueNoise(VectorNoise):
             shift = local.curvature(covariance)
             return np.append(even(shift[:-1]), shift[-1])
 
+        memory = local.memory
+        if memory is not None:
+            pushes = np.where(same, memory.covariance, 0.0)
+            memory = memory._replace(mean=even(memory.mean), covariance=pushes)
         return Local(
             even(local.velocity),
             np.where(same, local.jacobian, 0.0),
@@ -59,6 +63,7 @@ class ValueNoise(VectorNoise):
             even(local.gradient),
             curvature,
             local.share,
+            memory,
         )
 
 

@@ -10,6 +10,9 @@ and as z, w and the gradient are three vectors, the drift of q gains, with the m
 vectors in one step, which is NW outside the hidden directions,
 
     2 r γ_e Ā Āᵀ + κ (NV + VN).
+
+A step by φ = a + s, s the square in q, moves w by a(1 − μ^m) + s(1 − μ^m)² in m steps, all in units
+of what it moves z by. So z is ahead by two parts that fade by μ and μ², with pushes a + 2s and −s.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from orderparams.models.interface import Memory
 
 Array = NDArray[np.float64]
 
@@ -43,6 +48,19 @@ class Momentum:
     def lag(self, velocity: Array, noise: Array) -> Array:
         """Of order parameters (N,) with velocities f, which V drives so (N,); times D."""
         return -self.memory * velocity - self.scatter * noise
+
+    def ahead(self, velocity: Array, noise: Array, covariance: Array, squares: Array) -> Memory:
+        """What z is ahead by, of the same and of C (N, N) and those of squares (2, N, N)."""
+        crossed, own = squares
+        half = covariance + crossed  # of φ and of a + 2s
+        pushes = [
+            [covariance, half, -crossed],
+            [half.T, half + crossed.T + own, -(crossed + own)],
+            [-crossed.T, -(crossed + own).T, own],
+        ]
+        square = self.rate * noise / self.batch
+        mean = self.rate * np.array([velocity + square, -square])
+        return Memory(self.share, mean, self.rate**2 * np.array(pushes))
 
     def drift(self, average: Array, pull: Array, covariance: Array) -> Array:
         """What q gains (n, n), from Ā (n, d+n), N (n, n) and V (n, n)."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orderparams.models.interface import Local, State, View
+from orderparams.models.interface import Local, Memory, State, View
 from orderparams.models.parameters import OrderParameter, listed, packed
 from orderparams.models.vectors.flow import Parts, VectorFlow
 from orderparams.models.vectors.fluctuations.coordinates import Coordinates
@@ -165,6 +165,7 @@ class VectorNoise:
             np.concatenate([slope.gradient, own]),
             curvature,
             here.share,
+            self.ahead(memory, velocity, here),
         )
 
     def share(self, t: float, y: Array) -> float:
@@ -176,6 +177,14 @@ class VectorNoise:
     def none(self) -> Array:
         """Overlaps with what the flow need not know, on the flow."""
         return np.zeros((self.seen.count, self.responder.directions - self.seen.directions))
+
+    def ahead(self, memory: Momentum, velocity: Array, here: Step) -> Memory | None:
+        """What momentum leaves in motion."""
+        if here.squares is None:
+            return None
+        order = self.order
+        both = np.array([here.covariance, *here.squares])[:, order][:, :, order]
+        return memory.ahead(velocity, here.noise[order], both[0], both[1:])
 
     def remembered(self, memory: Momentum, vectors: Vectors, here: Step, rate: float) -> Array:
         """The drift by momentum, in the coordinates of all overlaps (N,)."""
@@ -199,5 +208,13 @@ class VectorNoise:
         known: Mapping[str, Array] = vectors.numbers
         whole = self.flow.dressed(overlap, vectors.residual, known)
         rule = self.flow.rule
-        found = step_at(self.nodes, self.whole, whole, rate, self.batch, self.flow.restraint(whole))
+        found = step_at(
+            self.nodes,
+            self.whole,
+            whole,
+            rate,
+            self.batch,
+            self.flow.restraint(whole),
+            parted=self.momentum != 0,
+        )
         return on_spheres(found, self.whole, whole, rate) if rule.sphere else found

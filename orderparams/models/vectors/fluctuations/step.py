@@ -30,7 +30,8 @@ class Step:
     """Of a step at some vectors: mean f (N,), covariance C (N, N) and drift c (N,), in coordinates
     that have the overlaps with all hidden directions; V where it drives them (N,); the mean loss;
     the mean change Ā of the vectors (n, d+n), along hidden directions and own ones; the largest
-    ``share`` of one node in the variance of any combination of coordinates.
+    ``share`` of one node in the variance of any combination of coordinates; where they were asked
+    for, the covariances (2, N, N) of ``squares`` (γ/B) Σ_ℓ g_iℓ g_jℓ, with φ and own ones, over B.
     """
 
     mean: Array
@@ -40,6 +41,7 @@ class Step:
     loss: float
     average: Array
     share: float
+    squares: Array | None = None
 
 
 NONE = 1e-10
@@ -53,8 +55,11 @@ def step_at(
     rate: float,
     batch: int,
     restraint: Array,
+    *,
+    parted: bool = False,
 ) -> Step:
-    """A step with learning rate γ and batch size B under a restraint R (:meth:`Rule.restraint`)."""
+    """A step with learning rate γ and batch size B under a restraint R (:meth:`Rule.restraint`);
+    ``parted`` tells the squares apart."""
     found, mass = nodes.answers(vectors, restraint), nodes.mass
     (count, directions), read = vectors.overlap.shape, nodes.responder.read
     weights, change = vectors.weights, found.change
@@ -82,7 +87,22 @@ def step_at(
         for square in (rate * own, noise)
     )
     share = largest_share(centered, mass, covariance)
-    return Step(mean, covariance / batch, drift, driven, float(mass @ found.loss), average, share)
+    squares = None
+    if parted:
+        nothing = np.zeros((nodes.count, count, directions))
+        numbers = {name: np.zeros_like(found.numbers[name]) for name in coordinates.rates}
+        own = coordinates.pack(nothing, rate / batch * (found.products - noise), numbers)
+        squares = np.array([one.T @ (mass[:, None] * own) for one in (centered, own)]) / batch
+    return Step(
+        mean,
+        covariance / batch,
+        drift,
+        driven,
+        float(mass @ found.loss),
+        average,
+        share,
+        squares,
+    )
 
 
 def largest_share(centered: Array, mass: Array, covariance: Array) -> float:
