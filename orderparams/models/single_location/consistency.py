@@ -27,11 +27,7 @@ from orderparams.models.single_location.task_sections import (
 )
 from orderparams.models.single_location.values.consistency import value_contradictions
 from orderparams.models.vectors import learning
-from orderparams.models.vectors.fluctuations.consistency import (
-    check_fluctuations,
-    unserved,
-    wanted,
-)
+from orderparams.models.vectors.fluctuations.consistency import check_fluctuations
 from orderparams.models.vectors.starts import Learners, check_explicit, check_no_overlaps
 
 
@@ -59,7 +55,6 @@ def contradictions(problem: Problem) -> Iterator[Found]:
     yield value_contradictions(problem)
     yield shared_contradictions(problem)
     yield check_fluctuations(problem)
-    yield check_served(problem)
 
 
 def learners_of(problem: Problem) -> Learners:
@@ -316,13 +311,3 @@ def check_overlaps(problem: Problem) -> Found:
     features, correlation = problem.task.signal.features, problem.task.feature_correlation
     learners = learners_of(problem)
     yield from check_explicit(learners, features, "feature", "features", correlation)
-
-
-def check_served(problem: Problem) -> Found:
-    """Fluctuations are those of vectors and numbers that all have one momentum."""
-    attention = problem.attention
-    if not wanted(problem):
-        return
-    if attention.head_weights == "importance" and problem.training.momentum:
-        why = "importances have no momentum of their own, but that of head weights"
-        yield unserved("training.momentum", why)

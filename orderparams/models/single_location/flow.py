@@ -24,10 +24,12 @@ from orderparams.models.single_location.importance import (
     importance_of,
     importances,
     scores,
+    turned,
 )
 from orderparams.models.single_location.sections import Problem
 from orderparams.models.single_location.setup import LINE, MORE, Heads, Setup, key_of
 from orderparams.models.vectors.flow import Gradient, Parts, Rule, VectorFlow
+from orderparams.models.vectors.fluctuations.momentum import Turned
 from orderparams.models.vectors.geometry import Vectors
 from orderparams.models.vectors.repulsion import repulsion_of
 
@@ -293,6 +295,12 @@ class Flow(VectorFlow):
         p = self.importances(here.numbers)
         moved = found["importance"][: len(p)]
         return {**found, "importance": p * (moved - p @ moved)}
+
+    def turned(self, vectors: Vectors) -> Turned | None:
+        """Scores of importances move by the gradient by head weights, and what a penalty adds."""
+        if not self.importance.total:
+            return None
+        return turned(self.importance, self.of_rows(self.importances(vectors.numbers)))
 
     def follows(self, name: str, index: tuple[int, ...]) -> bool:
         """The last importance is one."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from orderparams.compiled import kernel
 from orderparams.models.single_location.sections import AttentionConfig, Problem
+from orderparams.models.vectors.fluctuations.momentum import Turned
 
 Array = NDArray[np.float64]
 
@@ -64,6 +65,18 @@ def scores(p: Array) -> Array:
 def entropy(p: Array) -> float:
     """S(p) of importances (H,)."""
     return float(-(p * scores(p)).sum())
+
+
+def turned(importance: Importance, p: Array) -> Turned:
+    """Scores as steps with momentum move them: by diag(p) − ppᵀ of what these remember of
+    −ηU ∂E/∂u, and at once by the penalty."""
+    one = np.eye(len(p))
+    matrix = np.diag(p) - np.outer(p, p)
+    bent = (
+        one[:, :, None] * matrix[:, None] - p[:, None] * matrix[:, None] - p[:, None, None] * matrix
+    )
+    pull = importance.rate * importance.penalty * (1.0 + scores(p))
+    return Turned("importance", matrix @ pull, matrix, bent)
 
 
 @kernel()

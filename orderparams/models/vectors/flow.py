@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import Evaluation, State
 from orderparams.models.schedule import CONSTANT, Schedule
+from orderparams.models.vectors.fluctuations.momentum import Turned
 from orderparams.models.vectors.geometry import Vectors, equal_vectors, residual_factor, resized
 from orderparams.models.vectors.repulsion import NO_REPULSION, Repulsion, penalty, slopes
 from orderparams.models.vectors.sphere import tangential
@@ -245,6 +246,10 @@ class VectorFlow:
         """How order parameters change with m, q and learned numbers that are ``here``."""
         overlap, square, numbers = change
         return {"overlap": self.measured(overlap), "self_overlap": square, **numbers}
+
+    def turned(self, vectors: Vectors) -> Turned | None:
+        """Numbers that do not move by what steps remember as it is."""
+        return None
 
     def restraint(self, vectors: Vectors) -> Array:
         """R (n, n), by which vectors K move by −RK whatever the sequences are."""

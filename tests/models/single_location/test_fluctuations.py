@@ -270,10 +270,13 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_simulations_fluctuate_so(name):
+REMEMBERED = {"training.momentum": 0.6, "training.learning_rate": 1.2}
+
+
+@pytest.mark.parametrize(("name", "more"), [("importance", REMEMBERED), ("shared", {})])
+def test_simulations_fluctuate_so(name, more):
     """At D = 200: means are off without b and not with it, and variances are S/D."""
-    run = op.solve(problem(name, **{**SMALL, **RUNS[name]}))
+    run = op.solve(problem(name, **{**SMALL, **RUNS[name], **more}))
     found, dimension, replicas = run.fluctuations, 200, 1500
     simulation = {"dimension": dimension, "replicas": replicas, "seed": 3}
     simulated = op.load(run.problem, {"simulation": simulation})

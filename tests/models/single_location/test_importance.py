@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import solve_ivp
 
 import orderparams as op
 from orderparams.errors import ConfigurationError
@@ -13,7 +14,9 @@ from orderparams.models.single_location.importance import (
     importances,
     learn_importances,
     scores,
+    turned,
 )
+from orderparams.models.vectors.fluctuations.momentum import Momentum
 from orderparams.models.vectors.landscape import Landscape
 from orderparams.run.simulate import simulate
 from orderparams.run.solve import solve
@@ -201,3 +204,52 @@ def test_momentum_moves_importances_as_a_higher_rate_does():
     found = op.simulate("finite-learning-rate", settings=settings).parameters["importance"][:, -1]
     error = found.std(axis=0) / np.sqrt(20)
     assert (np.abs(found.mean(axis=0) - flow) < 4 * error + 0.005).all()
+
+
+PENALISED, AT_FIRST = Importance(1.4, -0.3, 0.7), np.log([0.6, 0.3, 0.1])
+PUSH, FACTOR = np.array([0.5, -1.0, 0.3]), np.array([[2.0, 0, 0], [1.0, 1.6, 0], [-0.6, 0.4, 1.2]])
+
+
+def walk(share, rate, noise):
+    """Scores (R, 3) after steps with pushes −ηU ∂E/∂u = PUSH + noise (T, R, 3)."""
+    pi, memory = np.tile(AT_FIRST, (noise.shape[1], 1)), 0.0
+    for one in noise:
+        memory = share * memory + PUSH + one
+        p = importances(pi)
+        own = memory + PENALISED.rate * PENALISED.penalty * (1 + np.log(p)) / (1 - share)
+        pi = pi + rate * p * (own - (p * own).sum(1, keepdims=True))
+    return pi
+
+
+def test_scores_that_remember_gradients_are_turned():
+    """The mean of SGD's scores under random pushes of both signs: flow, fluctuations, Euler's step,
+    lag, and that the importances turn while memory stays."""
+    share, rate, steps, size = 0.7, 0.004, 120, 1e-4
+    noise = np.random.default_rng(1).normal(size=(steps, 6000, 3)) @ FACTOR.T
+    found = 0.5 * (walk(share, rate, noise) + walk(share, rate, -noise))
+    memory, unit = Momentum(share, rate / (1 - share), 1), size * np.eye(3)
+
+    def flow(pi):
+        turning = turned(PENALISED, importances(pi))
+        return turning.matrix @ PUSH + turning.at_once
+
+    def rates(t, y):
+        pi, shift, spread = y[:3], y[3:6], y[6:].reshape(3, 3)
+        turning, here = turned(PENALISED, importances(pi)), flow(pi)
+        noisy = turning.matrix @ FACTOR @ FACTOR.T @ turning.matrix
+        slope = np.array([flow(pi + e) - flow(pi - e) for e in unit]).T / (2 * size)
+        ways = np.linalg.cholesky(spread + 1e-15 * np.eye(3)).T / np.sqrt(memory.rate)
+        bent = sum(flow(pi + size * w) + flow(pi - size * w) - 2 * here for w in ways)
+        more = slope @ (shift + memory.lag(here - turning.at_once, 0) - 0.5 * memory.rate * here)
+        more += 0.5 * memory.rate * bent / size**2 + memory.turning(turning, here, noisy)
+        widened = slope @ spread + spread @ slope.T + memory.rate * noisy
+        return np.concatenate([here, more, widened.ravel()])
+
+    start = np.concatenate([AT_FIRST, np.zeros(12)])
+    pi, shift = solve_ivp(rates, (0, steps * memory.rate), start, rtol=1e-8).y[:6, -1].reshape(2, 3)
+    shift += memory.lag(flow(pi) - turned(PENALISED, importances(pi)).at_once, 0)
+    error = found.std(0) / np.sqrt(len(found))
+    np.testing.assert_array_less(
+        np.abs(found.mean(0) - pi - shift), 4 * error + 0.01 * np.abs(shift)
+    )
+    assert (np.abs(shift) > 20 * error).all()

@@ -217,10 +217,6 @@ def test_derivatives_at_the_edge():
     [
         ({"training.rule": "gradient-flow"}, "training.rule = 'sgd'"),
         ({"fluctuations.start": "random"}, "initial.kind = 'random'"),
-        (
-            {"attention.head_weights": "importance", "training.momentum": 0.5},
-            "training.momentum",
-        ),
         ({"training.constraint": "sphere", "training.momentum": 0.5}, "momentum on spheres"),
     ],
 )

@@ -71,6 +71,13 @@ class Coordinates:
         }
         return Parts(overlap.reshape(self.count, self.directions), square, numbers)
 
+    def place(self, name: str) -> slice:
+        """Where a number stands."""
+        sizes = {other: math.prod(shape) for other, shape in self.shapes.items()}
+        before = list(sizes).index(name)
+        start = self.size - sum(list(sizes.values())[before:])
+        return slice(start, start + sizes[name])
+
     def slopes(self, overlap: Array) -> Array:
         """∂Y/∂X (N, N) at m (n, d): ds = dq − dm mᵀ − m dmᵀ."""
         found = np.eye(self.size)

@@ -11,6 +11,12 @@ vectors in one step, which is NW outside the hidden directions,
 
     2 r γ_e Ā Āᵀ + κ (NV + VN).
 
+Numbers may move by Mv, M a function of them, and at once by a part f₀ of f, of which v has no part,
+as scores of importances do. Then f − f₀ stands in their lag, and as M turns with every step while
+v stays, z gains over γ_e, with C of the numbers and K = μ/(1+μ) C M⁻¹ + r f M⁻¹(f − f₀),
+
+    Σ_ja K_aj ∂_a M_ij.
+
 A step by φ = a + s, s the square in q, moves w by a(1 − μ^m) + s(1 − μ^m)² in m steps, all in units
 of what it moves z by. So z is ahead by two parts that fade by μ and μ², with pushes a + 2s and −s.
 """
@@ -18,6 +24,7 @@ of what it moves z by. So z is ahead by two parts that fade by μ and μ², with
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +32,15 @@ from numpy.typing import NDArray
 from orderparams.models.interface import Memory
 
 Array = NDArray[np.float64]
+
+
+class Turned(NamedTuple):
+    """Numbers (k,) by their ``name`` that move by Mv: f₀ (k,), M (k, k) and ∂_a M_ij (k, k, k)."""
+
+    name: str
+    at_once: Array
+    matrix: Array
+    bent: Array
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,15 @@ class Momentum:
         half = pull @ covariance
         gained: Array = 2 * self.memory * average @ average.T + self.scatter * (half + half.T)
         return gained
+
+    def turning(self, turned: Turned, velocity: Array, covariance: Array) -> Array:
+        """What such numbers gain (k,), from their f (k,) and C (k, k)."""
+        back = np.linalg.pinv(turned.matrix)
+        crossed = self.share / (1 + self.share) * covariance @ back
+        mean = self.share / (1 - self.share) * velocity
+        crossed += np.outer(mean, back @ (velocity - turned.at_once))
+        found: Array = self.rate * np.einsum("ija,aj->i", turned.bent, crossed)
+        return found
 
 
 def pull_of(average: Array, weights: Array, directions: int) -> Array:

@@ -140,6 +140,9 @@ class VectorNoise:
         here, seen = step(self.none), self.seen.size
         velocity = np.concatenate([slope.value[:-1], np.zeros(self.unseen.size)])
         memory = Momentum(self.momentum, rate, self.batch)
+        delayed = velocity.copy()
+        if (turned := self.flow.turned(vectors)) is not None:
+            delayed[self.seen.place(turned.name)] -= turned.at_once
         jacobian, covariance = np.zeros((2, self.size, self.size))
         order = self.order
         found = here.covariance[np.ix_(order, order)]
@@ -161,11 +164,11 @@ class VectorNoise:
             covariance,
             (here.drift + self.remembered(memory, vectors, here, rate))[order],
             here.noise[order] / self.batch,
-            memory.lag(velocity, here.noise[order]),
+            memory.lag(delayed, here.noise[order]),
             np.concatenate([slope.gradient, own]),
             curvature,
             here.share,
-            self.ahead(memory, velocity, here),
+            self.ahead(memory, delayed, here),
         )
 
     def share(self, t: float, y: Array) -> float:
@@ -200,7 +203,11 @@ class VectorNoise:
         pull = pull_of(moved.average, weights, directions)
         covariance = self.whole.unpack(here.noise)[1]
         gained = memory.drift(here.average, pull, covariance)
-        return self.whole.pack(np.zeros((count, directions)), gained, self.whole.still)
+        drift = self.whole.pack(np.zeros((count, directions)), gained, self.whole.still)
+        if (turned := self.flow.turned(vectors)) is not None:
+            own = self.whole.place(turned.name)
+            drift[own] += memory.turning(turned, here.mean[own], here.covariance[own, own])
+        return drift
 
     def step(self, vectors: Vectors, hidden: Array, rate: float) -> Step:
         """A step at vectors with overlaps with what the flow need not know, (n, hidden)."""
