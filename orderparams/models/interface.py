@@ -188,6 +188,10 @@ class Noise(Protocol):
         """The largest share of one node in what fluctuates there, as :meth:`at` finds it."""
         ...
 
+    def roughly(self, flow: Flow) -> Noise:
+        """The same, with derivatives to a part in a thousand, of a coarser flow if that serves."""
+        ...
+
 
 class Flow(Protocol):
     """The ordinary differential equation of a problem, dy/dt = derivative(t, y).

@@ -32,7 +32,7 @@ from orderparams.results.innovations import Innovations
 from orderparams.run.decidable import doubt, inexact
 from orderparams.run.explain import explained
 from orderparams.run.intervals import FINEST, Plan, parted
-from orderparams.run.restarts import Restarts, with_fluctuations
+from orderparams.run.restarts import Restarts, coarsened, with_fluctuations
 from orderparams.run.scores import score_tests
 from orderparams.run.whiteness import mean_pvalue, resolution, spread_pvalue, waves
 from orderparams.run.whitening import Measured, Whitened, slopes_of
@@ -116,6 +116,7 @@ def judgement(
     """The innovations, with the expectations that the problem asks for."""
     asked = with_fluctuations(problem)
     check_measured(asked, time, parameters)
+    asked = coarsened(asked, dimension, float(time[-1] - time[0]) / intervals)
 
     farthest = 0.0
 

@@ -17,7 +17,7 @@ from orderparams.errors import SolverError
 from orderparams.results.fluctuations import LARGE
 from orderparams.run.doubts import FEWEST_STEPS
 from orderparams.run.restarts import Look, Restarts
-from orderparams.run.whitening import Hidden, Measured, Whitened, looks_at, whitened
+from orderparams.run.whitening import Hidden, Measured, Whitened, looks_at, origins, whitened
 
 Array = NDArray[np.float64]
 
@@ -78,9 +78,14 @@ def within(
 ) -> tuple[int, list[Look]]:
     """The end of an interval up to a time by its index, or nearer and nearer while it is too long
     and intervals are to ``spare``; and what one sees there."""
+    begin = float(measured.time[first])
+    growth = max(restarts.growth(state, begin) for state in origins(measured, first))
     while True:
         middle = 0.5 * (steps[first] + steps[last])
         nearer = nearest(steps, first, last, middle) if spare > 0 else None
+        if nearer is not None and growth * (measured.time[last] - begin) > GROWTH:
+            last = nearer
+            continue
         try:
             looks = looks_at(restarts, measured, first, last, hidden)
         except SolverError:

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from orderparams.config.sections import IntegratorConfig
 from orderparams.errors import ConfigurationError, SolverError, with_way
 from orderparams.models import registry
-from orderparams.models.interface import Flow, Fluctuating, State, model_of
+from orderparams.models.interface import Flow, Fluctuating, Local, State, model_of
 from orderparams.models.parameters import listed, packed
 from orderparams.models.schedule import schedule_of
 from orderparams.results.trajectory import Reached
@@ -44,9 +45,17 @@ Array = NDArray[np.float64]
 NODES = 4096
 """Sequences at which a step of SGD is looked at."""
 
-KNOTS = 4
+KNOTS = 3
 """States along an interval, or a stretch of it without jumps, at which its flow is differentiated:
 over a time in which little grows all is smooth."""
+
+COARSE, FINE = 1e-5, 0.01
+"""Largest tolerance of a flow over an interval, and that of expectations which are differentiated;
+what the former is to be of the scatter of SGD."""
+
+MILD = 25.0
+"""Largest eigenvalue of J times an interval up to which an explicit method takes it in few steps.
+"""
 
 
 class Look(NamedTuple):
@@ -107,6 +116,28 @@ def with_fluctuations(problem: Any, otherwise: str = "use the test 'replicas'") 
         raise error.within(f"innovations need the fluctuations of SGD (or {otherwise})") from None
 
 
+def coarsened(problem: Any, dimension: int, length: float) -> Any:
+    """The same problem with tolerances of the integrator as they are needed in dimension D over
+    intervals of some length: FINE of what SGD scatters by, (γ Δt/BD)^½, but no more than COARSE."""
+    training, integrator = problem.training, problem.integrator
+    scatter = FINE * np.sqrt(training.effective_rate * length / (training.batch_size * dimension))
+    rtol = max(integrator.rtol, float(min(COARSE, scatter)))
+    atol = max(integrator.atol, FINE * rtol)
+    own = dataclasses.replace(integrator, rtol=rtol, atol=atol)
+    return dataclasses.replace(problem, integrator=own)
+
+
+def with_coarse_expectations(problem: Any) -> Any:
+    """The same problem, whose expectations are right to COARSE or less, for differences."""
+    expectation: Any = getattr(problem, "expectation", None)
+    if not hasattr(expectation, "tolerance"):
+        return problem
+    tolerance = max(expectation.tolerance, COARSE)
+    return dataclasses.replace(
+        problem, expectation=dataclasses.replace(expectation, tolerance=tolerance)
+    )
+
+
 def drawn_anew(problem: Any) -> Any:
     """The same problem with other random nodes of expectations, if it has any."""
     known: Any = getattr(problem, "expectation", None)
@@ -151,7 +182,10 @@ class Restarts:
         self.again = model.flow(drawn_anew(self.problem))
         self.decaying = model.flow(with_decay(self.problem, 1.0))
         self.rate = problem.training.effective_rate
-        self.noise = noise_of(self.problem, self.flow, 2)
+        coarse = model.flow(with_coarse_expectations(self.problem))
+        self.noise = noise_of(self.problem, self.flow, 2).roughly(coarse)
+        self.begins: tuple[float, dict[bytes, Local]] = (np.nan, {})
+        self.fastest = np.inf
         known = registry.configuration(problem.model).order_parameters(self.problem)
         self.parameters = tuple(one for one in known if one.name in state)
         view = self.noise.view(self.parameters, self.flow.initial_state)
@@ -180,8 +214,7 @@ class Restarts:
         asked = (id(flow), start.y.tobytes(), begin, end)
         if self.kept is not None and self.kept[0] == asked:
             return self.kept[1]
-        settings = dataclasses.replace(self.problem.integrator, stop_at_rest=False)
-        path = Path(start.y, begin)
+        path, settings = Path(start.y, begin), self.settings(end - begin)
         with Record(flow, None, start, path) as record:
             ending = integrate(
                 flow, start, np.array([end]), settings, record, lambda _: None, self.pulse
@@ -198,6 +231,33 @@ class Restarts:
         self.kept = asked, path
         return path
 
+    def settings(self, length: float) -> IntegratorConfig:
+        """For a flow over an interval of some length, near to where one has looked last."""
+        own = self.problem.integrator
+        mild = own.method == "LSODA" and self.fastest * length < MILD
+        return dataclasses.replace(
+            own,
+            method="RK45" if mild else own.method,
+            stop_at_rest=False,
+        )
+
+    def begun(self, state: State, begin: float) -> Local:
+        """What there is to know where an interval begins; all that begin at one time are kept."""
+        y = self.flow.point(state)
+        if self.begins[0] != begin:
+            self.begins = (begin, {})
+        known = self.begins[1]
+        if y.tobytes() not in known:
+            known[y.tobytes()] = self.noise.at(begin, y, lambda: self.pulse(begin))
+        found = known[y.tobytes()]
+        self.fastest = float(np.abs(np.linalg.eigvals(found.jacobian)).max())
+        return found
+
+    def growth(self, state: State, begin: float) -> float:
+        """The largest growth rate of the flow where an interval begins."""
+        local, y = self.begun(state, begin), self.flow.point(state)
+        return growth_of([local], self.noise.view(self.parameters, y).slope[self.moving])
+
     def predicted(self, state: State, begin: float, end: float) -> Array:
         """X̂ (n,)."""
         path = self.path(self.theory, state, begin, end)
@@ -205,30 +265,28 @@ class Restarts:
 
     def look(self, state: State, begin: float, end: float, hidden: Array) -> Look:
         """At an interval, from the covariance (N, N) of what is not measured."""
+        first = self.begun(state, begin)
         path = self.path(self.flow, state, begin, end)
         jumps = [t for t in sorted(self.schedule.changes) if begin < t < end]
         knots = [np.linspace(*ends, KNOTS) for ends in itertools.pairwise([begin, *jumps, end])]
         start = np.where(np.outer(self.unseen, self.unseen), hidden, 0.0)
         times = np.array([begin, end])
         segments, linear = looked_at(
-            self.problem, self.noise, path, knots, times, start, self.pulse
+            self.problem, self.noise, path, knots, times, start, self.pulse, first
         )
         view = self.noise.view(self.parameters, path(end))
         slope = view.slope[self.moving]
-        back = np.linalg.pinv(slope)
-        rates = [
-            np.linalg.eigvals(slope @ local.jacobian @ back).real.max()
-            for segment in segments
-            for local in segment.found
-        ]
+        growth = growth_of([one for segment in segments for one in segment.found], slope)
         covariance = slope @ linear.covariance[-1] @ slope.T
         covariance = 0.5 * (covariance + covariance.T)
-        return Look(times, path, segments, linear, covariance, float(max(rates)))
+        return Look(times, path, segments, linear, covariance, growth)
 
     def spread(self, look: Look) -> Spread:
         """What fluctuates over an interval that was looked at."""
         begin, end = look.times
-        segments, linear = shifted(self.problem, look.segments, look.linear, look.times)
+        segments, linear = shifted(
+            self.problem, look.segments, look.linear, look.times, roughly=True
+        )
         view = self.noise.view(self.parameters, look.path(end))
         slope = view.slope[self.moving]
         return Spread(
@@ -302,3 +360,11 @@ class Restarts:
         known = 2 * largest * found.error * np.isfinite(self.flow.tolerance)
         mean_squares: Array = np.outer(drawn, drawn) + known**2 * np.eye(len(drawn))
         return mean_squares
+
+
+def growth_of(found: list[Local], slope: Array) -> float:
+    """The largest growth rate of what is measured, with derivatives ``slope`` (n, N)."""
+    back = np.linalg.pinv(slope)
+    return max(
+        float(np.linalg.eigvals(slope @ local.jacobian @ back).real.max()) for local in found
+    )

@@ -95,15 +95,22 @@ def looks_at(
     """At the interval between two times by their indices, of each replica, with what is hidden of
     it; or one, from their mean, where replicas are close."""
     begin, end = map(float, measured.time[[first, last]])
-    states, before = measured.states(first), measured.x[:, first]
-    unseen = [one.covariance for one in hidden]
-    if np.abs((before - before.mean(axis=0)) / measured.scale).max() < CLOSE:
-        mean = {name: np.mean([one[name] for one in states], axis=0) for name in states[0]}
-        states, unseen = [mean], [np.mean(unseen, axis=0)]
+    states, unseen = origins(measured, first), [one.covariance for one in hidden]
+    if len(states) < len(unseen):
+        unseen = [np.mean(unseen, axis=0)]
     return [
         restarts.look(state, begin, end, covariance)
         for state, covariance in zip(states, unseen, strict=True)
     ]
+
+
+def origins(measured: Measured, index: int) -> list[State]:
+    """Where one looks at intervals that begin at a time: at the states of all replicas, or at their
+    mean where they are close."""
+    states, x = measured.states(index), measured.x[:, index]
+    if np.abs((x - x.mean(axis=0)) / measured.scale).max() < CLOSE:
+        return [{name: np.mean([one[name] for one in states], axis=0) for name in states[0]}]
+    return states
 
 
 def whitened(

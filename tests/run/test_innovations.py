@@ -94,6 +94,9 @@ class Line:
     def predicted(self, state, begin, end):
         return self.exact(round(end - begin, 9))[0] @ state["x"]
 
+    def growth(self, state, begin):
+        return 0.3
+
     def look(self, state, begin, end, hidden):
         covariance = self.exact(round(end - begin, 9))[1]
         return Look(np.array([begin, end]), None, [], None, covariance, 0.3)
@@ -162,6 +165,9 @@ class Unstable(Line):
 
     a = np.diag([2.0, -0.5])
 
+    def growth(self, state, begin):
+        return 2.0
+
     def look(self, *given):
         return super().look(*given)._replace(growth=2.0)
 
@@ -180,7 +186,7 @@ def test_intervals_are_shorter_where_the_flow_is_unstable():
     ends, _ = parted(Unstable(), measured, Plan(steps / 10, 2, 40))
     assert np.diff(steps[ends] / 10).min() >= 100
     stable = Unstable()
-    stable.look = Line().look
+    stable.look, stable.growth = Line().look, Line().growth
     ends, _ = parted(stable, line_measured(x, 10**6, 1.0), Plan(steps, 4, 40))
     assert ends.tolist() == [0, 5, 10, 15, 20]
 

@@ -30,6 +30,7 @@ class ValueNoise(VectorNoise):
     """Of stacked rows."""
 
     flow: ValueFlow
+    everywhere = False
 
     @property
     def odd(self) -> NDArray[np.bool_]:

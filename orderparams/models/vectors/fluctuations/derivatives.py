@@ -2,7 +2,8 @@
 
 Differences are taken in Y = (m, s, numbers) (:mod:`coordinates`): in m and numbers at fixed s, and
 in s along e_i e_iᵀ and (e_i+e_j)(e_i+e_j)ᵀ, which lead into the cone s ⪰ 0 from wherever one is.
-They are central where there is room, else one-sided and of second order. As s = q − m mᵀ exactly,
+They are central where there is room, else one-sided and of second order, or all one-sided where a
+part in a thousand is enough. As s = q − m mᵀ exactly,
 the second-order mean of f is
 
     ½ Σ S_ij ∂²f/∂X_i∂X_j = ½ Σ Z_ij ∂²f/∂Y_i∂Y_j − Σ_ij ∂f/∂s_ij Σ_f Cov(m_if, m_jf),
@@ -28,13 +29,17 @@ Array = NDArray[np.float64]
 Pulse = Callable[[], None]
 
 STEP, WIDE = 1e-3, 1e-2
-"""Steps in units of what matters: of first differences, and of second ones and one-sided ones."""
+"""Steps in units of what matters: of first differences, and of second ones and one-sided ones of
+second order."""
 
 ROOM = 4e-3
 """Least eigenvalue of s that leaves room for central differences."""
 
 NONE = 1e-12
 """Of the largest eigenvalue of a covariance: what is none."""
+
+
+Steps = tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +65,10 @@ class Slope:
 
 class Differences:
     """Derivatives of a flow at times; velocities are taken by so many ``workers``, and a ``pulse``
-    is called with each of them."""
+    is called with each of them. First derivatives are right to a part in a thousand where they are
+    ``rough``."""
+
+    rough = False
 
     def __init__(self, flow: VectorFlow, coordinates: Coordinates, workers: int) -> None:
         self.flow, self.coordinates, self.workers = flow, coordinates, workers
@@ -101,22 +109,28 @@ class Differences:
         rows, columns = coordinates.triangle
         first, last = coordinates.overlaps, coordinates.overlaps + len(rows)
         smooth = np.delete(np.arange(coordinates.size), np.arange(first, last))
-        steps = STEP * self.units
-        points = [y, *(y + sign * np.eye(len(y))[i] * steps[i] for i in smooth for sign in (1, -1))]
-        sizes = np.linalg.eigvalsh(coordinates.unpack(y)[1])
-        ways = (STEP, -STEP) if sizes[0] > ROOM else (WIDE, 2 * WIDE)
+        sides, ways = self.ways(y)
+        moves = [self.units[i] * np.eye(len(y))[i] for i in smooth]
+        points = [y, *(y + side * move for move in moves for side in sides)]
         points += [y + way * ray for ray in self.cone() for way in ways]
         here, *others = self.values(t, points, pulse)
         found = np.empty((len(here), len(y)))
-        central, sided = np.split(np.array(others), [2 * len(smooth)])
-        found[:, smooth] = ((central[0::2] - central[1::2]) / (2 * steps[smooth, None])).T
-        near, far = ((sided[i::2] - here) / way for i, way in enumerate(ways))
-        along = (near * ways[1] - far * ways[0]) / (ways[1] - ways[0])
+        free, coned = np.split(np.array(others), [len(sides) * len(smooth)])
+        apart = (free[0::2] - free[1::2]) / 2 if len(sides) > 1 else free - here
+        found[:, smooth] = (apart / (sides[0] * self.units[smooth, None])).T
+        along = sloping(here, coned, ways)
         diagonal = dict(zip(rows[rows == columns], along[rows == columns], strict=True))
         for entry, (i, j, derivative) in enumerate(zip(rows, columns, along, strict=True)):
             rest = 0.0 if i == j else diagonal[i] + diagonal[j]
             found[:, first + entry] = derivative - rest
         return Slope(here, found, coordinates.slopes(coordinates.unpack(y)[0]))
+
+    def ways(self, y: Array) -> tuple[Steps, Steps]:
+        """Steps of differences at Y, along what is free and into the cone."""
+        if self.rough:
+            return (STEP,), (STEP,)
+        room = np.linalg.eigvalsh(self.coordinates.unpack(y)[1])[0] > ROOM
+        return (STEP, -STEP), (STEP, -STEP) if room else (WIDE, 2 * WIDE)
 
     def cone(self) -> Array:
         """The rays e_i e_iᵀ and (e_i+e_j)(e_i+e_j)ᵀ of s in Y, one for each entry of s."""
@@ -162,3 +176,13 @@ class Differences:
             steepest = float(np.abs(np.linalg.eigvalsh(half.T @ move @ half)).max())
             step = min(step, 0.5 / max(steepest, 1e-300))
         return step
+
+
+def sloping(here: Array, values: Array, steps: Steps) -> Array:
+    """First derivatives (K, …) from what is ``here`` (…), and values (K·S, …) at S steps, one or
+    two of them, from there."""
+    near, *far = ((values[i :: len(steps)] - here) / step for i, step in enumerate(steps))
+    if not far:
+        return near
+    found: Array = (near * steps[1] - far[0] * steps[0]) / (steps[1] - steps[0])
+    return found
