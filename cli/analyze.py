@@ -38,13 +38,13 @@ STORED = "the stored analysis is shown, and nothing is computed"
 @options.force
 @click.option(
     "--replica",
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     metavar="N",
     help="Which replica of a simulation to analyze; left out, the first.",
 )
 @click.option(
     "--simulate",
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     metavar="N",
     help="Simulate N replicas of SGD, and hold their escapes from symmetric states against the "
     "law; of runs with fluctuations.",
@@ -99,7 +99,7 @@ def analyze(
         warnings += ignored
         force = True  # of an output that now has the run
 
-    from orderparams.analysis.analyze import analyze
+    from orderparams.analysis.analyze import UNHELD, analyze
     from orderparams.progress import ProgressLine
 
     with ProgressLine() as line, steps(line.step) as begin:
@@ -112,6 +112,8 @@ def analyze(
             anew=anew,
             progress=told,
         )
+    if simulate and not getattr(result, "escapes", None):
+        warnings += given.warned({"--simulate": UNHELD}, "analyze")
     if as_json:
         click.echo(json.dumps(result.document() | {"warnings": warnings}))
     else:

@@ -37,7 +37,7 @@ def announced(_: click.Context, __: click.Parameter, data: str) -> str:
 @verbose
 @click.option(
     "--dimension",
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     metavar="D",
     help="In which SGD was run; left out, that which the data say themselves.",
 )

@@ -8,9 +8,10 @@ import shlex
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +24,10 @@ from orderparams.processors import MOST_PROCESSES, processors
 
 if TYPE_CHECKING:
     from orderparams.config import Problem
+
+
+MOST_DIGITS = 20
+"""Of whole numbers."""
 
 
 def announced(_: click.Context, __: click.Parameter, config: str | None) -> str | None:
@@ -67,6 +72,26 @@ class NewFile(click.Path):
         if str(value).endswith("/"):
             raise FileError(f"{value} names a directory; name a file in it")
         return Path(str(value))
+
+
+def whole(text: str) -> int | None:
+    """A whole number, also one like 1e6 or 250.0; None for other texts."""
+    try:
+        found = Decimal(text.strip())
+    except InvalidOperation:
+        return None
+    small = found.is_finite() and found.adjusted() < MOST_DIGITS
+    return int(found) if small and found == found.to_integral_value() else None
+
+
+class Whole(click.IntRange):
+    """A whole number as it may be written."""
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        known = whole(value) if isinstance(value, str) else value
+        return super().convert(value if known is None else known, param, ctx)
 
 
 output = click.option(
@@ -121,7 +146,7 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Print no progress and 
 
 workers = click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     default=processors(),
     show_default="all cores",
     metavar="N",

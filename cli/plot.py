@@ -123,14 +123,14 @@ def two(_: click.Context, __: click.Parameter, given: str | None) -> tuple[int, 
 )
 @click.option(
     "--field",
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     metavar="N",
     help="Into a phase portrait, or the plane of in-context regression, draw the velocities that "
     "head N would have, with the rest as at the end.",
 )
 @click.option(
     "--bands",
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     metavar="D",
     help="Around a run in time, where SGD in dimension D is: its mean and two standard deviations, "
     "of a run with fluctuations. Of escapes, the dimension of another law.",

@@ -60,11 +60,11 @@ def shard_of(
 @click.option(
     "--random",
     "points",
-    type=click.IntRange(min=1),
+    type=options.Whole(min=1),
     metavar="N",
     help="Draw N points at random from the lists and from ranges low:high, log:low:high.",
 )
-@click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Seed of --random.")
+@click.option("--seed", type=options.Whole(min=0), metavar="S", help="Seed of --random.")
 @click.option(
     "--action",
     type=click.Choice(ACTIONS),
@@ -82,7 +82,7 @@ def shard_of(
 @options.force
 @click.option("--resume", is_flag=True, help="Run only what is missing or has failed.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and estimate its time; run nothing.")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes (all cores).")
+@click.option("--workers", type=options.Whole(min=1), metavar="N", help="Processes (all cores).")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),

@@ -27,10 +27,10 @@ def dimension_list(_: click.Context, __: click.Parameter, value: str | None) -> 
     """Dimensions from a list with commas."""
     if value is None:
         return None
-    parts = value.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+    found = [number for part in value.split(",") if (number := options.whole(part)) is not None]
+    if len(found) != value.count(",") + 1 or min(found) < 1:
         raise click.BadParameter(f"{value!r} is not a list of whole numbers such as 250,1000,4000")
-    return [int(part) for part in parts]
+    return found
 
 
 def rate_list(_: click.Context, __: click.Parameter, value: str | None) -> list[float] | None:

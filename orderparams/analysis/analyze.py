@@ -20,6 +20,7 @@ from orderparams.analysis.stages import stages_of
 from orderparams.analysis.stationary import unspecialized_point
 from orderparams.analysis.synergy import synergy
 from orderparams.config.toml import Settings
+from orderparams.config.unused import sentence, warn
 from orderparams.models import registry
 from orderparams.models.interface import model_of
 from orderparams.models.vectors.landscape import Landscape
@@ -34,6 +35,9 @@ from orderparams.sources import Source
 
 STATIONARY, OPTIMUM, PRUNING = 0.4, 0.9, 1.0
 """Parts of an analysis that are about done after each of its works."""
+
+UNHELD = "nothing escapes by noise, and no replicas were simulated"
+"""Why replicas have no effect where there are no laws."""
 
 BEFORE_REPLICAS = 0.5
 """The part of all that an analysis is beside replicas."""
@@ -99,16 +103,20 @@ def analyze(
         return stored
     with heard(progress, lambda line: line) as listener:
         if stored is not None:
-            return simulated(stored, simulate, workers, listener or untold)
-        run, number, told = run_of(source, settings, replica, simulate, listener or untold)
-        if simulate:
-            check_laws(run.problem)
-        if registry.own_analysis(run.problem):
-            return findings_of(run, number, workers, told)
-        if not simulate:
-            return analysis_of(run, number, workers, told)
-        found = analysis_of(run, number, workers, share(told, 0.0, BEFORE_REPLICAS))
-        return simulated(found, simulate, workers, share(told, BEFORE_REPLICAS, 1.0))
+            found = simulated(stored, simulate, workers, listener or untold)
+        else:
+            run, number, told = run_of(source, settings, replica, simulate, listener or untold)
+            if simulate:
+                check_laws(run.problem)
+            if registry.own_analysis(run.problem):
+                return findings_of(run, number, workers, told)
+            if not simulate:
+                return analysis_of(run, number, workers, told)
+            found = analysis_of(run, number, workers, share(told, 0.0, BEFORE_REPLICAS))
+            found = simulated(found, simulate, workers, share(told, BEFORE_REPLICAS, 1.0))
+    if not found.escapes:
+        warn(sentence("analyze", {"simulate": UNHELD}))
+    return found
 
 
 def simulated(found: Analysis | Findings, replicas: int, workers: int, progress: Told) -> Analysis:

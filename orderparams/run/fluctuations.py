@@ -130,14 +130,14 @@ def looked_at(
 
 
 def shifted(
-    problem: Any, segments: list[Segment], linear: Linear, times: Array, *, roughly: bool = False
+    problem: Any, segments: list[Segment], linear: Linear, times: Array
 ) -> tuple[list[Segment], Linear]:
-    """The same with these sources, if they are asked for; ``roughly`` with the curvature at the
-    ends of stretches alone, and in proportion in between."""
+    """The same with these sources, if they are asked for."""
     if problem.fluctuations.shifted:
         schedule, rate = schedule_of(problem), problem.training.effective_rate
         segments = [
-            bent(one, curvatures(one, linear, roughly=roughly), schedule, rate) for one in segments
+            bent(one, linear.covariance[np.searchsorted(linear.grid, one.knots)], schedule, rate)
+            for one in segments
         ]
         linear = solved(segments, times, linear.covariance[0], linear.shift[0])
     return segments, linear._replace(shift=linear.shift + lagging(segments, linear.grid))
@@ -172,24 +172,13 @@ def knots_of(path: Path, end: float, points: int, schedule: Schedule, flow: Flow
     return found
 
 
-def curvatures(segment: Segment, linear: Linear, *, roughly: bool) -> Array:
-    """½ S:∂² of f and of the risk (K, N+1) at the knots."""
-    covariances = linear.covariance[np.searchsorted(linear.grid, segment.knots)]
-    chosen = np.array([0, -1]) if roughly else np.arange(len(segment.knots))
-    found = np.array([segment.found[i].curvature(covariances[i]) for i in chosen])
-    if roughly:
-        begin, end = segment.knots[chosen]
-        share = ((segment.knots - begin) / (end - begin))[:, None]
-        found = (1 - share) * found[0] + share * found[1]
-    return found
-
-
-def bent(segment: Segment, curvature: Array, schedule: Schedule, rate: float) -> Segment:
-    """A segment with the sources of the shift, from the ``curvature`` at its knots."""
+def bent(segment: Segment, covariances: Array, schedule: Schedule, rate: float) -> Segment:
+    """A segment with the sources of the shift, from S (K, N, N) at its knots."""
     rows = []
     inside = segment.knots.copy()
     inside[-1] = np.nextafter(inside[-1], 0.0)
-    for t, one, curved in zip(inside, segment.found, curvature, strict=True):
+    for t, one, covariance in zip(inside, segment.found, covariances, strict=True):
+        curved = one.curvature(covariance)
         share, slope = schedule.share_at(t), schedule.slope_at(t)
         euler = share * (one.jacobian @ one.velocity + slope * rate * one.by_rate)
         euler += slope * one.velocity

@@ -284,9 +284,7 @@ class Restarts:
     def spread(self, look: Look) -> Spread:
         """What fluctuates over an interval that was looked at."""
         begin, end = look.times
-        segments, linear = shifted(
-            self.problem, look.segments, look.linear, look.times, roughly=True
-        )
+        segments, linear = shifted(self.problem, look.segments, look.linear, look.times)
         view = self.noise.view(self.parameters, look.path(end))
         slope = view.slope[self.moving]
         return Spread(

@@ -30,6 +30,9 @@ NOTHING, SMALL = 1e-6, 1e-4
 """Parts of the largest number of a table that are zero beside it, and the least of the largest
 numbers in columns that have decimals alone."""
 
+LONG = 1e5
+"""Numbers from which on decimals are of no use."""
+
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -215,6 +218,11 @@ def size(values: Array) -> float:
     return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
 
+def decimals(value: float) -> str:
+    """The format of a shift or deviation over D, which may be of any size."""
+    return ".4f" if abs(value) < LONG else ".3e"
+
+
 def fluctuation_table(found: Fluctuations) -> list[str]:
     """Mean and standard deviation of SGD around the flow at the end, for a screen."""
     import numpy as np
@@ -225,8 +233,8 @@ def fluctuation_table(found: Fluctuations) -> list[str]:
         found.parameter, found.flow[-1], found.shift[-1], found.deviations(1.0)[-1], strict=True
     )
     for name, flow, shift, deviation in itertools.islice(rows, MOST_ROWS):
-        mean = "" if np.isnan(shift) else f" {shift:+9.4f}/D"
-        lines.append(f"  {name:>{width}} {flow:9.4f}{mean} ± {deviation:.4f}/√D")
+        mean = "" if np.isnan(shift) else f" {shift:+9{decimals(shift)}}/D"
+        lines.append(f"  {name:>{width}} {flow:9.4f}{mean} ± {deviation:{decimals(deviation)}}/√D")
     if (more := len(found.parameter) - MOST_ROWS) > 0:
         lines.append(f"  and {more} more; the file has all")
     least = found.least_dimension.max()

@@ -237,6 +237,16 @@ def test_replicas_are_refused_where_there_is_no_law(run, source, words):
     assert (status, words in err, "Traceback" in err) == (2, True, False)
 
 
+@pytest.mark.filterwarnings("default")
+def test_replicas_that_nothing_asks_for_are_told_of(run, tmp_path):
+    solved = op.solve("finite-learning-rate", settings={"fluctuations.enabled": True})
+    solved.save(tmp_path / "a.h5")
+    with pytest.warns(op.IgnoredSettingWarning, match="no replicas were simulated"):
+        assert op.analyze(solved, simulate=20).escapes == ()
+    status, _, err = run("analyze", tmp_path / "a.h5", "--simulate", "20")
+    assert (status, "--simulate (nothing escapes" in err) == (0, True)
+
+
 def test_numbers_of_replicas_are_checked():
     with pytest.raises(ConfigurationError, match="simulate"):
         op.analyze("single-head", simulate=-1)

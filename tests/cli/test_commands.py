@@ -12,6 +12,7 @@ import pytest
 
 import orderparams as op
 from orderparams.cli.main import orderparams
+from orderparams.cli.options import whole
 from orderparams.models.single_location.bayes import known
 from orderparams.results.evaluation import decimals
 
@@ -259,3 +260,12 @@ def test_info_of_an_analysis_tells_what_it_found(run, result_paths):
     for words in ("the risk went from", "The lowest risk found is", "Growth rates where all"):
         assert words in " ".join(out.split())
     assert "the risk went from" not in run("info", result_paths["run"])[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1000", 1000), ("1e6", 10**6), (" 250.0", 250), ("9007199254740993", 2**53 + 1)]
+    + [(text, None) for text in ("1.5", "1e-3", "nan", "1e999999", "ten", "")],
+)
+def test_whole_numbers_may_be_written_as_others(text, number):
+    assert whole(text) == number

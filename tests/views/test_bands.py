@@ -147,14 +147,22 @@ def test_values_by_name_are_symmetric(run):
 
 def test_bands_that_cannot_be_drawn(run):
     bare = dataclasses.replace(run, fluctuations=None)
+    least = run.fluctuations.least_until[-1]
     for results, more, told in (
         (bare, {}, "fluctuations.enabled"),
         ([run, bare], {}, "of one run"),
-        (run, {"bands": 1}, "take"),
+        (run, {"bands": 1}, f"take D >= .*, or D >= {least:.3g} until t = 2$"),
         (run, {"kind": "phase"}, "changes nothing"),
     ):
         with pytest.raises(ConfigurationError, match=told):
             plot_results(results, **{"bands": 100, **more})
+
+
+def test_a_logarithmic_axis_holds_the_whole_band_of_the_risk(run):
+    axes = plot_results(run, bands=1000, log="both", excess=True).axes
+    (panel,) = (one for one in axes if "Bayes" in one.get_ylabel())
+    low = min(band.get_paths()[0].vertices[:, 1].min() for band in panel.collections)
+    assert panel.get_ylim()[0] < low
 
 
 def test_fluctuations_are_saved_and_drawn_with_their_run(run, tmp_path):
@@ -172,6 +180,9 @@ def test_what_the_screen_and_info_say(run, tmp_path, capsys):
     assert len(lines) == 2 + 5
     assert lines[1].split()[0] == "m_1,1"
     assert f"{run.fluctuations.flow[-1, 0]:.4f}" in lines[1]
+    huge = dataclasses.replace(run.fluctuations, covariance=1e30 * run.fluctuations.covariance)
+    deviation = 1e15 * run.fluctuations.deviations(1.0)[-1, 0]
+    assert fluctuation_table(huge)[1].endswith(f"± {deviation:.3e}/√D")
     run.save(tmp_path / "run.h5")
     told = holding(tmp_path / "run.h5")
     assert f"{run.fluctuations.least_dimension.max():.3g}" in told[-1]

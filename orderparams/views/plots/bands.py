@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,9 @@ FAINT = 1e-9
 """Of its upper edge, the lower edge of a band that holds zero on a logarithmic axis: below all that
 is shown."""
 
+NEAR = 0.5
+"""Of its upper edge, a lower edge that is near zero."""
+
 TOLD = 0.01
 """Standard deviations from zero below which no mean is drawn on a logarithmic axis: it may be zero.
 """
@@ -49,17 +51,20 @@ def check_bands(results: Sequence[Any], request: Request) -> None:
     """:class:`ConfigurationError` unless the results are one run whose fluctuations are known."""
     if len(results) > 1 or not isinstance(results[0], Trajectory):
         raise ConfigurationError("are of one run of solve; draw it by itself", argument="bands")
-    if results[0].fluctuations is None:
+    found = results[0].fluctuations
+    if found is None:
         raise ConfigurationError(
             "need the fluctuations of the run, which are not known; set fluctuations.enabled = "
             "true and solve it",
             argument="bands",
         )
-    if not shown(results[0].fluctuations, request.bands).any():
-        least = math.ceil(results[0].fluctuations.least_until[1])
+    if not shown(found, request.bands).any():
+        first = {float(found.time[1]): float(found.least_until[1])}
+        known = (first | found.linear(2)).items()
+        ways = [f"D >= {d:.3g} until t = {t:.4g}" for t, d in known]
         raise ConfigurationError(
             f"{request.bands}: fluctuations in this dimension are too large for linear theory from "
-            f"the start; take {least} or more",
+            f"the start; take {', or '.join(ways)}",
             argument="bands",
         )
 
@@ -134,8 +139,8 @@ def sizes(low: Array, high: Array) -> tuple[Array, Array]:
 
 
 def shade(axes: Axes, time: Array, low: Array, high: Array, colour: Any, *, log: bool) -> None:
-    """A band between two edges; one that holds zero goes down to where a logarithmic axis ends,
-    which lines and upper edges decide."""
+    """A band between two edges; one that holds zero, or nearly, goes down to where a logarithmic
+    axis ends, which lines, upper edges and lower ones that are not NEAR zero decide."""
     style: dict[str, Any] = {"color": colour, "alpha": SHADE, "linewidth": 0}
     if not log:
         axes.fill_between(time, low, high, **style)
@@ -144,3 +149,4 @@ def shade(axes: Axes, time: Array, low: Array, high: Array, colour: Any, *, log:
     axes.fill_between(time, np.maximum(low, FAINT * high), high, where=known, **style)
     axes.dataLim.set(limits)
     axes.update_datalim(np.column_stack([time, high])[known])
+    axes.update_datalim(np.column_stack([time, low])[low > NEAR * high])

@@ -10,6 +10,7 @@ from orderparams.results.fluctuations import Fluctuations
 from orderparams.results.trajectory import Trajectory
 from orderparams.views.plots.bands import WIDE, usual
 from orderparams.views.reports.markup import paragraph, section, table
+from orderparams.views.tables import decimals
 
 MOST_ROWS = 40
 """Order parameters of a table; the file has the others."""
@@ -59,7 +60,7 @@ def numbers(found: Fluctuations, index: int) -> list[str]:
 
 def written(value: float) -> str:
     """A number, nothing where it is not known."""
-    return f"{value:z.4f}".replace("-", "−") if np.isfinite(value) else ""
+    return f"{value:z{decimals(value)}}".replace("-", "−") if np.isfinite(value) else ""
 
 
 def holds(found: Fluctuations, dimension: int) -> str:
