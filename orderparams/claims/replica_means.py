@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 import orderparams as op
-from orderparams.claims.fluctuations import entries, replicas, solved, whitened
+from orderparams.claims.fluctuations import entries, replicas_in, solved, whitened
 from orderparams.claims.one_replica import DIMENSION, LEVEL, REPLICAS, alarms, off, shifts
 from orderparams.config import Problem
 from orderparams.results.causes import expected
 from orderparams.results.evidence import Evidence, Panel, above, below, close
 from orderparams.results.trajectory import Trajectory
-from orderparams.results.validation import at_value
 from orderparams.run.compare import course_pvalues, without_bias
 
 Array = NDArray[np.float64]
@@ -35,7 +33,7 @@ class Replicas:
 
     def __init__(self, rate: float, decay: float = 0.0) -> None:
         self.run = solved(training__learning_rate=rate, training__weight_decay=decay)
-        self.small, self.large = (replicas_in(self.run, d) for d in (SMALL, DIMENSION))
+        self.small, self.large = (replicas_in(self.run, d, REPLICAS) for d in (SMALL, DIMENSION))
         assert self.run.fluctuations is not None
         self.innovation = whitened(self.run.fluctuations, self.large, DIMENSION)
 
@@ -50,12 +48,6 @@ class Replicas:
             means_rejected(self.small, self.large, flow(theory, rule)),
             alarms(moved / variance**0.5),
         )
-
-
-def replicas_in(run: Trajectory, dimension: int) -> Array:
-    """Replicas (R, T, N) of a run, whose random numbers are their own in each dimension."""
-    own = dataclasses.replace(run, problem=at_value(run.problem, dimension))
-    return replicas(own, dimension, REPLICAS)
 
 
 def flow(theory: Problem, rule: str) -> Array:
