@@ -91,7 +91,8 @@ class Whole(click.IntRange):
         self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
     ) -> Any:
         known = whole(value) if isinstance(value, str) else value
-        return super().convert(value if known is None else known, param, ctx)
+        found: Any = value if known is None else known
+        return super().convert(found, param, ctx)
 
 
 output = click.option(

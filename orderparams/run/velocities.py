@@ -70,15 +70,15 @@ class Remembered(NamedTuple):
         spread = self.read @ (spread + mixed @ before.covariance @ mixed.T) @ self.read.T + error
         spread = 0.5 * (spread + spread.T)
         gain = pushed.T - own @ both.T + fades[:, None] * before.covariance @ mixed.T
-        gain = np.linalg.solve(spread, self.read @ gain.T).T
+        gained = np.asarray(np.linalg.solve(spread, self.read @ gain.T).T, dtype=np.float64)
         end = settled(self.last) / dimension
         known = 0 * end if self.rest else settled(self.first) / dimension
         moved = before.mean @ mixed.T
         moved[0] += both @ (fades * end) - ahead @ known
         left = far - moved @ self.read.T
-        mean = fades * before.mean + left @ gain.T
+        mean = fades * before.mean + left @ gained.T
         mean[0] += (1 - fades) * end
-        covariance = np.outer(fades, fades) * before.covariance + own - gain @ spread @ gain.T
+        covariance = np.outer(fades, fades) * before.covariance + own - gained @ spread @ gained.T
         return left, spread, Velocities(mean, covariance)
 
 

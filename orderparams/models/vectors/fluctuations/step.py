@@ -87,12 +87,12 @@ def step_at(
         for square in (rate * own, noise)
     )
     share = largest_share(centered, mass, covariance)
-    squares = None
+    apart = None
     if parted:
         nothing = np.zeros((nodes.count, count, directions))
         numbers = {name: np.zeros_like(found.numbers[name]) for name in coordinates.rates}
         own = coordinates.pack(nothing, rate / batch * (found.products - noise), numbers)
-        squares = np.array([one.T @ (mass[:, None] * own) for one in (centered, own)]) / batch
+        apart = np.array([one.T @ (mass[:, None] * own) for one in (centered, own)]) / batch
     return Step(
         mean,
         covariance / batch,
@@ -101,7 +101,7 @@ def step_at(
         float(mass @ found.loss),
         average,
         share,
-        squares,
+        apart,
     )
 
 
