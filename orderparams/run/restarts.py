@@ -116,7 +116,7 @@ def with_fluctuations(problem: Any, otherwise: str = "use the test 'replicas'") 
         raise error.within(f"innovations need the fluctuations of SGD (or {otherwise})") from None
 
 
-def coarsened(problem: Any, dimension: int, length: float) -> Any:
+def coarsened(problem: Any, dimension: float, length: float) -> Any:
     """The same problem with tolerances of the integrator as they are needed in dimension D over
     intervals of some length: FINE of what SGD scatters by, (γ Δt/BD)^½, but no more than COARSE."""
     training, integrator = problem.training, problem.integrator

@@ -43,7 +43,7 @@ class Remembered(NamedTuple):
     rest: bool
     covariance: Array
 
-    def at_start(self, rows: int, dimension: int) -> Velocities:
+    def at_start(self, rows: int, dimension: float) -> Velocities:
         """What is known of h where nothing was measured before: rest, or what steps of ages
         leave."""
         size = 2 * len(self.flow)
@@ -54,7 +54,7 @@ class Remembered(NamedTuple):
         return Velocities(mean, faded(self.first, np.inf)[1] / dimension)
 
     def through(
-        self, before: Velocities, far: Array, error: Array, dimension: int
+        self, before: Velocities, far: Array, error: Array, dimension: float
     ) -> tuple[Array, Array, Velocities]:
         """From what is ``far`` (K, n) from where z alone leads, rows of a deviation and of its
         derivatives: the same from the mean; its covariance (n, n), times D, with that of an
