@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -297,18 +297,38 @@ def meant(key: str, kind: type[Any]) -> str:
 
 def unknown_key(key: str, kind: type[Any]) -> ConfigurationError:
     """The error for a key that does not exist, with the model that has it, or the nearest one."""
-    others = (other for other in registry.names() if other != kind.model)
-    if owners := [other for other in others if key in known_keys(problem_type(other))]:
-        models = " or ".join(map(repr, owners))
-        own = ", or one of your own," if key in known_keys(registry.own_problem()) else ""
-        return ConfigurationError(
-            f"{key}: only model = {models}{own} has it; set model, or leave it out"
-        )
+    if models := models_with(key, kind):
+        return of_another([key], models)
     sections = ", ".join(name for name in known_keys(kind) if "." not in name)
     hint = (
         f"did you mean {close!r}?" if (close := meant(key, kind)) else f"known sections: {sections}"
     )
     return ConfigurationError(f"unknown key {shortened(key)!r}; {hint}")
+
+
+def unknown_keys(keys: Iterable[str], kind: type[Any]) -> list[ConfigurationError]:
+    """The errors for some, one for those that the same models have."""
+    found = {key: models_with(key, kind) for key in keys}
+    errors = [unknown_key(key, kind) for key, models in found.items() if not models]
+    for models in dict.fromkeys(filter(None, found.values())):
+        errors.append(of_another([key for key, own in found.items() if own == models], models))
+    return errors
+
+
+def models_with(key: str, kind: type[Any]) -> str:
+    """Other models that have a key, in words; "" if none does."""
+    others = (other for other in registry.names() if other != kind.model)
+    owners = [other for other in others if key in known_keys(problem_type(other))]
+    own = ", or one of your own," if key in known_keys(registry.own_problem()) else ""
+    return " or ".join(map(repr, owners)) + own if owners else ""
+
+
+def of_another(keys: Sequence[str], models: str) -> ConfigurationError:
+    """The error for keys that only these models have."""
+    them = "it" if len(keys) == 1 else "them"
+    return ConfigurationError(
+        f"{', '.join(keys)}: only model = {models} has {them}; set model, or leave {them} out"
+    )
 
 
 def problem_type(name: str) -> type[Problem]:
@@ -347,7 +367,7 @@ def read_section(cls: type[Any], table: Any, path: str) -> Any:
     prefix = path + "." if path else ""
     entries = settings_of(cls)
     strange = [f"{prefix}{key}" for key in table if key not in entries]
-    errors.found += [unknown_key(key, kind) for key in strange]
+    errors.found += unknown_keys(strange, kind)
     misspelt = {meant(key, kind) for key in strange}
     values: dict[str, Any] = {}
     for name, entry in entries.items():
