@@ -325,7 +325,7 @@ REFUSED = {
         "only erf and linear",
     ),
     "a start of what is given": (["initial.slope=[1]"], "attention.slope = 'learned'"),
-    "a list of another length": (["attention.slope=[1, 2]"], "expected 1 numbers"),
+    "a list of another length": (["attention.slope=[1, 2]"], "expected 1 number,"),
     "a word": (["attention.slope=mean"], "learned, a number, a list of numbers"),
 }
 
