@@ -70,7 +70,7 @@ def law_of(first: float, second: float, cross: float) -> Law:
     deviations[0, 0], deviations[0, 1] = np.sqrt(first), np.sqrt(second)
     means = np.zeros((2, 2))
     means[1, 0], means[1, 1] = WEIGHTLESS, WEIGHTLESS
-    return Law(means, covariances, deviations, np.ones(2))
+    return Law(means, covariances, deviations, np.ones(2), 1.0)
 
 
 @part()
