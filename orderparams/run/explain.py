@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from orderparams.errors import SolverError
 from orderparams.results.causes import CAUSES, NAMES, Cause, Score, expected, meaning
 from orderparams.results.innovations import Innovations
-from orderparams.run.restarts import Restarts, with_decay
+from orderparams.run.altered import with_decay
+from orderparams.run.restarts import Restarts
 from orderparams.run.scores import derivative_of, fitted, shown
 from orderparams.run.slips import known, number, slips
 from orderparams.run.whiteness import pvalue

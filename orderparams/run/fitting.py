@@ -12,9 +12,9 @@ from orderparams.errors import ConfigurationError, SolverError
 from orderparams.models.interface import model_of
 from orderparams.models.vectors.fluctuations.consistency import ASKED
 from orderparams.phases import phase
+from orderparams.run.altered import with_fluctuations, with_strength
 from orderparams.run.decidable import RARE
 from orderparams.run.fluctuations import noise_of
-from orderparams.run.restarts import with_fluctuations, with_strength
 from orderparams.run.solve import solve
 
 ROUGH = 1e-3

@@ -29,10 +29,11 @@ from orderparams.results.causes import expected
 from orderparams.results.comparison import FALSE_ALARM
 from orderparams.results.fluctuations import LARGE
 from orderparams.results.innovations import Innovations
+from orderparams.run.altered import coarsened, with_fluctuations
 from orderparams.run.decidable import doubt, inexact
 from orderparams.run.explain import explained
 from orderparams.run.intervals import FINEST, Plan, parted
-from orderparams.run.restarts import Restarts, coarsened, with_fluctuations
+from orderparams.run.restarts import Restarts
 from orderparams.run.scores import score_tests
 from orderparams.run.whiteness import mean_pvalue, resolution, spread_pvalue, waves
 from orderparams.run.whitening import Measured, Whitened, slopes_of

@@ -22,9 +22,9 @@ from orderparams.phases import phase
 from orderparams.progress import heard
 from orderparams.results.comparison import FALSE_ALARM
 from orderparams.results.innovations import Innovations
+from orderparams.run.altered import with_fluctuations
 from orderparams.run.innovations import innovations
 from orderparams.run.recognised import recognised
-from orderparams.run.restarts import with_fluctuations
 from orderparams.sources import Source, load
 
 Report = Callable[[float, str], None]

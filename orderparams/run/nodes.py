@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.results.trajectory import Trajectory
+from orderparams.run.altered import drawn_anew
 from orderparams.run.compare import NEGLIGIBLE
-from orderparams.run.restarts import drawn_anew
 from orderparams.run.solve import solve
 
 Array = NDArray[np.float64]

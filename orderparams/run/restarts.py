@@ -13,18 +13,24 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orderparams.config.sections import IntegratorConfig
-from orderparams.errors import ConfigurationError, SolverError, with_way
+from orderparams.errors import SolverError, with_way
 from orderparams.models import registry
-from orderparams.models.interface import Flow, Fluctuating, Local, State, model_of
+from orderparams.models.interface import Flow, Local, State, model_of
 from orderparams.models.parameters import listed, packed
 from orderparams.models.schedule import schedule_of
 from orderparams.results.trajectory import Reached
+from orderparams.run.altered import (
+    drawn_anew,
+    with_coarse_expectations,
+    with_decay,
+    with_strength,
+)
 from orderparams.run.fluctuations import (
     Linear,
     Segment,
@@ -38,20 +44,12 @@ from orderparams.run.path import Path
 from orderparams.run.record import Record
 from orderparams.run.solve import integrate
 from orderparams.run.velocities import Remembered
-from orderparams.sources import load
 
 Array = NDArray[np.float64]
-
-NODES = 4096
-"""Sequences at which a step of SGD is looked at."""
 
 KNOTS = 3
 """States along an interval, or a stretch of it without jumps, at which its flow is differentiated:
 over a time in which little grows all is smooth."""
-
-COARSE, FINE = 1e-5, 0.01
-"""Largest tolerance of a flow over an interval, and that of expectations which are differentiated;
-what the former is to be of the scatter of SGD."""
 
 MILD = 25.0
 """Largest eigenvalue of J times an interval up to which an explicit method takes it in few steps.
@@ -92,74 +90,6 @@ class Spread(NamedTuple):
     slopes: Array
     share: float
     remembered: Remembered | None = None
-
-
-def with_fluctuations(problem: Any, otherwise: str = "use the test 'replicas'") -> Any:
-    """The same problem, which asks for fluctuations; :class:`ConfigurationError` where they are not
-    known, with what can be done ``otherwise``."""
-    if not hasattr(problem, "fluctuations"):
-        raise ConfigurationError(
-            f"innovations need the fluctuations of SGD, which are not known of model = "
-            f"{problem.model!r}; {otherwise}"
-        )
-    if kept := cast(Fluctuating, model_of(problem)).conserved(problem):
-        raise ConfigurationError(
-            f"innovations need order parameters that all scatter, and no sequence changes {kept}; "
-            "use the test 'replicas'"
-        )
-    start = "random" if problem.initial.kind == "random" else "fixed"
-    asked = {"enabled": True, "nodes": NODES, "start": start}
-    plain = dataclasses.replace(problem, fluctuations=None)
-    try:
-        return load(plain, {"training.rule": "sgd", "fluctuations": asked})
-    except ConfigurationError as error:
-        raise error.within(f"innovations need the fluctuations of SGD (or {otherwise})") from None
-
-
-def coarsened(problem: Any, dimension: float, length: float) -> Any:
-    """The same problem with tolerances of the integrator as they are needed in dimension D over
-    intervals of some length: FINE of what SGD scatters by, (γ Δt/BD)^½, but no more than COARSE."""
-    training, integrator = problem.training, problem.integrator
-    scatter = FINE * np.sqrt(training.effective_rate * length / (training.batch_size * dimension))
-    rtol = max(integrator.rtol, float(min(COARSE, scatter)))
-    atol = max(integrator.atol, FINE * rtol)
-    own = dataclasses.replace(integrator, rtol=rtol, atol=atol)
-    return dataclasses.replace(problem, integrator=own)
-
-
-def with_coarse_expectations(problem: Any) -> Any:
-    """The same problem, whose expectations are right to COARSE or less, for differences."""
-    expectation: Any = getattr(problem, "expectation", None)
-    if not hasattr(expectation, "tolerance"):
-        return problem
-    tolerance = max(expectation.tolerance, COARSE)
-    return dataclasses.replace(
-        problem, expectation=dataclasses.replace(expectation, tolerance=tolerance)
-    )
-
-
-def drawn_anew(problem: Any) -> Any:
-    """The same problem with other random nodes of expectations, if it has any."""
-    known: Any = getattr(problem, "expectation", None)
-    if not hasattr(known, "seed"):
-        return problem
-    expectation = dataclasses.replace(known, seed=known.seed + 1)
-    return dataclasses.replace(problem, expectation=expectation)
-
-
-def with_decay(problem: Any, more: float) -> Any:
-    """The same problem with so much more weight decay, which may become negative."""
-    decay = problem.training.weight_decay + more
-    training = dataclasses.replace(problem.training, weight_decay=decay)
-    return dataclasses.replace(problem, training=training)
-
-
-def with_strength(problem: Any, strength: float) -> Any:
-    """The same problem with so many times V in its flow, and no fluctuations."""
-    rate = problem.training.learning_rate * (strength if strength > 0 else 1.0)
-    rule = "sgd" if strength > 0 else "gradient-flow"
-    training = dataclasses.replace(problem.training, learning_rate=rate, rule=rule)
-    return dataclasses.replace(problem, training=training, fluctuations=None)
 
 
 class Restarts:

@@ -9,8 +9,9 @@ import scipy.stats
 
 import orderparams as op
 from orderparams.results.causes import CAUSES
+from orderparams.run.altered import with_fluctuations
 from orderparams.run.innovations import sizes
-from orderparams.run.restarts import Restarts, with_fluctuations
+from orderparams.run.restarts import Restarts
 from orderparams.run.scores import score_tests
 from orderparams.run.whiteness import pvalue
 from orderparams.run.whitening import Measured, between, slopes_of

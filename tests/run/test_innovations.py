@@ -16,10 +16,11 @@ import orderparams as op
 from orderparams.errors import ConfigurationError
 from orderparams.results.causes import uncertain
 from orderparams.run import innovations as module
+from orderparams.run.altered import with_fluctuations
 from orderparams.run.decidable import doubt
 from orderparams.run.innovations import innovations
 from orderparams.run.intervals import Plan, parted, stops
-from orderparams.run.restarts import Look, Restarts, Spread, with_fluctuations
+from orderparams.run.restarts import Look, Restarts, Spread
 from orderparams.run.whiteness import (
     mean_pvalue,
     pvalue,

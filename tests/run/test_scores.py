@@ -14,9 +14,10 @@ import scipy.stats
 import orderparams as op
 from orderparams.results.causes import CAUSES, NAMES, Score, expected, meaning, uncertain
 from orderparams.run import innovations as module
+from orderparams.run.altered import with_decay, with_fluctuations
 from orderparams.run.innovations import innovations
 from orderparams.run.one_dimension import few_enough
-from orderparams.run.restarts import Restarts, with_decay, with_fluctuations
+from orderparams.run.restarts import Restarts
 from orderparams.run.scores import fitted, score_tests
 from orderparams.run.slips import number, slips
 

@@ -8,8 +8,9 @@ import pytest
 
 import orderparams as op
 from orderparams.models.interface import Memory
+from orderparams.run.altered import with_fluctuations
 from orderparams.run.innovations import sizes
-from orderparams.run.restarts import Restarts, with_fluctuations
+from orderparams.run.restarts import Restarts
 from orderparams.run.velocities import Remembered
 from orderparams.run.whitening import Measured, between
 
