@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -39,7 +40,13 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     from orderparams.run.evaluate import evaluate
 
     result = evaluate(problem)
+    missed = ""
+    if result.tolerance is not None and result.error_estimate > result.tolerance:
+        missed = f"expectation.tolerance = {result.tolerance:g} was not reached"
+        if getattr(problem.expectation, "engine", "") == "tables":
+            missed += "; expectation.engine = 'auto' can do better"
     if as_json:
+        warnings += [missed] * bool(missed)
         click.echo(json.dumps(result.document() | {"warnings": warnings}))
         return
     lines = [problem.title] if problem.title else []
@@ -48,8 +55,8 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     if result.noise_error is not None:
         error += f", of V {result.noise_error:.1e}"
     lines += [f"  engine     {result.engine}", f"             {error}"]
-    if result.tolerance is not None and result.error_estimate > result.tolerance:
-        lines += [f"             expectation.tolerance = {result.tolerance:g} was not reached"]
+    if missed:
+        lines += textwrap.wrap(missed, 65, initial_indent=" " * 13, subsequent_indent=" " * 13)
     risk = f"{result.risk:z.{decimals(result.error_estimate)}f}"
     lines += ["", f"  risk        {risk}", *compared(result.problem.model, result.known)]
     for title, state in (

@@ -218,7 +218,7 @@ def summary(result: Validation) -> list[str]:
 
     problem, comparison, fall = result.problem, result.comparison, result.scaling
     limit, values = result.limit, result.limit.approached(result.simulations)
-    rows = result.extremes
+    rows, degrees = result.extremes, counted(comparison.degrees, "degree")
     width = max([8, *(len(row.name) for row in rows)])
     lines = [
         *heading(problem),
@@ -231,10 +231,11 @@ def summary(result: Validation) -> list[str]:
         f"  {'':{width}}{'deviation':>12}{'std. error':>12}{'z':>8}{'p-value':>10}",
     ]
     for row in rows[:MOST_ROWS]:
-        numbers = f"{row.deviation:z12.5f}{row.standard_error:12.5f}{row.z_score:z8.2f}"
+        numbers = f"{row.deviation:z12.3g}{row.standard_error:12.2g}{row.z_score:z8.2f}"
         lines.append(f"  {row.name:{width}}{numbers}{row.pvalue:10.2g}")
     lines += [
-        "  z is that of one time, the largest; the p-value judges the whole course",
+        "  z is that of one time, the largest of many, and by chance Student's t with",
+        f"  {degrees} of freedom; the p-value judges the whole course",
         "",
         f"  p-value of all together      {comparison.least_pvalue:.2g}",
         f"  p-value of the measured loss {shown(result.loss_pvalue, '.2g')}",

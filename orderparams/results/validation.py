@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+NEAR = 0.01
+"""Part of the duration that whole steps may leave out."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Validation(Named, Result):
@@ -88,13 +91,18 @@ class Validation(Named, Result):
     @property
     def stretch(self) -> str:
         """Until when there is a verdict, and why not longer; empty of the whole time."""
-        whole, until = self.nearest.time[-1], self.time[-1]
-        if until == whole:
+        whole, end, until = self.problem.training.duration, self.nearest.time[-1], self.time[-1]
+        if until < end:
+            return (
+                f"Judged until t = {until:.4g} of {whole:g}: after that replicas drift apart, so "
+                f"that their spread does not fall as {self.limit.fall}. To judge longer, "
+                f"{self.limit.nearer}."
+            )
+        if not end < (1 - NEAR) * whole:
             return ""
         return (
-            f"Judged until t = {until:.4g} of {whole:.4g}: after that replicas drift apart, so "
-            f"that their spread does not fall as {self.limit.fall}. To judge longer, "
-            f"{self.limit.nearer}."
+            f"Judged until t = {end:.4g} of {whole:g}, where SGD ends; to judge longer, raise "
+            "simulation.duration."
         )
 
     @property

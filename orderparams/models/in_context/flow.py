@@ -230,7 +230,21 @@ class Flow:
     def evaluate(self, y: Array) -> Evaluation:
         """Risk, gradient and velocity."""
         key_query, output = self.unpack(y)
-        found = self.at(key_query, output, error=True)
+        found, words = self.at(key_query, output, error=True), self.words
+        tables = self.engine == "tables" and self.expectation.engine == "auto"
+        if tables and found.error > self.tolerance:
+            with contextlib.suppress(SolverError):  # scores beyond what seconds serve
+                better = by_quadrature(
+                    self.prompts,
+                    key_query,
+                    output,
+                    self.tolerance,
+                    self.expectation.radii,
+                    error=True,
+                    quick=True,
+                )
+                if better.error < found.error:
+                    found, words = better, ENGINES["quadrature"]
         velocity = self.rates(key_query, output, found)
         return Evaluation(
             state=self.state(y),
@@ -240,7 +254,7 @@ class Flow:
             noise=None,
             error=found.error,
             noise_error=None,
-            engine=self.words,
+            engine=words,
         )
 
     def check_rates(self, duration: float, longest: float) -> None:

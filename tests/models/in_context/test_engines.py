@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 from two_examples import two_examples
 
+import orderparams as op
 from orderparams.errors import SolverError
 from orderparams.models.in_context.far import Direct, errors_at
 from orderparams.models.in_context.quadrature import expected, integrated
@@ -176,3 +177,17 @@ def test_tables_refuse():
         by_tables(ONE, 10 * far[0], far[1])
     with pytest.raises(SolverError, match="the query is in the softmax"):
         by_tables(ONE._replace(query_in_softmax=True), *far)
+
+
+def test_a_state_is_evaluated_by_the_engine_that_errs_less():
+    """A lone head whose strength tables tell to a part in a thousand alone."""
+    strong = {"attention.heads": 1, "initial": {"kind": "explicit", "output": [[1.0]]}}
+    at = strong | {"initial.key_query": [[2.0]]}
+    found = op.evaluate("in-context-pairs", settings=at)
+    direct = op.evaluate("in-context-pairs", settings=at | {"expectation.engine": "quadrature"})
+    tables = op.evaluate("in-context-pairs", settings=at | {"expectation.engine": "tables"})
+    assert found.risk == direct.risk
+    assert found.engine == direct.engine
+    assert found.error_estimate < 0.1 * tables.error_estimate
+    small = at | {"initial.key_query": [[0.1]]}
+    assert "tables" in op.evaluate("in-context-pairs", settings=small).engine
