@@ -3,6 +3,8 @@
 Fixed seeds; by chance a right theory would fail with probability 0.01 for a new one.
 """
 
+import json
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -127,3 +129,20 @@ def test_a_validation_from_the_shell_and_its_file(tmp_path):
 def test_a_validation_of_a_scan():
     scan = op.scan(PAIR, {"task.noise": [0.0, 0.3]}, action="validate", workers=1)
     assert scan["agreement"].shape == (2,)
+
+
+def test_a_verdict_says_where_sgd_ended():
+    short = {"training.duration": 4, "simulation.duration": 1, "simulation.replicas": 4}
+    found = op.validate("in-context-pairs", settings=short | {"output.points": 5})
+    assert found.time[-1] == pytest.approx(1.0, rel=0.1)
+    assert "t = 1 of 4, where SGD ends; to judge longer, raise simulation.duration" in found.reason
+    whole = {"training.duration": 1, "simulation.replicas": 4, "output.points": 5}
+    assert "where SGD ends" not in op.validate("in-context-pairs", settings=whole).reason
+
+
+def test_a_tolerance_that_was_missed_is_a_warning():
+    strong = ["-s", "initial.key_query=[[3.0]]", "-s", "initial.output=[[1.0]]"]
+    strong += ["-s", "attention.heads=1", "-s", "initial.kind=explicit"]
+    said = CliRunner().invoke(orderparams, ["evaluate", "in-context-pairs", *strong, "--json"])
+    (missed,) = json.loads(said.stdout)["warnings"]
+    assert missed == "expectation.tolerance = 1e-08 was not reached"
