@@ -43,7 +43,7 @@ def evaluate(config: str, assignments: tuple[str, ...], as_json: bool) -> None:
     missed = ""
     if result.tolerance is not None and result.error_estimate > result.tolerance:
         missed = f"expectation.tolerance = {result.tolerance:g} was not reached"
-        if getattr(problem.expectation, "engine", "") == "tables":
+        if getattr(getattr(problem, "expectation", None), "engine", "") == "tables":
             missed += "; expectation.engine = 'auto' can do better"
     if as_json:
         warnings += [missed] * bool(missed)

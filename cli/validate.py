@@ -210,6 +210,8 @@ WORDS = {
     "inconclusive": "the evidence cannot decide",
 }
 MOST_ROWS = 8
+LARGE = 1e5
+"""Scores that need no digits behind the point."""
 
 
 def summary(result: Validation) -> list[str]:
@@ -309,7 +311,8 @@ def score_table(result: Innovations) -> list[str]:
             shown(number, form) for number, form in ((one.value, ".4g"), (one.error, ".2g"))
         )
         theory = f"{expected(one.name, result.rule):g}"
-        lines.append(f"  {named(one.name):29}{theory:>8}{value:>11}{error:>12}{one.z:z9.2f}")
+        z = f"{one.z:z9.2f}" if abs(one.z) < LARGE else f"{one.z:9.2g}"
+        lines.append(f"  {named(one.name):29}{theory:>8}{value:>11}{error:>12}{z}")
     return lines
 
 

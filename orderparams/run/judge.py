@@ -150,7 +150,7 @@ def held_against(
         result = dataclasses.replace(result, explanation=f"{result.explanation} {begun}".strip())
     if result.verdict == "inconclusive" and result.linear_dimension > result.dimension:
         words = recognised(found, plain_verdict, scaled=True)
-        result = dataclasses.replace(result, doubt="\n".join(filter(None, (result.doubt, words))))
+        result = dataclasses.replace(result, doubt=words or result.doubt)
     return result
 
 

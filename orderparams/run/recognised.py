@@ -38,8 +38,9 @@ class Taken(NamedTuple):
 
 def recognised(found: Measured, judge: Judge, *, scaled: bool = False) -> str:
     """What is wrong with data that ``judge`` rejects, in a sentence; "" if it is nothing of the
-    kind. Powers of D alone are looked for if it ``scaled``."""
-    for one in powers(found) if scaled else slips(found):
+    kind. Other scales of times and powers of D alone are looked for if it ``scaled``."""
+    scales = itertools.chain(times(found), powers(found))
+    for one in scales if scaled else slips(found):
         if possible(one.found) and agrees(rows(one.found), judge) and agrees(one.found, judge):
             return f"Theory and simulation agree if {one.words}."
     return ""
@@ -68,8 +69,9 @@ def possible(found: Measured) -> bool:
 
 
 def slips(found: Measured) -> Iterator[Taken]:
-    """Those of times, then of overlaps."""
+    """Those of times, of the loss, then of overlaps."""
     yield from times(found)
+    yield from losses(found)
     crossed, _ = tabled(found.problem)
     m = found.parameters[crossed.name]
     vectors, directions = m.shape[2:]
@@ -115,6 +117,31 @@ def times(found: Measured) -> Iterator[Taken]:
     for words, factor in scales.items():
         if factor != 1:
             yield Taken(words, scaled_time(found, factor))
+
+
+def losses(found: Measured) -> Iterator[Taken]:
+    """Losses with another factor c beside a weight decay that has none, which no score tells: SGD
+    of the learning rate cγ and the decay λ/c."""
+    training: Any = found.problem.training
+    decay, batch = getattr(training, "weight_decay", 0.0), training.batch_size
+    reasons: dict[float, list[str]] = {}
+    for factor, why in (
+        (0.5, "it has a factor 1/2 too many"),
+        (2.0, "it lacks a factor 1/2"),
+        (float(batch), "it is summed over the batch"),
+        (1.0 / batch, "it is divided by batch_size twice"),
+    ):
+        reasons.setdefault(factor, []).append(why)
+    for factor, several in reasons.items():
+        if decay and factor != 1:
+            rate = training.learning_rate * factor
+            own = dataclasses.replace(training, learning_rate=rate, weight_decay=decay / factor)
+            problem = dataclasses.replace(found.problem, training=own)
+            yield Taken(
+                f"the loss, and not the weight decay, is multiplied by {1 / factor:g} in the data "
+                f"({', or '.join(several)})",
+                scaled_time(found._replace(problem=problem), factor),
+            )
 
 
 def scaled_time(found: Measured, factor: float) -> Measured:

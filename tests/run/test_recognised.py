@@ -83,3 +83,25 @@ def test_powers_of_d_are_named(words, m, q):
 def test_what_is_no_slip_is_not_named():
     assert recognised(measured(1.1 * M, 2 * Q), judge) == ""
     assert recognised(measured(time=TIME / 5), judge) == ""  # steps have told them
+
+
+def test_other_scales_of_times_are_looked_for_where_linear_theory_fails():
+    late = measured(time=TIME * D, stepped=False)
+    assert "divided by D = 1000" in recognised(late, judge, scaled=True)
+
+
+def test_a_loss_with_half_its_length_beside_a_right_weight_decay_is_named():
+    """SGD of half the learning rate and twice the decay, told at the times of the whole rate."""
+    half = {"training.learning_rate": 2.5, "training.weight_decay": 0.04, "training.duration": 12}
+    small = {"simulation.dimension": D, "simulation.replicas": 1, "output.points": 11}
+    run = op.simulate("finite-learning-rate", settings=half | small, risks=False)
+    data = {
+        "time": 2 * run.time,
+        "m": run["overlap"][0],
+        "q": run["self_overlap"][0],
+    }
+    theory = {"training.weight_decay": 0.02}
+    found = op.judge(data, "finite-learning-rate", settings=theory, dimension=D)
+    assert found.verdict == "disagree"
+    assert "the loss, and not the weight decay, is multiplied by 2" in found.explanation
+    assert "it has a factor 1/2 too many" in found.explanation
