@@ -60,8 +60,8 @@ def rate_list(_: click.Context, __: click.Parameter, value: str | None) -> list[
     default=None,
     help="Judge what SGD does between stored times (innovations), which takes one replica and one "
     "dimension, or compare means over replicas in two. Left out, innovations where the "
-    "fluctuations of SGD are known, and not those of rare sequences, unless what is given needs "
-    "several dimensions.",
+    "fluctuations of SGD are known, as long as they are not those of rare sequences, unless what "
+    "is given needs several dimensions.",
 )
 @click.option(
     "--dimensions",

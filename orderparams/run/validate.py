@@ -74,9 +74,9 @@ def validate(
     test
         "replicas": means over replicas are compared; "innovations": what SGD does between stored
         times, which takes one replica and one dimension. Left out, innovations, of no more
-        replicas than can be judged in little time, where the fluctuations of SGD are known and are
-        not those of rare sequences, unless several ``dimensions`` or ``learning_rates``, or the
-        ``start`` "mean" are given.
+        replicas than can be judged in little time, where the fluctuations of SGD are known and as
+        long as they are not those of rare sequences, unless several ``dimensions`` or
+        ``learning_rates``, or the ``start`` "mean" are given.
     workers
         Threads. The result does not depend on their number.
     risks
